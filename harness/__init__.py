@@ -1,0 +1,24 @@
+"""Flowproof: proves that every flow between the subsystems of a product is protected the way its documentation says.
+
+One piece of data's journey, one way::
+
+    Requirement --expand--> Case --send--> Exchange --judge--> Verdict --write--> row
+
+Floors, each importing only lower ones (a test keeps the arrows):
+
+    model, errors, decode     frozen types, errors, pure decoders
+    config, checks, wire, writers
+                              options; expectation x exchange -> findings; how stimuli are sent; what is written
+    catalogue, judge, subsystems
+                              what is required; the only place an outcome is decided; the reference servers
+    lab                       where servers run: processes, balancers, addresses
+    known, exchanges, selection, engine, run
+                              one case's journey, many at a time
+    plugin                    pytest glue only
+    cli                       verbs only
+
+The reference subsystems import neither catalogue, checks, judge nor the parts of ``wire`` that make stimuli: they
+verify with kept libraries and get their keys as files, so that a shared bug cannot pass.
+"""
+
+__version__ = "0.1.0"

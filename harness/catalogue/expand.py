@@ -1,0 +1,45 @@
+"""Requirement -> cases: the product of each block of cells, and what is withheld from this target with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from itertools import product
+
+from harness.catalogue.loader import Catalogue
+from harness.errors import CatalogueError
+from harness.model.case import Case, Stimulus, Withheld
+from harness.model.catalogue import Cells, Requirement
+from harness.model.vocabulary import Posture
+
+
+def expand(catalogue: Catalogue, features: Collection[str]) -> tuple[tuple[Case, ...], tuple[Withheld, ...]]:
+    """All cases of *catalogue*, in its order, and those that do not apply to a target with *features*.
+
+    Raises :class:`CatalogueError` where two blocks make the same case.
+    """
+    cases: dict[str, Case] = {}
+    withheld: dict[str, Withheld] = {}
+    for row in catalogue.requirements:
+        missing = [feature for feature in row.needs if feature not in features]
+        for case in _of(catalogue, row):
+            if case.id in cases or case.id in withheld:
+                raise CatalogueError(f"two blocks make the case {case.id}", where=row.id)
+            if missing:
+                withheld[case.id] = Withheld(case.id, f"the target does not have {', '.join(missing)}")
+            else:
+                cases[case.id] = case
+    return tuple(cases.values()), tuple(withheld.values())
+
+
+def _of(catalogue: Catalogue, row: Requirement) -> Iterator[Case]:
+    for block in row.cells:
+        yield from _block(catalogue, row, block)
+
+
+def _block(catalogue: Catalogue, row: Requirement, block: Cells) -> Iterator[Case]:
+    grid = product(block.flows, block.postures, block.paths, block.certificates, block.tokens, block.transports)
+    for name, posture, path, certificate, token, transport in grid:
+        flow = catalogue.flows[name]
+        if posture is Posture.DEFAULT or posture in flow.server.postures:
+            stimulus = Stimulus(certificate, token, transport)
+            yield Case(row, flow, posture, path, stimulus, block.expect, block.depth, block.params)

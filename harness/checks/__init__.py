@@ -1,0 +1,29 @@
+"""Checks: pure functions from a question (case and exchange) to findings.  They decide no outcome; the judge does.
+
+A check's name is what a case *expects*: ``served``, ``certificate-refused`` and so on, as the catalogue writes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from harness.checks import access, clients, configuration, scenario, transport
+from harness.checks.question import Question
+from harness.model.verdict import Finding
+
+Check = Callable[[Question], list[Finding]]
+
+CHECKS: Mapping[str, Check] = {
+    "served": access.served,
+    "certificate-refused": access.certificate_refused,
+    "token-refused": access.token_refused,
+    "refused": access.refused,
+    "flow-broken": access.flow_broken,
+    "start-refused": configuration.start_refused,
+    "no-clear-text": transport.no_clear_text,
+    "token-sent": clients.token_sent,
+    "nothing-sent": clients.nothing_sent,
+    "as-scripted": scenario.as_scripted,
+}
+
+__all__ = ["CHECKS", "Check", "Question"]

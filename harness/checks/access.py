@@ -1,0 +1,192 @@
+"""Who is let in and who is turned away, for which reason, and what a balancer made of the exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from harness.checks.question import Question, note, unobserved, violation, wrong_reason
+from harness.model.exchange import RequestView
+from harness.model.verdict import Finding
+from harness.model.vocabulary import Path, Reason
+
+Maker = Callable[[str, str], Finding]
+
+
+def served(question: Question) -> list[Finding]:
+    """The request must succeed, have its effect, and arrive unchanged over whatever lies between."""
+    return [*_answered(question), *_forwarding(question, violation), *_privacy(question)]
+
+
+def certificate_refused(question: Question) -> list[Finding]:
+    """The client must be turned away because of its certificate: by a TLS alert, or before anything is acted upon."""
+    because = question.because("certificate")
+    return [
+        *_turned_away(question, because, question.statuses(question.dialect.certificate_statuses)),
+        *_stimulus_arrived(question),
+    ]
+
+
+def token_refused(question: Question) -> list[Finding]:
+    """The request must be answered with the dialect's status for a bad token, because of the token, unacted upon."""
+    because = question.because("token", "transport")
+    findings = [
+        *_turned_away(question, because, question.statuses(question.dialect.token_statuses)),
+        *_stimulus_arrived(question),
+    ]
+    if not findings and question.status is None:
+        findings.append(wrong_reason("no-answer", "the connection ended without an HTTP answer to the bad token"))
+    return findings
+
+
+def refused(question: Question) -> list[Finding]:
+    """Certificate and token are both bad: either may be the reason."""
+    because = question.because("certificate", "token", "transport")
+    statuses = question.dialect.certificate_statuses | question.dialect.token_statuses
+    return [*_turned_away(question, because, statuses), *_stimulus_arrived(question)]
+
+
+def flow_broken(question: Question) -> list[Finding]:
+    """A terminating balancer without the client's key must not get through an mTLS endpoint."""
+    balancer, server = question.balancer, question.exchange.server
+    if _accepted(question):
+        holds_key = bool(server and server.client_chain)
+        who = (
+            "the balancer holds a client key and acts as the client"
+            if holds_key
+            else "the server asked for no certificate"
+        )
+        return [violation("flow-works", f"the flow works through a terminating balancer: {who}")]
+    if question.exchange.effect:
+        return [wrong_reason("acted-upon", "answered with an error, but acted upon all the same")]
+    if balancer is None and question.both_sides:
+        return [unobserved("balancer-silent", "the balancer told nothing of this connection")]
+    if balancer is not None and balancer.upstream_port is None:
+        return [unobserved("not-forwarded", "the balancer never connected to the server")]
+    if server is None:
+        return (
+            [unobserved("server-silent", "the server told nothing of this connection")] if question.both_sides else []
+        )
+    if question.server_reason != Reason.CERTIFICATE_MISSING:
+        told = question.server_reason or "nothing"
+        return [wrong_reason("other-reason", f"the server should miss the client's certificate, it says: {told}")]
+    return []
+
+
+def _accepted(question: Question) -> bool:
+    status = question.status
+    return status is not None and status < 400
+
+
+def _answered(question: Question) -> Iterator[Finding]:
+    client, flow = question.client, question.case.flow
+    if client.fault:
+        yield unobserved("network", client.fault)
+    elif client.server_refused:
+        yield violation("server-untrusted", f"the client refused the server's certificate: {client.server_refused}")
+    elif client.timed_out:
+        yield violation("no-answer", "no answer within the deadline")
+    elif client.response is None:
+        how = (
+            f"the connection ended with alert {client.alert}"
+            if client.alert
+            else "the connection was closed unanswered"
+        )
+        yield violation("not-served", f"{how}; the server says: {_told(question)}")
+    elif client.response.status != flow.success:
+        text = f"answered {client.response.status} instead of {flow.success}; the server says: {_told(question)}"
+        yield violation("not-served", text)
+    elif question.exchange.effect is False:
+        yield violation("no-effect", f"answered {flow.success}, but not done: {flow.effect}")
+
+
+def _told(question: Question) -> str:
+    server, request = question.exchange.server, question.server_request
+    if server is None:
+        return "nothing"
+    detail = (request.detail if request else "") or server.detail
+    return (
+        ", ".join(filter(None, (question.server_reason or (request.decision if request else ""), detail))) or "nothing"
+    )
+
+
+def _turned_away(question: Question, because: frozenset[Reason], statuses: frozenset[int]) -> Iterator[Finding]:
+    client, status = question.client, question.status
+    if _accepted(question):
+        yield violation("accepted", f"answered {status}: the {_what(question)} was accepted")
+    elif question.exchange.effect:
+        yield wrong_reason("acted-upon", f"answered {status or 'nothing'}, but acted upon: {question.case.flow.effect}")
+    elif client.fault or client.server_refused:
+        yield unobserved("network", client.fault or f"the client refused the server: {client.server_refused}")
+    elif client.timed_out:
+        yield unobserved("no-answer", "neither accepted nor rejected within the deadline")
+    elif status is not None and status >= 500:
+        yield violation("server-error", f"answered {status}: an attacker's bytes must not make the server fail")
+    elif status is not None and status not in statuses:
+        yield wrong_reason("other-status", f"answered {status}, expected one of {_numbers(statuses)}")
+    else:
+        yield from _for_the_reason(question, because)
+
+
+def _for_the_reason(question: Question, because: frozenset[Reason]) -> Iterator[Finding]:
+    reason = question.server_reason
+    if reason:
+        if reason not in because:
+            expected = " or ".join(sorted(because)) or "none"
+            yield wrong_reason("other-reason", f"the server says {reason}, expected {expected}")
+    elif question.both_sides:
+        yield unobserved("server-silent", "rejected, but the server gave no reason for this connection")
+    else:
+        yield note("reason-unseen", "rejected; only the positive twin tells why")
+
+
+def _what(question: Question) -> str:
+    return question.case.stimulus.id if question.case.stimulus.id != "good" else "request"
+
+
+def _numbers(values: frozenset[int]) -> str:
+    return ", ".join(str(value) for value in sorted(values))
+
+
+def _stimulus_arrived(question: Question) -> Iterator[Finding]:
+    """Through a balancer a rejection counts only if the balancer forwarded the stimulus unchanged."""
+    yield from _forwarding(question, unobserved)
+    request = question.balancer_request
+    if question.case.path is Path.TERMINATING and request is not None and request.decision == "balancer":
+        yield unobserved("not-forwarded", "the balancer answered by itself; the server never judged the stimulus")
+
+
+def _forwarding(question: Question, make: Maker) -> Iterator[Finding]:
+    """Whether what the server saw is what the client sent; *make* makes the finding where it is not."""
+    if question.case.path is Path.DIRECT:
+        return
+    if question.balancer is None:
+        if question.both_sides:
+            yield unobserved("balancer-silent", "the balancer told nothing of this connection")
+        return
+    if question.case.path is Path.TERMINATING:
+        for who, seen in (("balancer", question.balancer_request), ("server", question.server_request)):
+            yield from _differences(question, who, seen, make)
+
+
+def _differences(question: Question, who: str, seen: RequestView | None, make: Maker) -> Iterator[Finding]:
+    client = question.client
+    if seen is None:
+        if question.both_sides and client.response is not None:
+            yield make("not-forwarded", f"the {who} saw no request")
+    elif seen.authorization_sha256 != client.authorization_sha256:
+        yield make("token-changed", f"the Authorization header the {who} saw is not the one the client sent")
+    elif seen.body_sha256 != client.body_sha256:
+        yield make("body-changed", f"the payload the {who} saw is not the one the client sent")
+
+
+def _privacy(question: Question) -> Iterator[Finding]:
+    """A passthrough must see nothing: no handshake of its own, no request, and the server's own certificate arrives."""
+    balancer = question.balancer
+    if question.case.path is not Path.PASSTHROUGH or balancer is None:
+        return
+    if balancer.established or balancer.requests:
+        yield violation("payload-visible", "the passthrough balancer terminated TLS and could read the payload")
+    own = question.exchange.extra.get("server_leaf_sha256", "")
+    seen = question.client.server_chain[0].sha256 if question.client.server_chain else ""
+    if own and seen and own != seen:
+        yield violation("other-certificate", "the client saw another certificate than the server's own")

@@ -1,0 +1,46 @@
+"""What a subsystem under test must do when it is the *client*."""
+
+from __future__ import annotations
+
+from harness.checks.question import Question, unobserved, violation
+from harness.model.verdict import Finding
+
+
+def nothing_sent(question: Question) -> list[Finding]:
+    """The client under test must refuse the server's certificate; no request, so no token, may reach that server."""
+    act, seen = question.exchange.extra.get("act"), question.server_request
+    if act is None:
+        return [unobserved("not-driven", "the client under test could not be driven")]
+    if seen is not None:
+        token = " with its JWT" if seen.token else ""
+        return [violation("sent", f"{question.case.flow.client} sent its request{token} to a server it must not trust")]
+    if act.get("status") is not None:
+        return [violation("sent", f"{question.case.flow.client} was answered by a server it must not trust")]
+    if question.exchange.server is None and question.both_sides:
+        return [unobserved("server-silent", "the server told nothing of this connection")]
+    if not act.get("error"):
+        return [unobserved("no-account", f"{question.case.flow.client} does not say why it sent nothing")]
+    return []
+
+
+def token_sent(question: Question) -> list[Finding]:
+    """The client under test must carry a JWT that is valid now and reach its peer with it.
+
+    Reads ``extra["act"]`` (the client's account: ``status``, ``error``) and ``extra["now"]`` (the lab's clock).
+    """
+    act = question.exchange.extra.get("act")
+    seen = question.server_request
+    if act is None:
+        return [unobserved("not-driven", "the client under test could not be driven")]
+    if seen is None:
+        told = act.get("error") or "no request was seen"
+        return [violation("not-sent", f"{question.case.flow.client} reached nobody: {told}")]
+    if seen.token is None or seen.token.claims is None:
+        return [violation("no-token", f"{question.case.flow.client} sent no JWT")]
+    expiry = seen.token.claims.get("exp")
+    if not isinstance(expiry, int | float) or expiry <= question.exchange.extra["now"]:
+        return [violation("stale-token", f"{question.case.flow.client} sent a JWT that is no longer valid")]
+    if act.get("status") != question.case.flow.success:
+        told = act.get("error") or f"answered {act.get('status')}"
+        return [violation("not-served", f"{question.case.flow.client}'s own request did not succeed: {told}")]
+    return []

@@ -1,0 +1,291 @@
+"""The command ``flowproof``: verbs only; what they do is elsewhere."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import __version__, resources
+from harness.catalogue import expand
+from harness.config import Options, resolve
+from harness.errors import FlowproofError, UsageError
+from harness.explain import explain
+from harness.known import FAULTS, catalogue
+from harness.lab.embedded import EmbeddedLab
+from harness.mutants import Matrix, matrix
+from harness.plugin import RUN
+from harness.run import Run
+from harness.writers import junit, record
+
+Arguments = argparse.Namespace
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a verb; returns the exit status (contract: 0, 1, 2, 3).  Never a traceback for bad input."""
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    arguments = _parser().parse_args(argv)
+    try:
+        verb: Callable[[Arguments], int] = arguments.verb
+        return verb(arguments)
+    except FlowproofError as error:
+        print(f"flowproof: {error}", file=sys.stderr)  # noqa: T201
+        return error.exit_status
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; there is nobody left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("flowproof: interrupted; nothing was judged", file=sys.stderr)  # noqa: T201
+        return 3
+
+
+def _as_interrupt(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="flowproof",
+        description="Proves that every flow between subsystems is protected the way its documentation says.",
+        epilog="Exit status: 0 conforms; 1 a MUST is broken; 2 usage or configuration; 3 the run is not trustworthy.",
+    )
+    parser.add_argument("--version", action="version", version=f"flowproof {__version__}")
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    run = _verb(verbs, "run", _run, "judge a target, by default the built-in reference subsystems")
+    run.add_argument("--target", help="embedded (default)")
+    run.add_argument("--depth", choices=["quick", "full"], help="how much of the catalogue (default quick)")
+    run.add_argument("--only", action="append", metavar="GLOB", help="only the cases that match (repeatable)")
+    run.add_argument("--skip", action="append", metavar="GLOB=REASON", help="leave cases out, and say why (repeatable)")
+    run.add_argument("--fault", metavar="NAME", help="put a known fault into the reference, to see it caught")
+    run.add_argument("--seed", type=int, metavar="N", help="repeat a run exactly")
+    run.add_argument("--report", metavar="DIR", help="where the record goes (default reports/latest)")
+    show = _verb(verbs, "list", _list, "what there is to judge")
+    show.add_argument("what", choices=list(_LISTS))
+    show.add_argument("--json", action="store_true")
+    words = _verb(verbs, "explain", _explain, "a requirement or a case in words")
+    words.add_argument("id")
+    kill = _verb(verbs, "mutants", _mutants, "the kill matrix: prove that every check can fail")
+    kill.add_argument("--area", default="", help="only the faults of one area")
+    kill.add_argument("--json", action="store_true")
+    kill.add_argument("--report", type=Path, metavar="DIR", help="also write mutants.json there")
+    form = _verb(verbs, "report", _report, "write a report anew from a record")
+    form.add_argument("dir", type=Path, metavar="DIR")
+    form.add_argument("--format", choices=["junit"], default="junit")
+    again = _verb(verbs, "replay", _replay, "one case of a record once more, with a fresh twin")
+    again.add_argument("case", metavar="CASE")
+    again.add_argument("--report", type=Path, metavar="DIR", required=True)
+    return parser
+
+
+def _verb(verbs: Any, name: str, function: Callable[[Arguments], int], text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text)
+    parser.set_defaults(verb=function)
+    return parser
+
+
+class _Injected:
+    """Gives the pytest plugin the run that was resolved here, and keeps pytest's own report off the terminal."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.stash[RUN] = self._run
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        session.config.pluginmanager.unregister(name="terminalreporter")
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        if isinstance(excinfo.value, pytest.exit.Exception):
+            print(f"flowproof: {excinfo.value.msg}", file=sys.stderr)  # noqa: T201
+
+
+def _run(arguments: Arguments) -> int:
+    flags = {name: getattr(arguments, name) for name in ("target", "depth", "only", "skip", "fault", "seed", "report")}
+    return _execute(resolve(flags, Path.cwd()))
+
+
+def _execute(options: Options) -> int:
+    """Run pytest on the suites, on nothing but our own configuration."""
+    run = Run(options)
+    # Whatever the environment would add could deselect cases or change what a test does.
+    for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
+        os.environ.pop(name, None)
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    suites = str(resources.SUITES)
+    results = str(options.report / "allure-results")
+    allure = ["-p", "allure_pytest.plugin", "--alluredir", results, "--clean-alluredir"]
+    status = pytest.main(["-c", f"{suites}/pytest.ini", "--rootdir", suites, *allure, suites], plugins=[_Injected(run)])
+    if not run.planned:
+        return 2 if status == pytest.ExitCode.USAGE_ERROR else 3
+    left_out = {case.id for case in run.cases} - {case.id for case in run.planned}
+    if left_out:
+        raise FlowproofError(f"{len(left_out)} selected cases were never planned, such as {min(left_out)}")
+    return run.status
+
+
+def _list(arguments: Arguments) -> int:
+    rows = _LISTS[arguments.what]()
+    if arguments.json:
+        print(json.dumps(rows, indent=1))  # noqa: T201
+    else:
+        for row in rows:
+            print("  ".join(str(value) for value in row.values() if value not in (None, [], "")))  # noqa: T201
+    return 0
+
+
+def _requirements() -> list[dict[str, Any]]:
+    known = catalogue()
+    cases, _ = expand(known, EmbeddedLab.features)
+    return [
+        {
+            "id": row.id,
+            "level": str(row.level),
+            "basis": str(row.basis),
+            "source": str(row.source),
+            "cases": sum(case.requirement is row for case in cases),
+            "faults": list(row.faults),
+            "text": row.text,
+        }
+        for row in known.requirements
+    ]
+
+
+def _cases() -> list[dict[str, Any]]:
+    known = catalogue()
+    everything = {row.id: row for row in known.requirements}
+    features = {need for row in everything.values() for need in row.needs}
+    withheld = {item.case: item.reason for item in expand(known, EmbeddedLab.features)[1]}
+    return [
+        {
+            "id": case.id,
+            "requirement": case.requirement.id,
+            "level": str(case.requirement.level),
+            "flow": case.flow.name,
+            "posture": str(case.posture),
+            "path": str(case.path),
+            "stimulus": case.stimulus.id,
+            "expected": case.expected,
+            "depth": str(case.depth),
+            "withheld": withheld.get(case.id),
+        }
+        for case in expand(known, features)[0]
+    ]
+
+
+def _flows() -> list[dict[str, Any]]:
+    return [
+        {
+            "flow": flow.name,
+            "client": flow.client,
+            "server": flow.server.name,
+            "endpoint": flow.server.endpoint,
+            "default": str(flow.server.default),
+            "postures": [str(posture) for posture in flow.server.postures],
+        }
+        for flow in catalogue().flows.values()
+    ]
+
+
+def _faults() -> list[dict[str, Any]]:
+    known = catalogue()
+    return [
+        {"name": fault.name, "area": fault.area, "breaks": list(known.breaks(fault.name)), "summary": fault.summary}
+        for fault in FAULTS.values()
+    ]
+
+
+def _features() -> list[dict[str, Any]]:
+    rows = catalogue().requirements
+    needed = {need: [row.id for row in rows if need in row.needs] for row in rows for need in row.needs}
+    return [
+        {"feature": name, "embedded": name in EmbeddedLab.features, "requirements": ids} for name, ids in needed.items()
+    ]
+
+
+_LISTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
+    "requirements": _requirements,
+    "cases": _cases,
+    "flows": _flows,
+    "faults": _faults,
+    "features": _features,
+}
+
+
+def _explain(arguments: Arguments) -> int:
+    print(explain(catalogue(), arguments.id))  # noqa: T201
+    return 0
+
+
+def _mutants(arguments: Arguments) -> int:
+    found = matrix(arguments.area, Options().seeded().seed, _mutant_progress(arguments.json))
+    text = json.dumps(found.to_json(), indent=1)
+    if arguments.report:
+        _write(arguments.report / "mutants.json", text)
+    print(text if arguments.json else _matrix_in_words(found))  # noqa: T201
+    return 0 if found.holds else 1
+
+
+def _mutant_progress(quiet: bool) -> Callable[[str, int, int], None]:
+    def told(what: str, number: int, total: int) -> None:
+        if not quiet:
+            print(f"  {number}/{total} {what}", flush=True)  # noqa: T201
+
+    return told
+
+
+def _matrix_in_words(found: Matrix) -> str:
+    lines = []
+    for kill in found.kills:
+        state = (
+            f"killed by {len(kill.killed_by)} cases"
+            if kill.killed
+            else f"SURVIVES (unbroken: {', '.join(kill.unbroken)})"
+        )
+        lines.append(f"{kill.fault}: {state}, also failed: {len(kill.also_failed)}")
+    lines += [f"false alarm: {text}" for text in found.false_alarms]
+    facts = found.to_json()
+    lines.append(
+        f"{facts['faults']} faults, {facts['killed']} killed, {len(facts['survivors'])} survivors, "
+        f"{len(facts['false_alarms'])} false alarms; {found.cases} cases"
+    )
+    return "\n".join(lines)
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text + "\n", "utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write: {error.strerror}", where=str(file), attempt="name another folder") from error
+
+
+def _report(arguments: Arguments) -> int:
+    _, rows, _ = record.read(arguments.dir)
+    folder = arguments.dir if arguments.dir.is_dir() else arguments.dir.parent
+    print(junit.write(folder, rows))  # noqa: T201
+    return 0
+
+
+def _replay(arguments: Arguments) -> int:
+    header, rows, _ = record.read(arguments.report)
+    wanted = arguments.case.replace("__", "/")
+    old = next((row for row in rows if row["case"] == wanted), None)
+    if old is None:
+        raise UsageError(f"no case {wanted!r} in the record", where=str(arguments.report))
+    folder = arguments.report if arguments.report.is_dir() else arguments.report.parent
+    flags = {"only": [wanted], "fault": header.get("fault"), "seed": header["seed"], "target": header["target"]}
+    status = _execute(resolve({**flags, "depth": "full", "report": folder / "replay"}, Path("/nonexistent")))
+    _, again, _ = record.read(folder / "replay")
+    print(f"then {old['outcome']} ({old['reason']}), now {again[0]['outcome']} ({again[0]['reason']})")  # noqa: T201
+    return status

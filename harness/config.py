@@ -1,0 +1,98 @@
+"""Options of a run: built-in values < the file ``flowproof.toml`` < flags, resolved once.  Starts nothing."""
+
+from __future__ import annotations
+
+import secrets
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UsageError
+from harness.model.vocabulary import Depth
+
+FILE = "flowproof.toml"
+TARGETS = ("embedded",)
+
+
+@dataclass(frozen=True)
+class Skip:
+    """Cases left out on purpose, and why."""
+
+    glob: str
+    reason: str
+
+    @classmethod
+    def parse(cls, text: str) -> Skip:
+        """From ``GLOB=REASON``; raises UsageError without a reason."""
+        glob, _, reason = text.partition("=")
+        if not glob or not reason.strip():
+            raise UsageError(f"--skip {text!r} has no reason", attempt="write --skip 'GLOB=why it is left out'")
+        return cls(glob, reason.strip())
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run is asked to do.  ``seed`` 0 means: choose one."""
+
+    target: str = "embedded"
+    depth: Depth = Depth.QUICK
+    only: tuple[str, ...] = ()
+    skip: tuple[Skip, ...] = ()
+    fault: str = ""
+    seed: int = 0
+    report: Path = Path("reports/latest")
+
+    def seeded(self) -> Options:
+        """These options with a seed chosen where none was given."""
+        return self if self.seed else replace(self, seed=secrets.randbelow(2**31 - 1) + 1)
+
+
+def resolve(flags: Mapping[str, Any], folder: Path) -> Options:
+    """The options that *flags* (None = not given) and ``flowproof.toml`` in *folder* ask for.
+
+    Raises :class:`UsageError` for an unknown key, a wrong type or an unknown target.
+    """
+    given = {**_file(folder / FILE), **{key: value for key, value in flags.items() if value is not None}}
+    unknown = sorted(set(given) - {field.name for field in fields(Options)})
+    if unknown:
+        raise UsageError(f"unknown option {unknown[0]!r}", where=FILE)
+    try:
+        return _checked(Options(**{key: _convert(key, value) for key, value in given.items()}))
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"bad option: {error}", attempt="see flowproof run --help") from error
+
+
+def _file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot read the options: {error}", where=str(path)) from error
+
+
+def _convert(key: str, value: Any) -> Any:
+    if key == "depth":
+        return Depth(value)
+    if key == "seed":
+        number = int(value)
+        if not 0 <= number < 2**31:
+            raise ValueError(f"seed {number} is not between 0 and {2**31 - 1}")
+        return number
+    if key == "report":
+        return Path(value)
+    if key in ("only", "skip"):
+        if isinstance(value, str) or not all(isinstance(item, str) for item in value):
+            raise ValueError(f"{key} is a list of strings")
+        return tuple(value) if key == "only" else tuple(Skip.parse(item) for item in value)
+    if not isinstance(value, str):
+        raise ValueError(f"{key} is a string")
+    return value
+
+
+def _checked(options: Options) -> Options:
+    if options.target not in TARGETS:
+        raise UsageError(f"unknown target {options.target!r}", attempt=f"one of: {', '.join(TARGETS)}")
+    return options

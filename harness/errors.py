@@ -1,0 +1,39 @@
+"""What the harness could not do: what went wrong, where, and what to try.  Knows nothing of cases or verdicts.
+
+Every error a person can see derives from :class:`FlowproofError` and carries the exit status the command ends with, so
+that no part of the program has to guess it (contract: 2 = usage or configuration, 3 = the run is not trustworthy).
+"""
+
+from __future__ import annotations
+
+
+class FlowproofError(Exception):
+    """An error told in three parts: *what* happened, *where*, and what to *try* (both optional)."""
+
+    exit_status = 3
+
+    def __init__(self, what: str, *, where: str = "", attempt: str = "") -> None:
+        self.what, self.where, self.attempt = what, where, attempt
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{text}\n  try: {self.attempt}" if self.attempt else text
+
+
+class UsageError(FlowproofError):
+    """Bad input: a flag, a selection, a file the user wrote.  Exit status 2."""
+
+    exit_status = 2
+
+
+class CatalogueError(UsageError):
+    """The catalogue contradicts itself or names something unknown.  Exit status 2."""
+
+
+class LabError(FlowproofError):
+    """The lab (subsystems, balancers, their processes) failed: never a pass, never a fail.  Exit status 3."""
+
+
+class ReportError(FlowproofError):
+    """The record of a run could not be written.  Exit status 3."""

@@ -1,0 +1,108 @@
+"""What a requirement or a case means, in words: text, source, why it matters, what is sent, what must happen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from harness.catalogue import Catalogue, expand
+from harness.errors import UsageError
+from harness.known import FAULTS
+from harness.model.case import GOOD, Case
+from harness.model.catalogue import Requirement
+from harness.model.vocabulary import Path, Posture
+
+_EXPECTED: Mapping[str, str] = {
+    "served": "the request is accepted, has its effect, and arrives unchanged",
+    "certificate-refused": "the client is turned away because of its certificate, and nothing is acted upon",
+    "token-refused": "the request is answered 401 because of its token, and nothing is acted upon",
+    "refused": "the client is turned away, for its certificate or its token, and nothing is acted upon",
+    "flow-broken": "nothing gets through: the server misses the client's certificate",
+    "start-refused": "the server refuses to start and names the settings to change",
+    "no-clear-text": "no application answer in clear text, and no effect",
+    "as-scripted": "each step of a script ends as written: requests, moved clocks, outages, rotated keys",
+    "nothing-sent": "the client under test refuses the server's certificate and sends nothing, no token above all",
+    "token-sent": "the client under test sends a JWT that is valid now, and its request succeeds",
+}
+_POSTURES: Mapping[Posture, str] = {
+    Posture.DEFAULT: "nothing set",
+    Posture.MTLS: "mtlsValidateClient: true",
+    Posture.JWT: "mtlsValidateClient: false and a jwksUrl",
+    Posture.BOTH: "mtlsValidateClient: true and a jwksUrl",
+    Posture.TLS_ONLY: "mtlsValidateClient: false and no jwksUrl",
+}
+_PATHS: Mapping[Path, str] = {
+    Path.DIRECT: "nothing between client and server",
+    Path.PASSTHROUGH: "a balancer that passes TLS through",
+    Path.TERMINATING: "a balancer that terminates TLS with its own certificate and reads the payload",
+}
+
+
+def explain(catalogue: Catalogue, identifier: str) -> str:
+    """The explanation of a requirement or case id; raises :class:`UsageError` for an unknown one."""
+    for row in catalogue.requirements:
+        if identifier in (row.id, f"{row.area}/{row.id}"):
+            return "\n".join(_requirement(catalogue, row))
+    cases, withheld = expand(catalogue, ())
+    wanted = identifier.replace("__", "/")
+    for case in cases:
+        if case.id == wanted:
+            return "\n".join(_case(catalogue, case))
+    for item in withheld:
+        if item.case == wanted:
+            return f"{item.case}\n  withheld: {item.reason}"
+    raise UsageError(
+        f"no requirement or case {identifier!r}", attempt="see flowproof list requirements, flowproof list cases"
+    )
+
+
+def _requirement(catalogue: Catalogue, row: Requirement) -> Iterator[str]:
+    cases = [case for case in expand(catalogue, row.needs)[0] if case.requirement is row]
+    yield f"{row.id} ({row.level}, {row.area})"
+    yield f"  {row.text}"
+    yield f"  why it matters: {row.why}"
+    yield f"  source: {row.source} (basis: {row.basis})"
+    if row.note:
+        yield f"  note: {row.note}"
+    if row.needs:
+        yield f"  only where the target has: {', '.join(row.needs)}"
+    yield f"  {len(cases)} cases; what must happen:"
+    for expected in dict.fromkeys(case.expected for case in cases):
+        members = [case for case in cases if case.expected == expected]
+        stimuli = ", ".join(dict.fromkeys(case.stimulus.id for case in members))
+        yield f"    {len(members)} x {_EXPECTED[expected]}"
+        yield f"        presented: {stimuli}"
+    yield from _faults(row.faults)
+
+
+def _case(catalogue: Catalogue, case: Case) -> Iterator[str]:
+    row = case.requirement
+    yield case.id
+    yield f"  {row.id} ({row.level}): {row.text}"
+    yield f"  why it matters: {row.why}"
+    yield f"  source: {row.source} (basis: {row.basis})"
+    yield f"  flow: {case.flow.name}, which ends at the {case.flow.server.endpoint}"
+    yield f"  posture {case.posture}: {_POSTURES[case.posture]}"
+    yield f"  path {case.path}: {_PATHS[case.path]}"
+    yield "  what is sent:"
+    stimulus = case.stimulus
+    for kind, name in (
+        ("certificate", stimulus.certificate),
+        ("token", stimulus.token),
+        ("transport", stimulus.transport),
+    ):
+        summary = catalogue.classes[name].summary if name != GOOD else f"as management would ({kind} good)"
+        if name != GOOD or kind != "transport":
+            yield f"    {kind}: {name} - {summary}" if name != GOOD else f"    {kind}: {summary}"
+    yield f"  what must happen: {_EXPECTED[case.expected]}"
+    reasons = sorted({str(reason) for name in (stimulus.certificate, stimulus.token, stimulus.transport) if name != GOOD
+                      for reason in catalogue.classes[name].because})  # fmt: skip
+    if reasons:
+        yield f"  rightful reasons to reject: {', '.join(reasons)}"
+    yield from _faults(row.faults)
+    yield f"  run it alone: flowproof run --only '{case.id}'"
+
+
+def _faults(names: Iterable[str]) -> Iterator[str]:
+    yield "  faults that break it:"
+    for name in names:
+        yield f"    {name}: {FAULTS[name].summary}"

@@ -1,0 +1,114 @@
+"""The only place where an outcome is decided: of one case (:func:`judge`) and of a whole run (:func:`exit_status`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from harness.checks import CHECKS, Question
+from harness.model.verdict import Finding, FindingKind, Verdict
+from harness.model.vocabulary import BROKEN, Grade, Level, Outcome
+
+# Worst first.  A changed stimulus explains an odd reason, so UNOBSERVED goes before WRONG_REASON.
+_PRECEDENCE = (
+    (FindingKind.VIOLATION, Outcome.FAIL),
+    (FindingKind.UNOBSERVED, Outcome.UNOBSERVED),
+    (FindingKind.WRONG_REASON, Outcome.WRONG_REASON),
+)
+_REJECTIONS = frozenset(CHECKS) - {"served", "token-sent", "nothing-sent", "start-refused", "as-scripted"}
+
+
+@dataclass(frozen=True)
+class Controls:
+    """What the positive twin did before and after the cases it vouches for: '' = served, else what went wrong."""
+
+    opening: str = ""
+    closing: str = ""
+
+    @property
+    def failed(self) -> str:
+        """What went wrong, '' if nothing did."""
+        parts = (f"{when} {what}" for when, what in (("before:", self.opening), ("after:", self.closing)) if what)
+        return "; ".join(parts)
+
+
+def judge(question: Question, controls: Controls | None = None) -> Verdict:
+    """The verdict on one exchange.
+
+    *controls* is None where a case has no positive twin.  A rejection without a served twin proves nothing; an
+    acceptance of what must be rejected stands by itself.  A check that raises is a fault of the harness.
+    """
+    if question.exchange.lab_fault:
+        return Verdict(Outcome.HARNESS_ERROR, "lab", question.exchange.lab_fault, question.grade)
+    try:
+        findings = CHECKS[question.case.expected](question)
+    except Exception as error:  # fail closed: whatever a check trips over, it is neither a pass nor a fail
+        text = f"the check {question.case.expected} raised {type(error).__name__}: {error}"
+        return Verdict(Outcome.HARNESS_ERROR, "check-raised", text, question.grade)
+    verdict = _weigh(findings, question.grade)
+    unproven = verdict.outcome in (Outcome.PASS, Outcome.WRONG_REASON) and question.case.expected in _REJECTIONS
+    if unproven and controls is not None and controls.failed:
+        text = f"its positive twin was not served, so the rejection proves nothing ({controls.failed})"
+        return Verdict(Outcome.UNOBSERVED, "control-failed", text, question.grade, verdict.notes)
+    return verdict
+
+
+def _weigh(findings: Iterable[Finding], grade: Grade) -> Verdict:
+    found = tuple(findings)
+    notes = tuple(finding.text for finding in found if finding.kind is FindingKind.NOTE)
+    for kind, outcome in _PRECEDENCE:
+        for finding in found:
+            if finding.kind is kind:
+                return Verdict(outcome, finding.code, finding.text, grade, notes)
+    return Verdict(Outcome.PASS, "as-required", "as required", grade, notes)
+
+
+def exit_status(
+    rows: Iterable[Mapping[str, object]], planned: Iterable[str], *, own_lab: bool, trouble: Callable[[str], None]
+) -> int:
+    """Exit status of a run from its rows (contract): 3 before 1 before 0; *trouble* is told what makes it 3.
+
+    Each row needs ``case``, ``flow``, ``posture``, ``level``, ``outcome``, ``reason``, ``reason_code``.
+    """
+    rows = list(rows)
+    untrusted = _untrusted(rows, set(planned), own_lab)
+    for text in untrusted:
+        trouble(text)
+    if untrusted:
+        return 3
+    if any(row["level"] == Level.MUST and row["outcome"] in BROKEN for row in rows):
+        return 1
+    if not own_lab and {row["flow"] for row in rows} - {row["flow"] for row in rows if row["outcome"] == Outcome.PASS}:
+        trouble("a selected flow has no case that passed")
+        return 3
+    return 0
+
+
+def _untrusted(rows: list[Mapping[str, object]], planned: set[str], own_lab: bool) -> list[str]:
+    texts = []
+    missing = planned - {str(row["case"]) for row in rows}
+    if not rows:
+        texts.append("no case was run")
+    if missing:
+        texts.append(f"{len(missing)} planned cases have no row, such as {min(missing)}")
+    errors = [row for row in rows if row["outcome"] == Outcome.HARNESS_ERROR]
+    texts += _sum_up(errors, "ended in HARNESS_ERROR")
+    unproven = [row for row in rows if row["outcome"] == Outcome.UNOBSERVED and not _explained(row, rows)]
+    controls = [row for row in unproven if row["reason_code"] == "control-failed"]
+    texts += _sum_up(controls, "had a control that failed")
+    if own_lab:
+        unseen = [row for row in unproven if row["level"] == Level.MUST and row not in controls]
+        texts += _sum_up(unseen, "are MUST and were UNOBSERVED")
+    return texts
+
+
+def _explained(row: Mapping[str, object], rows: list[Mapping[str, object]]) -> bool:
+    """What could not be seen is no riddle where the same flow, in the same posture, has a failure of its own."""
+    return any(
+        other["outcome"] in BROKEN and (other["flow"], other["posture"]) == (row["flow"], row["posture"])
+        for other in rows
+    )
+
+
+def _sum_up(rows: list[Mapping[str, object]], what: str) -> list[str]:
+    return [f"{len(rows)} cases {what}, such as {rows[0]['case']}: {rows[0]['reason']}"] if rows else []

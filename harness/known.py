@@ -1,0 +1,30 @@
+"""What the code offers by name - checks, faults, stimulus classes - and the catalogue that is read against it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+from harness import resources
+from harness.catalogue import Catalogue, Known, load
+from harness.checks import CHECKS
+from harness.exchanges import TRANSPORTS
+from harness.lab.balancing import BALANCER_FAULTS
+from harness.model.case import GOOD
+from harness.model.fault import Fault
+from harness.subsystems.faults import known as subsystem_faults
+from harness.wire.certificates import CERTIFICATE_CLASSES
+from harness.wire.tokens import TOKEN_CLASSES
+
+FAULTS: Mapping[str, Fault] = {**{fault.name: fault for fault in subsystem_faults()}, **BALANCER_FAULTS}
+
+
+@cache
+def catalogue() -> Catalogue:
+    """The product's catalogue; raises :class:`harness.errors.CatalogueError` if it does not fit the code."""
+    stimuli = {
+        "certificate": {name: row.summary for name, row in CERTIFICATE_CLASSES.items() if name != GOOD},
+        "token": {name: row.summary for name, row in TOKEN_CLASSES.items() if name != GOOD},
+        "transport": TRANSPORTS,
+    }
+    return load(resources.SUITES, Known(CHECKS, FAULTS, stimuli))

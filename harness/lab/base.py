@@ -1,0 +1,87 @@
+"""What every lab offers the engine, whether its servers are embedded, in containers or somebody else's."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+from typing import Any, Protocol
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from harness.model.case import Setup
+from harness.model.catalogue import Flow
+from harness.model.exchange import BalancerView, ServerView
+from harness.model.vocabulary import Grade
+from harness.wire.send import Address
+
+
+@dataclass(frozen=True)
+class Door:
+    """Where a setup is entered.
+
+    ``address`` is what a client connects to (the balancer's, where there is one), ``ca`` the PEM file that vouches for
+    it, ``server_leaf_sha256`` the digest of the server's own certificate ('' if not known).
+    """
+
+    setup: Setup
+    address: Address
+    ca: FilePath
+    server_leaf_sha256: str = ""
+
+    @property
+    def host_header(self) -> str:
+        """What a client calls this place in its Host header."""
+        return f"{self.address.server_name}:{self.address.port}"
+
+
+@dataclass(frozen=True)
+class ConfigurationRefused(Exception):
+    """The server did not accept its configuration, and said so."""
+
+    message: str
+
+
+class Lab(Protocol):
+    """A place to run cases in.  Methods raise :class:`harness.errors.LabError` when the lab itself fails."""
+
+    grade: Grade
+    features: Collection[str]
+
+    def open(self, setups: Iterable[Setup]) -> Mapping[Setup, Door | ConfigurationRefused]:
+        """Bring up everything *setups* need, at once; opened setups stay open until :meth:`release` or the end."""
+
+    def release(self, setups: Iterable[Setup]) -> None:
+        """Take down what only these setups needed."""
+
+    def views(self, door: Door, client_port: int | None) -> tuple[BalancerView | None, ServerView | None]:
+        """What balancer and server told of the connection from *client_port*; waits for it a little.  None = nothing.
+
+        With *client_port* None: of the last connection that the client under test made.
+        """
+
+    def effects(self, setups: Iterable[Setup]) -> Mapping[Setup, Collection[str]]:
+        """The nonces of what each server has acted upon."""
+
+    def act(self, door: Door, flow: Flow, nonce: str) -> Mapping[str, Any]:
+        """Make the flow's client under test send its own request through *door*; returns its account of it."""
+
+    # For servers that a case has to itself (``setup.own``):
+
+    def set_clock(self, setup: Setup, offset: float) -> None:
+        """Move the clocks of this server and of its management to *offset* seconds from now."""
+
+    def set_management(self, setup: Setup, *, up: bool) -> None:
+        """Take this server's management down, or bring it back under the same address."""
+
+    def publish_keys(self, setup: Setup, keys: Sequence[rsa.RSAPrivateKey]) -> None:
+        """Make *keys* the ones that this server's management publishes."""
+
+    def counters(self, setup: Setup) -> Mapping[str, int]:
+        """How often this server has done what it counts (``jwks_fetches`` and so on)."""
+
+    def now(self) -> float:
+        """The lab's clock, seconds since the epoch."""
+
+    def close(self) -> None:
+        """Take everything down and leave nothing behind; may be called twice."""

@@ -1,0 +1,165 @@
+"""Drives one child process over JSON lines on its stdin and stdout.  Knows the protocol, not what the child does.
+
+Child to parent: ``{"kind": "ready"}`` once, ``{"kind": "reply", "id": n, "ok": bool, ...}`` a command, and events of
+any other kind whenever it likes.  End of its stdin ends the child, so that it cannot outlive the harness, however that
+died.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path as FilePath
+from typing import IO, Any
+
+from harness.errors import LabError
+
+READY_SECONDS = 30.0
+REPLY_SECONDS = 30.0
+STOP_SECONDS = 5.0
+
+
+class Worker:
+    """A child process that obeys commands.  Safe for several threads."""
+
+    def __init__(self, module: str, on_event: Callable[[Mapping[str, Any]], None], log: FilePath) -> None:
+        self._module, self._on_event, self._log = module, on_event, log
+        self._changed = threading.Condition()
+        self._replies: dict[int, Mapping[str, Any]] = {}
+        self._next_id = 0
+        self._ready = self._ended = self._closing = False
+        command: Sequence[str] = (sys.executable, "-P", "-m", module)
+        with log.open("ab") as stderr:
+            # Its own session: a Ctrl-C at the terminal reaches the harness alone, which ends its children in order.
+            self._process = subprocess.Popen(  # noqa: S603 - our own module
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, start_new_session=True
+            )
+        self._reader = threading.Thread(target=self._read, name=f"{module}-reader", daemon=True)
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        """The child's process id."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether the child still answers."""
+        return not self._ended
+
+    def call(self, op: str, **arguments: Any) -> Any:
+        """Send a command and wait for its result; raises :class:`LabError` if it fails, dies or takes too long."""
+        with self._changed:
+            self._wait_for(lambda: self._ready, READY_SECONDS, "did not get ready")
+            self._next_id += 1
+            number = self._next_id
+            line = json.dumps({"id": number, "op": op, **arguments}).encode() + b"\n"
+            try:
+                stdin = self._stdin
+                stdin.write(line)
+                stdin.flush()
+            except (OSError, ValueError) as error:
+                raise self._failure(f"cannot be told to {op}: {error}") from error
+            self._wait_for(lambda: number in self._replies, REPLY_SECONDS, f"did not answer {op}")
+            reply = self._replies.pop(number)
+        if not reply.get("ok"):
+            raise self._failure(f"{op} failed: {reply.get('error', 'no reason given')}")
+        return reply.get("result")
+
+    def close(self) -> None:
+        """End the child and wait until it is gone; killed if it does not go by itself."""
+        self._closing = True
+        try:
+            self._stdin.close()
+        except OSError:
+            self._process.kill()  # its pipe is broken, so it is dead or about to be
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._reader.join(STOP_SECONDS)
+
+    @property
+    def _stdin(self) -> IO[bytes]:
+        assert self._process.stdin is not None
+        return self._process.stdin
+
+    def _wait_for(self, done: Callable[[], bool], seconds: float, otherwise: str) -> None:
+        """Called with the lock held."""
+        self._changed.wait_for(lambda: done() or self._ended, seconds)
+        if not done():
+            raise self._failure(otherwise if not self._ended else f"ended unexpectedly ({otherwise})")
+
+    def _failure(self, what: str) -> LabError:
+        status = self._process.poll()
+        ended = "" if status is None else f", exit status {status}"
+        return LabError(f"the process {self._module} {what}{ended}", where=str(self._log), attempt=self._tail())
+
+    def _tail(self) -> str:
+        try:
+            lines = self._log.read_text("utf-8", "replace").strip().splitlines()
+        except OSError:
+            return "look at its log"
+        return "look at its log" + (f", which ends: {lines[-1][:300]}" if lines else ", which is empty")
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            try:
+                message = json.loads(line)
+            except ValueError:
+                message = {"kind": "noise", "line": line.decode("utf-8", "replace")[:200]}
+            if message.get("kind") in ("ready", "reply"):
+                with self._changed:
+                    if message["kind"] == "ready":
+                        self._ready = True
+                    else:
+                        self._replies[message["id"]] = message
+                    self._changed.notify_all()
+            else:
+                self._on_event(message)
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+        self._on_event({"kind": "ended", "expected": self._closing})
+
+
+class Mailbox:
+    """Keeps connection records until somebody asks for them, by (listener, local port, peer port)."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._letters: dict[tuple[str, int, int], list[Mapping[str, Any]]] = {}
+        self._broken = False
+
+    def put(self, message: Mapping[str, Any]) -> None:
+        """Take an event; an unexpected end of the process wakes everyone who waits."""
+        with self._changed:
+            if message.get("kind") == "connection":
+                key = (message["listener"], message["local_port"], message["peer_port"])
+                self._letters.setdefault(key, []).append(message)
+            elif message.get("kind") == "ended":
+                self._broken = True
+            self._changed.notify_all()
+
+    def take(self, listener: str, local_port: int, peer_port: int, seconds: float) -> Mapping[str, Any] | None:
+        """The oldest record of that connection, waited for at most *seconds*; None if none comes."""
+        key = (listener, local_port, peer_port)
+        deadline = time.monotonic() + seconds
+        with self._changed:
+            while not self._letters.get(key) and not self._broken:
+                remaining = deadline - time.monotonic()
+                if remaining <= 0 or not self._changed.wait(remaining):
+                    break
+            letters = self._letters.get(key)
+            if not letters:
+                return None
+            letter = letters.pop(0)
+            if not letters:
+                del self._letters[key]
+            return letter

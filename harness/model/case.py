@@ -1,0 +1,98 @@
+"""Case: requirement x flow x posture x path x stimulus.  Its id comes from place and content and never changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from harness.model.catalogue import Flow, Requirement
+from harness.model.vocabulary import Depth, Path, Posture
+
+GOOD = "good"
+
+
+@dataclass(frozen=True)
+class Stimulus:
+    """What the client presents: a certificate class, a token class, a transport trick; ``good`` where nothing is wrong.
+
+    >>> Stimulus("tls-no-cert").id, Stimulus(token="exp-past").id, Stimulus().id
+    ('tls-no-cert', 'exp-past', 'good')
+    """
+
+    certificate: str = GOOD
+    token: str = GOOD
+    transport: str = GOOD
+
+    @property
+    def id(self) -> str:
+        """The class ids of what deviates, joined by ``+``."""
+        return "+".join(part for part in (self.certificate, self.token, self.transport) if part != GOOD) or GOOD
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What must be running for a case: a server in a posture, with a fault or none, behind a path.
+
+    ``variant`` names what else differs in its surroundings (an impostor in the platform API's place), ``own`` is '' for
+    a shared instance, else the id of the case it exists for.
+    """
+
+    server: str
+    posture: Posture
+    path: Path
+    fault: str = ""
+    variant: str = ""
+    own: str = ""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One executable case.  ``expected`` names the check that judges it."""
+
+    requirement: Requirement
+    flow: Flow
+    posture: Posture
+    path: Path
+    stimulus: Stimulus
+    expected: str
+    depth: Depth = Depth.QUICK
+    params: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    @property
+    def id(self) -> str:
+        """``AREA/REQUIREMENT/flow/posture/path/stimulus``."""
+        row = self.requirement
+        return f"{row.area}/{row.id}/{self.flow.name}/{self.posture}/{self.path}/{self.stimulus.id}"
+
+    def setup(self, fault: str = "") -> Setup:
+        """What must be running for this case, *fault* included."""
+        own = self.id if "steps" in self.params else ""
+        return Setup(self.flow.server.name, self.posture, self.path, fault, str(self.params.get("variant", "")), own)
+
+    @property
+    def asks_certificate(self) -> bool:
+        """Whether the server, in this posture, asks its client for a certificate."""
+        posture = self.flow.server.default if self.posture is Posture.DEFAULT else self.posture
+        return posture in (Posture.MTLS, Posture.BOTH)
+
+    def control(self, fault: str = "") -> Setup | None:
+        """Where this case's positive twin runs: the same server, in the same posture, reached with everything good.
+
+        None where no such twin exists: a posture that must not start, a case that is itself the positive, or a script,
+    which has its positives among its steps.  A
+        terminating balancer cannot carry mTLS, so the twin of those cases goes directly.
+        """
+        positive = self.stimulus.id == GOOD and self.path is not Path.TERMINATING
+        if self.posture is Posture.TLS_ONLY or positive or "steps" in self.params:
+            return None
+        same = replace(self.setup(fault), variant="")
+        return replace(same, path=Path.DIRECT) if self.path is Path.TERMINATING and self.asks_certificate else same
+
+
+@dataclass(frozen=True)
+class Withheld:
+    """A case that does not apply here, and why; decided once, listed in the header."""
+
+    case: str
+    reason: str

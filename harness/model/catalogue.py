@@ -1,0 +1,97 @@
+"""What is required and of whom: topology (servers, flows), requirements, faults.  Plain data, loaded from suites/."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.model.vocabulary import Basis, Depth, Level, Path, Posture, Reason
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a requirement is written: a document's title and section, or an RFC clause."""
+
+    title: str
+    section: str
+
+    def __str__(self) -> str:
+        return f"{self.title}, {self.section}" if self.section else self.title
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server endpoint: it has *one* posture, which every flow that ends here inherits.
+
+    ``secret`` names its TLS secret (certificate and key) and ``host`` the DNS name in it; ``subject`` is the client
+    subject DN it is configured with ('' = it compares none); ``success`` the status of an accepted request.
+    """
+
+    name: str
+    kind: str
+    endpoint: str
+    host: str
+    secret: str
+    postures: tuple[Posture, ...]
+    default: Posture
+    subject: str = ""
+
+
+@dataclass(frozen=True)
+class Flow:
+    """One documented flow.  ``request`` is how a harmless, effective request is made; ``{nonce}`` in path or body is
+    replaced.  ``client_secret`` names the client's TLS secret, '' where it has none."""
+
+    name: str
+    client: str
+    server: Server
+    client_secret: str
+    method: str
+    path: str
+    body: str
+    success: int
+    effect: str
+
+
+@dataclass(frozen=True)
+class StimulusClass:
+    """A class of credential or transport trick; ``because`` = the reasons for which a server may rightly reject it
+    (empty: it must be accepted)."""
+
+    name: str
+    kind: str
+    summary: str
+    because: frozenset[Reason] = frozenset()
+
+
+@dataclass(frozen=True)
+class Cells:
+    """One block of a requirement: which cells of the grid it covers, what a conforming product does there."""
+
+    expect: str
+    flows: tuple[str, ...]
+    postures: tuple[Posture, ...]
+    paths: tuple[Path, ...]
+    certificates: tuple[str, ...]
+    tokens: tuple[str, ...]
+    transports: tuple[str, ...] = ()
+    depth: Depth = Depth.QUICK
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """A row of the catalogue."""
+
+    id: str
+    area: str
+    text: str
+    why: str
+    level: Level
+    source: Source
+    basis: Basis
+    cells: tuple[Cells, ...]
+    faults: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    note: str = ""

@@ -1,0 +1,188 @@
+"""Exchange: the facts of one case, as the client, the balancer and the server saw them.  No opinion is in here.
+
+The three views are what crosses process borders and what ``run.jsonl`` keeps as evidence, so each converts to and from
+plain JSON (``to_json`` / ``from_json``).  Tokens appear as :class:`TokenView` only: header, claims and a digest, never
+the signature.  Ports are TCP ports on loopback, digests are lower-case hex SHA-256, times are milliseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class TokenView:
+    """A JWT as a report may show it.  ``header`` and ``claims`` are None where they could not be decoded."""
+
+    sha256: str
+    header: Json | None = None
+    claims: Json | None = None
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any] | None) -> TokenView | None:
+        """From :meth:`Exchange.to_json`\'s or the lab protocol\'s form."""
+        return None if data is None else cls(data["sha256"], data.get("header"), data.get("claims"))
+
+
+@dataclass(frozen=True)
+class CertificateView:
+    """One certificate of a presented chain; names are RFC 4514 strings."""
+
+    subject: str
+    issuer: str
+    sha256: str
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> CertificateView:
+        """From :meth:`Exchange.to_json`\'s or the lab protocol\'s form."""
+        return cls(data["subject"], data["issuer"], data["sha256"])
+
+
+@dataclass(frozen=True)
+class Response:
+    """An HTTP response as the client received it."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+    body: str = ""
+
+
+@dataclass(frozen=True)
+class ClientView:
+    """What the client sent and got back.
+
+    ``established`` says that *this side's* handshake finished: under TLS 1.3 that is before the server has judged the
+    client's certificate, so a rejection shows as an ``alert`` (RFC 8446 section 6, names as in the registry, lower
+    case) or as ``closed`` (end of stream without an answer).  ``fault`` is a failure of the network or of the harness
+    itself (refused, timed out), in words.
+    """
+
+    local_port: int | None = None
+    peer_port: int | None = None
+    established: bool = False
+    tls_version: str = ""
+    server_chain: tuple[CertificateView, ...] = ()
+    server_refused: str = ""
+    alert: str = ""
+    closed: bool = False
+    timed_out: bool = False
+    response: Response | None = None
+    sent_sha256: str = ""
+    body_sha256: str = ""
+    authorization_sha256: str = ""
+    fault: str = ""
+    ms: float = 0.0
+
+
+@dataclass(frozen=True)
+class RequestView:
+    """One HTTP request as a balancer or a server saw it.
+
+    ``decision`` is ``accepted`` or ``rejected`` at a server; at a balancer it says who answered: ``upstream`` or
+    ``balancer``.  ``authorization_sha256`` digests the whole header value, '' where there was none.
+    """
+
+    method: str
+    path: str
+    nonce: str
+    status: int | None = None
+    decision: str = ""
+    reason: str = ""
+    detail: str = ""
+    token: TokenView | None = None
+    authorization_sha256: str = ""
+    body_sha256: str = ""
+    body_bytes: int = 0
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> RequestView:
+        """From :meth:`Exchange.to_json`\'s or the lab protocol\'s form."""
+        return cls(**{**data, "token": TokenView.from_json(data.get("token"))})
+
+
+@dataclass(frozen=True)
+class ServerView:
+    """One connection as the server saw it, told when it ended.  ``rejected`` is a Reason at the TLS level, or ''."""
+
+    listener: str
+    local_port: int
+    peer_port: int
+    established: bool = False
+    tls_version: str = ""
+    sni: str = ""
+    client_chain: tuple[CertificateView, ...] = ()
+    rejected: str = ""
+    detail: str = ""
+    requests: tuple[RequestView, ...] = ()
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> ServerView:
+        """From :meth:`Exchange.to_json`\'s or the lab protocol\'s form."""
+        return cls(**_connection(data))
+
+
+@dataclass(frozen=True)
+class BalancerView:
+    """One connection as the balancer saw it, told when it ended.
+
+    ``established`` is the handshake the *balancer* did with the client (never, on a passthrough); ``upstream_port`` is
+    the balancer's own local port towards the server (None: it never connected); ``upstream_established`` its own
+    handshake with the server; ``upstream_error`` why that failed.  A passthrough's ``requests`` must be empty.
+    """
+
+    listener: str
+    mode: str
+    local_port: int
+    peer_port: int
+    established: bool = False
+    tls_version: str = ""
+    sni: str = ""
+    upstream_port: int | None = None
+    upstream_established: bool = False
+    upstream_error: str = ""
+    detail: str = ""
+    requests: tuple[RequestView, ...] = ()
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> BalancerView:
+        """From :meth:`Exchange.to_json`\'s or the lab protocol\'s form."""
+        return cls(**_connection(data))
+
+
+def _connection(data: Mapping[str, Any]) -> Json:
+    fields = {key: value for key, value in data.items() if key != "kind"}
+    fields["requests"] = tuple(RequestView.from_json(request) for request in data.get("requests", ()))
+    if "client_chain" in data:
+        fields["client_chain"] = tuple(CertificateView.from_json(item) for item in data["client_chain"])
+    return fields
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """All facts of one case.  A view is None where that side could not be observed.
+
+    ``effect`` says whether the server *did* what was asked (registration made, event kept), read from its state after
+    the exchange; None = not observable.  ``extra`` carries what only one check needs (start refusal, counters).
+    """
+
+    nonce: str
+    client: ClientView | None = None
+    balancer: BalancerView | None = None
+    server: ServerView | None = None
+    effect: bool | None = None
+    extra: Json = field(default_factory=dict)
+    lab_fault: str = ""
+
+    def to_json(self) -> Json:
+        """Plain JSON with empty members left out."""
+        return {key: _slim(value) for key, value in asdict(self).items() if value not in (None, "", {}, ())}
+
+
+def _slim(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _slim(item) for key, item in value.items() if item not in (None, "", (), [])}
+    return [_slim(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,153 @@
+"""pytest glue: hands the collected cases to the engine, lets each test wait for its own verdict.  Judges nothing.
+
+A suite's test takes the fixture ``verdict``; it is parameterised over the cases of the folder it stands in.  Options
+are those of ``flowproof run``; given to pytest itself they carry the prefix ``--flowproof-``.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import allure
+import pytest
+
+from harness.config import resolve
+from harness.errors import FlowproofError, UsageError
+from harness.model.case import Case
+from harness.model.vocabulary import BROKEN, Outcome
+from harness.run import Run
+from harness.writers.rows import Row
+from harness.writers.summary import Console
+
+RUN = pytest.StashKey[Run]()
+PROGRESS = pytest.StashKey[Console]()
+_FLAGS: dict[str, dict[str, Any]] = {
+    "only": {"action": "append", "metavar": "GLOB", "help": "only the cases that match (repeatable)"},
+    "skip": {"action": "append", "metavar": "GLOB=REASON", "help": "leave these out, and say why (repeatable)"},
+    "depth": {"choices": ["quick", "full"], "help": "how much of the catalogue (default quick)"},
+    "fault": {"metavar": "NAME", "help": "put this fault into the reference subsystems or balancers"},
+    "seed": {"type": int, "metavar": "N", "help": "repeat a run exactly"},
+    "target": {"help": "where to run (default embedded)"},
+    "report": {"metavar": "DIR", "help": "where the record goes (default reports/latest)"},
+}
+
+
+class HarnessError(Exception):
+    """A case ended in HARNESS_ERROR: neither passed nor failed."""
+
+
+class Verdict:
+    """The verdict of one case, as a test sees it."""
+
+    def __init__(self, case: Case, row: Row | None) -> None:
+        self.case, self.row = case, row
+
+    def hold(self) -> None:
+        """Pass, fail, skip or break, as the row says."""
+        if self.row is None:
+            raise HarnessError("the run ended without a row for this case")
+        outcome, reason = self.row["outcome"], self.row["reason"]
+        if outcome in BROKEN:
+            pytest.fail(f"{outcome}: {reason}", pytrace=False)
+        if outcome == Outcome.HARNESS_ERROR:
+            raise HarnessError(reason)
+        if outcome != Outcome.PASS:
+            pytest.skip(f"{outcome}: {reason}")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options of ``flowproof run``."""
+    group = parser.getgroup("flowproof")
+    for name, arguments in _FLAGS.items():
+        group.addoption(f"--flowproof-{name}", dest=f"flowproof_{name}", default=None, **arguments)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Resolve options and catalogue before anything is collected."""
+    if hasattr(config, "workerinput") or config.getoption("numprocesses", None):
+        raise pytest.UsageError("the engine runs cases side by side by itself: do not use pytest-xdist (-n)")
+    if RUN in config.stash:
+        return
+    flags = {name: config.getoption(f"flowproof_{name}") for name in _FLAGS}
+    try:
+        run = Run(resolve(flags, Path.cwd()))
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from error
+    config.stash[RUN] = run
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Parameterise ``verdict`` over the selected cases of the suite's own folder."""
+    if "verdict" in metafunc.fixturenames:
+        area = metafunc.definition.path.parent.name
+        cases = [case for case in metafunc.config.stash[RUN].cases if case.requirement.area == area]
+        metafunc.parametrize("verdict", cases, ids=[case.id for case in cases], indirect=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Drop the placeholder pytest makes for a suite of which no case is selected."""
+    items[:] = [item for item in items if _case(item) or "verdict" not in getattr(item, "fixturenames", ())]
+
+
+@pytest.fixture
+def verdict(request: pytest.FixtureRequest) -> Verdict:
+    """The verdict of the case this test stands for; waits until it is there."""
+    run = request.config.stash[RUN]
+    case: Case = request.param
+    row = run.wait(case)
+    if row is not None:
+        _label(run.catalogue.product, case, row)
+    return Verdict(case, row)
+
+
+def _label(product: str, case: Case, row: Row) -> None:
+    dynamic: Any = allure.dynamic  # its methods carry no annotations
+    dynamic.epic(product)
+    dynamic.feature(case.flow.name)
+    dynamic.story(case.requirement.id)
+    dynamic.title(case.id)
+    dynamic.description(f"{case.requirement.text}\n\n{row['source']} ({row['basis']})")
+    dynamic.severity(allure.severity_level.CRITICAL if row["level"] == "MUST" else allure.severity_level.NORMAL)
+    dynamic.tag(row["outcome"], row["posture"], row["path"], row["stimulus"])
+    allure.attach(json.dumps(row, indent=1), name="row", attachment_type=allure.attachment_type.JSON)
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    """A suite that cannot be collected must not look like one that has no cases."""
+    if report.failed:
+        pytest.exit(f"{report.nodeid}: {report.longreprtext}", returncode=3)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Start the engine on exactly what was collected."""
+    run = session.config.stash[RUN]
+    planned = [case for item in session.items if (case := _case(item))]
+    if session.config.getoption("collectonly") or not planned:
+        return
+    console = session.config.stash.setdefault(PROGRESS, Console())
+    run.progress = console.progress
+    try:
+        console.begin(run.header())
+        run.start(planned)
+    except FlowproofError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def _case(item: pytest.Item) -> Case | None:
+    param = getattr(getattr(item, "callspec", None), "params", {}).get("verdict")
+    return param if isinstance(param, Case) else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Complete the record; the exit status is the run's, not pytest's."""
+    run = session.config.stash.get(RUN, None)
+    if run is None or not run.planned:
+        return
+    if exitstatus == pytest.ExitCode.INTERRUPTED:
+        run.interrupt()
+    session.exitstatus = run.finish()
+    session.config.stash[PROGRESS].end(run.header(), run.rows, run.status, run.trouble, run.seconds, run.options.report)

@@ -1,0 +1,190 @@
+"""A run: catalogue, selection, lab, engine and record brought together.  Decides nothing."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from harness import __version__
+from harness.catalogue import Catalogue, expand
+from harness.config import Options
+from harness.engine import Engine, Result
+from harness.errors import FlowproofError, UsageError
+from harness.exchanges import Bench
+from harness.judge import exit_status
+from harness.known import FAULTS, catalogue
+from harness.lab.embedded import EmbeddedLab
+from harness.model.case import Case
+from harness.selection import select
+from harness.wire.stimuli import Stimuli
+from harness.wire.tokens import Mint
+from harness.writers import junit
+from harness.writers.protection import protection
+from harness.writers.record import Recorder
+from harness.writers.rows import Row, missing_row, outcomes, row
+
+SCOPE = (
+    "Flowproof's own reference subsystems on loopback: what conforming looks like. "
+    "It says nothing yet about your deployment. Out of scope: gateway peering, replication "
+    "between data centres, traffic inside a subsystem, API invocation."
+)
+Progress = Callable[[Row, int, int], None]
+
+
+def bench_for(lab: EmbeddedLab, seed: int) -> Bench:
+    """A bench on the embedded lab, presenting its deployment's credentials, good and bad."""
+    mint = Mint.of(lab.pki, lab.now)
+    return Bench(lab, Stimuli(lab.pki, mint, lab.folder / "clients"), seed)
+
+
+class Run:
+    """One run: ``cases`` are those selected; :meth:`start` begins, :meth:`wait` gives a row, :meth:`finish` ends.
+
+    Raises :class:`UsageError` at once for an unknown fault or a selection that means nothing.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self.options = options.seeded()
+        self.catalogue: Catalogue = catalogue()
+        if options.fault and options.fault not in FAULTS:
+            raise UsageError(f"unknown fault {options.fault!r}", attempt="see flowproof list faults")
+        everything, self._withheld = expand(self.catalogue, EmbeddedLab.features)
+        self.cases, self._skipped = select(everything, self.options)
+        self.rows: list[Row] = []
+        self.trouble: list[str] = []
+        self.interrupted = False
+        self.planned: list[Case] = []
+        self.status = 3
+        self._started = time.monotonic()
+        self._changed = threading.Condition()
+        self._by_case: dict[str, Row] = {}
+        self._failure: FlowproofError | None = None
+        self._recorder: Recorder | None = None
+        self._engine: Engine | None = None
+        self._lab: EmbeddedLab | None = None
+        self._thread = threading.Thread(target=self._work, name="flowproof-run", daemon=True)
+        self.progress: Progress = lambda _row, _done, _planned: None
+
+    def header(self) -> dict[str, Any]:
+        """What the record starts with."""
+        return {
+            "tool": f"flowproof {__version__}",
+            "python": ".".join(map(str, sys.version_info[:3])),
+            "target": self.options.target,
+            "product": self.catalogue.product,
+            "depth": str(self.options.depth),
+            "seed": self.options.seed,
+            "fault": self.options.fault or None,
+            "catalogue_sha256": self.catalogue.sha256,
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "planned": [case.id for case in self.planned],
+            "withheld": [{"case": item.case, "reason": item.reason} for item in self._withheld],
+            "skipped": [{"case": case.id, "reason": skip.reason} for case, skip in self._skipped],
+            "scope": SCOPE,
+        }
+
+    def start(self, planned: Iterable[Case]) -> None:
+        """Write the header and begin; raises :class:`UsageError` if the report folder cannot be written."""
+        self.planned = list(planned)
+        self._recorder = Recorder(self.options.report, self.header())
+        self._thread.start()
+
+    def _work(self) -> None:
+        try:
+            self._lab = EmbeddedLab(self.catalogue.servers, self.catalogue.flows, FAULTS)
+            bench = bench_for(self._lab, self.options.seed)
+            self._engine = Engine(bench, self.catalogue.classes, fault=self.options.fault)
+            if not self.interrupted:
+                self._engine.run(self.planned, self._done)
+        except FlowproofError as error:
+            self._failure = error
+        except Exception as error:  # anything else is a bug of ours, and must be told as one
+            self._failure = FlowproofError(f"internal error: {type(error).__name__}: {error}")
+        finally:
+            if self._lab is not None:
+                self._lab.close()
+            with self._changed:
+                self._changed.notify_all()
+
+    def _done(self, result: Result) -> None:
+        controls = asdict(result.controls) if result.controls else None
+        self._add(row(result.case, result.exchange, result.verdict, controls, result.ms))
+
+    def _add(self, item: Row) -> None:
+        assert self._recorder is not None
+        self._recorder.write(item)
+        with self._changed:
+            self.rows.append(item)
+            self._by_case[item["case"]] = item
+            self.progress(item, len(self.rows), len(self.planned))
+            self._changed.notify_all()
+
+    def wait(self, case: Case) -> Row | None:
+        """The row of *case*, once it is written; None when the run ended without one."""
+        with self._changed:
+            self._changed.wait_for(lambda: case.id in self._by_case or not self._thread.is_alive())
+            return self._by_case.get(case.id)
+
+    def interrupt(self) -> None:
+        """Stop as soon as possible; what did not run gets a row that says so."""
+        self.interrupted = True
+        if self._engine is not None:
+            self._engine.cancel()
+
+    def finish(self) -> int:
+        """Wait for the end, complete the record and return the exit status; tells why in ``trouble``."""
+        if self._recorder is None:
+            return self.status
+        self._thread.join()
+        try:
+            if self._failure is not None and self._failure.exit_status != 2:
+                self.trouble.append(str(self._failure))
+            self._add_missing()
+            self.status = exit_status(
+                self.rows, (case.id for case in self.planned), own_lab=True, trouble=self.trouble.append
+            )
+            if self.interrupted:
+                self.trouble.insert(0, "the run was interrupted")
+            if self.trouble:
+                self.status = 3
+            self._recorder.finish(self._footer())
+            junit.write(self.options.report, self.rows)
+        except FlowproofError as error:
+            self._recorder.abandon()
+            self.trouble.append(str(error))
+            self.status = 3
+        return self.status
+
+    def _add_missing(self) -> None:
+        have = set(self._by_case)
+        why = "interrupted before it ran" if self.interrupted else "the run ended before it ran"
+        for case in self.planned:
+            if case.id not in have:
+                self._add(missing_row(case, EmbeddedLab.grade, why))
+
+    def _footer(self) -> dict[str, Any]:
+        return {
+            "cases": len(self.rows),
+            "outcomes": outcomes(self.rows),
+            "protection": protection(self.rows),
+            "trustworthy": self.status != 3,
+            "trouble": self.trouble,
+            "exit_status": self.status,
+            "seconds": round(time.monotonic() - self._started, 3),
+        }
+
+    @property
+    def seconds(self) -> float:
+        """How long the run has taken so far."""
+        return time.monotonic() - self._started
+
+
+def report_files(folder: Path) -> Mapping[str, Path]:
+    """What a run leaves in its report folder, by what it is."""
+    return {"record": folder / "run.jsonl", "JUnit": folder / junit.NAME, "Allure results": folder / "allure-results"}

@@ -1,0 +1,96 @@
+"""Plays a script of the catalogue against a server of its own: requests, moved clocks, outages, rotated keys.
+
+A step is a mapping with one of these, and what it expects (which is the check's business):
+
+    request: good | former          a request with a token under the current, or the previous, signing key
+    advance: HOURS                  the clocks of the server, its management and the client move on
+    management: down | up           the platform API, which holds the keys, goes away or comes back
+    rotate: replace | overlap | retire
+                                    management signs with a new key and publishes it alone, beside the old one; or
+                                    withdraws the old one
+    fetches: NUMBER                 how often the server has fetched keys by now
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from harness.errors import CatalogueError
+from harness.lab import Door, Lab
+from harness.model.case import Case
+from harness.wire.pki import key_id
+from harness.wire.send import send
+from harness.wire.stimuli import Stimuli
+
+Facts = dict[str, Any]
+HOUR = 3600.0
+
+
+@cache
+def _next_key() -> rsa.RSAPrivateKey:
+    """The key of every rotation; making one takes longer than a whole scenario."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+class Player:
+    """Plays one case's script at *door*; *nonce* names step *n*'s request."""
+
+    def __init__(self, lab: Lab, stimuli: Stimuli, case: Case, door: Door, nonce: Callable[[str], str]) -> None:
+        self._lab, self._stimuli, self._case, self._door, self._nonce = lab, stimuli, case, door, nonce
+        self._key = self._former = stimuli.signing_key
+        self._offset = 0.0
+        self._do: Mapping[str, Callable[[Any, str], Facts]] = {
+            "request": self._request,
+            "advance": self._advance,
+            "management": self._management,
+            "rotate": self._rotate,
+            "fetches": self._fetches,
+        }
+
+    def play(self) -> list[Facts]:
+        """The facts of each step.  Raises CatalogueError for a step nobody knows, LabError if the lab fails."""
+        facts = []
+        for number, step in enumerate(self._case.params["steps"]):
+            verbs = [name for name in step if name in self._do]
+            if len(verbs) != 1:
+                raise CatalogueError(f"step {number + 1} is none of {', '.join(self._do)}", where=self._case.id)
+            facts.append(self._do[verbs[0]](step[verbs[0]], str(number)))
+        return facts
+
+    def _request(self, token: str, number: str) -> Facts:
+        nonce, door, flow = self._nonce(number), self._door, self._case.flow
+        key = {"good": self._key, "former": self._former}[token]
+        context = self._stimuli.context(door.ca, flow.client_secret, self._case.stimulus.certificate)
+        request = self._stimuli.signed_by(key, self._offset, flow, door.host_header, nonce)
+        client = send(door.address, request, context)
+        _, server = self._lab.views(door, client.local_port)
+        reason = server.rejected or next((item.reason for item in server.requests), "") if server else ""
+        return {
+            "status": client.response.status if client.response else None,
+            "ended": client.alert or client.fault or ("timed out" if client.timed_out else ""),
+            "reason": reason,
+            "effect": nonce in self._lab.effects([door.setup])[door.setup],
+        }
+
+    def _advance(self, hours: float, _number: str) -> Facts:
+        self._offset += hours * HOUR
+        self._lab.set_clock(self._door.setup, self._offset)
+        return {}
+
+    def _management(self, state: str, _number: str) -> Facts:
+        self._lab.set_management(self._door.setup, up=state == "up")
+        return {}
+
+    def _rotate(self, how: str, _number: str) -> Facts:
+        if how != "retire":
+            self._former, self._key = self._key, _next_key()
+        keys = [self._key, self._former] if how == "overlap" else [self._key]
+        self._lab.publish_keys(self._door.setup, keys)
+        return {"kid": key_id(self._key.public_key())}
+
+    def _fetches(self, _expected: int, _number: str) -> Facts:
+        return {"fetches": self._lab.counters(self._door.setup).get("jwks_fetches", 0)}

@@ -1,0 +1,113 @@
+"""Faults in the verification of client certificates and their subject."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from harness.subsystems.certificates import BAD_SIGNATURE, NOT_A_CA, OUT_OF_VALIDITY, UNTRUSTED_ISSUER, WRONG_PURPOSE
+from harness.subsystems.faults.registry import fault
+from harness.subsystems.rules import CertificateProblem, Demand, Protection, Rules
+from harness.subsystems.subject import rdn_sequence
+
+MTLS = ("portal", "analytics", "api-gateway", "v5c-gateway", "event-gateway")
+NAMED = ("portal", "analytics")
+
+
+def _forgiving(rules: Rules, also: Callable[[CertificateProblem], bool]) -> Rules:
+    return replace(rules, forgives=lambda problem: also(problem) or rules.forgives(problem))
+
+
+def _instead_of_required(rules: Rules, demand: Demand) -> Rules:
+    def lenient(protection: Protection) -> Demand:
+        asked = rules.demand(protection)
+        return demand if asked is Demand.REQUIRED else asked
+
+    return replace(rules, demand=lenient)
+
+
+@fault("requests-but-does-not-require", on=MTLS)
+def requests_but_does_not_require(rules: Rules) -> Rules:
+    """asks for a client certificate but serves clients that give none"""
+    return _instead_of_required(rules, Demand.OPTIONAL)
+
+
+@fault(
+    "accepts-no-client-certificate",
+    on=MTLS,
+    implies=(
+        "requests-but-does-not-require",
+        "trusts-any-ca",
+        "trusts-ca-by-name",
+        "ignores-certificate-validity",
+        "ignores-extended-key-usage",
+        "accepts-leaf-as-ca",
+        "ignores-subject-dn",
+    ),
+)
+def accepts_no_client_certificate(rules: Rules) -> Rules:
+    """never asks for a client certificate although mtlsValidateClient is on"""
+    return _instead_of_required(rules, Demand.NOTHING)
+
+
+@fault("trusts-any-ca", on=MTLS, implies=("trusts-ca-by-name",))
+def trusts_any_ca(rules: Rules) -> Rules:
+    """accepts client certificates of any issuer"""
+    return _forgiving(rules, lambda problem: problem.errno in UNTRUSTED_ISSUER | {BAD_SIGNATURE})
+
+
+@fault("trusts-ca-by-name", on=MTLS)
+def trusts_ca_by_name(rules: Rules) -> Rules:
+    """accepts an issuer that has the CA's name but not its key"""
+
+    def same_issuer_name(problem: CertificateProblem) -> bool:
+        names = {authority.subject for authority in problem.authorities}
+        return problem.errno in UNTRUSTED_ISSUER | {BAD_SIGNATURE} and problem.certificate.issuer in names
+
+    return _forgiving(rules, same_issuer_name)
+
+
+@fault("ignores-certificate-validity", on=MTLS)
+def ignores_certificate_validity(rules: Rules) -> Rules:
+    """accepts client certificates that have expired or are not yet valid"""
+    return _forgiving(rules, lambda problem: problem.errno in OUT_OF_VALIDITY)
+
+
+@fault("ignores-extended-key-usage", on=MTLS)
+def ignores_extended_key_usage(rules: Rules) -> Rules:
+    """accepts certificates that are not meant for TLS clients"""
+    return _forgiving(rules, lambda problem: problem.errno == WRONG_PURPOSE)
+
+
+@fault("accepts-leaf-as-ca", on=MTLS)
+def accepts_leaf_as_ca(rules: Rules) -> Rules:
+    """accepts a chain in which a certificate that is no CA has issued another"""
+    return _forgiving(
+        rules, lambda problem: problem.errno in NOT_A_CA or (problem.errno == WRONG_PURPOSE and problem.depth > 0)
+    )
+
+
+@fault("ignores-subject-dn", on=NAMED, implies=("compares-cn-only", "compares-dn-as-set"))
+def ignores_subject_dn(rules: Rules) -> Rules:
+    """lets in every client of the CA, whatever its subject"""
+    return replace(rules, same_subject=lambda left, right: True)
+
+
+@fault("compares-cn-only", on=NAMED)
+def compares_cn_only(rules: Rules) -> Rules:
+    """compares only the common name of the client's subject"""
+
+    def same_common_name(left: x509.Name, right: x509.Name) -> bool:
+        first, second = (name.get_attributes_for_oid(NameOID.COMMON_NAME) for name in (left, right))
+        return bool(first) and [item.value for item in first] == [item.value for item in second]
+
+    return replace(rules, same_subject=same_common_name)
+
+
+@fault("compares-dn-as-set", on=NAMED)
+def compares_dn_as_set(rules: Rules) -> Rules:
+    """compares the client's subject without regard to the order of its RDNs"""
+    return replace(rules, same_subject=lambda left, right: set(rdn_sequence(left)) == set(rdn_sequence(right)))

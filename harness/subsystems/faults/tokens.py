@@ -1,0 +1,204 @@
+"""Faults in the verification of tokens and the handling of keys."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import jwt
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from harness.model.vocabulary import Reason
+from harness.subsystems.faults.registry import fault
+from harness.subsystems.jwks import ALGORITHM, Keys, VerificationKey, check_signature
+from harness.subsystems.outcome import FORBIDDEN, Rejected, about_token
+from harness.subsystems.rules import Rules
+from harness.subsystems.token import Token
+
+VERIFIERS = ("portal", "analytics", "api-gateway", "v5c-gateway")
+NO_ALGORITHM, SHARED_SECRET = "none", "HS256"
+
+
+def _accepting(rules: Rules, accepts: Callable[[Token, Keys], bool]) -> Rules:
+    """The rules with a shorter way in: what *accepts* is not looked at any further."""
+
+    def proof(token: Token, keys: Keys) -> None:
+        if not accepts(token, keys):
+            rules.proof(token, keys)
+
+    return replace(rules, proof=proof)
+
+
+def _verifies(token: Token, key: object) -> bool:
+    try:
+        if isinstance(key, rsa.RSAPublicKey):
+            check_signature(token, key)
+            return True
+    except Rejected:
+        return False
+    return False
+
+
+@fault("accepts-missing-token", on=VERIFIERS)
+def accepts_missing_token(rules: Rules) -> Rules:
+    """serves requests without a token"""
+    return replace(rules, token_required=False)
+
+
+@fault("accepts-query-token", on=VERIFIERS)
+def accepts_query_token(rules: Rules) -> Rules:
+    """takes a token from the query string"""
+    return replace(rules, takes_query_token=True)
+
+
+@fault("accepts-alg-none", on=VERIFIERS)
+def accepts_alg_none(rules: Rules) -> Rules:
+    """accepts unsigned tokens of the algorithm none"""
+    lenient = _accepting(rules, lambda token, keys: token.header["alg"] == NO_ALGORITHM and not token.signature)
+    return replace(lenient, algorithms=rules.algorithms | {NO_ALGORITHM})
+
+
+@fault("accepts-hs256-with-public-key", on=VERIFIERS)
+def accepts_hs256_with_public_key(rules: Rules) -> Rules:
+    """accepts HS256 tokens whose secret is the public key's PEM"""
+
+    def keyed(token: Token, keys: Keys) -> bool:
+        candidates = [key for key in keys.values() if token.kid in (None, key.kid)]
+        return token.header["alg"] == SHARED_SECRET and any(_hmac_with(token, key) for key in candidates)
+
+    return replace(_accepting(rules, keyed), algorithms=rules.algorithms | {SHARED_SECRET})
+
+
+def _hmac_with(token: Token, published: VerificationKey) -> bool:
+    pem = published.key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    made = [hmac.digest(secret, token.signed, "sha256") for secret in (pem, pem.rstrip())]
+    return any(hmac.compare_digest(one, token.signature) for one in made)
+
+
+@fault("uses-embedded-jwk", on=VERIFIERS)
+def uses_embedded_jwk(rules: Rules) -> Rules:
+    """verifies a token with the key in its own header"""
+
+    def embedded(token: Token, keys: Keys) -> bool:
+        try:
+            return _verifies(token, jwt.PyJWK(token.header["jwk"], algorithm=ALGORITHM).key)
+        except (jwt.PyJWTError, KeyError, TypeError, ValueError, AttributeError):
+            return False
+
+    return _accepting(rules, embedded)
+
+
+@fault("trusts-header-x5c", on=VERIFIERS)
+def trusts_header_x5c(rules: Rules) -> Rules:
+    """verifies a token with the certificate in its own header"""
+
+    def carried(token: Token, keys: Keys) -> bool:
+        try:
+            der = base64.b64decode(token.header["x5c"][0])
+            return _verifies(token, x509.load_der_x509_certificate(der).public_key())
+        except (KeyError, IndexError, TypeError, ValueError, binascii.Error):
+            return False
+
+    return _accepting(rules, carried)
+
+
+@fault("skips-signature", on=VERIFIERS)
+def skips_signature(rules: Rules) -> Rules:
+    """looks the key up but does not verify the signature with it"""
+    return _accepting(rules, lambda token, keys: token.kid in keys and token.header["alg"] == ALGORITHM)
+
+
+@fault("tries-any-key", on=VERIFIERS)
+def tries_any_key(rules: Rules) -> Rules:
+    """ignores kid and accepts what any published key verifies"""
+    return _accepting(rules, lambda token, keys: any(_verifies(token, published.key) for published in keys.values()))
+
+
+@fault("ignores-expiry", on=VERIFIERS)
+def ignores_expiry(rules: Rules) -> Rules:
+    """accepts expired tokens"""
+    return replace(rules, checks_expiry=False)
+
+
+@fault("accepts-missing-expiry", on=VERIFIERS)
+def accepts_missing_expiry(rules: Rules) -> Rules:
+    """accepts tokens that never expire"""
+    return replace(rules, requires_expiry=False)
+
+
+@fault("ignores-not-before", on=VERIFIERS)
+def ignores_not_before(rules: Rules) -> Rules:
+    """accepts tokens that are not valid yet"""
+    return replace(rules, checks_not_before=False)
+
+
+@fault("ignores-crit", on=VERIFIERS)
+def ignores_crit(rules: Rules) -> Rules:
+    """ignores the extensions a token calls critical"""
+
+    def signed(token: Token, keys: Keys) -> bool:
+        published = keys.get(token.kid or "")
+        return "crit" in token.header and published is not None and _signed_with(token, published.key)
+
+    return replace(_accepting(rules, signed), checks_crit=False)
+
+
+def _signed_with(token: Token, key: rsa.RSAPublicKey) -> bool:
+    """The signature alone: PyJWT would look at crit by itself."""
+    try:
+        key.verify(token.signature, token.signed, PKCS1v15(), SHA256())
+    except InvalidSignature:
+        return False
+    return True
+
+
+@fault("answers-403-for-token", on=VERIFIERS)
+def answers_403_for_token(rules: Rules) -> Rules:
+    """answers 403 instead of 401 to a missing or bad token"""
+    return _answering(rules, FORBIDDEN)
+
+
+@fault("answers-500-on-bad-token", on=VERIFIERS)
+def answers_500_on_bad_token(rules: Rules) -> Rules:
+    """answers 500 to a bad token"""
+    return _answering(rules, 500, spared=Reason.TOKEN_MISSING)
+
+
+def _answering(rules: Rules, status: int, spared: Reason | None = None) -> Rules:
+    def answer(reason: Reason) -> int:
+        return status if about_token(reason) and reason is not spared else rules.status(reason)
+
+    return replace(rules, status=answer)
+
+
+@fault("fetches-keys-unverified", on=VERIFIERS)
+def fetches_keys_unverified(rules: Rules) -> Rules:
+    """fetches keys from a server whose certificate does not verify"""
+    return replace(rules, verifies_key_server=False)
+
+
+@fault("fetches-keys-per-request", on=VERIFIERS)
+def fetches_keys_per_request(rules: Rules) -> Rules:
+    """fetches the keys anew for every token"""
+    return replace(rules, key_lifetime=lambda documented: 0.0)
+
+
+@fault("keeps-keys-forever", on=VERIFIERS)
+def keeps_keys_forever(rules: Rules) -> Rules:
+    """never fetches keys again once it has some"""
+    return replace(rules, key_lifetime=lambda documented: math.inf)
+
+
+@fault("accepts-without-keys", on=VERIFIERS)
+def accepts_without_keys(rules: Rules) -> Rules:
+    """accepts every token while the JWKS URL cannot be reached"""
+    return replace(rules, works_without_keys=True)

@@ -1,0 +1,135 @@
+"""One running subsystem: its configuration, its listener on loopback, what it did.  Puts the other parts together."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+
+from harness.errors import UsageError
+from harness.subsystems.application import Application
+from harness.subsystems.client import Call, CallFailed, Trust, call
+from harness.subsystems.clock import LabClock
+from harness.subsystems.configuration import Configuration, configure
+from harness.subsystems.door import Door, Doors, House
+from harness.subsystems.endpoint import Channel, Service
+from harness.subsystems.gate import Gate
+from harness.subsystems.jwks import Keys
+from harness.subsystems.keys import FetchFailed, KeyCache
+from harness.subsystems.kinds import MANAGEMENT, Kind
+from harness.subsystems.management import PlatformApi, Sender
+from harness.subsystems.rules import Rules
+from harness.subsystems.tls import ServerTls, server_context
+
+LOOPBACK = "127.0.0.1"
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the parent asked to start."""
+
+    id: str
+    kind: Kind
+    config: Path
+    folder: Path
+    hosts: Mapping[str, str]
+    rules: Rules
+    port: int = 0
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the instances of a process share."""
+
+    reactor: Any
+    tell: Callable[[dict[str, Any]], None]
+
+
+class Instance:
+    """A subsystem that listens.  Making one raises UsageError (Refused) if its configuration is invalid."""
+
+    def __init__(self, order: Order, around: Surroundings) -> None:
+        self._order, self._around = order, around
+        self.clock = LabClock()
+        self._configuration = configure(order.kind, order.config, order.folder, order.hosts, order.rules)
+        self.counters: Counter[str] = Counter(accepted=0, rejected=0)
+        self._application = self._make_application()
+        service = Service(order.kind.name, self._gate(), self._application, self.counters)
+        tls = ServerTls(self._configuration.secret, order.rules.demand(self._configuration.protection))
+        server_context(tls)  # made now, so that no client waits for it
+        self._house = House(
+            order.id, tls, order.rules, self.clock, around.reactor, lambda door: Channel(door, service), around.tell
+        )
+        self._port = self._listen()
+
+    @property
+    def port(self) -> int:
+        """The TCP port it listens on."""
+        return int(self._port.getHost().port)
+
+    async def stop(self) -> None:
+        """Close the listener and every connection; returns once all records have been told."""
+        await maybeDeferred(self._port.stopListening)
+        doors: list[Door] = list(self._house.doors)
+        for door in doors:
+            door.abort()
+        left: list[Deferred[None]] = [door.left for door in doors]
+        await gatherResults(left)
+
+    def state(self) -> dict[str, Any]:
+        """What it did and how often."""
+        return {"effects": self._application.effects(), "counters": dict(self.counters)}
+
+    async def act(self, action: str, target: dict[str, str], nonce: str) -> dict[str, Any]:
+        """Management only: make a request to another subsystem.  Raises UsageError."""
+        if self._order.kind is not MANAGEMENT:
+            raise UsageError(f"{self._order.id} is a {self._order.kind.name}; only management initiates requests")
+        sender = Sender(self._order.folder, self._configuration.clients, self.clock, self._order.rules)
+        return await sender.act(self._around.reactor, action, target, nonce)
+
+    def _make_application(self) -> Application:
+        make = self._order.kind.application
+        return make() if make is not None else PlatformApi(self._order.folder, self.counters)
+
+    def _gate(self) -> Gate:
+        configuration, rules, now = self._configuration, self._order.rules, self.clock.now
+        return Gate(configuration.protection, configuration.subject, rules, self._keys_for(configuration), now)
+
+    def _keys_for(self, configuration: Configuration) -> Callable[[str | None], Any]:
+        if not configuration.protection.jwks_url:
+            return _no_keys
+        lifetime = self._order.rules.key_lifetime(configuration.kind.key_lifetime)
+        return KeyCache(self._fetch_keys, self.clock.now, lifetime, self.counters).keys_for
+
+    async def _fetch_keys(self) -> bytes:
+        configuration = self._configuration
+        trust = Trust(configuration.jwks_authorities, self.clock, verifies=self._order.rules.verifies_key_server)
+        request = Call("GET", configuration.protection.jwks_url, configuration.jwks_address)
+        try:
+            reply = await call(self._around.reactor, request, trust)
+        except CallFailed as error:
+            raise FetchFailed(f"{self._order.id}: {request.url}: {error}") from error
+        if reply.status != 200:
+            raise FetchFailed(f"{self._order.id}: {request.url}: status {reply.status}")
+        return reply.body
+
+    def _listen(self) -> Any:
+        try:
+            port = self._around.reactor.listenTCP(self._order.port, Doors(self._house), interface=LOOPBACK, backlog=512)
+        except OSError as error:
+            raise UsageError(f"port {self._order.port} cannot be listened on: {error}") from error
+        protection = self._configuration.protection
+        _log.info("%s: port %d, %s", self._order.id, port.getHost().port, protection)
+        return port
+
+
+async def _no_keys(kid: str | None) -> Keys:
+    """A server without a jwksUrl has no keys."""
+    return {}

@@ -1,0 +1,72 @@
+"""The kinds of subsystem, a row each: which custom resource describes it, what is its default, what it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from harness.subsystems.analytics import Analytics
+from harness.subsystems.application import Application
+from harness.subsystems.gateway import Gateway
+from harness.subsystems.portal import Portal
+
+HALF_HOUR, DAY = 1_800.0, 86_400.0
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of subsystem.
+
+    ``endpoint`` is where under spec its hosts are; ``validates`` the documented default of mtlsValidateClient (None:
+    it has no such switch and verifies no client); ``needs_one`` says that mTLS and JWT may not both be off; ``can_jwt``
+    that it has a jwksUrl; ``subjects`` are the places under spec for the client's subject DN, the current one first;
+    ``key_lifetime`` is in seconds (portal: public code; analytics: documented; gateways: assumption).
+    """
+
+    name: str
+    resource: str
+    endpoint: str
+    application: Callable[[], Application] | None = None
+    validates: bool | None = None
+    needs_one: bool = False
+    can_jwt: bool = True
+    subjects: tuple[str, ...] = ()
+    old_switch: str = ""
+    ignores_token_under_mtls: bool = False
+    key_lifetime: float = HALF_HOUR
+
+
+MANAGEMENT = Kind("management", "ManagementCluster", "platformAPIEndpoint", can_jwt=False)
+
+_GATEWAY = ("GatewayCluster", "gatewayManagerEndpoint", Gateway)
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        MANAGEMENT,
+        Kind(
+            "portal",
+            "PortalCluster",
+            "portalAdminEndpoint",
+            Portal,
+            validates=True,
+            needs_one=True,
+            subjects=("adminClientSubjectDN",),
+        ),
+        Kind(
+            "analytics",
+            "AnalyticsCluster",
+            "ingestion.endpoint",
+            Analytics,
+            validates=True,
+            needs_one=True,
+            subjects=("ingestion.clientSubjectDN", "clientSubjectDN"),
+            ignores_token_under_mtls=True,
+            key_lifetime=DAY,
+        ),
+        Kind("api-gateway", *_GATEWAY, validates=False, old_switch="validateApimClient"),
+        Kind("v5c-gateway", *_GATEWAY, validates=False, old_switch="validateApimClient"),
+        # Default mTLS, no documented JWT alternative: so its mTLS cannot be turned off either.
+        Kind("event-gateway", *_GATEWAY, validates=True, needs_one=True, can_jwt=False),
+    )
+}

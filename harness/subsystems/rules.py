@@ -1,0 +1,104 @@
+"""Every decision of a reference subsystem as a value that can be replaced; the defaults are the documented behaviour.
+
+A fault replaces one field.  So a field holds one decision and no field does two things.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeVar
+
+from cryptography import x509
+
+from harness.model.vocabulary import Reason
+from harness.subsystems.jwks import ALGORITHM, Keys, signed_by_published_key
+from harness.subsystems.outcome import documented_status
+from harness.subsystems.subject import same_name
+from harness.subsystems.token import Token
+
+T = TypeVar("T")
+
+
+class Demand(Enum):
+    """What a server asks of its client in the handshake."""
+
+    NOTHING = "nothing"
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+
+
+@dataclass(frozen=True)
+class Protection:
+    """What the configuration of a server says about its clients: ``validate`` is mtlsValidateClient with its default
+    applied, ``ignores_token_under_mtls`` a property of the kind (analytics)."""
+
+    validate: bool
+    jwks_url: str
+    ignores_token_under_mtls: bool = False
+
+
+@dataclass(frozen=True)
+class CertificateProblem:
+    """What OpenSSL found wrong: an X509_V_ERR number and the certificate it is about; ``authorities`` are trusted."""
+
+    errno: int
+    depth: int
+    certificate: x509.Certificate
+    authorities: tuple[x509.Certificate, ...]
+
+
+def documented_demand(protection: Protection) -> Demand:
+    """mTLS on: a certificate is required; off: none is requested at all."""
+    return Demand.REQUIRED if protection.validate else Demand.NOTHING
+
+
+def documented_token_use(protection: Protection) -> bool:
+    """jwksUrl set = verify the JWT, except that analytics does not look at it while mTLS is on."""
+    return bool(protection.jwks_url) and not (protection.validate and protection.ignores_token_under_mtls)
+
+
+def forgive_nothing(problem: CertificateProblem) -> bool:
+    """OpenSSL's verdict stands."""
+    return False
+
+
+def as_given(value: T) -> T:
+    """The documented value, unchanged."""
+    return value
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The decisions, in the order in which they are made."""
+
+    # Configuration: mtlsValidateClient where it is not set (given: the documented default); may both be off?
+    default_validate: Callable[[bool], bool] = as_given
+    may_be_unprotected: bool = False
+    # Connection
+    answers_clear_text: bool = False
+    demand: Callable[[Protection], Demand] = documented_demand
+    forgives: Callable[[CertificateProblem], bool] = forgive_nothing
+    same_subject: Callable[[x509.Name, x509.Name], bool] = same_name
+    # Request: is a token verified, must there be one, where may it be, is it verified before anything is done?
+    verifies_token: Callable[[Protection], bool] = documented_token_use
+    token_required: bool = True
+    takes_query_token: bool = False
+    acts_first: bool = False
+    status: Callable[[Reason], int] = documented_status
+    # Token
+    algorithms: frozenset[str] = frozenset({ALGORITHM})
+    checks_crit: bool = True
+    proof: Callable[[Token, Keys], None] = signed_by_published_key
+    checks_expiry: bool = True
+    requires_expiry: bool = True
+    checks_not_before: bool = True
+    # Keys: seconds they may be used (given: the kind's), what if there are none, is their server verified?
+    key_lifetime: Callable[[float], float] = as_given
+    works_without_keys: bool = False
+    verifies_key_server: bool = True
+    # Management as a client
+    sends_token: bool = True
+    token_age: float = 0.0
+    verifies_server: bool = True

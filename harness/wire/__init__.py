@@ -1,0 +1,1 @@
+"""How stimuli are made, sent and recorded.  Knows nothing of requirements, checks or verdicts."""

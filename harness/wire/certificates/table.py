@@ -1,0 +1,94 @@
+"""The table of certificate classes and the helpers its builders share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypedDict, Unpack
+
+from cryptography import x509
+
+from harness.wire.issue import Extra, Identity, issue
+from harness.wire.pki import Pki
+
+Build = Callable[[Pki, str], Identity | None]
+
+
+class Changes(TypedDict, total=False):
+    """Fields of a Profile to replace."""
+
+    subject: x509.Name
+    not_before: datetime
+    not_after: datetime
+    key_usage: frozenset[str] | None
+    extended: tuple[x509.ObjectIdentifier, ...] | None
+    constraints: x509.BasicConstraints | None
+    hosts: tuple[str, ...]
+    extra: tuple[Extra, ...]
+
+
+@dataclass(frozen=True)
+class CertificateClass:
+    """A class of client certificate.
+
+    ``twin`` names the class that a server must accept and that differs in one thing; a positive class is its own twin.
+    ``build(pki, client_secret)`` makes the identity of that client, None where it presents no certificate.
+    """
+
+    name: str
+    summary: str
+    twin: str
+    build: Build
+
+
+class Classes(dict[str, CertificateClass]):
+    """One file's classes, filled by its decorator."""
+
+    def add(self, name: str, twin: str = "good") -> Callable[[Build], Build]:
+        """Register a builder as class *name*; its docstring is the summary.  Raises ValueError for a second one."""
+
+        def register(build: Build) -> Build:
+            if name in self:
+                raise ValueError(f"certificate class {name} is defined twice")
+            self[name] = CertificateClass(name, " ".join((build.__doc__ or "").split()), twin, build)
+            return build
+
+        return register
+
+
+def collect(*tables: Classes) -> Mapping[str, CertificateClass]:
+    """One table of all.  Raises ValueError for a name in two of them or a twin that is in none."""
+    merged = {name: row for table in tables for name, row in table.items()}
+    if len(merged) != sum(map(len, tables)):
+        raise ValueError("a certificate class is defined in two files")
+    if unknown := {row.twin for row in merged.values()} - set(merged):
+        raise ValueError(f"unknown twins of certificate classes: {sorted(unknown)}")
+    return merged
+
+
+def leaf(pki: Pki, secret: str, *, issuer: Identity | None = None, **changes: Unpack[Changes]) -> Identity:
+    """The client's certificate with *changes* to its Profile, issued by *issuer* (else by whom it is issued rightly).
+
+    It keeps the client's own key, so that nothing else differs.
+    """
+    profile = replace(pki.profile(secret), **changes)
+    return issue(profile, issuer or pki.issuer(secret), key=pki.secrets[secret].key)
+
+
+def intermediate(
+    pki: Pki, secret: str, name: str = "flowproof-intermediate-ca", **changes: Unpack[Changes]
+) -> Identity:
+    """An intermediate CA under the client's right issuer, with *changes* to its Profile."""
+    profile = replace(pki.ca_profile(name), **changes)
+    return issue(profile, pki.issuer(secret))
+
+
+def below(pki: Pki, secret: str, issuer: Identity, **changes: Unpack[Changes]) -> Identity:
+    """The client's certificate issued by *issuer*, which is sent along."""
+    return leaf(pki, secret, issuer=issuer, **changes).sending(issuer)
+
+
+def ca(path_length: int | None = None) -> x509.BasicConstraints:
+    """Basic constraints of a CA."""
+    return x509.BasicConstraints(ca=True, path_length=path_length)

@@ -1,0 +1,209 @@
+"""Sends one prepared request over one new connection and reports what the client saw.  Knows no expectation.
+
+Blocking sockets and the standard ``ssl`` module, because they alone surface every TLS alert: under TLS 1.3 the client's
+handshake succeeds before the server has judged its certificate, and the rejection is an alert on the first read.  So a
+write error is never the end: the alert that explains it is still to be read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import ssl
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+import h11
+from cryptography import x509
+
+from harness.decode.certificates import view
+from harness.decode.tls import alert_name
+from harness.model.exchange import CertificateView, ClientView, Response
+
+CONNECT_SECONDS = 5.0
+ANSWER_SECONDS = 12.0
+MAX_ANSWER_BYTES = 1 << 20
+# What a report needs of an answer; the rest is the target's and stays with it.
+KEPT_BODY_CHARACTERS = 400
+KEPT_HEADERS = frozenset({"www-authenticate", "content-type", "server", "retry-after", "via"})
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where to connect (*host*, *port*) and which name to ask for and verify (*server_name*)."""
+
+    host: str
+    port: int
+    server_name: str
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A request as bytes.  *head* ends with the empty line; *authorization* is what it carries of that header's value
+    (several values joined by a newline), kept apart so that it can be digested."""
+
+    method: str
+    head: bytes
+    body: bytes
+    authorization: bytes | None = None
+
+    @property
+    def authorization_sha256(self) -> str:
+        """Digest of the Authorization value, '' where there is none."""
+        return "" if self.authorization is None else hashlib.sha256(self.authorization).hexdigest()
+
+
+def prepare(method: str, target: str, headers: tuple[tuple[str, bytes], ...], body: bytes) -> Prepared:
+    """Serialise a request exactly as given: no header is added, dropped, folded or normalised."""
+    lines = [f"{method} {target} HTTP/1.1".encode("latin-1")]
+    lines += [name.encode("latin-1") + b": " + value for name, value in headers]
+    given = [value for name, value in headers if name.lower() == "authorization"]
+    return Prepared(method, b"\r\n".join([*lines, b"", b""]), body, b"\n".join(given) if given else None)
+
+
+def send(address: Address, request: Prepared, context: ssl.SSLContext | None) -> ClientView:
+    """One connection, one request, one answer.
+
+    *context* None sends in clear text.  Never raises for what the network or the server does: that is a fact
+    (``fault``, ``alert``, ``closed``, ``timed_out``).
+    """
+    started = time.perf_counter()
+    facts = ClientView(
+        sent_sha256=hashlib.sha256(request.head + request.body).hexdigest(),
+        body_sha256=hashlib.sha256(request.body).hexdigest(),
+        authorization_sha256=request.authorization_sha256,
+        peer_port=address.port,
+    )
+    try:
+        raw = socket.create_connection((address.host, address.port), CONNECT_SECONDS)
+    except OSError as error:
+        return replace(facts, fault=f"cannot connect to {address.host}:{address.port}: {error}", ms=_since(started))
+    with raw:
+        raw.settimeout(ANSWER_SECONDS)
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        facts = replace(facts, local_port=raw.getsockname()[1])
+        facts = _exchange(raw, facts, address, request, context, time.monotonic() + ANSWER_SECONDS)
+    return replace(facts, ms=_since(started))
+
+
+def _exchange(
+    raw: socket.socket,
+    facts: ClientView,
+    address: Address,
+    request: Prepared,
+    context: ssl.SSLContext | None,
+    deadline: float,
+) -> ClientView:
+    if context is None:
+        return _talk(raw, facts, request, deadline)
+    try:
+        tls = context.wrap_socket(raw, server_hostname=address.server_name)
+    except ssl.SSLCertVerificationError as error:
+        return replace(facts, server_refused=error.verify_message or str(error))
+    except ssl.SSLError as error:
+        return replace(facts, **_tls_end(error))
+    except OSError as error:
+        return replace(facts, **_end(error))
+    with tls:
+        facts = replace(facts, established=True, tls_version=tls.version() or "", server_chain=_leaf(tls))
+        return _talk(tls, facts, request, deadline)
+
+
+def _leaf(tls: ssl.SSLSocket) -> tuple[CertificateView, ...]:
+    der = tls.getpeercert(binary_form=True)
+    return (view(x509.load_der_x509_certificate(der)),) if der else ()
+
+
+def _talk(stream: socket.socket, facts: ClientView, request: Prepared, deadline: float) -> ClientView:
+    write_error: OSError | None = None
+    try:
+        stream.sendall(request.head + request.body)
+    except OSError as error:
+        write_error = error
+    parser = _Answer(request)
+    try:
+        while not parser.complete:
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                raise TimeoutError("no complete answer within the deadline")
+            stream.settimeout(remaining)
+            data = stream.recv(65536)
+            parser.feed(data)
+            if not data:
+                break
+    except ssl.SSLError as error:
+        return replace(facts, **_tls_end(error))
+    except OSError as error:
+        return replace(facts, **_end(error))
+    except h11.RemoteProtocolError as error:
+        return replace(facts, closed=True, fault="" if parser.empty else f"the answer is not HTTP: {error}")
+    if parser.response is not None:
+        return replace(facts, response=parser.response)
+    return replace(facts, **(_end(write_error) if write_error else {"closed": True}))
+
+
+class _Answer:
+    """Collects one HTTP answer; h11 does the protocol, this only keeps the parts a report needs."""
+
+    def __init__(self, request: Prepared) -> None:
+        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=256 * 1024)
+        # The bytes on the wire may be deliberately odd, so h11 is told of a plain request that expects the same answer.
+        nominal = h11.Request(method=request.method, target="/", headers=[("host", "x"), ("connection", "close")])
+        self._http.send(nominal)
+        self._http.send(h11.EndOfMessage())
+        self._head: h11.Response | None = None
+        self._body = bytearray()
+        self.complete = False
+        self.empty = True
+
+    def feed(self, data: bytes) -> None:
+        self.empty = self.empty and not data
+        if not data and self.empty:
+            return
+        self._http.receive_data(data)
+        while True:
+            event = self._http.next_event()
+            if isinstance(event, h11.Response):
+                self._head = event
+            elif isinstance(event, h11.Data):
+                self._body += event.data
+                if len(self._body) > MAX_ANSWER_BYTES:
+                    self.complete = True
+                    return
+            elif isinstance(event, h11.EndOfMessage):
+                self.complete = True
+                return
+            elif event in (h11.NEED_DATA, h11.PAUSED) or isinstance(event, h11.ConnectionClosed):
+                return
+
+    @property
+    def response(self) -> Response | None:
+        if self._head is None:
+            return None
+        headers = tuple(
+            (name.decode("latin-1"), value.decode("latin-1"))
+            for name, value in self._head.headers
+            if name.decode("latin-1") in KEPT_HEADERS
+        )
+        body = bytes(self._body[: KEPT_BODY_CHARACTERS * 4]).decode("utf-8", "replace")[:KEPT_BODY_CHARACTERS]
+        return Response(self._head.status_code, headers, body)
+
+
+def _tls_end(error: ssl.SSLError) -> dict[str, Any]:
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return {"closed": True}
+    alert = alert_name(error.reason or "")
+    return {"alert": alert} if alert else {"closed": True, "fault": f"TLS: {error.reason or error}"}
+
+
+def _end(error: OSError) -> dict[str, Any]:
+    if isinstance(error, TimeoutError):
+        return {"timed_out": True}
+    if isinstance(error, ConnectionError):
+        return {"closed": True}
+    return {"fault": str(error)}
+
+
+def _since(started: float) -> float:
+    return round((time.perf_counter() - started) * 1000, 2)

@@ -1,0 +1,82 @@
+"""Turns a stimulus into what is sent: a TLS context with the client's certificate, a request with its token.
+
+Contexts are made once and used for every connection (making one costs more than a handshake); the standard client never
+resumes a session unless told to, so each connection still proves its certificate anew.
+"""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from pathlib import Path as FilePath
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from harness.model.case import GOOD, Stimulus
+from harness.model.catalogue import Flow
+from harness.wire.certificates import CERTIFICATE_CLASSES, write_identity
+from harness.wire.files import private_folder
+from harness.wire.pki import Pki, key_id
+from harness.wire.send import Prepared, prepare
+from harness.wire.tokens import TOKEN_CLASSES, Mint, Presented
+
+NONCE_HEADER = "X-Flowproof-Case"
+
+
+class Stimuli:
+    """Makes contexts and requests for one deployment.
+
+    *pki* signs certificates, *mint* signs tokens, *folder* (private) takes the client key files that ``ssl`` reads.
+    Safe for several threads.
+    """
+
+    def __init__(self, pki: Pki, mint: Mint, folder: FilePath) -> None:
+        self._pki, self._mint = pki, mint
+        self._folder = private_folder(folder)
+        self._contexts: dict[tuple[FilePath, str, str], ssl.SSLContext] = {}
+        self._lock = threading.Lock()
+
+    def context(self, ca: FilePath, client_secret: str, certificate: str) -> ssl.SSLContext:
+        """A client context that trusts *ca* alone and presents *client_secret*'s certificate of that class."""
+        key = (ca, client_secret, certificate)
+        with self._lock:
+            if key not in self._contexts:
+                self._contexts[key] = self._make_context(*key)
+            return self._contexts[key]
+
+    def _make_context(self, ca: FilePath, client_secret: str, certificate: str) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(ca)
+        identity = CERTIFICATE_CLASSES[certificate].build(self._pki, client_secret) if client_secret else None
+        if identity is not None:
+            # Weak keys are part of what is presented; our own library must not refuse to present them.
+            context.set_ciphers("DEFAULT:@SECLEVEL=0")
+            context.load_cert_chain(write_identity(identity, self._folder, f"{client_secret}-{certificate}"))
+        return context
+
+    @property
+    def signing_key(self) -> rsa.RSAPrivateKey:
+        """The key good tokens are signed with."""
+        return self._mint.key
+
+    def request(self, flow: Flow, stimulus: Stimulus, host: str, nonce: str) -> Prepared:
+        """The flow's request to *host*, marked with *nonce*, carrying the stimulus's token."""
+        return _request(flow, TOKEN_CLASSES[stimulus.token].build(self._mint), host, nonce)
+
+    def signed_by(self, key: rsa.RSAPrivateKey, offset: float, flow: Flow, host: str, nonce: str) -> Prepared:
+        """The same with a good token, signed with *key* at a moment *offset* seconds from now."""
+        mint = Mint(key, key_id(key.public_key()), lambda: self._mint.clock() + offset)
+        return _request(flow, TOKEN_CLASSES[GOOD].build(mint), host, nonce)
+
+
+def _request(flow: Flow, presented: Presented, host: str, nonce: str) -> Prepared:
+    body = flow.body.replace("{nonce}", nonce).encode()
+    target = flow.path.replace("{nonce}", nonce)
+    if presented.query:
+        target += ("&" if "?" in target else "?") + presented.query
+    headers: list[tuple[str, bytes]] = [("Host", host.encode()), (NONCE_HEADER, nonce.encode())]
+    headers += presented.headers
+    if body:
+        headers += [("Content-Type", b"application/json"), ("Content-Length", str(len(body)).encode())]
+    headers.append(("Connection", b"close"))
+    return prepare(flow.method, target, tuple(headers), body)

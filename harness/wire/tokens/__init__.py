@@ -1,0 +1,26 @@
+"""Tokens by class: what token-classes.md calls them, each differing from its twin in exactly one thing.
+
+``TOKEN_CLASSES[name].build(mint)`` gives the header lines and the query to send.  Knows how to make them, not how a
+server ought to judge them: that is in the catalogue.  Nothing here names a place that could be fetched: URLs in tokens
+end at port 9 of 127.0.0.1 or under ``.invalid`` (RFC 2606).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from harness.wire.tokens import algorithms, claims, content, keys, signatures, structure, transport
+from harness.wire.tokens.mint import Mint
+from harness.wire.tokens.table import Presented, TokenClass, collect
+
+TOKEN_CLASSES: Mapping[str, TokenClass] = collect(
+    structure.CLASSES,
+    content.CLASSES,
+    algorithms.CLASSES,
+    keys.CLASSES,
+    signatures.CLASSES,
+    claims.CLASSES,
+    transport.CLASSES,
+)
+
+__all__ = ["TOKEN_CLASSES", "Mint", "Presented", "TokenClass"]

@@ -1,0 +1,183 @@
+"""Token classes on the header's other parameters: which key to take, where to get it, what must be understood."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from harness.wire.issue import Profile, issue
+from harness.wire.pki import key_id, public_jwk
+from harness.wire.tokens.jose import as_json, attacker_key, encode, hs256, rs256
+from harness.wire.tokens.mint import ABSENT, Mint
+from harness.wire.tokens.table import Classes
+
+CLASSES = Classes()
+
+# Nobody listens on the discard port here, and .invalid never resolves: a server that fetches gets nothing.
+_NOWHERE = "http://127.0.0.1:9"
+_NO_HOST = "https://keys.attacker.invalid"
+
+
+@CLASSES.token("kid-missing-single")
+def _kid_missing(mint: Mint) -> str:
+    """no key id, while the key set holds one key; a server may refuse it"""
+    return mint.with_header(kid=ABSENT)
+
+
+@CLASSES.token("kid-unknown")
+def _kid_unknown(mint: Mint) -> str:
+    """signed with the right key under a key id the key set does not have"""
+    return mint.with_header(kid="00000000-0000-4000-8000-000000000000")
+
+
+@CLASSES.token("kid-nonstring")
+def _kid_nonstring(mint: Mint) -> str:
+    """the key id is an array that holds the right one"""
+    return mint.with_header(kid=[mint.kid])
+
+
+@CLASSES.token("kid-empty")
+def _kid_empty(mint: Mint) -> str:
+    """an empty key id"""
+    return mint.with_header(kid="")
+
+
+@CLASSES.token("kid-case")
+def _kid_case(mint: Mint) -> str:
+    """the right key id in capitals"""
+    return mint.with_header(kid=mint.kid.upper())
+
+
+@CLASSES.token("kid-traversal")
+def _kid_traversal(mint: Mint) -> str:
+    """the key id is a path to /dev/null, the token is HS256 with an empty secret"""
+    header = mint.header(alg="HS256", kid="../../../../../../../../dev/null")
+    return mint.token(header=header, sign=hs256(b""))
+
+
+@CLASSES.token("kid-sqli")
+def _kid_sql(mint: Mint) -> str:
+    """the key id is SQL that yields "1", the token is HS256 with the secret "1" """
+    return mint.token(header=mint.header(alg="HS256", kid="x' UNION SELECT '1';--"), sign=hs256(b"1"))
+
+
+@CLASSES.token("kid-url")
+def _kid_url(mint: Mint) -> str:
+    """the key id is a URL, which nobody may fetch"""
+    return _forged(mint, kid=f"{_NOWHERE}/key.json")
+
+
+@CLASSES.token("kid-proto")
+def _kid_proto(mint: Mint) -> str:
+    """the key id is __proto__"""
+    return _forged(mint, kid="__proto__")
+
+
+@CLASSES.token("jku-attacker")
+def _jku(mint: Mint) -> str:
+    """signed with an attacker's key, jku names the attacker's key set, which nobody may fetch"""
+    return _forged(mint, kid=_attacker_kid(), jku=f"{_NO_HOST}/jwks.json")
+
+
+@CLASSES.token("jku-scheme")
+def _jku_data(mint: Mint) -> str:
+    """signed with an attacker's key, jku is a data: URL with the attacker's key set"""
+    jwks = b'{"keys":[' + _attacker_jwk_text() + b"]}"
+    url = "data:application/json;base64," + base64.b64encode(jwks).decode()
+    return _forged(mint, kid=_attacker_kid(), jku=url)
+
+
+@CLASSES.token("jwk-embedded")
+def _jwk(mint: Mint) -> str:
+    """signed with an attacker's key, whose public half stands in the header"""
+    return _forged(mint, kid=_attacker_kid(), jwk={**_attacker_jwk(), "kid": _attacker_kid()})
+
+
+@CLASSES.token("jwk-embedded-samekid")
+def _jwk_same_kid(mint: Mint) -> str:
+    """signed with an attacker's key under the right key id, the attacker's public key stands in the header"""
+    return _forged(mint, jwk={**_attacker_jwk(), "kid": mint.kid})
+
+
+@CLASSES.token("jwk-embedded-oct")
+def _jwk_oct(mint: Mint) -> str:
+    """HS256, the secret itself stands in the header as a JWK"""
+    secret = bytes(range(32))
+    jwk = {"kty": "oct", "k": encode(secret), "kid": mint.kid}
+    return mint.token(header=mint.header(alg="HS256", jwk=jwk), sign=hs256(secret))
+
+
+@CLASSES.token("x5u-attacker")
+def _x5u(mint: Mint) -> str:
+    """signed with an attacker's key, x5u names the attacker's certificate, which nobody may fetch"""
+    return _forged(mint, x5u=f"{_NOWHERE}/attacker.pem")
+
+
+@CLASSES.token("x5c-selfsigned")
+def _x5c(mint: Mint) -> str:
+    """signed with an attacker's key, whose self-signed certificate stands in the header"""
+    now = datetime.fromtimestamp(mint.now, UTC)
+    name = x509.Name.from_rfc4514_string("CN=attacker")
+    cert = issue(Profile(name, now - timedelta(days=1), now + timedelta(days=1)), key=attacker_key()).certificate
+    return _forged(mint, x5c=[base64.b64encode(cert.public_bytes(Encoding.DER)).decode()])
+
+
+@CLASSES.token("crit-unknown")
+def _crit_unknown(mint: Mint) -> str:
+    """crit names an extension nobody knows"""
+    return mint.with_header(crit=["x-flowproof"], **{"x-flowproof": 1})
+
+
+@CLASSES.token("crit-empty")
+def _crit_empty(mint: Mint) -> str:
+    """crit is an empty array"""
+    return mint.with_header(crit=[])
+
+
+@CLASSES.token("crit-nonarray")
+def _crit_nonarray(mint: Mint) -> str:
+    """crit is a string"""
+    return mint.with_header(crit="x-flowproof", **{"x-flowproof": 1})
+
+
+@CLASSES.token("crit-absent-param")
+def _crit_absent(mint: Mint) -> str:
+    """crit names a parameter that is not in the header"""
+    return mint.with_header(crit=["x-flowproof"])
+
+
+@CLASSES.token("b64-false-attached")
+def _b64_false(mint: Mint) -> str:
+    """b64 false (critical) with an attached payload, which a JWT must not have"""
+    return mint.with_header(b64=False, crit=["b64"])
+
+
+@CLASSES.token("b64-false-nocrit")
+def _b64_false_nocrit(mint: Mint) -> str:
+    """b64 false without crit"""
+    return mint.with_header(b64=False)
+
+
+@CLASSES.token("hdr-unknown-param", twin="hdr-unknown-param")
+def _unknown_parameter(mint: Mint) -> str:
+    """an unknown header parameter that is not critical"""
+    return mint.with_header(**{"x-flowproof": 1})
+
+
+def _forged(mint: Mint, **header: object) -> str:
+    return mint.token(header=mint.header(**header), sign=rs256(attacker_key()))
+
+
+def _attacker_jwk() -> dict[str, str]:
+    return {**public_jwk(attacker_key().public_key()), "use": "sig", "alg": "RS256"}
+
+
+def _attacker_jwk_text() -> bytes:
+    return as_json({**_attacker_jwk(), "kid": _attacker_kid()})
+
+
+def _attacker_kid() -> str:
+    return key_id(attacker_key().public_key())

@@ -1,0 +1,76 @@
+"""The table of token classes: what one is, how it is registered, what it presents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from harness.wire.tokens.mint import Mint
+
+
+@dataclass(frozen=True)
+class Presented:
+    """What a request carries besides the rest: header lines in order, values as exact octets, and a query string
+    (without its question mark)."""
+
+    headers: tuple[tuple[str, bytes], ...] = ()
+    query: str = ""
+
+
+Build = Callable[[Mint], Presented]
+BuildToken = Callable[[Mint], str]
+
+
+@dataclass(frozen=True)
+class TokenClass:
+    """A class of token.
+
+    ``twin`` names the class that a server must accept and that differs in one thing; a positive class is its own twin.
+    """
+
+    name: str
+    summary: str
+    twin: str
+    build: Build
+
+
+class Classes(dict[str, TokenClass]):
+    """One file's classes, filled by its decorators.  Both raise ValueError for a name given twice."""
+
+    def add(self, name: str, twin: str = "good") -> Callable[[Build], Build]:
+        """Register what makes a whole Presented as class *name*; its docstring is the summary."""
+
+        def register(build: Build) -> Build:
+            self._put(name, twin, build.__doc__, build)
+            return build
+
+        return register
+
+    def token(self, name: str, twin: str = "good") -> Callable[[BuildToken], BuildToken]:
+        """Register what makes a token, to be presented as ``Authorization: Bearer``, as class *name*."""
+
+        def register(build: BuildToken) -> BuildToken:
+            self._put(name, twin, build.__doc__, lambda mint: authorization(f"Bearer {build(mint)}"))
+            return build
+
+        return register
+
+    def _put(self, name: str, twin: str, text: str | None, build: Build) -> None:
+        if name in self:
+            raise ValueError(f"token class {name} is defined twice")
+        self[name] = TokenClass(name, " ".join((text or "").split()), twin, build)
+
+
+def collect(*tables: Classes) -> Mapping[str, TokenClass]:
+    """One table of all.  Raises ValueError for a name in two of them or a twin that is in none."""
+    merged = {name: row for table in tables for name, row in table.items()}
+    if len(merged) != sum(map(len, tables)):
+        raise ValueError("a token class is defined in two files")
+    if unknown := {row.twin for row in merged.values()} - set(merged):
+        raise ValueError(f"unknown twins of token classes: {sorted(unknown)}")
+    return merged
+
+
+def authorization(*values: str) -> Presented:
+    """One Authorization header line for each of *values*."""
+    return Presented(tuple(("Authorization", value.encode()) for value in values))

@@ -1,0 +1,1 @@
+"""What a run leaves behind: run.jsonl, JUnit, the terminal summary.  Writers format; they decide nothing."""

@@ -1,0 +1,56 @@
+"""Who is verified by what, per flow, as the rows showed it; and where the traffic lies open.  Reported, not judged.
+
+A documented default can conform and protect nobody; this table says so beside the conformance.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from harness.model.vocabulary import Outcome, Path
+from harness.writers.rows import Row
+
+_SHOWS = (("certificate", "certificate-refused"), ("JWT", "token-refused"))
+
+
+def protection(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
+    """Flow -> posture -> ``server_verified_by``, ``client_verified_by`` (list), ``clear_text_at``, ``works_over``.
+
+    Only what a passed case showed is said; what no case looked at is ``not shown``.
+    """
+    cells: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        cells[row["flow"], row["posture"]].append(row)
+    table: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+    for (flow, posture), members in cells.items():
+        table[flow][posture] = _cell(members)
+    return dict(table)
+
+
+def _cell(rows: list[Row]) -> dict[str, Any]:
+    passed = [row for row in rows if row["outcome"] == Outcome.PASS]
+    if any(row["expected"] == "start-refused" for row in passed):
+        return {"state": "refused at start"}
+    served = {row["path"] for row in passed if row["expected"] in ("served", "token-sent")}
+    let_in = [row for row in rows if row["reason_code"] in ("accepted", "flow-works")]
+    verified = [
+        name
+        for name, expected in _SHOWS
+        if any(row["expected"] == expected for row in passed) and not any(row["expected"] == expected for row in let_in)
+    ]
+    return {
+        "state": "shown" if passed else "not shown",
+        "server_verified_by": "the client, by its CA" if served else "not shown",
+        "client_verified_by": verified or (["nobody"] if served else []),
+        "clear_text_at": ["terminating balancer"] if Path.TERMINATING in served else [],
+        "works_over": sorted(served),
+    }
+
+
+def in_words(cell: Mapping[str, Any]) -> str:
+    """One cell for people: ``certificate + JWT``; ``nobody``; ``refused at start``."""
+    if cell.get("state") == "refused at start":
+        return "refused at start"
+    return " + ".join(cell.get("client_verified_by") or ["not shown"])

@@ -1,0 +1,87 @@
+"""Writes and reads ``run.jsonl``: a header, a line a case, a footer.
+
+The file grows under a temporary name and gets its own at the end, in one step: who sees ``run.jsonl`` sees a whole one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from pathlib import Path
+from typing import IO, Any
+
+from harness.errors import ReportError, UsageError
+from harness.writers.rows import Row
+
+NAME = "run.jsonl"
+_DRAFT = ".run.jsonl.part"
+
+
+class Recorder:
+    """A record under way.  Safe for several threads; raises :class:`ReportError` when it cannot write."""
+
+    def __init__(self, folder: Path, header: dict[str, Any]) -> None:
+        self._draft, self._final = folder / _DRAFT, folder / NAME
+        self._lock = threading.Lock()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file: IO[str] = self._draft.open("w", encoding="utf-8")
+        except OSError as error:
+            raise UsageError(
+                f"the report folder cannot be written: {error.strerror}",
+                where=str(folder),
+                attempt="name another folder with --report",
+            ) from error
+        self.write({"kind": "header", **header})
+
+    def write(self, line: dict[str, Any]) -> None:
+        """Append one line."""
+        with self._lock:
+            try:
+                self._file.write(json.dumps(line, separators=(",", ":")) + "\n")
+                self._file.flush()
+            except (OSError, ValueError) as error:
+                raise self._failure(error) from error
+
+    def finish(self, footer: dict[str, Any]) -> Path:
+        """Write the footer and give the file its name; returns where it is."""
+        self.write({"kind": "footer", **footer})
+        try:
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self._draft.replace(self._final)
+        except OSError as error:
+            raise self._failure(error) from error
+        return self._final
+
+    def abandon(self) -> None:
+        """Leave nothing: neither a half record nor one that looks whole."""
+        try:
+            self._file.close()
+        except OSError:
+            # The buffer could not be written out; the file is closed all the same and is about to go.
+            self._draft.unlink(missing_ok=True)
+        self._draft.unlink(missing_ok=True)
+
+    def _failure(self, error: Exception) -> ReportError:
+        return ReportError(
+            f"the record cannot be written: {getattr(error, 'strerror', None) or error}",
+            where=str(self._draft),
+            attempt="make room, or name another folder with --report",
+        )
+
+
+def read(folder: Path) -> tuple[dict[str, Any], list[Row], dict[str, Any]]:
+    """Header, rows and footer of a record; raises :class:`UsageError` for one that is missing, broken or not whole."""
+    file = folder / NAME if folder.is_dir() else folder
+    try:
+        lines = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    except OSError as error:
+        raise UsageError(f"no record of a run: {error.strerror}", where=str(file)) from error
+    except ValueError as error:
+        raise UsageError(f"not a record of a run: {error}", where=str(file)) from error
+    kinds = [line.get("kind") if isinstance(line, dict) else None for line in lines]
+    if len(lines) < 2 or kinds[0] != "header" or kinds[-1] != "footer" or set(kinds[1:-1]) - {"row"}:
+        raise UsageError("the record is not whole", where=str(file), attempt="run again")
+    return lines[0], lines[1:-1], lines[-1]

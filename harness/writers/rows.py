@@ -1,0 +1,63 @@
+"""Result -> row: the one form in which a verdict is written, read again, counted and shown."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from harness.decode.redaction import redact
+from harness.model.case import Case
+from harness.model.exchange import Exchange
+from harness.model.verdict import Verdict
+from harness.model.vocabulary import Grade, Outcome
+
+Row = dict[str, Any]
+
+
+def row(case: Case, exchange: Exchange, verdict: Verdict, controls: Mapping[str, str] | None, ms: float) -> Row:
+    """The row of one case.  Whatever a target said passes through redaction before it gets here."""
+    requirement = case.requirement
+    evidence = json.loads(redact(json.dumps(exchange.to_json())))
+    if controls is not None:
+        evidence["twin"] = dict(controls)
+    if verdict.notes:
+        evidence["notes"] = list(verdict.notes)
+    return {
+        "kind": "row",
+        "case": case.id,
+        "requirement": requirement.id,
+        "level": str(requirement.level),
+        "basis": str(requirement.basis),
+        "source": str(requirement.source),
+        "flow": case.flow.name,
+        "posture": str(case.posture),
+        "path": str(case.path),
+        "stimulus": case.stimulus.id,
+        "expected": case.expected,
+        "outcome": str(verdict.outcome),
+        "as_expected": verdict.outcome is Outcome.PASS,
+        "reason": redact(verdict.reason),
+        "reason_code": verdict.code,
+        "grade": str(verdict.grade),
+        "evidence": evidence,
+        "ms": ms,
+    }
+
+
+def missing_row(case: Case, grade: Grade, why: str) -> Row:
+    """The row of a planned case that never ran."""
+    return row(case, Exchange("", lab_fault=why), Verdict(Outcome.HARNESS_ERROR, "not-run", why, grade), None, 0.0)
+
+
+def outcomes(rows: Iterable[Row]) -> dict[str, int]:
+    """How many rows ended in which outcome; every outcome is named, so that a zero can be seen."""
+    counted = Counter(str(item["outcome"]) for item in rows)
+    return {str(outcome): counted[str(outcome)] for outcome in Outcome}
+
+
+def canonical(rows: Iterable[Row]) -> list[tuple[str, ...]]:
+    """What two runs with one seed must agree on: sorted case, requirement, expected, outcome, reason code."""
+    keys = ("case", "requirement", "expected", "outcome", "reason_code")
+    return sorted(tuple(str(item[key]) for key in keys) for item in rows)

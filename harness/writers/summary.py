@@ -1,0 +1,143 @@
+"""What a person sees at the terminal: progress, a line a flow at the end, then scope and what to do next."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console as RichConsole
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from harness.model.vocabulary import BROKEN, Outcome
+from harness.model.vocabulary import Path as FlowPath
+from harness.writers.protection import in_words, protection
+from harness.writers.rows import Row, outcomes
+
+_LEGEND = {
+    Outcome.PASS: "as the requirement says",
+    Outcome.FAIL: "the requirement is broken",
+    Outcome.WRONG_REASON: "rejected, but not for the reason under test, or acted upon all the same",
+    Outcome.UNOBSERVED: "the evidence needed could not be had",
+    Outcome.UNSUPPORTED: "an optional feature the target says it does not have",
+    Outcome.HARNESS_ERROR: "the harness or its lab failed: neither a pass nor a fail",
+}
+_STATUS = {
+    0: "[bold green]conforms[/]",
+    1: "[bold red]does not conform[/]",
+    3: "[bold yellow]the run is not trustworthy[/]",
+}
+_SHOWN_FAILURES = 12
+_PLAIN_STEPS = 10
+
+
+class Console:
+    """Tells a run on the terminal; on anything else than a terminal, in plain lines."""
+
+    def __init__(self, console: RichConsole | None = None) -> None:
+        # Piped output has no width of its own; a table folded to 80 columns cannot be read.
+        self._console = console or RichConsole(highlight=False, width=None if sys.stdout.isatty() else 160)
+        self._bar: Progress | None = None
+        self._task: Any = None
+
+    def begin(self, header: Mapping[str, Any]) -> None:
+        """First words: what is judged."""
+        fault = f", with the fault [bold]{escape(str(header['fault']))}[/]" if header.get("fault") else ""
+        self._console.print(f"Judging: {escape(str(header['scope']))}")
+        self._console.print(
+            f"{len(header['planned']) or 'all selected'} cases, depth {header['depth']}, seed {header['seed']}{fault}"
+        )
+        if self._console.is_terminal:
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+            self._bar = Progress(*columns, console=self._console, transient=True)
+            self._bar.start()
+            self._task = self._bar.add_task("running", total=None)
+
+    def progress(self, row: Row, done: int, planned: int) -> None:
+        """A row was written."""
+        if self._bar is not None:
+            self._bar.update(self._task, completed=done, total=planned, description=escape(row["flow"]))
+        elif done == planned or done % max(1, planned // _PLAIN_STEPS) == 0:
+            self._console.print(f"  {done}/{planned} cases")
+
+    def end(
+        self,
+        header: Mapping[str, Any],
+        rows: Sequence[Row],
+        status: int,
+        trouble: Sequence[str],
+        seconds: float,
+        report: Path,
+    ) -> None:
+        """Last words: flows, failures, outcomes, scope, what to do next."""
+        if self._bar is not None:
+            self._bar.stop()
+        self._console.print()
+        self._console.print(_flows(rows))
+        self._failures(rows)
+        counts = outcomes(rows)
+        told = [f"{counts[name]} {name} ({text})" for name, text in _LEGEND.items() if counts[name]]
+        self._console.print("\n" + "; ".join(told) + f"; {len(rows)} cases in {seconds:.1f} s")
+        for text in trouble:
+            self._console.print(f"[yellow]not trustworthy:[/] {escape(text)}")
+        self._console.print(
+            f"Result: {_STATUS[status]} (exit status {status}); record: {escape(str(report))}/run.jsonl"
+        )
+        withheld = len(header["withheld"]) + len(header["skipped"])
+        if withheld:
+            self._console.print(f"{withheld} cases were withheld or skipped; the record's first line says why.")
+        self._console.print(f"Scope: {escape(str(header['scope']))}")
+        self._console.print(f"Next: {_next(rows, header)}")
+
+    def _failures(self, rows: Sequence[Row]) -> None:
+        bad = [row for row in rows if row["outcome"] in BROKEN]
+        for row in bad[:_SHOWN_FAILURES]:
+            self._console.print(f"  [red]{row['outcome']}[/] {escape(row['case'])}: {escape(row['reason'])}")
+        if len(bad) > _SHOWN_FAILURES:
+            self._console.print(f"  and {len(bad) - _SHOWN_FAILURES} more; all are in the record")
+
+
+def _flows(rows: Sequence[Row]) -> Table:
+    table = Table(title=None, box=None, pad_edge=False)
+    table.add_column("flow", no_wrap=True)
+    for path in FlowPath:
+        table.add_column(str(path), justify="right", no_wrap=True)
+    table.add_column("conforms", no_wrap=True)
+    table.add_column("client verified by (posture)", overflow="fold")
+    table.add_column("payload readable at (posture)", overflow="fold")
+    shields = protection(rows)
+    for flow in dict.fromkeys(row["flow"] for row in rows):
+        own = [row for row in rows if row["flow"] == flow]
+        cells = [_score([row for row in own if row["path"] == path]) for path in FlowPath]
+        conforms = "[red]no[/]" if any(row["outcome"] in BROKEN and row["level"] == "MUST" for row in own) else "yes"
+        verified = _grouped({posture: in_words(cell) for posture, cell in shields[flow].items()})
+        open_at = {posture: ", ".join(cell.get("clear_text_at", ())) for posture, cell in shields[flow].items()}
+        readable = _grouped({posture: place for posture, place in open_at.items() if place}) or "nowhere"
+        table.add_row(escape(flow), *cells, conforms, escape(verified), escape(readable))
+    return table
+
+
+def _grouped(facts: Mapping[str, str]) -> str:
+    """``{"a": "x", "b": "x", "c": "y"}`` as ``x (a, b); y (c)``."""
+    groups: dict[str, list[str]] = {}
+    for key, value in facts.items():
+        groups.setdefault(value, []).append(key)
+    return "; ".join(f"{value} ({', '.join(sorted(keys))})" for value, keys in groups.items())
+
+
+def _score(rows: Sequence[Row]) -> str:
+    counts = Counter(row["outcome"] for row in rows)
+    return f"{counts[Outcome.PASS]}/{len(rows)}" if rows else "-"
+
+
+def _next(rows: Sequence[Row], header: Mapping[str, Any]) -> str:
+    bad = next((row for row in rows if row["outcome"] in BROKEN), None)
+    if bad is not None:
+        return f"flowproof explain {escape(bad['case'])}"
+    if header.get("fault"):
+        return "flowproof mutants shows for every fault which case catches it"
+    return "flowproof explain FLW-3 (any requirement or case); flowproof mutants proves that each check can fail"

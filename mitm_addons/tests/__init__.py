@@ -1,0 +1,1 @@
+"""Tests of the balancers, against a real process."""
