@@ -19,10 +19,10 @@ from harness.config import Options, resolve
 from harness.errors import FlowproofError, UsageError
 from harness.explain import explain
 from harness.known import FAULTS, catalogue
-from harness.lab.embedded import EmbeddedLab
 from harness.mutants import Matrix, matrix
 from harness.plugin import RUN
 from harness.run import Run
+from harness.targets import EMBEDDED
 from harness.writers import junit, record
 
 Arguments = argparse.Namespace
@@ -146,7 +146,7 @@ def _list(arguments: Arguments) -> int:
 
 def _requirements() -> list[dict[str, Any]]:
     known = catalogue()
-    cases, _ = expand(known, EmbeddedLab.features)
+    cases, _ = expand(known, EMBEDDED.features)
     return [
         {
             "id": row.id,
@@ -165,7 +165,7 @@ def _cases() -> list[dict[str, Any]]:
     known = catalogue()
     everything = {row.id: row for row in known.requirements}
     features = {need for row in everything.values() for need in row.needs}
-    withheld = {item.case: item.reason for item in expand(known, EmbeddedLab.features)[1]}
+    withheld = {item.case: item.reason for item in expand(known, EMBEDDED.features)[1]}
     return [
         {
             "id": case.id,
@@ -209,7 +209,7 @@ def _features() -> list[dict[str, Any]]:
     rows = catalogue().requirements
     needed = {need: [row.id for row in rows if need in row.needs] for row in rows for need in row.needs}
     return [
-        {"feature": name, "embedded": name in EmbeddedLab.features, "requirements": ids} for name, ids in needed.items()
+        {"feature": name, "embedded": name in EMBEDDED.features, "requirements": ids} for name, ids in needed.items()
     ]
 
 

@@ -13,7 +13,6 @@ from harness.errors import UsageError
 from harness.model.vocabulary import Depth
 
 FILE = "flowproof.toml"
-TARGETS = ("embedded",)
 
 
 @dataclass(frozen=True)
@@ -52,14 +51,14 @@ class Options:
 def resolve(flags: Mapping[str, Any], folder: Path) -> Options:
     """The options that *flags* (None = not given) and ``flowproof.toml`` in *folder* ask for.
 
-    Raises :class:`UsageError` for an unknown key, a wrong type or an unknown target.
+    Raises :class:`UsageError` for an unknown key, or a value of the wrong type.
     """
     given = {**_file(folder / FILE), **{key: value for key, value in flags.items() if value is not None}}
     unknown = sorted(set(given) - {field.name for field in fields(Options)})
     if unknown:
         raise UsageError(f"unknown option {unknown[0]!r}", where=FILE)
     try:
-        return _checked(Options(**{key: _convert(key, value) for key, value in given.items()}))
+        return Options(**{key: _convert(key, value) for key, value in given.items()})
     except (TypeError, ValueError) as error:
         raise UsageError(f"bad option: {error}", attempt="see flowproof run --help") from error
 
@@ -90,9 +89,3 @@ def _convert(key: str, value: Any) -> Any:
     if not isinstance(value, str):
         raise ValueError(f"{key} is a string")
     return value
-
-
-def _checked(options: Options) -> Options:
-    if options.target not in TARGETS:
-        raise UsageError(f"unknown target {options.target!r}", attempt=f"one of: {', '.join(TARGETS)}")
-    return options

@@ -17,11 +17,10 @@ from harness.catalogue import Catalogue, expand
 from harness.engine import Engine, Result
 from harness.errors import UsageError
 from harness.known import FAULTS, catalogue
-from harness.lab.embedded import EmbeddedLab
 from harness.model.case import Case
 from harness.model.fault import Fault
 from harness.model.vocabulary import BROKEN, Depth, Outcome, Path
-from harness.run import bench_for
+from harness.targets import EMBEDDED
 
 Told = Callable[[str, int, int], None]
 
@@ -88,11 +87,10 @@ def matrix(area: str, seed: int, told: Told) -> Matrix:
     faults = [fault for fault in FAULTS.values() if not area or area in _areas(known, fault)]
     if not faults:
         raise UsageError(f"no fault in area {area!r}", attempt="see flowproof list faults")
-    everything, _ = expand(known, EmbeddedLab.features)
-    lab = EmbeddedLab(known.servers, known.flows, FAULTS)
+    everything, _ = expand(known, EMBEDDED.features)
+    bench = EMBEDDED.bench(known, seed)
     found = Matrix()
     try:
-        bench = bench_for(lab, seed)
         cases = [case for case in everything if not area or case.requirement.area == area]
         for number, fault in enumerate((None, *faults)):
             told(fault.name if fault else "the reference", number, len(faults))
@@ -107,9 +105,9 @@ def matrix(area: str, seed: int, told: Told) -> Matrix:
                 found.reference = [result.case.id for result in results if result.verdict.outcome is not Outcome.PASS]
             else:
                 found.kills.append(_kill(known, fault, results))
-                lab.release({case.setup(fault.name) for case in affected} | _controls(affected, fault.name))
+                bench.lab.release({case.setup(fault.name) for case in affected} | _controls(affected, fault.name))
     finally:
-        lab.close()
+        bench.lab.close()
     return found
 
 
@@ -124,7 +122,8 @@ def _affected(case: Case, fault: Fault) -> bool:
         return False
     if fault.where == "balancer":
         return case.path is not Path.DIRECT
-    return named or case.flow.server.name in fault.on or case.flow.client in fault.on
+    # What a subsystem does wrong it does wrong on every path; one is enough to see what else fails.
+    return named or (case.path is Path.DIRECT and bool({case.flow.server.name, case.flow.client} & set(fault.on)))
 
 
 def _controls(cases: Iterable[Case], fault: str) -> set[Any]:

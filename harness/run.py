@@ -19,28 +19,15 @@ from harness.errors import FlowproofError, UsageError
 from harness.exchanges import Bench
 from harness.judge import exit_status
 from harness.known import FAULTS, catalogue
-from harness.lab.embedded import EmbeddedLab
 from harness.model.case import Case
 from harness.selection import select
-from harness.wire.stimuli import Stimuli
-from harness.wire.tokens import Mint
+from harness.targets import OUT_OF_SCOPE, find
 from harness.writers import junit
 from harness.writers.protection import protection
 from harness.writers.record import Recorder
 from harness.writers.rows import Row, missing_row, outcomes, row
 
-SCOPE = (
-    "Flowproof's own reference subsystems on loopback: what conforming looks like. "
-    "It says nothing yet about your deployment. Out of scope: gateway peering, replication "
-    "between data centres, traffic inside a subsystem, API invocation."
-)
 Progress = Callable[[Row, int, int], None]
-
-
-def bench_for(lab: EmbeddedLab, seed: int) -> Bench:
-    """A bench on the embedded lab, presenting its deployment's credentials, good and bad."""
-    mint = Mint.of(lab.pki, lab.now)
-    return Bench(lab, Stimuli(lab.pki, mint, lab.folder / "clients"), seed)
 
 
 class Run:
@@ -54,7 +41,8 @@ class Run:
         self.catalogue: Catalogue = catalogue()
         if options.fault and options.fault not in FAULTS:
             raise UsageError(f"unknown fault {options.fault!r}", attempt="see flowproof list faults")
-        everything, self._withheld = expand(self.catalogue, EmbeddedLab.features)
+        self.target = find(options.target)
+        everything, self._withheld = expand(self.catalogue, self.target.features)
         self.cases, self._skipped = select(everything, self.options)
         self.rows: list[Row] = []
         self.trouble: list[str] = []
@@ -67,7 +55,6 @@ class Run:
         self._failure: FlowproofError | None = None
         self._recorder: Recorder | None = None
         self._engine: Engine | None = None
-        self._lab: EmbeddedLab | None = None
         self._thread = threading.Thread(target=self._work, name="flowproof-run", daemon=True)
         self.progress: Progress = lambda _row, _done, _planned: None
 
@@ -86,7 +73,7 @@ class Run:
             "planned": [case.id for case in self.planned],
             "withheld": [{"case": item.case, "reason": item.reason} for item in self._withheld],
             "skipped": [{"case": case.id, "reason": skip.reason} for case, skip in self._skipped],
-            "scope": SCOPE,
+            "scope": f"{self.target.scope} {OUT_OF_SCOPE}",
         }
 
     def start(self, planned: Iterable[Case]) -> None:
@@ -96,9 +83,9 @@ class Run:
         self._thread.start()
 
     def _work(self) -> None:
+        bench: Bench | None = None
         try:
-            self._lab = EmbeddedLab(self.catalogue.servers, self.catalogue.flows, FAULTS)
-            bench = bench_for(self._lab, self.options.seed)
+            bench = self.target.bench(self.catalogue, self.options.seed)
             self._engine = Engine(bench, self.catalogue.classes, fault=self.options.fault)
             if not self.interrupted:
                 self._engine.run(self.planned, self._done)
@@ -107,8 +94,8 @@ class Run:
         except Exception as error:  # anything else is a bug of ours, and must be told as one
             self._failure = FlowproofError(f"internal error: {type(error).__name__}: {error}")
         finally:
-            if self._lab is not None:
-                self._lab.close()
+            if bench is not None:
+                bench.lab.close()
             with self._changed:
                 self._changed.notify_all()
 
@@ -146,9 +133,8 @@ class Run:
             if self._failure is not None and self._failure.exit_status != 2:
                 self.trouble.append(str(self._failure))
             self._add_missing()
-            self.status = exit_status(
-                self.rows, (case.id for case in self.planned), own_lab=True, trouble=self.trouble.append
-            )
+            planned = (case.id for case in self.planned)
+            self.status = exit_status(self.rows, planned, own_lab=self.target.own_lab, trouble=self.trouble.append)
             if self.interrupted:
                 self.trouble.insert(0, "the run was interrupted")
             if self.trouble:
@@ -166,7 +152,7 @@ class Run:
         why = "interrupted before it ran" if self.interrupted else "the run ended before it ran"
         for case in self.planned:
             if case.id not in have:
-                self._add(missing_row(case, EmbeddedLab.grade, why))
+                self._add(missing_row(case, self.target.grade, why))
 
     def _footer(self) -> dict[str, Any]:
         return {

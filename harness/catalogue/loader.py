@@ -72,7 +72,7 @@ def load(folder: FilePath, known: Known) -> Catalogue:
             reader = _Row(file, area.get("documents", {}), flows, classes, known, row)
             _once(file, reader.id, rows)
             rows[reader.id] = reader.requirement()
-    # _complete(folder, rows.values(), known)
+    _complete(folder, rows.values(), known)
     return Catalogue(topology["product"], servers, flows, classes, tuple(rows.values()), digest.hexdigest())
 
 

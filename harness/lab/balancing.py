@@ -21,10 +21,19 @@ BALANCER_FAULTS: Mapping[str, Fault] = {
     fault.name: fault
     for fault in (
         _fault("balancer-holds-client-key", "The balancer was given management's client key and acts as management."),
-        _fault("balancer-strips-authorization", "The balancer drops the Authorization header."),
-        _fault("balancer-alters-authorization", "The balancer sends on another Authorization header than it got."),
-        _fault("balancer-rewrites-body", "The balancer changes the payload on its way."),
-        _fault("passthrough-terminates", "What is called a passthrough terminates TLS and reads the payload."),
+        _fault("balancer-strips-authorization", "The balancer drops the Authorization header.", "JWT-1", "JWT-5"),
+        _fault(
+            "balancer-alters-authorization",
+            "The balancer sends on another Authorization header than it got.",
+            "JWT-1",
+            "JWT-5",
+        ),
+        _fault("balancer-rewrites-body", "The balancer changes the payload on its way.", "JWT-5"),
+        _fault(
+            "passthrough-terminates",
+            "What is called a passthrough terminates TLS and reads the payload.",
+            *("PKI-*", "CFG-4", "CFG-5", "FLW-1", "FLW-2", "JWT-1", "JWT-2", "JWT-5"),
+        ),
     )
 }
 

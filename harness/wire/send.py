@@ -41,7 +41,7 @@ class Address:
 @dataclass(frozen=True)
 class Prepared:
     """A request as bytes.  *head* ends with the empty line; *authorization* is what it carries of that header's value
-    (several values joined by a newline), kept apart so that it can be digested."""
+    (several values joined by a comma, as RFC 9110 section 5.3 has it), kept apart so that it can be digested."""
 
     method: str
     head: bytes
@@ -59,7 +59,7 @@ def prepare(method: str, target: str, headers: tuple[tuple[str, bytes], ...], bo
     lines = [f"{method} {target} HTTP/1.1".encode("latin-1")]
     lines += [name.encode("latin-1") + b": " + value for name, value in headers]
     given = [value for name, value in headers if name.lower() == "authorization"]
-    return Prepared(method, b"\r\n".join([*lines, b"", b""]), body, b"\n".join(given) if given else None)
+    return Prepared(method, b"\r\n".join([*lines, b"", b""]), body, b", ".join(given) if given else None)
 
 
 def send(address: Address, request: Prepared, context: ssl.SSLContext | None) -> ClientView:

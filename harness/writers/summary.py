@@ -47,7 +47,7 @@ class Console:
     def begin(self, header: Mapping[str, Any]) -> None:
         """First words: what is judged."""
         fault = f", with the fault [bold]{escape(str(header['fault']))}[/]" if header.get("fault") else ""
-        self._console.print(f"Judging: {escape(str(header['scope']))}")
+        self._console.print(f"Judging {escape(str(header['scope']))}")
         self._console.print(
             f"{len(header['planned']) or 'all selected'} cases, depth {header['depth']}, seed {header['seed']}{fault}"
         )
@@ -90,8 +90,7 @@ class Console:
         withheld = len(header["withheld"]) + len(header["skipped"])
         if withheld:
             self._console.print(f"{withheld} cases were withheld or skipped; the record's first line says why.")
-        self._console.print(f"Scope: {escape(str(header['scope']))}")
-        self._console.print(f"Next: {_next(rows, header)}")
+        self._console.print(f"This judged {escape(str(header['scope']))}\nNext: {_next(rows, header)}")
 
     def _failures(self, rows: Sequence[Row]) -> None:
         bad = [row for row in rows if row["outcome"] in BROKEN]

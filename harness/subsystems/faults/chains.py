@@ -29,7 +29,15 @@ def _instead_of_required(rules: Rules, demand: Demand) -> Rules:
     return replace(rules, demand=lenient)
 
 
-@fault("requests-but-does-not-require", on=MTLS)
+@fault(
+    "requests-but-does-not-require",
+    on=MTLS,
+    implies=(
+        "CFG-5",
+        "FLW-2",
+        "FLW-3",
+    ),
+)
 def requests_but_does_not_require(rules: Rules) -> Rules:
     """asks for a client certificate but serves clients that give none"""
     return _instead_of_required(rules, Demand.OPTIONAL)
@@ -39,6 +47,9 @@ def requests_but_does_not_require(rules: Rules) -> Rules:
     "accepts-no-client-certificate",
     on=MTLS,
     implies=(
+        "CFG-2",
+        "CFG-5",
+        "FLW-2",
         "requests-but-does-not-require",
         "trusts-any-ca",
         "trusts-ca-by-name",
@@ -53,7 +64,7 @@ def accepts_no_client_certificate(rules: Rules) -> Rules:
     return _instead_of_required(rules, Demand.NOTHING)
 
 
-@fault("trusts-any-ca", on=MTLS, implies=("trusts-ca-by-name",))
+@fault("trusts-any-ca", on=MTLS, implies=("trusts-ca-by-name", "CFG-2"))
 def trusts_any_ca(rules: Rules) -> Rules:
     """accepts client certificates of any issuer"""
     return _forgiving(rules, lambda problem: problem.errno in UNTRUSTED_ISSUER | {BAD_SIGNATURE})

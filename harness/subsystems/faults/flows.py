@@ -50,7 +50,7 @@ def default_is_tls_only(rules: Rules) -> Rules:
     return replace(rules, default_validate=lambda documented: False)
 
 
-@fault("ignores-token", on=(*SERVERS, *GATEWAYS), implies=BAD_TOKENS)
+@fault("ignores-token", on=(*SERVERS, *GATEWAYS), implies=(*BAD_TOKENS, "CFG-5", "JWT-*"))
 def ignores_token(rules: Rules) -> Rules:
     """verifies no token although a JWKS URL is set"""
     return replace(rules, verifies_token=lambda protection: False)
@@ -85,7 +85,15 @@ def portal_skips_jwt_when_both(rules: Rules) -> Rules:
     )
 
 
-@fault("portal-skips-mtls-when-both", on=("portal", *GATEWAYS))
+@fault(
+    "portal-skips-mtls-when-both",
+    on=("portal", *GATEWAYS),
+    implies=(
+        "PKI-*",
+        "FLW-2",
+        "FLW-3",
+    ),
+)
 def portal_skips_mtls_when_both(rules: Rules) -> Rules:
     """verifies only the token where mTLS and JWT are both on"""
 
@@ -95,13 +103,28 @@ def portal_skips_mtls_when_both(rules: Rules) -> Rules:
     return replace(rules, demand=demand)
 
 
-@fault("demands-certificate-under-jwt", on=SERVERS)
+@fault(
+    "demands-certificate-under-jwt",
+    on=SERVERS,
+    implies=(
+        "JWT-*",
+        "FLW-4",
+    ),
+)
 def demands_certificate_under_jwt(rules: Rules) -> Rules:
     """demands a client certificate although mtlsValidateClient is false, so no balancer may terminate TLS before it"""
     return replace(rules, demand=lambda protection: Demand.REQUIRED)
 
 
-@fault("acts-before-verifying", on=(*SERVERS, *GATEWAYS))
+@fault(
+    "acts-before-verifying",
+    on=(*SERVERS, *GATEWAYS),
+    implies=(
+        "JWT-*",
+        "PKI-*",
+        "CFG-*",
+    ),
+)
 def acts_before_verifying(rules: Rules) -> Rules:
     """does what is asked and answers 401 afterwards"""
     return replace(rules, acts_first=True)

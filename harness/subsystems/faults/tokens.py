@@ -26,6 +26,8 @@ from harness.subsystems.token import Token
 
 VERIFIERS = ("portal", "analytics", "api-gateway", "v5c-gateway")
 NO_ALGORITHM, SHARED_SECRET = "none", "HS256"
+_KNOWN_PARAMETERS = frozenset({"alg", "typ", "kid"})
+_KNOWN_CLAIMS = frozenset({"jti", "namespace", "aud", "sub", "iss", "token_type", "iat", "exp", "nbf", "scopes"})
 
 
 def _accepting(rules: Rules, accepts: Callable[[Token, Keys], bool]) -> Rules:
@@ -48,7 +50,14 @@ def _verifies(token: Token, key: object) -> bool:
     return False
 
 
-@fault("accepts-missing-token", on=VERIFIERS)
+@fault(
+    "accepts-missing-token",
+    on=VERIFIERS,
+    implies=(
+        "CFG-4",
+        "CFG-5",
+    ),
+)
 def accepts_missing_token(rules: Rules) -> Rules:
     """serves requests without a token"""
     return replace(rules, token_required=False)
@@ -111,7 +120,16 @@ def trusts_header_x5c(rules: Rules) -> Rules:
     return _accepting(rules, carried)
 
 
-@fault("skips-signature", on=VERIFIERS)
+@fault(
+    "skips-signature",
+    on=VERIFIERS,
+    implies=(
+        "CFG-3",
+        "CFG-5",
+        "JWT-3",
+        "JWT-5",
+    ),
+)
 def skips_signature(rules: Rules) -> Rules:
     """looks the key up but does not verify the signature with it"""
     return _accepting(rules, lambda token, keys: token.kid in keys and token.header["alg"] == ALGORITHM)
@@ -161,13 +179,27 @@ def _signed_with(token: Token, key: rsa.RSAPublicKey) -> bool:
     return True
 
 
-@fault("answers-403-for-token", on=VERIFIERS)
+@fault(
+    "answers-403-for-token",
+    on=VERIFIERS,
+    implies=(
+        "JWT-*",
+        "CFG-*",
+    ),
+)
 def answers_403_for_token(rules: Rules) -> Rules:
     """answers 403 instead of 401 to a missing or bad token"""
     return _answering(rules, FORBIDDEN)
 
 
-@fault("answers-500-on-bad-token", on=VERIFIERS)
+@fault(
+    "answers-500-on-bad-token",
+    on=VERIFIERS,
+    implies=(
+        "JWT-*",
+        "CFG-*",
+    ),
+)
 def answers_500_on_bad_token(rules: Rules) -> Rules:
     """answers 500 to a bad token"""
     return _answering(rules, 500, spared=Reason.TOKEN_MISSING)
@@ -186,7 +218,14 @@ def fetches_keys_unverified(rules: Rules) -> Rules:
     return replace(rules, verifies_key_server=False)
 
 
-@fault("fetches-keys-per-request", on=VERIFIERS)
+@fault(
+    "fetches-keys-per-request",
+    on=VERIFIERS,
+    implies=(
+        "JWT-8",
+        "JWT-9",
+    ),
+)
 def fetches_keys_per_request(rules: Rules) -> Rules:
     """fetches the keys anew for every token"""
     return replace(rules, key_lifetime=lambda documented: 0.0)
@@ -198,7 +237,19 @@ def keeps_keys_forever(rules: Rules) -> Rules:
     return replace(rules, key_lifetime=lambda documented: math.inf)
 
 
-@fault("accepts-without-keys", on=VERIFIERS)
+@fault("accepts-without-keys", on=VERIFIERS, implies=("JWT-4",))
 def accepts_without_keys(rules: Rules) -> Rules:
     """accepts every token while the JWKS URL cannot be reached"""
     return replace(rules, works_without_keys=True)
+
+
+@fault("refuses-unknown-members", on=VERIFIERS)
+def refuses_unknown_members(rules: Rules) -> Rules:
+    """rejects tokens with a header parameter or a claim it does not know"""
+
+    def proof(token: Token, keys: Keys) -> None:
+        rules.proof(token, keys)
+        if unknown := (set(token.header) - _KNOWN_PARAMETERS) | (set(token.claims) - _KNOWN_CLAIMS):
+            raise Rejected(Reason.TOKEN_CLAIMS, f"{min(unknown)} is unknown here")
+
+    return replace(rules, proof=proof)

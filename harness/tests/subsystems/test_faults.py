@@ -173,6 +173,7 @@ PROBES = {
     "accepts-missing-expiry": _jwt(_token(exp=None)),
     "ignores-not-before": _jwt(_token(nbf=NOW + 600)),
     "ignores-crit": _jwt(_token({"crit": ["x"], "x": 1})),
+    "refuses-unknown-members": _jwt(lambda scene: not _let_in(scene, token=scene.lab.token(None, anything=1))),
     "answers-403-for-token": _jwt(_status(403, token=None)),
     "answers-500-on-bad-token": _jwt(_status(500, token="abc")),
     "fetches-keys-unverified": Probe("analytics", "jwt", _let_in, UNVERIFIED, good=False),
@@ -200,7 +201,9 @@ def stranger() -> rsa.RSAPrivateKey:
 
 def test_every_fault_has_a_probe() -> None:
     assert set(FAULTS) == set(PROBES) | set(MANAGEMENT_PROBES)
-    assert all(set(fault.implies) <= set(FAULTS) and fault.name not in fault.implies for fault in known())
+    # Faults are named in small letters, requirements in capitals.
+    implied = {(fault.name, name) for fault in known() for name in fault.implies if name == name.lower()}
+    assert all(name in FAULTS and name != fault for fault, name in implied)
     assert {fault.area for fault in known()} == {"flows", "tokens", "chains"}
 
 

@@ -1,0 +1,59 @@
+"""What a run can judge: by name, where it is, what it has, and how to get a bench on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+from harness.catalogue import Catalogue
+from harness.errors import UsageError
+from harness.exchanges import Bench
+from harness.known import FAULTS
+from harness.lab.embedded import EmbeddedLab
+from harness.model.vocabulary import Grade
+from harness.wire.stimuli import Stimuli
+from harness.wire.tokens import Mint
+
+OUT_OF_SCOPE = (
+    "Out of scope: gateway peering, replication between data centres, traffic inside a subsystem, API invocation."
+)
+
+
+@dataclass(frozen=True)
+class Target:
+    """Something to judge.
+
+    ``scope`` says in words what a verdict about it says; ``own_lab`` that its servers are our own, so that nothing may
+    remain unobserved; ``bench(catalogue, seed)`` brings it up, and closing the bench's lab takes it down.
+    """
+
+    name: str
+    scope: str
+    own_lab: bool
+    grade: Grade
+    features: Collection[str]
+    bench: Callable[[Catalogue, int], Bench]
+
+
+def embedded_bench(catalogue: Catalogue, seed: int) -> Bench:
+    """A bench on the embedded lab, presenting its deployment's credentials, good and bad."""
+    lab = EmbeddedLab(catalogue.servers, catalogue.flows, FAULTS)
+    return Bench(lab, Stimuli(lab.pki, Mint.of(lab.pki, lab.now), lab.folder / "clients"), seed)
+
+
+EMBEDDED = Target(
+    name="embedded",
+    scope="Flowproof's own reference subsystems on loopback, which says nothing yet about your deployment.",
+    own_lab=True,
+    grade=EmbeddedLab.grade,
+    features=EmbeddedLab.features,
+    bench=embedded_bench,
+)
+_BY_NAME: Mapping[str, Target] = {target.name: target for target in (EMBEDDED,)}
+
+
+def find(name: str) -> Target:
+    """The target called *name*; raises :class:`UsageError` for an unknown one."""
+    if name not in _BY_NAME:
+        raise UsageError(f"unknown target {name!r}", attempt=f"one of: {', '.join(_BY_NAME)}")
+    return _BY_NAME[name]

@@ -1,0 +1,1 @@
+"""What the catalogue's loader refuses and how its cases come about."""

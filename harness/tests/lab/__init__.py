@@ -1,0 +1,1 @@
+"""The child processes of the lab, and those that misbehave."""

@@ -1,0 +1,1 @@
+"""What a run leaves behind, whatever the disk and the target do."""
