@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"flowproof {__version__}")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     run = _verb(verbs, "run", _run, "judge a target, by default the built-in reference subsystems")
-    run.add_argument("--target", help="embedded (default)")
+    run.add_argument("--target", help="embedded (default) or containers (needs Docker)")
     run.add_argument("--depth", choices=["quick", "full"], help="how much of the catalogue (default quick)")
     run.add_argument("--only", action="append", metavar="GLOB", help="only the cases that match (repeatable)")
     run.add_argument("--skip", action="append", metavar="GLOB=REASON", help="leave cases out, and say why (repeatable)")

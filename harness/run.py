@@ -19,6 +19,7 @@ from harness.errors import FlowproofError, UsageError
 from harness.exchanges import Bench
 from harness.judge import exit_status
 from harness.known import FAULTS, catalogue
+from harness.lab import KeepsLogs, Lab
 from harness.model.case import Case
 from harness.selection import select
 from harness.targets import OUT_OF_SCOPE, find
@@ -95,9 +96,18 @@ class Run:
             self._failure = FlowproofError(f"internal error: {type(error).__name__}: {error}")
         finally:
             if bench is not None:
+                self._keep_logs(bench.lab)
                 bench.lab.close()
             with self._changed:
                 self._changed.notify_all()
+
+    def _keep_logs(self, lab: Lab) -> None:
+        """What the servers said, beside the record, if a case did not end as it should."""
+        if isinstance(lab, KeepsLogs) and (self._failure or any(not item["as_expected"] for item in self.rows)):
+            try:
+                lab.keep_logs(self.options.report / "logs")
+            except OSError as error:
+                self.trouble.append(f"the servers' logs could not be kept: {error}")
 
     def _done(self, result: Result) -> None:
         controls = asdict(result.controls) if result.controls else None

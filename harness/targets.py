@@ -49,11 +49,33 @@ EMBEDDED = Target(
     features=EmbeddedLab.features,
     bench=embedded_bench,
 )
-_BY_NAME: Mapping[str, Target] = {target.name: target for target in (EMBEDDED,)}
+
+
+def containers_bench(catalogue: Catalogue, seed: int) -> Bench:
+    """A bench on the container lab.  Docker's libraries are loaded only here: nobody else pays for them."""
+    from harness.lab.containers.lab import ContainerLab
+
+    lab = ContainerLab(catalogue.servers, catalogue.flows, FAULTS)
+    return Bench(lab, Stimuli(lab.pki, Mint.of(lab.pki, lab.now), lab.folder / "clients"), seed)
+
+
+CONTAINERS = Target(
+    name="containers",
+    scope="Flowproof's own reference subsystems in containers, which says nothing yet about your deployment.",
+    own_lab=True,
+    grade=Grade.BOTH_SIDES,
+    features=frozenset({"containers"}),
+    bench=containers_bench,
+)
+_BY_NAME: Mapping[str, Target] = {target.name: target for target in (EMBEDDED, CONTAINERS)}
 
 
 def find(name: str) -> Target:
-    """The target called *name*; raises :class:`UsageError` for an unknown one."""
+    """The target called *name*; raises :class:`UsageError` for an unknown one, or one that cannot be had here."""
     if name not in _BY_NAME:
         raise UsageError(f"unknown target {name!r}", attempt=f"one of: {', '.join(_BY_NAME)}")
+    if name == CONTAINERS.name:
+        from harness.lab.containers import daemon
+
+        daemon.check()
     return _BY_NAME[name]

@@ -14,6 +14,8 @@ from mitm_addons import contexts
 UPSTREAM_TIMEOUT = 10.0
 """Seconds from a complete request to the server's complete answer, unless the listener says otherwise."""
 
+LOOPBACK = "127.0.0.1"  # macOS has no other loopback address
+
 T = TypeVar("T")
 
 
@@ -35,7 +37,10 @@ class Behaviours:
 
 @dataclass(frozen=True)
 class Listener:
-    """One address of the balancer.  ``certificate``: PEM file, key and chain for clients; ``upstream_ca``: PEM file."""
+    """One address of the balancer, on ``host``.
+
+    ``certificate``: PEM file, key and chain for clients; ``upstream_ca``: PEM file.
+    """
 
     id: str
     mode: Literal["passthrough", "terminating"]
@@ -45,6 +50,7 @@ class Listener:
     certificate: str | None = None
     upstream_ca: str | None = None
     upstream_timeout: float = UPSTREAM_TIMEOUT
+    host: str = LOOPBACK
     behaviours: Behaviours = field(default_factory=Behaviours)
 
 

@@ -20,7 +20,6 @@ from mitm_addons.listeners import Listener, OpenListener, load_contexts, parse
 from mitm_addons.policy import Policy
 from mitm_addons.records import Track
 
-HOST = "127.0.0.1"  # macOS has no other loopback address
 BODY_LIMIT = "1m"
 """Larger bodies are refused (413, or 502 for an answer): what is not buffered cannot be inspected."""
 
@@ -128,8 +127,9 @@ class Balancer:
     async def _open(self, listener: Listener, front: Any, upstream: Any) -> int:
         """The port of the opened listener; a port taken by somebody else in between is tried again with another."""
         for _ in range(_ATTEMPTS):
-            port = _free_port()
-            mode = ProxyMode.parse(f"reverse:tcp://{listener.upstream_host}:{listener.upstream_port}@{HOST}:{port}")
+            port = _free_port(listener.host)
+            server = f"{listener.upstream_host}:{listener.upstream_port}"
+            mode = ProxyMode.parse(f"reverse:tcp://{server}@{listener.host}:{port}")
             self._server.opened[mode] = OpenListener(listener, port, front, upstream)
             self._modes[listener.id] = mode
             await self._server.servers.update(list(self._modes.values()))
@@ -157,9 +157,12 @@ def _view(track: Track) -> BalancerView:
         return BalancerView(listener.id, listener.mode, track.opened.port, track.client.peername[1], detail=detail)
 
 
-def _free_port() -> int:
-    """A port that is free now.  It makes each mode unique too: mitmproxy tells listeners apart by specification."""
+def _free_port(host: str) -> int:
+    """A port of *host* that is free now.
+
+    It makes each mode unique too: mitmproxy tells listeners apart by specification.
+    """
     with socket.socket() as probe:
-        probe.bind((HOST, 0))
+        probe.bind((host, 0))
         port: int = probe.getsockname()[1]
         return port

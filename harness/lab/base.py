@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -85,3 +85,11 @@ class Lab(Protocol):
 
     def close(self) -> None:
         """Take everything down and leave nothing behind; may be called twice."""
+
+
+@runtime_checkable
+class KeepsLogs(Protocol):
+    """A lab whose servers' logs can be kept when a case has failed."""
+
+    def keep_logs(self, folder: FilePath) -> None:
+        """Copy what servers and balancers logged into *folder*, which is made if there is anything.  Raises OSError."""

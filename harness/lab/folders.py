@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
+import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -22,6 +25,7 @@ from harness.wire.issue import Identity, Profile, issue
 from harness.wire.pki import Pki, key_set
 
 IMPOSTOR = "impostor-platform-api"
+HOME = "flowproof-"
 _MONTH = timedelta(days=30)
 
 
@@ -102,3 +106,27 @@ def file_name(name: str) -> str:
     """*name* as a file name; the digest keeps two long ones apart."""
     readable = re.sub(r"[^A-Za-z0-9.-]+", "_", name).strip("_")[:100]
     return f"{readable}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def new_home() -> FilePath:
+    """A private folder for one lab's files, named after the process that has it."""
+    return FilePath(tempfile.mkdtemp(prefix=f"{HOME}{os.getpid()}-"))
+
+
+def sweep(place: FilePath) -> None:
+    """Remove folders with keys in *place* whose run is gone: a killed harness cannot clean up after itself."""
+    for folder in place.glob(f"{HOME}*-*"):
+        owner = folder.name.removeprefix(HOME).partition("-")[0]
+        if owner.isdigit() and not running(int(owner)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def running(pid: int) -> bool:
+    """Whether there is a process *pid*; somebody else's counts, since it is not ours to sweep after."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,7 +1,8 @@
-"""Drives one child process over JSON lines on its stdin and stdout.  Knows the protocol, not what the child does.
+"""Drives one worker process over JSON lines on its stdin and stdout.  Knows the protocol, not what the worker does,
+and not where it runs: a :class:`Link` is a child process here, or a container's streams elsewhere.
 
-Child to parent: ``{"kind": "ready"}`` once, ``{"kind": "reply", "id": n, "ok": bool, ...}`` a command, and events of
-any other kind whenever it likes.  End of its stdin ends the child, so that it cannot outlive the harness, however that
+Worker to harness: ``{"kind": "ready"}`` once, ``{"kind": "reply", "id": n, "ok": bool, ...}`` a command, and events of
+any other kind whenever it likes.  End of its stdin ends the worker, so that it cannot outlive the harness, however that
 died.
 """
 
@@ -12,9 +13,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path as FilePath
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from harness.errors import LabError
 
@@ -23,28 +24,87 @@ REPLY_SECONDS = 30.0
 STOP_SECONDS = 5.0
 
 
-class Worker:
-    """A child process that obeys commands.  Safe for several threads."""
+class Link(Protocol):
+    """The streams and the life of a process."""
 
-    def __init__(self, module: str, on_event: Callable[[Mapping[str, Any]], None], log: FilePath) -> None:
-        self._module, self._on_event, self._log = module, on_event, log
-        self._changed = threading.Condition()
-        self._replies: dict[int, Mapping[str, Any]] = {}
-        self._next_id = 0
-        self._ready = self._ended = self._closing = False
+    def write(self, line: bytes) -> None:
+        """Put *line* on its stdin.  Raises OSError or ValueError when that is closed."""
+
+    def lines(self) -> Iterator[bytes]:
+        """What it writes on stdout, until it ends."""
+
+    def hang_up(self) -> None:
+        """Close its stdin.  Raises OSError when it is dead or about to be."""
+
+    def status(self) -> int | None:
+        """Its exit status, None while it runs."""
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it has ended, after at most *seconds*."""
+
+    def kill(self) -> None:
+        """End it at once, and wait until it is gone."""
+
+
+class Child:
+    """A :class:`Link` to a child process that runs *module*; its stderr goes to *log*."""
+
+    def __init__(self, module: str, log: FilePath) -> None:
         command: Sequence[str] = (sys.executable, "-P", "-m", module)
         with log.open("ab") as stderr:
             # Its own session: a Ctrl-C at the terminal reaches the harness alone, which ends its children in order.
             self._process = subprocess.Popen(  # noqa: S603 - our own module
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, start_new_session=True
             )
-        self._reader = threading.Thread(target=self._read, name=f"{module}-reader", daemon=True)
-        self._reader.start()
+
+    def write(self, line: bytes) -> None:
+        """See :class:`Link`."""
+        self._stdin.write(line)
+        self._stdin.flush()
+
+    def lines(self) -> Iterator[bytes]:
+        """See :class:`Link`."""
+        assert self._process.stdout is not None
+        yield from self._process.stdout
+
+    def hang_up(self) -> None:
+        """See :class:`Link`."""
+        self._stdin.close()
+
+    def status(self) -> int | None:
+        """See :class:`Link`."""
+        return self._process.poll()
+
+    def wait(self, seconds: float) -> bool:
+        """See :class:`Link`."""
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def kill(self) -> None:
+        """See :class:`Link`."""
+        self._process.kill()
+        self._process.wait()
 
     @property
-    def pid(self) -> int:
-        """The child's process id."""
-        return self._process.pid
+    def _stdin(self) -> IO[bytes]:
+        assert self._process.stdin is not None
+        return self._process.stdin
+
+
+class Worker:
+    """A process at the end of *link* that obeys commands; *name* is for messages.  Safe for several threads."""
+
+    def __init__(self, name: str, link: Link, on_event: Callable[[Mapping[str, Any]], None], log: FilePath) -> None:
+        self._name, self._link, self._on_event, self._log = name, link, on_event, log
+        self._changed = threading.Condition()
+        self._replies: dict[int, Mapping[str, Any]] = {}
+        self._next_id = 0
+        self._ready = self._ended = self._closing = False
+        self._reader = threading.Thread(target=self._read, name=f"{name}-reader", daemon=True)
+        self._reader.start()
 
     @property
     def alive(self) -> bool:
@@ -59,9 +119,7 @@ class Worker:
             number = self._next_id
             line = json.dumps({"id": number, "op": op, **arguments}).encode() + b"\n"
             try:
-                stdin = self._stdin
-                stdin.write(line)
-                stdin.flush()
+                self._link.write(line)
             except (OSError, ValueError) as error:
                 raise self._failure(f"cannot be told to {op}: {error}") from error
             self._wait_for(lambda: number in self._replies, REPLY_SECONDS, f"did not answer {op}")
@@ -70,24 +128,25 @@ class Worker:
             raise self._failure(f"{op} failed: {reply.get('error', 'no reason given')}")
         return reply.get("result")
 
-    def close(self) -> None:
-        """End the child and wait until it is gone; killed if it does not go by itself."""
-        self._closing = True
-        try:
-            self._stdin.close()
-        except OSError:
-            self._process.kill()  # its pipe is broken, so it is dead or about to be
-        try:
-            self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._reader.join(STOP_SECONDS)
+    def await_ready(self) -> None:
+        """Wait until it takes commands; raises :class:`LabError` if it never does."""
+        with self._changed:
+            self._wait_for(lambda: self._ready, READY_SECONDS, "did not get ready")
 
-    @property
-    def _stdin(self) -> IO[bytes]:
-        assert self._process.stdin is not None
-        return self._process.stdin
+    def expect_end(self) -> None:
+        """Say that its end, from now on, is no accident."""
+        self._closing = True
+
+    def close(self) -> None:
+        """End it and wait until it is gone; killed if it does not go by itself."""
+        self.expect_end()
+        try:
+            self._link.hang_up()
+        except OSError:
+            self._link.kill()  # its pipe is broken, so it is dead or about to be
+        if not self._link.wait(STOP_SECONDS):
+            self._link.kill()
+        self._reader.join(STOP_SECONDS)
 
     def _wait_for(self, done: Callable[[], bool], seconds: float, otherwise: str) -> None:
         """Called with the lock held."""
@@ -96,9 +155,9 @@ class Worker:
             raise self._failure(otherwise if not self._ended else f"ended unexpectedly ({otherwise})")
 
     def _failure(self, what: str) -> LabError:
-        status = self._process.poll()
+        status = self._link.status()
         ended = "" if status is None else f", exit status {status}"
-        return LabError(f"the process {self._module} {what}{ended}", where=str(self._log), attempt=self._tail())
+        return LabError(f"the process {self._name} {what}{ended}", where=str(self._log), attempt=self._tail())
 
     def _tail(self) -> str:
         try:
@@ -108,8 +167,7 @@ class Worker:
         return "look at its log" + (f", which ends: {lines[-1][:300]}" if lines else ", which is empty")
 
     def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
+        for line in self._link.lines():
             try:
                 message = json.loads(line)
             except ValueError:
@@ -143,7 +201,7 @@ class Mailbox:
             if message.get("kind") == "connection":
                 key = (message["listener"], message["local_port"], message["peer_port"])
                 self._letters.setdefault(key, []).append(message)
-            elif message.get("kind") == "ended":
+            elif message.get("kind") == "ended" and not message.get("expected"):
                 self._broken = True
             self._changed.notify_all()
 

@@ -1,4 +1,4 @@
-"""One running subsystem: its configuration, its listener on loopback, what it did.  Puts the other parts together."""
+"""One running subsystem: its configuration, its listener, what it did.  Puts the other parts together."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Order:
-    """What the parent asked to start."""
+    """What the parent asked to start; it listens on ``address``."""
 
     id: str
     kind: Kind
@@ -42,6 +42,7 @@ class Order:
     hosts: Mapping[str, str]
     rules: Rules
     port: int = 0
+    address: str = LOOPBACK
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,9 @@ class Instance:
 
     def _listen(self) -> Any:
         try:
-            port = self._around.reactor.listenTCP(self._order.port, Doors(self._house), interface=LOOPBACK, backlog=512)
+            port = self._around.reactor.listenTCP(
+                self._order.port, Doors(self._house), interface=self._order.address, backlog=512
+            )
         except OSError as error:
             raise UsageError(f"port {self._order.port} cannot be listened on: {error}") from error
         protection = self._configuration.protection

@@ -11,7 +11,7 @@ from twisted.internet.error import CannotListenError
 
 from harness.errors import UsageError
 from harness.subsystems.faults import rules_with
-from harness.subsystems.instance import Instance, Order, Surroundings
+from harness.subsystems.instance import LOOPBACK, Instance, Order, Surroundings
 from harness.subsystems.kinds import KINDS
 
 _log = logging.getLogger(__name__)
@@ -112,4 +112,5 @@ def _order(asked: dict[str, Any]) -> Order:
         asked.get("hosts", {}),
         rules,
         int(asked.get("port", 0)),
+        str(asked.get("address", LOOPBACK)),
     )

@@ -111,10 +111,10 @@ def test_a_port_taken_in_between_is_tried_again_then_told(monkeypatch: pytest.Mo
     choose, attempts = server._free_port, list[int]()
     with socket.create_server(("127.0.0.1", 0)) as rival:
 
-        def unlucky() -> int:
+        def unlucky(host: str) -> int:
             attempts.append(1)
             port: int = rival.getsockname()[1]
-            return port if len(attempts) <= taken else choose()
+            return port if len(attempts) <= taken else choose(host)
 
         monkeypatch.setattr(server, "_free_port", unlucky)
         ports = asyncio.run(_open_and_close())
