@@ -7,7 +7,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.errors import LabError
 from harness.lab import ConfigurationRefused, Door, Lab
+from harness.lab.operations import Operated
 from harness.model.case import GOOD, Case
 from harness.model.exchange import ClientView, Exchange
 from harness.scenario import Player
@@ -88,6 +90,15 @@ def _initiated(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
     return Attempt(nonce, door, None, act.get("local_port"), {"act": dict(act), "now": bench.lab.now()})
 
 
+def _past_balancer(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
+    """The subsystem under test tries the server's own addresses, and then, as its twin, the balancer's."""
+    if not isinstance(bench.lab, Operated):
+        raise LabError("all servers of this lab share one address", where=case.id)
+    past = [dict(account) for account in bench.lab.past_balancer(door, case.flow, nonce)]
+    act = bench.lab.act(door, case.flow, bench.nonce(case.id, "twin"))
+    return Attempt(nonce, door, None, act.get("local_port"), {"past": past, "act": dict(act)})
+
+
 Procedure = Callable[[Bench, Case, Door, str], Attempt]
 
 PROCEDURES: Mapping[str, Procedure] = {
@@ -105,6 +116,12 @@ PROCEDURES: Mapping[str, Procedure] = {
     "j-outage-stale": _script,
     "j-rot-removed": _script,
     "j-rot-overlap": _script,
+    "o-past-balancer": _past_balancer,
+    "o-management-stopped": _script,
+    "o-management-hangs": _script,
+    "o-cut-off": _script,
+    "o-killed": _script,
+    "o-jwks-moved": _script,
 }
 TRANSPORTS: Mapping[str, str] = {
     "j-tls-untrusted": "a good token, while the JWKS URL leads to a server whose certificate another CA has signed",
@@ -116,6 +133,12 @@ TRANSPORTS: Mapping[str, str] = {
     "j-outage-stale": "good tokens while management is down and the cached keys have expired, then when it is back",
     "j-rot-removed": "management signs with a new key and withdraws the old one",
     "j-rot-overlap": "management publishes a new key beside the old one, and withdraws that later",
+    "o-past-balancer": "management tries the server's own addresses, past the balancer",
+    "o-management-stopped": "good tokens while management's container is stopped for a day, and after",
+    "o-management-hangs": "a good token whose keys must come from a management that takes connections and is mute",
+    "o-cut-off": "a good token whose keys must come from a management that the network no longer reaches",
+    "o-killed": "the server's container is killed while it verifies a good token",
+    "o-jwks-moved": "the operator changes jwksUrl while good requests keep coming",
     "server-wrong-ca": "the client under test connects to a server whose certificate another CA has signed",
     "server-wrong-name": "the client under test connects to a server whose certificate is for another name",
     "server-expired": "the client under test connects to a server whose certificate has expired",

@@ -15,7 +15,14 @@ _PRECEDENCE = (
     (FindingKind.UNOBSERVED, Outcome.UNOBSERVED),
     (FindingKind.WRONG_REASON, Outcome.WRONG_REASON),
 )
-_REJECTIONS = frozenset(CHECKS) - {"served", "token-sent", "nothing-sent", "start-refused", "as-scripted"}
+_REJECTIONS = frozenset(CHECKS) - {
+    "served",
+    "token-sent",
+    "nothing-sent",
+    "start-refused",
+    "as-scripted",
+    "not-bypassed",
+}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ of the reference.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
@@ -104,7 +104,9 @@ def matrix(area: str, seed: int, told: Told) -> Matrix:
             if fault is None:
                 found.reference = [result.case.id for result in results if result.verdict.outcome is not Outcome.PASS]
             else:
-                found.kills.append(_kill(known, fault, results))
+                # What this target cannot run cannot prove anything here.
+                withheld = {row.id for row in known.requirements} - {case.requirement.id for case in everything}
+                found.kills.append(_kill(known, fault, results, withheld))
                 bench.lab.release({case.setup(fault.name) for case in affected} | _controls(affected, fault.name))
     finally:
         bench.lab.close()
@@ -154,8 +156,8 @@ def _with_implied(name: str) -> set[str]:
     return found
 
 
-def _kill(known: Catalogue, fault: Fault, results: Iterable[Result]) -> Kill:
-    breaks = known.breaks(fault.name)
+def _kill(known: Catalogue, fault: Fault, results: Iterable[Result], withheld: Collection[str] = ()) -> Kill:
+    breaks = [requirement for requirement in known.breaks(fault.name) if requirement not in withheld]
     implied = _with_implied(fault.name)
     explained = {requirement for name in implied for requirement in known.breaks(name)}
     explained |= {row.id for row in known.requirements if any(fnmatchcase(row.id, glob) for glob in implied)}

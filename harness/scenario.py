@@ -9,25 +9,34 @@ A step is a mapping with one of these, and what it expects (which is the check's
                                     management signs with a new key and publishes it alone, beside the old one; or
                                     withdraws the old one
     fetches: NUMBER                 how often the server has fetched keys by now
+    operate: ACTION                 an operator does this to the containers (harness.lab.operations has the actions)
+    under_load: ACTION              the same, while good requests keep coming
+    cut_off: ACTION                 the same, while the server is fetching the keys for a good request
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from harness.errors import CatalogueError
-from harness.lab import Door, Lab
+from harness.errors import CatalogueError, LabError
+from harness.lab import ConfigurationRefused, Door, Lab
+from harness.lab.operations import Operated
+from harness.load import Load
 from harness.model.case import Case
+from harness.model.exchange import ClientView
 from harness.wire.pki import key_id
 from harness.wire.send import send
 from harness.wire.stimuli import Stimuli
 
 Facts = dict[str, Any]
 HOUR = 3600.0
+_LOOK_AGAIN = 0.02
 
 
 @cache
@@ -49,6 +58,9 @@ class Player:
             "management": self._management,
             "rotate": self._rotate,
             "fetches": self._fetches,
+            "operate": self._operate,
+            "under_load": self._under_load,
+            "cut_off": self._cut_off,
         }
 
     def play(self) -> list[Facts]:
@@ -62,11 +74,8 @@ class Player:
         return facts
 
     def _request(self, token: str, number: str) -> Facts:
-        nonce, door, flow = self._nonce(number), self._door, self._case.flow
-        key = {"good": self._key, "former": self._former}[token]
-        context = self._stimuli.context(door.ca, flow.client_secret, self._case.stimulus.certificate)
-        request = self._stimuli.signed_by(key, self._offset, flow, door.host_header, nonce)
-        client = send(door.address, request, context)
+        nonce, door = self._nonce(number), self._door
+        client = self._send(token, nonce)
         _, server = self._lab.views(door, client.local_port)
         reason = server.rejected or next((item.reason for item in server.requests), "") if server else ""
         return {
@@ -75,6 +84,13 @@ class Player:
             "reason": reason,
             "effect": nonce in self._lab.effects([door.setup])[door.setup],
         }
+
+    def _send(self, token: str, nonce: str) -> ClientView:
+        door, flow = self._door, self._case.flow
+        key = {"good": self._key, "former": self._former}[token]
+        context = self._stimuli.context(door.ca, flow.client_secret, self._case.stimulus.certificate)
+        request = self._stimuli.signed_by(key, self._offset, flow, door.host_header, nonce)
+        return send(door.address, request, context)
 
     def _advance(self, hours: float, _number: str) -> Facts:
         self._offset += hours * HOUR
@@ -91,6 +107,41 @@ class Player:
         keys = [self._key, self._former] if how == "overlap" else [self._key]
         self._lab.publish_keys(self._door.setup, keys)
         return {"kid": key_id(self._key.public_key())}
+
+    def _operate(self, action: str, _number: str) -> Facts:
+        if not isinstance(self._lab, Operated):
+            raise LabError(f"this lab has no operator who could {action}", where=self._case.id)
+        facts = dict(self._lab.operate(self._door.setup, action))
+        door = self._lab.open([self._door.setup])[self._door.setup]
+        if isinstance(door, ConfigurationRefused):
+            raise LabError(f"after {action} the server does not start: {door.message}", where=self._case.id)
+        self._door = door
+        return facts
+
+    def _under_load(self, action: str, number: str) -> Facts:
+        success = self._case.flow.success
+        load = Load(lambda count: self._send("good", self._nonce(f"{number}/{count}")), success)
+        with load:
+            facts = self._operate(action, number)
+        return {**facts, **load.facts}
+
+    def _cut_off(self, action: str, number: str) -> Facts:
+        nonce, setup = self._nonce(number), self._door.setup
+        before = self._lab.counters(setup).get("jwks_fetches", 0)
+        with ThreadPoolExecutor(1) as pool:
+            sent = pool.submit(self._send, "good", nonce)
+            while not sent.done() and self._lab.counters(setup).get("jwks_fetches", 0) == before:
+                threading.Event().wait(_LOOK_AGAIN)
+            if sent.done():
+                raise LabError("the exchange was over before it could be cut off", where=self._case.id)
+            self._operate(action, number)
+            client = sent.result()
+        return {
+            "status": client.response.status if client.response else None,
+            "ended": client.alert or client.fault or ("timed out" if client.timed_out else ""),
+            "reason": "",
+            "effect": nonce in self._lab.effects([setup])[setup],
+        }
 
     def _fetches(self, _expected: int, _number: str) -> Facts:
         return {"fetches": self._lab.counters(self._door.setup).get("jwks_fetches", 0)}

@@ -53,9 +53,9 @@ EMBEDDED = Target(
 
 def containers_bench(catalogue: Catalogue, seed: int) -> Bench:
     """A bench on the container lab.  Docker's libraries are loaded only here: nobody else pays for them."""
-    from harness.lab.containers.lab import ContainerLab
+    from harness.lab.containers.operated import OperatedLab
 
-    lab = ContainerLab(catalogue.servers, catalogue.flows, FAULTS)
+    lab = OperatedLab(catalogue.servers, catalogue.flows, FAULTS)
     return Bench(lab, Stimuli(lab.pki, Mint.of(lab.pki, lab.now), lab.folder / "clients"), seed)
 
 

@@ -23,6 +23,7 @@ CHECKS: Mapping[str, Check] = {
     "no-clear-text": transport.no_clear_text,
     "token-sent": clients.token_sent,
     "nothing-sent": clients.nothing_sent,
+    "not-bypassed": clients.not_bypassed,
     "as-scripted": scenario.as_scripted,
 }
 

@@ -44,3 +44,20 @@ def token_sent(question: Question) -> list[Finding]:
         told = act.get("error") or f"answered {act.get('status')}"
         return [violation("not-served", f"{question.case.flow.client}'s own request did not succeed: {told}")]
     return []
+
+
+def not_bypassed(question: Question) -> list[Finding]:
+    """Past the balancer the client under test must find no server to talk to, at any of its addresses.
+
+    Reads ``extra["past"]``: the client's account of each try; with the balancer, it is served all the same.
+    """
+    tries, act = question.exchange.extra.get("past", ()), question.exchange.extra.get("act")
+    if not tries or act is None:
+        return [unobserved("not-tried", "nothing was tried past the balancer")]
+    reached = [item for item in tries if item.get("status") is not None or item.get("local_port") is not None]
+    if reached or question.exchange.effect:
+        return [violation("bypassed", f"{question.case.flow.client} reached the server past its balancer")]
+    if act.get("status") != question.case.flow.success:
+        told = act.get("error") or f"answered {act.get('status')}"
+        return [unobserved("no-twin", f"with the balancer the request did not succeed either: {told}")]
+    return []

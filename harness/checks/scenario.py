@@ -5,24 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harness.checks.question import Question, unobserved, violation, wrong_reason
-from harness.model.verdict import Finding
+from harness.checks.question import Question, note, unobserved, violation, wrong_reason
+from harness.model.verdict import Finding, FindingKind
 
 
 def as_scripted(question: Question) -> list[Finding]:
     """Every step must end as its script says; the first that does not explains the verdict.
 
     Reads ``params["steps"]`` (the script) and ``extra["steps"]``: per step ``{"status", "reason", "effect", "ended"}``
-    for a request, ``{"fetches"}`` for a count of the server's key fetches.
+    for a request, ``{"fetches"}`` for a count of the server's key fetches, ``{"served", "lost", "outage_s"}`` for what
+    was done under load (``outage_s`` None: not served again).
     """
     script, seen = question.case.params.get("steps", ()), question.exchange.extra.get("steps", ())
     if not script or len(script) != len(seen):
         return [unobserved("not-played", f"{len(seen)} of {len(script)} steps were played")]
+    notes: list[Finding] = []
     for number, (step, facts) in enumerate(zip(script, seen, strict=True), start=1):
         findings = list(_step(question, f"step {number} ({_words(step)})", step, facts))
-        if findings:
-            return findings
-    return []
+        if any(finding.kind is not FindingKind.NOTE for finding in findings):
+            return notes + findings
+        notes += findings
+    return notes
 
 
 def _words(step: Mapping[str, Any]) -> str:
@@ -33,6 +36,10 @@ def _step(question: Question, name: str, step: Mapping[str, Any], facts: Mapping
     if "fetches" in step:
         if facts["fetches"] != step["fetches"]:
             yield violation("fetches", f"{name}: the keys were fetched {facts['fetches']} times")
+    elif "under_load" in step:
+        yield from _outage(name, step, facts)
+    elif step.get("then") == "cut-off":
+        yield from _cut_off(name, facts)
     elif step.get("then") == "served":
         yield from _served(question, name, facts)
     elif step.get("then") == "refused":
@@ -60,3 +67,21 @@ def _refused(question: Question, name: str, step: Mapping[str, Any], facts: Mapp
         yield wrong_reason("other-status", f"{name}: answered {status}")
     elif facts["reason"] not in step["because"]:
         yield wrong_reason("other-reason", f"{name}: the server says {facts['reason']}, expected {step['because']}")
+
+
+def _outage(name: str, step: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator[Finding]:
+    told = f"{facts['served']} requests were served and {facts['lost']} lost"
+    if facts["outage_s"] is None:
+        yield violation("not-back", f"{name}: the server did not serve again; {told}")
+    elif facts["outage_s"] > step["outage_below"]:
+        yield violation("long-outage", f"{name}: an outage of {facts['outage_s']} s; {told}")
+    else:
+        yield note("outage", f"{name}: an outage of {facts['outage_s']} s; {told}")
+
+
+def _cut_off(name: str, facts: Mapping[str, Any]) -> Iterator[Finding]:
+    """Whoever had no token verified for it has not been served: neither an answer nor an effect."""
+    if facts["effect"]:
+        yield violation("acted-upon", f"{name}: acted upon before the token was verified")
+    elif facts["status"] is not None and facts["status"] < 400:
+        yield violation("accepted", f"{name}: answered {facts['status']}")

@@ -33,6 +33,7 @@ from harness.wire.pki import Pki
 from harness.wire.send import Address
 
 LOOPBACK = "127.0.0.1"
+MANAGEMENT = "management"
 RECORD_SECONDS = 5.0
 _KINDS = {"PortalCluster": "portal", "AnalyticsCluster": "analytics"}
 _ACTIONS = {"management-to-portal": "register-portal", "management-to-analytics": "publish-event"}
@@ -49,11 +50,12 @@ class Site:
 
 @dataclass(frozen=True)
 class Management:
-    """A management instance: its name, its fault or '', and the deployment folder it reads."""
+    """A management instance: its name, its fault or '', the deployment folder it reads, and the site it runs at."""
 
     name: str
     fault: str
     folder: FilePath
+    site: str = MANAGEMENT
 
 
 class OwnLab:
@@ -132,15 +134,19 @@ class OwnLab:
         return {setup: self._doors[setup] for setup in wanted}
 
     def _start_managements(self, wanted: Iterable[Management]) -> None:
-        missing = [management for management in wanted if management.name not in self._ports]
-        if missing:
-            site = self._site("management")
-            self._start(site, [self._management_instance(site, management) for management in missing])
+        orders: defaultdict[Site, list[dict[str, Any]]] = defaultdict(list)
+        for management in wanted:
+            if management.name not in self._ports:
+                site = self._site(management.site)
+                orders[site].append(self._management_instance(site, management))
+        for site, instances in orders.items():
+            self._start(site, instances)
 
     def _management_instance(self, site: Site, management: Management, port: int = 0) -> dict[str, Any]:
         config = private_file(self.folder / "management.yaml", deployment.management_resource().encode())
         faults = [management.fault] if management.fault else []
-        return {**self._instance(site, management.name, "management", config, faults, management.folder), "port": port}
+        order = self._instance(site, management.name, MANAGEMENT, config, faults, management)
+        return {**order, "port": port}
 
     def _start_servers(self, setups: Iterable[Setup]) -> None:
         wanted = {self._instance_id(setup): setup for setup in setups}
@@ -148,29 +154,31 @@ class OwnLab:
         instances: defaultdict[Site, list[dict[str, Any]]] = defaultdict(list)
         for name, setup in wanted.items():
             if name not in started:
-                site = self._site(setup.server)
+                site = self._site(self._home(setup))
                 instances[site].append(self._server_instance(site, name, setup))
         for site, orders in instances.items():
             self._start(site, orders)
 
-    def _server_instance(self, site: Site, name: str, setup: Setup) -> dict[str, Any]:
-        server = self._servers[setup.server]
-        url = deployment.jwks_url(self._ports[self._management(setup).name])
+    def _server_instance(self, site: Site, name: str, setup: Setup, keys_at: str = "") -> dict[str, Any]:
+        """*keys_at* names the management whose platform API it is told to fetch keys from, if not the setup's own."""
+        server, management = self._servers[setup.server], self._management(setup)
+        url = deployment.jwks_url(self._ports[keys_at or management.name])
         text = deployment.custom_resource(server, setup.posture, url)
         config = private_file(self.folder / f"{file_name(name)}.yaml", text.encode())
         faults = self._faults_on(_KINDS[server.kind], setup)
-        return self._instance(site, name, _KINDS[server.kind], config, faults, self._server_folder(setup))
+        order = self._instance(site, name, _KINDS[server.kind], config, faults, management)
+        return {**order, "folder": str(self._server_folder(setup))}
 
     def _instance(
-        self, site: Site, name: str, kind: str, config: FilePath, faults: list[str], folder: FilePath
+        self, site: Site, name: str, kind: str, config: FilePath, faults: list[str], management: Management
     ) -> dict[str, Any]:
         hosts = dict.fromkeys((server.host for server in self._servers.values()), LOOPBACK)
         return {
             "id": name,
             "kind": kind,
             "config": str(config),
-            "folder": str(folder),
-            "hosts": {**hosts, deployment.PLATFORM_HOST: self._seen(site, self._site("management"))},
+            "folder": str(management.folder),
+            "hosts": {**hosts, deployment.PLATFORM_HOST: self._seen(site, self._site(management.site))},
             "faults": faults,
             "address": site.address,
         }
@@ -283,7 +291,7 @@ class OwnLab:
     def effects(self, setups: Iterable[Setup]) -> Mapping[Setup, Collection[str]]:
         """See :meth:`harness.lab.base.Lab.effects`."""
         names = {setup: self._instance_id(setup) for setup in setups}
-        states = self._states(sorted({name for name in names.values() if name in self._ports}))
+        states = self._states(sorted({name for name in names.values() if name in self._ports} - self._down))
         return {setup: frozenset(states.get(name, {}).get("effects", ())) for setup, name in names.items()}
 
     def act(self, door: Door, flow: Flow, nonce: str) -> Mapping[str, Any]:
@@ -291,8 +299,14 @@ class OwnLab:
         management = self._management(door.setup)
         site = self._initiator(door, management)
         entered = self._instance_id(door.setup) if door.setup.path is Path.DIRECT else self._listener_id(door.setup)
-        url = f"https://{door.address.server_name}:{door.address.port}"
-        target = {"url": url, "connect": self._seen(site, self._places[entered])}
+        address = (self._seen(site, self._places[entered]), door.address.port)
+        return self._request(site, management, flow, nonce, door, address)
+
+    def _request(
+        self, site: Site, management: Management, flow: Flow, nonce: str, door: Door, address: tuple[str, int]
+    ) -> Mapping[str, Any]:
+        """*management*'s own account of the request it makes, from *site*, for the name of *door* at *address*."""
+        target = {"url": f"https://{door.address.server_name}:{address[1]}", "connect": address[0]}
         action = _ACTIONS[flow.name]
         return dict(site.worker.call("act", instance=management.name, action=action, target=target, nonce=nonce))
 
@@ -349,6 +363,10 @@ class OwnLab:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     # Names
+
+    def _home(self, setup: Setup) -> str:
+        """The name of the site at which this setup's server runs."""
+        return setup.server
 
     def _faults_on(self, kind: str, setup: Setup) -> list[str]:
         fault = self._faults.get(setup.fault)

@@ -9,10 +9,11 @@ client's port, by which a rejected connection is found again.
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 
 import docker.errors
@@ -26,14 +27,16 @@ from harness.lab.containers import daemon
 from harness.lab.containers.image import ready_image
 from harness.lab.containers.link import Attached, Plan
 from harness.lab.containers.parcels import Parcels
-from harness.lab.own import Management, OwnLab, Site
+from harness.lab.own import MANAGEMENT, Management, OwnLab, Site
 from harness.lab.worker import Worker
 from harness.model.case import Setup
 from harness.model.vocabulary import Path
 from harness.wire.pki import CLIENTS
 
-MANAGEMENT, INSIDER, PLATFORM = "management", "management-insider", "platform"
-_AT_ONCE = 4
+INSIDER, PLATFORM = "management-insider", "platform"
+OPERATED = "operated"
+"""The variant of setups with containers of their own, which an operator may stop, cut off or configure anew."""
+_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,9 @@ class ContainerLab(OwnLab):
 
     def _prepare(self, setups: Sequence[Setup]) -> None:
         balancers = {str(setup.path) for setup in setups} - {str(Path.DIRECT)}
-        self._bring_up([MANAGEMENT, *sorted({setup.server for setup in setups}), *sorted(balancers)])
+        managements = {self._management(setup).site for setup in setups}
+        servers = {self._home(setup) for setup in setups}
+        self._bring_up(sorted({MANAGEMENT, *managements}) + sorted(servers) + sorted(balancers))
 
     def _bring_up(self, names: Iterable[str]) -> None:
         """Start the sites of *names* that are not there yet, side by side."""
@@ -102,14 +107,16 @@ class ContainerLab(OwnLab):
         """The networks of the site *name*, with its alias there; the first is where it listens."""
         platform = self._networks[PLATFORM].name
         others = {self._networks[server].name: "" for server in self._servers}
-        if name in self._servers:
-            return {self._networks[name].name: name, platform: ""}
-        return {platform: name} if name == MANAGEMENT else {platform: name, **others}
+        role = _role(name)
+        if role in self._servers:
+            return {self._networks[role].name: name, platform: ""}
+        return {platform: name} if role == MANAGEMENT else {platform: name, **others}
 
     def _parcels(self, name: str) -> Parcels:
-        if name in self._servers:
-            return Parcels(self.folder, [self._servers[name].secret])
-        if name in (MANAGEMENT, INSIDER):
+        role = _role(name)
+        if role in self._servers:
+            return Parcels(self.folder, [self._servers[role].secret])
+        if role in (MANAGEMENT, INSIDER):
             return Parcels(self.folder, [deployment.PLATFORM_SECRET, *CLIENTS], signs=True)
         return Parcels(self.folder, [])
 
@@ -142,6 +149,12 @@ class ContainerLab(OwnLab):
                 self._insiders.add(management.name)
         return site
 
+    def _home(self, setup: Setup) -> str:
+        return f"{setup.server}{_suffix(setup)}"
+
+    def _management(self, setup: Setup) -> Management:
+        return replace(super()._management(setup), site=f"{MANAGEMENT}{_suffix(setup)}")
+
     def close(self) -> None:
         """End and remove the containers, then their networks; may be called twice."""
         sites = self._sites()
@@ -158,3 +171,12 @@ class ContainerLab(OwnLab):
         self._networks.clear()
         self._housed.clear()
         super().close()
+
+
+def _suffix(setup: Setup) -> str:
+    """What tells the containers of an operated setup from everybody's."""
+    return f".{hashlib.sha256(setup.own.encode()).hexdigest()[:8]}" if setup.variant == OPERATED else ""
+
+
+def _role(name: str) -> str:
+    return name.partition(".")[0]

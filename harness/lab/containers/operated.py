@@ -1,0 +1,151 @@
+"""What an operator, or an accident, does to a deployment while it runs: containers stop, hang, die, are cut off, get a
+changed configuration.  Does it, and says what it did; whether that was survived is judged elsewhere.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import docker.errors
+
+from harness.errors import LabError
+from harness.lab.base import Door
+from harness.lab.containers.lab import PLATFORM, ContainerLab, Housed
+from harness.lab.containers.link import remove
+from harness.lab.own import MANAGEMENT
+from harness.model.case import Setup
+from harness.model.catalogue import Flow
+
+Facts = Mapping[str, Any]
+
+
+class OperatedLab(ContainerLab):
+    """A container lab with an operator: a :class:`harness.lab.operations.Operated`."""
+
+    def _begin(self) -> None:
+        self._keys_at: dict[str, str] = {}
+        super()._begin()
+
+    def operate(self, setup: Setup, action: str) -> Facts:
+        """See :class:`harness.lab.operations.Operated`."""
+        verb, _, what = action.partition(" ")
+        actions: Mapping[str, Callable[[Setup, str], Facts]] = {
+            "pause": self._pause,
+            "resume": self._resume,
+            "stop": self._stop,
+            "start": self._start_again,
+            "kill": self._kill,
+            "cut": self._cut,
+            "mend": self._mend,
+            "move": self._move,
+        }
+        if verb not in actions or what not in ("management", "server"):
+            raise LabError(f"no operator can {action!r}", attempt=f"one of {', '.join(actions)}; management or server")
+        try:
+            return actions[verb](setup, what)
+        except docker.errors.APIError as error:
+            raise LabError(f"cannot {action}: {error.explanation or error}") from error
+
+    def past_balancer(self, door: Door, flow: Flow, nonce: str) -> list[Facts]:
+        """See :class:`harness.lab.operations.Operated`."""
+        server, management = self._housed[self._home(door.setup)], self._management(door.setup)
+        port = self._ports[self._instance_id(door.setup)]
+        return [
+            self._request(self._places[management.name], management, flow, nonce, door, (address, port))
+            for address in sorted(set(server.link.addresses.values()))
+        ]
+
+    def _which(self, setup: Setup, what: str) -> tuple[str, str, Housed | None]:
+        """Site name, instance name and container of *what*, a part of this setup."""
+        management = self._management(setup)
+        name = management.site if what == MANAGEMENT else self._home(setup)
+        return name, management.name if what == MANAGEMENT else self._instance_id(setup), self._housed.get(name)
+
+    def _running(self, setup: Setup, what: str) -> Housed:
+        name, _, housed = self._which(setup, what)
+        if housed is None:
+            raise LabError(f"{name} does not run")
+        return housed
+
+    def _pause(self, setup: Setup, what: str) -> Facts:
+        self._running(setup, what).link.container.pause()
+        return {}
+
+    def _resume(self, setup: Setup, what: str) -> Facts:
+        self._running(setup, what).link.container.unpause()
+        return {}
+
+    def _stop(self, setup: Setup, what: str) -> Facts:
+        """In order: it is told to end, and is removed."""
+        name, instance, _ = self._which(setup, what)
+        self._running(setup, what).site.worker.close()
+        return self._forget(name, instance)
+
+    def _kill(self, setup: Setup, what: str) -> Facts:
+        """As a node that goes: without a word to anybody."""
+        name, instance, _ = self._which(setup, what)
+        housed = self._running(setup, what)
+        housed.site.worker.expect_end()
+        remove(housed.link.container)
+        housed.site.worker.close()
+        return self._forget(name, instance)
+
+    def _forget(self, name: str, instance: str) -> Facts:
+        del self._housed[name]
+        self._down.add(instance)
+        return {}
+
+    def _start_again(self, setup: Setup, what: str) -> Facts:
+        """A new container with the same configuration, at the same port."""
+        name, instance, _ = self._which(setup, what)
+        self._bring_up([name])
+        site, port = self._site(name), self._ports[instance]
+        if what == MANAGEMENT:
+            order = self._management_instance(site, self._management(setup), port)
+        else:
+            keys_at = self._keys_at.get(instance, "")
+            order = {**self._server_instance(site, instance, setup, keys_at), "port": port}
+        return self._again(setup, what, order)
+
+    def _again(self, setup: Setup, what: str, order: dict[str, Any]) -> Facts:
+        name, instance, _ = self._which(setup, what)
+        self._start(self._site(name), [order])
+        if instance in self._refused:
+            raise LabError(f"{instance} did not start again: {self._refused[instance]}")
+        self._down.discard(instance)
+        self.set_clock(setup, self._offsets.get(setup, 0.0))
+        self._doors[setup] = self._door(setup)
+        return {}
+
+    def _cut(self, setup: Setup, what: str) -> Facts:
+        self._platform.disconnect(self._running(setup, what).link.container)
+        return {}
+
+    def _mend(self, setup: Setup, what: str) -> Facts:
+        housed = self._running(setup, what)
+        alias = [housed.site.name] if what == MANAGEMENT else None
+        self._platform.connect(housed.link.container, aliases=alias)
+        return {}
+
+    @property
+    def _platform(self) -> Any:
+        return self._client.client.networks.get(self._networks[PLATFORM].name)
+
+    def _move(self, setup: Setup, what: str) -> Facts:
+        """The operator changes the server's jwksUrl to another address of the platform API: it restarts."""
+        if what == MANAGEMENT:
+            raise LabError("management has no jwksUrl")
+        _, instance, _ = self._which(setup, what)
+        management = self._management(setup)
+        other = replace(management, name=f"{management.name}|moved")
+        self._start_managements([other])
+        # Back and forth between two addresses, so that each move is a change.
+        there = self._keys_at.get(instance) == other.name
+        self._keys_at[instance] = management.name if there else other.name
+        begun = time.monotonic()
+        self._stop(setup, what)
+        self._start_again(setup, what)
+        return {"restart_s": round(time.monotonic() - begun, 3)}
