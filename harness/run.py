@@ -97,9 +97,15 @@ class Run:
         finally:
             if bench is not None:
                 self._keep_logs(bench.lab)
-                bench.lab.close()
+                self._close(bench.lab)
             with self._changed:
                 self._changed.notify_all()
+
+    def _close(self, lab: Lab) -> None:
+        try:
+            lab.close()
+        except FlowproofError as error:
+            self.trouble.append(f"the lab could not be taken down: {error}")
 
     def _keep_logs(self, lab: Lab) -> None:
         """What the servers said, beside the record, if a case did not end as it should."""

@@ -85,3 +85,5 @@ def _cut_off(name: str, facts: Mapping[str, Any]) -> Iterator[Finding]:
         yield violation("acted-upon", f"{name}: acted upon before the token was verified")
     elif facts["status"] is not None and facts["status"] < 400:
         yield violation("accepted", f"{name}: answered {facts['status']}")
+    elif not facts["in_time"]:
+        yield unobserved("too-late", f"{name}: the exchange was over before it could be cut off")

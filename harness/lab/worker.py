@@ -25,7 +25,9 @@ STOP_SECONDS = 5.0
 
 
 class Link(Protocol):
-    """The streams and the life of a process."""
+    """The streams and the life of a process; ``patience`` is how many seconds it may take to end when it is told to."""
+
+    patience: float
 
     def write(self, line: bytes) -> None:
         """Put *line* on its stdin.  Raises OSError or ValueError when that is closed."""
@@ -48,6 +50,8 @@ class Link(Protocol):
 
 class Child:
     """A :class:`Link` to a child process that runs *module*; its stderr goes to *log*."""
+
+    patience = STOP_SECONDS
 
     def __init__(self, module: str, log: FilePath) -> None:
         command: Sequence[str] = (sys.executable, "-P", "-m", module)
@@ -144,7 +148,7 @@ class Worker:
             self._link.hang_up()
         except OSError:
             self._link.kill()  # its pipe is broken, so it is dead or about to be
-        if not self._link.wait(STOP_SECONDS):
+        if not self._link.wait(self._link.patience):
             self._link.kill()
         self._reader.join(STOP_SECONDS)
 

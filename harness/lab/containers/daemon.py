@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import sys
+import threading
+import time
 
 import docker.errors
+from docker.models.networks import Network
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import Reaper
 from testcontainers.core.docker_client import DockerClient
@@ -16,6 +20,7 @@ from harness.lab.containers.link import remove
 from harness.lab.folders import running
 
 OWNER = "org.flowproof.owner"
+LEAVING_SECONDS, LOOK_AGAIN = 10.0, 0.05
 
 
 def labels() -> dict[str, str]:
@@ -39,7 +44,7 @@ def check() -> None:
 
 
 def sweep(client: DockerClient) -> int:
-    """Remove what a killed run of this host left behind; how many containers and networks that were."""
+    """Remove what killed runs of this host left behind; how many containers and networks that were."""
     found = client.client.containers.list(all=True, filters={"label": OWNER}, ignore_removed=True)
     stale = [container for container in found if _orphan(container.labels)]
     for container in stale:
@@ -47,13 +52,40 @@ def sweep(client: DockerClient) -> int:
     networks = client.client.networks.list(filters={"label": OWNER})
     loose = [network for network in networks if _orphan(network.attrs["Labels"])]
     for network in loose:
+        # What Docker itself cannot let go of must not keep a new run from starting.
+        with contextlib.suppress(LabError):
+            remove_network(network, patience=0.0)
+    return len(stale) + len(loose)
+
+
+def remove_network(network: Network, patience: float = LEAVING_SECONDS) -> None:
+    """Remove *network*; one that another run has swept at the same moment is fine.  Raises LabError.
+
+    A container that was removed by force may still be on its way out of its networks, or never leave them: then it is
+    taken out.
+    """
+    deadline = time.monotonic() + patience
+    while True:
         try:
             network.remove()
         except docker.errors.NotFound:
-            continue  # another run swept at the same moment
+            return
         except docker.errors.APIError as error:
-            raise LabError(f"a network cannot be removed: {error.explanation}", where=str(network.name)) from error
-    return len(stale) + len(loose)
+            if time.monotonic() > deadline:
+                text = f"a network cannot be removed: {error.explanation}"
+                raise LabError(text, where=str(network.name)) from error
+            _empty(network)
+        else:
+            return
+
+
+def _empty(network: Network) -> None:
+    try:
+        network.reload()
+        for container in network.attrs["Containers"] or {}:
+            network.disconnect(container, force=True)
+    except docker.errors.APIError:
+        threading.Event().wait(LOOK_AGAIN)  # what was there has just gone, or is about to
 
 
 def _orphan(found: dict[str, str]) -> bool:

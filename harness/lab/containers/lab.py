@@ -162,12 +162,7 @@ class ContainerLab(OwnLab):
             with ThreadPoolExecutor(len(sites)) as pool:
                 list(pool.map(lambda site: site.worker.close(), sites))
         for network in self._networks.values():
-            try:
-                network.remove()
-            except docker.errors.NotFound:
-                continue
-            except docker.errors.APIError as error:
-                raise LabError(f"a network is left: {error.explanation}", where=network.name) from error
+            daemon.remove_network(network._unwrap_network)
         self._networks.clear()
         self._housed.clear()
         super().close()

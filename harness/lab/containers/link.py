@@ -24,7 +24,10 @@ from testcontainers.core.docker_client import DockerClient
 from harness.errors import LabError
 
 USER = 10001
+GONE_SECONDS = 60
 DEAD = -1
+_CONFLICT = 409
+_NO_ANSWER = (requests.exceptions.ConnectionError, requests.exceptions.ReadTimeout)
 _KEYS = f"rw,noexec,nosuid,nodev,size=16m,mode=0700,uid={USER},gid={USER}"
 
 
@@ -45,6 +48,8 @@ class Attached:
 
     Raises LabError if it cannot be started.
     """
+
+    patience = 30.0  # many containers that end at once wait for one another
 
     def __init__(self, plan: Plan, log: Path) -> None:
         self._client, self._log = DockerClient(), log
@@ -90,8 +95,14 @@ class Attached:
         self._drained.set()
 
     def hang_up(self) -> None:
-        """See :class:`harness.lab.worker.Link`."""
+        """See :class:`harness.lab.worker.Link`; one that hangs is set going, to see it."""
         self._socket.shutdown(socket.SHUT_WR)
+        try:
+            self._container.reload()
+            if self._container.status == "paused":
+                self._container.unpause()
+        except docker.errors.APIError as error:
+            raise OSError(f"it is gone or about to be: {error}") from error
 
     def status(self) -> int | None:
         """See :class:`harness.lab.worker.Link`; DEAD when the container is gone, and its status with it."""
@@ -108,7 +119,7 @@ class Attached:
             self._container.wait(timeout=seconds, condition="removed")
         except docker.errors.NotFound:
             return self._released()
-        except (requests.exceptions.ConnectionError, requests.exceptions.ReadTimeout):
+        except _NO_ANSWER:
             return False
         return self._released()
 
@@ -173,12 +184,22 @@ def _create(client: DockerClient, plan: Plan) -> Container:
 
 
 def remove(container: Container) -> None:
-    """Remove *container*, whatever state it is in; one that is on its way out already is waited for."""
+    """End *container*, whatever state it is in, and wait until it is removed.  Raises LabError.
+
+    It removes itself when it ends.  Removing it besides, at the same moment, leaves its endpoints behind in its
+    networks for ever (Docker 20.10), so only one that never ran is removed.
+    """
     try:
-        container.remove(force=True)
+        try:
+            container.kill()
+        except docker.errors.APIError as error:
+            if error.status_code != _CONFLICT:
+                raise
+            container.reload()
+            if container.status == "created":
+                container.remove()
+        container.wait(condition="removed", timeout=GONE_SECONDS)
     except docker.errors.NotFound:
         return
-    except docker.errors.APIError as error:
-        if error.status_code != 409:
-            raise LabError(f"a container cannot be removed: {error.explanation}", where=str(container.name)) from error
-        container.wait(condition="removed")
+    except (docker.errors.APIError, *_NO_ANSWER) as error:
+        raise LabError(f"a container cannot be removed: {error}", where=str(container.name)) from error
