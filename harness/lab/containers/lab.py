@@ -13,7 +13,7 @@ import hashlib
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 
 import docker.errors
@@ -46,6 +46,7 @@ class Housed:
     site: Site
     link: Attached
     parcels: Parcels
+    delivering: threading.Lock = field(default_factory=threading.Lock, compare=False)
 
 
 class ContainerLab(OwnLab):
@@ -131,9 +132,11 @@ class ContainerLab(OwnLab):
 
     def _deliver(self, site: Site, files: Collection[FilePath]) -> None:
         housed = self._housed[site.name]
-        archive = housed.parcels.pack(files)
-        if archive:
-            housed.link.put(archive, self.folder)
+        # Who finds nothing new must not go on before it has arrived.
+        with housed.delivering:
+            archive = housed.parcels.pack(files)
+            if archive:
+                housed.link.put(archive, self.folder)
 
     def _initiator(self, door: Door, management: Management) -> Site:
         """On the direct path the insider acts, with the same management's configuration and keys."""

@@ -28,11 +28,12 @@ class Parcels:
     def pack(self, files: Collection[Path]) -> bytes:
         """A tar archive, relative to *home*, of *files* and of what the site may read; empty if nothing is new."""
         wanted = set(files) | {path for path in _entries(self._home) if self.may_read(path)}
-        fresh = {path for path in wanted if self._sent.get(path) != _state(path)}
+        # Their states are noted before they are read: what changes meanwhile is sent again.
+        fresh = {path: state for path in wanted if self._sent.get(path) != (state := _state(path))}
         if not fresh:
             return b""
         folders = {parent for path in fresh for parent in path.parents if self._home in parent.parents}
-        self._sent |= {path: _state(path) for path in fresh}
+        self._sent |= fresh
         return _archive(self._home, [*sorted(folders), *sorted(fresh)])
 
     def may_read(self, path: Path) -> bool:
@@ -46,9 +47,9 @@ class Parcels:
 
 
 def _entries(home: Path) -> Iterable[Path]:
-    """Every file and link under *home*, without following links."""
+    """Every file and link under *home*, without following links, and without drafts of files being written."""
     for folder, names, files in os.walk(home):
-        yield from (Path(folder, name) for name in files)
+        yield from (Path(folder, name) for name in files if not name.startswith("."))
         yield from (link for name in names if (link := Path(folder, name)).is_symlink())
 
 

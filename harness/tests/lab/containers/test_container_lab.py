@@ -1,0 +1,131 @@
+"""The lab itself.  Needs Docker, and is left out where no daemon answers; the project's CI starts one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from testcontainers.core.docker_client import DockerClient
+
+from harness.errors import UsageError
+from harness.known import FAULTS, catalogue
+from harness.lab.base import Door
+from harness.lab.containers import daemon
+from harness.lab.containers.operated import OperatedLab
+from harness.model.case import Setup
+from harness.model.vocabulary import Path as FlowPath
+from harness.model.vocabulary import Posture
+
+
+def _there() -> bool:
+    try:
+        daemon.check()
+    except UsageError:
+        return False
+    return True
+
+
+pytestmark = pytest.mark.skipif(not _there(), reason="no Docker daemon answers")
+BALANCED = Setup("portal", Posture.JWT, FlowPath.PASSTHROUGH)
+DIRECT = Setup("portal", Posture.JWT, FlowPath.DIRECT)
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[OperatedLab]:
+    known = catalogue()
+    made = OperatedLab(known.servers, known.flows, FAULTS)
+    try:
+        made.open([BALANCED, DIRECT])
+        yield made
+    finally:
+        made.close()
+
+
+def _door(lab: OperatedLab, setup: Setup) -> Door:
+    door = lab.open([setup])[setup]
+    assert isinstance(door, Door)
+    return door
+
+
+def _mine() -> list[Any]:
+    client = DockerClient().client
+    owner = {"label": f"{daemon.OWNER}={daemon.labels()[daemon.OWNER]}"}
+    return [*client.containers.list(all=True, filters=owner), *client.networks.list(filters=owner)]
+
+
+def test_containers_are_not_root_and_cannot_write(lab: OperatedLab) -> None:
+    found = [item for item in _mine() if "HostConfig" in item.attrs]
+    assert len(found) >= 3
+    for container in found:
+        config, host = container.attrs["Config"], container.attrs["HostConfig"]
+        assert config["User"] == "10001" and host["ReadonlyRootfs"] and host["CapDrop"] == ["ALL"]
+        assert not [line for line in config["Env"] if "KEY" in line.upper().replace("GPG_KEY", "")]
+        assert not host["Binds"] and list(host["Tmpfs"]) == [str(lab.folder)]
+        wrote = container.exec_run(["touch", "/opt/flowproof/x"])
+        assert wrote.exit_code != 0 and b"Read-only" in wrote.output
+
+
+def test_keys_are_on_tmpfs_and_only_where_they_belong(lab: OperatedLab) -> None:
+    _door(lab, BALANCED)
+    signing = {}
+    for container in (item for item in _mine() if "HostConfig" in item.attrs):
+        found = container.exec_run(["find", str(lab.folder), "-name", "signing.key", "-type", "f"])
+        signing[container.name.removeprefix(f"{lab.folder.name}-")] = bool(found.output)
+        kind = container.exec_run(["stat", "-f", "-c", "%T", str(lab.folder)])
+        assert kind.output.strip() == b"tmpfs"
+    assert signing["management"] and not signing["portal"] and not signing["passthrough"]
+
+
+def test_past_the_balancer_there_is_nobody_unless_one_is_an_insider(lab: OperatedLab) -> None:
+    flow, door = catalogue().flows["management-to-portal"], _door(lab, BALANCED)
+    assert [item["status"] for item in lab.past_balancer(door, flow, "fp-past")] == [None, None]
+    assert lab.act(door, flow, "fp-through")["status"] == flow.success
+    assert lab.act(_door(lab, DIRECT), flow, "fp-insider")["status"] == flow.success
+
+
+def test_nothing_is_left_when_it_is_closed() -> None:
+    known = catalogue()
+    before = len(_mine())
+    lab = OperatedLab(known.servers, known.flows, FAULTS)
+    lab.open([DIRECT])
+    assert len(_mine()) > before
+    lab.close()
+    lab.close()
+    assert len(_mine()) == before and not lab.folder.exists()
+
+
+_VICTIM = """
+import sys
+from harness.known import FAULTS, catalogue
+from harness.lab.containers.operated import OperatedLab
+from harness.tests.lab.containers.test_container_lab import DIRECT
+lab = OperatedLab(catalogue().servers, catalogue().flows, FAULTS)
+lab.open([DIRECT])
+print(lab.folder, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_what_a_killed_run_left_goes_at_the_next_start() -> None:
+    victim = subprocess.Popen([sys.executable, "-c", _VICTIM], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True)
+    assert victim.stdout is not None
+    folder = Path(victim.stdout.readline().strip())
+    client = DockerClient()
+    mine = {"name": folder.name}
+    containers = client.client.containers.list(filters=mine)
+    assert folder.is_dir() and containers
+    os.kill(victim.pid, signal.SIGKILL)
+    victim.wait()
+    for container in containers:
+        container.wait(condition="removed", timeout=30)  # by themselves: their stdin has ended
+    daemon.sweep(client)
+    assert client.client.networks.list(names=[folder.name]) == []
+    known = catalogue()
+    OperatedLab(known.servers, known.flows, FAULTS).close()
+    assert not folder.exists()

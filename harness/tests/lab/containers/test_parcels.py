@@ -1,0 +1,70 @@
+"""Which files reach which container."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from harness.lab.containers.parcels import Parcels
+from harness.lab.folders import Folders, publish
+from harness.tests.subsystems.conftest import signing_key
+from harness.wire.pki import Pki
+
+__all__ = ["signing_key"]
+
+
+@pytest.fixture
+def folders(tmp_path: Path, signing_key: object) -> Folders:
+    return Folders(tmp_path, Pki.create(signing_key=signing_key))  # type: ignore[arg-type]
+
+
+def _packed(archive: bytes) -> dict[str, tarfile.TarInfo]:
+    with tarfile.open(fileobj=io.BytesIO(archive)) as found:
+        return {entry.name: entry for entry in found if not entry.isdir()}
+
+
+def test_a_server_gets_its_own_key_and_everybodys_authority(folders: Folders, tmp_path: Path) -> None:
+    names = _packed(Parcels(tmp_path, ["portal-admin"]).pack([])).keys()
+    assert "deployment/secrets/portal-admin/tls.key" in names
+    assert "deployment/secrets/ingress-ca/ca.crt" in names
+    keys = {name for name in names if name.endswith((".key", "combined.pem"))}
+    assert {Path(name).parent.name for name in keys} == {"portal-admin"}
+
+
+def test_only_management_can_sign(folders: Folders, tmp_path: Path) -> None:
+    assert "deployment/jwt/signing.key" in _packed(Parcels(tmp_path, [], signs=True).pack([]))
+    assert not [name for name in _packed(Parcels(tmp_path, []).pack([])) if "/jwt/" in name]
+
+
+def test_a_balancer_gets_what_it_is_told_to_use(folders: Folders, tmp_path: Path) -> None:
+    front = folders.deployment / "secrets" / "front-portal-admin" / "tls-combined.pem"
+    names = _packed(Parcels(tmp_path, []).pack([front]))
+    assert [name for name in names if not name.endswith("ca.crt")] == [str(front.relative_to(tmp_path))]
+
+
+def test_links_stay_links_and_lead_nowhere_else(folders: Folders, tmp_path: Path) -> None:
+    own = folders.own("a case")
+    entry = _packed(Parcels(tmp_path, ["portal-admin"]).pack([]))[f"{own.name}/secrets"]
+    assert entry.issym() and entry.linkname == str(folders.deployment / "secrets")
+
+
+def test_what_was_sent_is_not_sent_again_until_it_changes(folders: Folders, tmp_path: Path) -> None:
+    parcels = Parcels(tmp_path, [], signs=True)
+    assert parcels.pack([])
+    assert parcels.pack([]) == b""
+    publish(folders.deployment, [])
+    assert list(_packed(parcels.pack([]))) == ["deployment/jwt/jwks.json"]
+
+
+def test_what_is_packed_is_private_and_the_containers_user_s(folders: Folders, tmp_path: Path) -> None:
+    entries = _packed(Parcels(tmp_path, ["portal-admin"], signs=True).pack([])).values()
+    files = [entry for entry in entries if entry.isfile()]
+    assert {(entry.mode & 0o777, entry.uid) for entry in files} == {(0o600, 10001)}
+
+
+def test_a_draft_is_nobody_s(folders: Folders, tmp_path: Path) -> None:
+    (folders.deployment / "jwt" / ".jwks.json.1e7db3ad").write_text("{")
+    assert not [name for name in _packed(Parcels(tmp_path, [], signs=True).pack([])) if ".jwks" in name]
