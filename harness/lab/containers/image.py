@@ -28,7 +28,7 @@ from harness.errors import LabError, UsageError
 REPOSITORY = "flowproof/lab"
 BASE = "python:3.13-slim-trixie"
 WHEELHOUSE = "FLOWPROOF_WHEELHOUSE"
-_TESTS = ("jsonschema>=4.23,<5",)
+_TESTS = ("jsonschema>=4.23,<5", "tlslite-ng>=0.8.2,<0.9")  # of the extra "dev", what running the tests takes
 _LEFT_OUT = shutil.ignore_patterns("tests", "__pycache__", "_data", "*.pyc")
 
 

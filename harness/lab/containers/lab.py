@@ -36,6 +36,14 @@ from harness.wire.pki import CLIENTS
 INSIDER, PLATFORM = "management-insider", "platform"
 OPERATED = "operated"
 """The variant of setups with containers of their own, which an operator may stop, cut off or configure anew."""
+# A server finds a connection's record again by its peer's port.  In one network namespace that is unique; here each site
+# that connects to a listener has ports of its own, below those of the harness (Linux: 32768 and up).
+_PORTS = {
+    MANAGEMENT: "10000 14999",
+    INSIDER: "15000 19999",
+    str(Path.PASSTHROUGH): "20000 24999",
+    str(Path.TERMINATING): "25000 29999",
+}
 _AT_ONCE = 8
 
 
@@ -97,7 +105,8 @@ class ContainerLab(OwnLab):
         module = "mitm_addons.balancer" if name in list(Path) else "harness.subsystems"
         networks = self._networks_of(name)
         log = self.folder / f"{name}.log"
-        plan = Plan(f"{self.folder.name}-{name}", self._image, module, networks, self.folder, daemon.labels())
+        title, ports = f"{self.folder.name}-{name}", _PORTS.get(_role(name), "")
+        plan = Plan(title, self._image, module, networks, self.folder, daemon.labels(), ports)
         link = Attached(plan, log)
         worker = Worker(name, link, self._mailbox.put, log)
         site = Site(name, worker, link.addresses[next(iter(networks))])

@@ -33,7 +33,11 @@ _KEYS = f"rw,noexec,nosuid,nodev,size=16m,mode=0700,uid={USER},gid={USER}"
 
 @dataclass(frozen=True)
 class Plan:
-    """A container to start: *networks* maps each network's name to the alias it has there, the first is its own."""
+    """A container to start.
+
+    *networks* maps each network's name to the alias it has there, the first is its own; *ports* is the range that its
+    connections come from ('' for the kernel's).
+    """
 
     name: str
     image: str
@@ -41,6 +45,7 @@ class Plan:
     networks: Mapping[str, str]
     home: Path
     labels: Mapping[str, str]
+    ports: str = ""
 
 
 class Attached:
@@ -175,6 +180,7 @@ def _create(client: DockerClient, plan: Plan) -> Container:
         pids_limit=256,
         log_config=LogConfig(type=LogConfig.types.JSON, config={"max-size": "20m"}),
         tmpfs={str(plan.home): _KEYS},
+        sysctls={"net.ipv4.ip_local_port_range": plan.ports} if plan.ports else None,
         network=own,
         networking_config={own: EndpointConfig(client.client.api._version, aliases=[alias])},
     )

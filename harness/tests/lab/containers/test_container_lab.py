@@ -89,6 +89,18 @@ def test_past_the_balancer_there_is_nobody_unless_one_is_an_insider(lab: Operate
     assert lab.act(_door(lab, DIRECT), flow, "fp-insider")["status"] == flow.success
 
 
+def test_whoever_connects_to_a_listener_has_ports_of_its_own(lab: OperatedLab) -> None:
+    flow = catalogue().flows["management-to-portal"]
+    lab.act(_door(lab, DIRECT), flow, "fp-ports")
+    ranges = [(32768, 65535)]  # the harness itself
+    for name in ("management", "management-insider", "passthrough"):
+        container = DockerClient().client.containers.get(f"{lab.folder.name}-{name}")
+        low, high = container.exec_run(["cat", "/proc/sys/net/ipv4/ip_local_port_range"]).output.split()
+        ranges.append((int(low), int(high)))
+    ranges.sort()
+    assert all(high < low for (_, high), (low, _) in zip(ranges, ranges[1:], strict=False))
+
+
 def test_nothing_is_left_when_it_is_closed() -> None:
     known = catalogue()
     before = len(_mine())
