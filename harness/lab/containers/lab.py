@@ -36,8 +36,8 @@ from harness.wire.pki import CLIENTS
 INSIDER, PLATFORM = "management-insider", "platform"
 OPERATED = "operated"
 """The variant of setups with containers of their own, which an operator may stop, cut off or configure anew."""
-# A server finds a connection's record again by its peer's port.  In one network namespace that is unique; here each site
-# that connects to a listener has ports of its own, below those of the harness (Linux: 32768 and up).
+# A connection's record is found again by its peer's port.  In one network namespace that is unique; here each site that
+# connects to a listener has ports of its own, below those of the harness (Linux: 32768 and up).
 _PORTS = {
     MANAGEMENT: "10000 14999",
     INSIDER: "15000 19999",

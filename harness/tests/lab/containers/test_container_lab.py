@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import docker.errors
 import pytest
 from testcontainers.core.docker_client import DockerClient
 
@@ -98,7 +101,7 @@ def test_whoever_connects_to_a_listener_has_ports_of_its_own(lab: OperatedLab) -
         low, high = container.exec_run(["cat", "/proc/sys/net/ipv4/ip_local_port_range"]).output.split()
         ranges.append((int(low), int(high)))
     ranges.sort()
-    assert all(high < low for (_, high), (low, _) in zip(ranges, ranges[1:], strict=False))
+    assert all(high < low for (_, high), (low, _) in pairwise(ranges))
 
 
 def test_nothing_is_left_when_it_is_closed() -> None:
@@ -135,7 +138,8 @@ def test_what_a_killed_run_left_goes_at_the_next_start() -> None:
     os.kill(victim.pid, signal.SIGKILL)
     victim.wait()
     for container in containers:
-        container.wait(condition="removed", timeout=30)  # by themselves: their stdin has ended
+        with contextlib.suppress(docker.errors.NotFound):
+            container.wait(condition="removed", timeout=30)  # by themselves: their stdin has ended
     daemon.sweep(client)
     assert client.client.networks.list(names=[folder.name]) == []
     known = catalogue()
