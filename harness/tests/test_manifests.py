@@ -19,6 +19,13 @@ def _jobs() -> list[Any]:
 
 
 @pytest.mark.parametrize("file", MANIFESTS, ids=lambda file: file.name)
+def test_documents_fit_kubernetes_own_schema(file: Path) -> None:
+    schema = pytest.importorskip("kubernetes_validate", reason="the extra dev is not installed")
+    for document in yaml.safe_load_all(file.read_text("utf-8")):
+        schema.validate(document, schema.latest_version(), strict=True)
+
+
+@pytest.mark.parametrize("file", MANIFESTS, ids=lambda file: file.name)
 def test_documents_are_kubernetes_objects(file: Path) -> None:
     for document in yaml.safe_load_all(file.read_text("utf-8")):
         assert {"apiVersion", "kind", "metadata"} <= document.keys()

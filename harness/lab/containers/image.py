@@ -28,7 +28,9 @@ from harness.errors import LabError, UsageError
 REPOSITORY = "flowproof/lab"
 BASE = "python:3.13-slim-trixie"
 WHEELHOUSE = "FLOWPROOF_WHEELHOUSE"
-_TESTS = ("jsonschema>=4.23,<5", "tlslite-ng>=0.8.2,<0.9")  # of the extra "dev", what running the tests takes
+REQUIREMENTS = "requirements.txt"
+# Of the extra "dev", what running the tests takes.
+_TESTS = ("jsonschema>=4.23,<5", "kubernetes-validate>=1.31", "tlslite-ng>=0.8.2,<0.9")
 _LEFT_OUT = shutil.ignore_patterns("tests", "__pycache__", "_data", "*.pyc")
 
 
@@ -74,7 +76,9 @@ def write_context(folder: Path) -> str:
     for source, name in ((resources.SUITES, "suites"), (resources.FIXTURES, "fixtures"), (resources.SCHEMA, "schema")):
         shutil.copytree(source, data / name, ignore=_LEFT_OUT)
     shutil.copyfile(resources.FIXTURES / "images" / "Dockerfile", folder / "Dockerfile")
-    (folder / "requirements.txt").write_text("\n".join(_requirements()) + "\n", "utf-8")
+    requirements = "\n".join(_requirements()) + "\n"
+    for place in (folder, data):  # the second, so that the image can be built from within itself
+        (place / REQUIREMENTS).write_text(requirements, "utf-8")
     (folder / "requirements-tests.txt").write_text("\n".join(_TESTS) + "\n", "utf-8")
     digest = _digest(folder)
     _wheels(folder / "wheels")
@@ -82,8 +86,11 @@ def write_context(folder: Path) -> str:
 
 
 def _requirements() -> list[str]:
-    """What Flowproof depends on: the checkout's word, else that of the installed package."""
-    project = Path(harness.__file__).parents[1] / "pyproject.toml"
+    """What Flowproof depends on: the image's word, the checkout's, or that of the installed package."""
+    package = Path(harness.__file__).parent
+    noted, project = package / "_data" / REQUIREMENTS, package.parent / "pyproject.toml"
+    if noted.is_file():
+        return noted.read_text("utf-8").split("\n")[:-1]
     if project.is_file():
         return list(tomllib.loads(project.read_text("utf-8"))["project"]["dependencies"])
     required = importlib.metadata.requires("flowproof") or []

@@ -76,12 +76,8 @@ class Attached:
 
     def _attach(self) -> socket.socket:
         streams = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
-        attached: Any = self._container.attach_socket(params=streams)
-        raw: socket.socket = getattr(attached, "_sock", attached)
-        raw.settimeout(None)
-        # The response would close the socket when it is collected.
-        self._attached = attached
-        return raw
+        self._attached = self._container.attach_socket(params=streams)
+        return _raw(self._attached)
 
     def write(self, line: bytes) -> None:
         """See :class:`harness.lab.worker.Link`."""
@@ -134,7 +130,7 @@ class Attached:
         self._released()
 
     def _released(self) -> bool:
-        self._socket.close()
+        _close(self._attached)
         self._client.client.close()
         return True
 
@@ -143,18 +139,32 @@ class Attached:
         api = self._client.client.api
         try:
             order = api.exec_create(self._container.id, ["tar", "-x", "-C", str(folder)], stdin=True)
-            stream: Any = api.exec_start(order["Id"], socket=True)
-            raw: socket.socket = getattr(stream, "_sock", stream)
-            raw.settimeout(None)
+            stream = api.exec_start(order["Id"], socket=True)
+            raw = _raw(stream)
             raw.sendall(archive)
             raw.shutdown(socket.SHUT_WR)
             said = b"".join(data for _, data in _frames(raw))
-            stream.close()
+            _close(stream)
             status = api.exec_inspect(order["Id"])["ExitCode"]
         except (docker.errors.APIError, OSError) as error:
             raise LabError(f"no files can be given to the container: {error}") from error
         if status != 0:
             raise LabError(f"no files can be given to the container: {said.decode('utf-8', 'replace')[:300]}")
+
+
+def _raw(stream: Any) -> socket.socket:
+    """The socket under what docker-py gives for one; it may be waited on for ever."""
+    raw: socket.socket = getattr(stream, "_sock", stream)
+    raw.settimeout(None)
+    return raw
+
+
+def _close(stream: Any) -> None:
+    """Close *stream*, the HTTP response it came with first: later it would find its file closed."""
+    response = getattr(stream, "_response", None)
+    if response is not None:
+        response.close()
+    stream.close()
 
 
 def _frames(raw: socket.socket) -> Iterator[tuple[int, bytes]]:
