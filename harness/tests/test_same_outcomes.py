@@ -1,0 +1,52 @@
+"""The script that compares the record of one lab with that of another."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+ONE, OTHER = "flows/FLW-0/a", "flows/FLW-0/b"
+
+
+def _record(folder: Path, rows: Mapping[str, str], withheld: Mapping[str, str]) -> str:
+    folder.mkdir()
+    left_out = [{"case": case, "reason": reason} for case, reason in withheld.items()]
+    lines: list[dict[str, object]] = [{"kind": "header", "withheld": left_out, "skipped": []}]
+    for case, outcome in rows.items():
+        lines.append(
+            {"kind": "row", "case": case, "requirement": "R", "expected": "x", "outcome": outcome, "reason_code": "c"}
+        )
+    lines.append({"kind": "footer"})
+    (folder / "run.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "withheld", "status", "told"),
+    [
+        ({ONE: "PASS", OTHER: "PASS"}, {ONE: "PASS", OTHER: "PASS"}, {}, 0, "2 cases with the same outcome"),
+        ({ONE: "PASS", OTHER: "PASS"}, {ONE: "PASS", OTHER: "FAIL"}, {}, 1, f"differs: {OTHER}"),
+        ({ONE: "PASS", OTHER: "PASS"}, {ONE: "PASS"}, {}, 1, "no row"),
+        ({ONE: "PASS", OTHER: "PASS"}, {ONE: "PASS"}, {OTHER: "no Docker"}, 0, f"{OTHER}: no Docker"),
+        ({ONE: "PASS"}, {OTHER: "PASS"}, {}, 1, "0 cases with the same outcome"),
+    ],
+)
+def test_records(
+    tmp_path: Path, old: Mapping[str, str], new: Mapping[str, str], withheld: Mapping[str, str], status: int, told: str
+) -> None:
+    folders = [_record(tmp_path / "old", old, {}), _record(tmp_path / "new", new, withheld)]
+    ran = subprocess.run(
+        [sys.executable, ROOT / ".ci" / "same-outcomes", *folders],
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr) == (status, "")
+    assert told in ran.stdout
