@@ -134,7 +134,7 @@ class ContainerLab(OwnLab):
         return self._housed[name].site
 
     def _sites(self) -> Collection[Site]:
-        return [housed.site for housed in self._housed.values()]
+        return [housed.site for housed in list(self._housed.values())]
 
     def _seen(self, site: Site, other: Site) -> str:
         return other.name
