@@ -163,8 +163,7 @@ def _requirements() -> list[dict[str, Any]]:
 
 def _cases() -> list[dict[str, Any]]:
     known = catalogue()
-    everything = {row.id: row for row in known.requirements}
-    features = {need for row in everything.values() for need in row.needs}
+    features = known.features
     withheld = {item.case: item.reason for item in expand(known, EMBEDDED.features)[1]}
     return [
         {
@@ -206,10 +205,19 @@ def _faults() -> list[dict[str, Any]]:
 
 
 def _features() -> list[dict[str, Any]]:
-    rows = catalogue().requirements
-    needed = {need: [row.id for row in rows if need in row.needs] for row in rows for need in row.needs}
+    known = catalogue()
     return [
-        {"feature": name, "embedded": name in EMBEDDED.features, "requirements": ids} for name, ids in needed.items()
+        {
+            "feature": name,
+            "embedded": name in EMBEDDED.features,
+            "requirements": [row.id for row in known.requirements if name in row.needs],
+            "flows": [
+                flow.name
+                for flow in known.flows.values()
+                if any(name in flow.needed(posture) for posture in flow.server.postures)
+            ],
+        }
+        for name in sorted(known.features)
     ]
 
 
@@ -233,7 +241,7 @@ def _mutants(arguments: Arguments) -> int:
     if arguments.report:
         _write(arguments.report / "mutants.json", text)
     print(text if arguments.json else _matrix_in_words(found))  # noqa: T201
-    return 0 if found.holds else 1
+    return 3 if found.errors else 0 if found.holds else 1
 
 
 def _mutant_progress(quiet: bool) -> Callable[[str, int, int], None]:
@@ -254,6 +262,7 @@ def _matrix_in_words(found: Matrix) -> str:
         )
         lines.append(f"{kill.fault}: {state}, also failed: {len(kill.also_failed)}")
     lines += [f"false alarm: {text}" for text in found.false_alarms]
+    lines += [f"harness error: {text}" for text in found.errors]
     facts = found.to_json()
     lines.append(
         f"{facts['faults']} faults, {facts['killed']} killed, {len(facts['survivors'])} survivors, "

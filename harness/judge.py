@@ -15,7 +15,10 @@ _PRECEDENCE = (
     (FindingKind.UNOBSERVED, Outcome.UNOBSERVED),
     (FindingKind.WRONG_REASON, Outcome.WRONG_REASON),
 )
-_REJECTIONS = frozenset(CHECKS) - {"served", "token-sent", "nothing-sent", "start-refused", "as-scripted"}
+# What proves something only beside a request that was let in; the others show their positive themselves.
+_REJECTIONS = frozenset(
+    {"certificate-refused", "token-refused", "refused", "flow-broken", "no-clear-text", "token-lost"}
+) & frozenset(CHECKS)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 A step is a mapping with one of these, and what it expects (which is the check's business):
 
     request: good | former          a request with a token under the current, or the previous, signing key
+    request: kept | stranger        with one token for the whole script; under a key nobody has published
     advance: HOURS                  the clocks of the server, its management and the client move on
     management: down | up           the platform API, which holds the keys, goes away or comes back
     rotate: replace | overlap | retire
@@ -36,6 +37,11 @@ def _next_key() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
+@cache
+def _stranger_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
 class Player:
     """Plays one case's script at *door*; *nonce* names step *n*'s request."""
 
@@ -63,9 +69,10 @@ class Player:
 
     def _request(self, token: str, number: str) -> Facts:
         nonce, door, flow = self._nonce(number), self._door, self._case.flow
-        key = {"good": self._key, "former": self._former}[token]
+        keys = {"good": self._key, "kept": self._key, "former": self._former, "stranger": _stranger_key()}
+        offset = 0.0 if token == "kept" else self._offset
         context = self._stimuli.context(door.ca, flow.client_secret, self._case.stimulus.certificate)
-        request = self._stimuli.signed_by(key, self._offset, flow, door.host_header, nonce)
+        request = self._stimuli.signed_by(keys[token], offset, flow, door.host_header, nonce)
         client = send(door.address, request, context)
         _, server = self._lab.views(door, client.local_port)
         reason = server.rejected or next((item.reason for item in server.requests), "") if server else ""

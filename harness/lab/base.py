@@ -46,7 +46,6 @@ class Lab(Protocol):
     """A place to run cases in.  Methods raise :class:`harness.errors.LabError` when the lab itself fails."""
 
     grade: Grade
-    features: Collection[str]
 
     def open(self, setups: Iterable[Setup]) -> Mapping[Setup, Door | ConfigurationRefused]:
         """Bring up everything *setups* need, at once; opened setups stay open until :meth:`release` or the end."""

@@ -28,6 +28,8 @@ from harness.subsystems.records import Ask
 from harness.subsystems.rules import Rules
 
 KEYS_PATH = "/api/cloud/oauth2/certs"
+PLATFORM_PATH = "/api/cloud/info"  # any other call to the platform REST API; this one is the reference's own
+INGESTION_CLIENT = "analytics-ingestion-client"
 TOKEN_SECONDS = 900
 INGRESS_CA = "ingress-ca"
 
@@ -55,16 +57,18 @@ ACTIONS = {
 class PlatformApi(Application):
     """``GET /api/cloud/oauth2/certs``: the JWK set, read from the folder each time, so a rotation shows at once."""
 
-    def __init__(self, folder: Path, counters: Counter[str]) -> None:
-        self._folder, self._counters = folder, counters
+    def __init__(self, folder: Path, counters: Counter[str], rules: Rules) -> None:
+        self._folder, self._counters, self._rules = folder, counters, rules
         counters.update(jwks_hits=0)
 
     def act(self, ask: Ask) -> Answer:
         """Serve the keys."""
+        if ask.method in ("GET", "HEAD") and ask.path == PLATFORM_PATH:
+            return Answer(200, {"name": "platform API"})
         if ask.method not in ("GET", "HEAD") or ask.path != KEYS_PATH:
             raise nothing_here(ask)
         self._counters["jwks_hits"] += 1
-        return Answer(200, _jwks(self._folder))
+        return Answer(200, self._rules.publishes(_jwks(self._folder)))
 
 
 @dataclass(frozen=True)
@@ -83,17 +87,19 @@ class Sender:
         """
         if name not in ACTIONS:
             raise UsageError(f"unknown action {name!r}; known: {', '.join(ACTIONS)}")
-        action = ACTIONS[name]
         try:
-            reply = await self._send(reactor, action, target, nonce)
+            reply = await self._send(reactor, name, target, nonce)
         except CallFailed as error:
             return {"status": None, "error": str(error), "local_port": error.local_port}
         return {"status": reply.status, "error": "", "local_port": reply.local_port}
 
-    async def _send(self, reactor: Any, action: Action, target: dict[str, str], nonce: str) -> Reply:
+    async def _send(self, reactor: Any, name: str, target: dict[str, str], nonce: str) -> Reply:
+        action = ACTIONS[name]
         if action.client not in self.clients:
             raise UsageError(f"the management CR names no client secret at spec.{action.client}.secretName")
-        body = {name: value.replace("{nonce}", nonce) for name, value in action.body.items()}
+        body: dict[str, Any] = {name: value.replace("{nonce}", nonce) for name, value in action.body.items()}
+        if name == "register-gateway":
+            body["ingestion"] = self._ingestion(with_jwt=bool(target.get("with_jwt")))
         headers = {"X-Flowproof-Case": nonce, "Content-Type": "application/json"}
         if self.rules.sends_token:
             headers["Authorization"] = f"Bearer {self._token()}"
@@ -101,10 +107,18 @@ class Sender:
         request = Call(action.method, url, target.get("connect", "127.0.0.1"), headers, json.dumps(body).encode())
         return await call(reactor, request, self._trust(self.clients[action.client]))
 
+    def _ingestion(self, *, with_jwt: bool) -> dict[str, str]:
+        """What a gateway gets to present to analytics: the current client certificate, and a JWT if switched on."""
+        secret = read_secret(self.folder, INGESTION_CLIENT)
+        parts = {"certificate": secret.certificate, "key": secret.key, "authority": secret.authority}
+        given = {name: part.decode() for name, part in parts.items()}
+        return {**given, "token": self._token()} if with_jwt else given
+
     def _trust(self, client: str) -> Trust:
         ca = read_file(self.folder / "secrets" / INGRESS_CA / "ca.crt")
         identity = material(read_secret(self.folder, client))
-        return Trust(certificates(ca, f"ca.crt of {INGRESS_CA}"), self.clock, identity, self.rules.verifies_server)
+        authorities = certificates(ca, f"ca.crt of {INGRESS_CA}")
+        return Trust(authorities, self.clock, identity, self.rules.verifies_server, self.rules.verifies_host)
 
     def _token(self) -> str:
         key = _signing_key(read_file(self.folder / "jwt" / "signing.key"))

@@ -14,6 +14,7 @@ from harness.subsystems.certificates import read_secret
 from harness.subsystems.clock import LabClock
 from harness.subsystems.door import HANDSHAKE_SECONDS, Doors, House
 from harness.subsystems.keys import KeyCache
+from harness.subsystems.rules import Rules
 from harness.subsystems.rules import Demand, Rules
 from harness.subsystems.subject import same_name
 from harness.subsystems.tls import ServerTls
@@ -57,7 +58,7 @@ def test_concurrent_requests_share_one_fetch(lab: Deployment) -> None:
     body = (lab.folder / "jwt" / "jwks.json").read_bytes()
     answer: Deferred[bytes] = Deferred()
     counters: Counter[str] = Counter()
-    cache = KeyCache(lambda: answer, time.time, 60, counters)
+    cache = KeyCache(lambda: answer, time.time, 60, counters, Rules())
     asked = [Deferred.fromCoroutine(cache.keys_for(lab.pki.kid)) for _ in range(20)]
     got: list[Any] = []
     for one in asked:
