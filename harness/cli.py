@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,11 @@ from harness.config import Options, resolve
 from harness.errors import FlowproofError, UsageError
 from harness.explain import explain
 from harness.known import FAULTS, catalogue
+from harness.lab.embedded import EmbeddedLab
 from harness.mutants import Matrix, matrix
 from harness.plugin import RUN
 from harness.run import Run
+from harness.serve import serve
 from harness.targets import EMBEDDED
 from harness.writers import junit, record
 
@@ -76,6 +79,9 @@ def _parser() -> argparse.ArgumentParser:
     kill.add_argument("--area", default="", help="only the faults of one area")
     kill.add_argument("--json", action="store_true")
     kill.add_argument("--report", type=Path, metavar="DIR", help="also write mutants.json there")
+    up = _verb(verbs, "serve", _serve, "bring the reference topology up: addresses, files, curl lines")
+    up.add_argument("--flow", default="", help="only this flow")
+    up.add_argument("--target", choices=["embedded"], default="embedded")
     form = _verb(verbs, "report", _report, "write a report anew from a record")
     form.add_argument("dir", type=Path, metavar="DIR")
     form.add_argument("--format", choices=["junit"], default="junit")
@@ -92,7 +98,7 @@ def _verb(verbs: Any, name: str, function: Callable[[Arguments], int], text: str
 
 
 class _Injected:
-    """Gives the pytest plugin the run that was resolved here, and keeps pytest's own report off the terminal."""
+    """Gives the pytest plugin the run that was resolved here."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -101,13 +107,17 @@ class _Injected:
     def pytest_configure(self, config: pytest.Config) -> None:
         config.stash[RUN] = self._run
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionstart(self, session: pytest.Session) -> None:
-        session.config.pluginmanager.unregister(name="terminalreporter")
-
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         if isinstance(excinfo.value, pytest.exit.Exception):
             print(f"flowproof: {excinfo.value.msg}", file=sys.stderr)  # noqa: T201
+
+
+class _Quiet:
+    """Takes pytest's own report off the terminal, once pytest has put it there."""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.pluginmanager.unregister(name="terminalreporter")
 
 
 def _run(arguments: Arguments) -> int:
@@ -125,7 +135,7 @@ def _execute(options: Options) -> int:
     suites = str(resources.SUITES)
     results = str(options.report / "allure-results")
     allure = ["-p", "allure_pytest.plugin", "--alluredir", results, "--clean-alluredir"]
-    status = pytest.main(["-c", f"{suites}/pytest.ini", "--rootdir", suites, *allure, suites], plugins=[_Injected(run)])
+    status = pytest.main(["-c", f"{suites}/pytest.ini", "--rootdir", suites, *allure, suites], plugins=[_Injected(run), _Quiet()])
     if not run.planned:
         return 2 if status == pytest.ExitCode.USAGE_ERROR else 3
     left_out = {case.id for case in run.cases} - {case.id for case in run.planned}
@@ -232,6 +242,18 @@ _LISTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
 
 def _explain(arguments: Arguments) -> int:
     print(explain(catalogue(), arguments.id))  # noqa: T201
+    return 0
+
+
+def _serve(arguments: Arguments) -> int:
+    known, end = catalogue(), threading.Event()
+    lab = EmbeddedLab(known.servers, known.flows, FAULTS)
+    try:
+        serve(known, lab, arguments.flow, lambda line: print(line, flush=True), end)  # noqa: T201
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        lab.close()
     return 0
 
 
