@@ -135,7 +135,8 @@ def _execute(options: Options) -> int:
     suites = str(resources.SUITES)
     results = str(options.report / "allure-results")
     allure = ["-p", "allure_pytest.plugin", "--alluredir", results, "--clean-alluredir"]
-    status = pytest.main(["-c", f"{suites}/pytest.ini", "--rootdir", suites, *allure, suites], plugins=[_Injected(run), _Quiet()])
+    own = ["-c", f"{suites}/pytest.ini", "--rootdir", suites]
+    status = pytest.main([*own, *allure, suites], plugins=[_Injected(run), _Quiet()])
     if not run.planned:
         return 2 if status == pytest.ExitCode.USAGE_ERROR else 3
     left_out = {case.id for case in run.cases} - {case.id for case in run.planned}

@@ -9,6 +9,9 @@ A step is a mapping with one of these, and what it expects (which is the check's
     rotate: replace | overlap | retire
                                     management signs with a new key and publishes it alone, beside the old one; or
                                     withdraws the old one
+    act: WHOM                       the client under test makes its own request
+    renew: SECRET                   a TLS secret is issued anew: another key, the same subject
+    register: gateway               management registers the gateway again, which gives it what it presents
     fetches: NUMBER                 how often the server has fetched keys by now
 """
 
@@ -23,6 +26,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from harness.errors import CatalogueError
 from harness.lab import Door, Lab
 from harness.model.case import Case
+from harness.model.exchange import ServerView
 from harness.wire.pki import key_id
 from harness.wire.send import send
 from harness.wire.stimuli import Stimuli
@@ -49,12 +53,16 @@ class Player:
         self._lab, self._stimuli, self._case, self._door, self._nonce = lab, stimuli, case, door, nonce
         self._key = self._former = stimuli.signing_key
         self._offset = 0.0
+        self._renewed = ""
         self._do: Mapping[str, Callable[[Any, str], Facts]] = {
             "request": self._request,
             "advance": self._advance,
             "management": self._management,
             "rotate": self._rotate,
             "fetches": self._fetches,
+            "act": self._act,
+            "renew": self._renew,
+            "register": self._register,
         }
 
     def play(self) -> list[Facts]:
@@ -75,11 +83,10 @@ class Player:
         request = self._stimuli.signed_by(keys[token], offset, flow, door.host_header, nonce)
         client = send(door.address, request, context)
         _, server = self._lab.views(door, client.local_port)
-        reason = server.rejected or next((item.reason for item in server.requests), "") if server else ""
         return {
             "status": client.response.status if client.response else None,
             "ended": client.alert or client.fault or ("timed out" if client.timed_out else ""),
-            "reason": reason,
+            "reason": self._reason(server),
             "effect": nonce in self._lab.effects([door.setup])[door.setup],
         }
 
@@ -98,6 +105,31 @@ class Player:
         keys = [self._key, self._former] if how == "overlap" else [self._key]
         self._lab.publish_keys(self._door.setup, keys)
         return {"kid": key_id(self._key.public_key())}
+
+    def _act(self, _whom: str, number: str) -> Facts:
+        nonce, door = self._nonce(number), self._door
+        act = self._lab.act(door, self._case.flow, nonce)
+        _, server = self._lab.views(door, act.get("local_port"))
+        chain = server.client_chain if server else ()
+        return {
+            "status": act.get("status"),
+            "ended": act.get("error", ""),
+            "reason": self._reason(server),
+            "effect": nonce in self._lab.effects([door.setup])[door.setup],
+            "certificate": "" if not chain else "renewed" if chain[0].sha256 == self._renewed else "old",
+        }
+
+    def _renew(self, secret: str, _number: str) -> Facts:
+        self._renewed = self._lab.renew(self._door.setup, secret)
+        return {"sha256": self._renewed}
+
+    def _register(self, _whom: str, _number: str) -> Facts:
+        self._lab.register(self._door, self._case.flow)
+        return {}
+
+    @staticmethod
+    def _reason(server: ServerView | None) -> str:
+        return server.rejected or next((item.reason for item in server.requests), "") if server else ""
 
     def _fetches(self, _expected: int, _number: str) -> Facts:
         return {"fetches": self._lab.counters(self._door.setup).get("jwks_fetches", 0)}

@@ -1,4 +1,4 @@
-"""Brings the reference topology up for people: addresses, files, and curl lines that work when pasted.  Judges nothing."""
+"""Brings the reference topology up for people: addresses, files, curl lines that work when pasted.  Judges nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from harness.wire.tokens import Mint
 
 # A token lives for a quarter of an hour; the file is renewed long before.
 RENEWAL_SECONDS = 300.0
-_TOKEN_FILE = "authorization.header"  # noqa: S105 - a file name
+_TOKEN_FILE = "authorization.header"
 
 
 def serve(catalogue: Catalogue, lab: EmbeddedLab, flow: str, tell: Callable[[str], None], end: threading.Event) -> None:
@@ -68,9 +68,7 @@ def _lines(
                 yield f"    {' '.join(curl(lab, flow, posture, path, door, header))}"
 
 
-def curl(
-    lab: EmbeddedLab, flow: Flow, posture: Posture, path: Path, door: Door, header: FilePath
-) -> Iterable[str]:
+def curl(lab: EmbeddedLab, flow: Flow, posture: Posture, path: Path, door: Door, header: FilePath) -> Iterable[str]:
     """The command that makes *flow*'s request as management would: with its certificate, its token, or both."""
     host, port = door.address.server_name, door.address.port
     yield "curl -sS --resolve"

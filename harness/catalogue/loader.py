@@ -25,7 +25,8 @@ _CELL_KEYS = {"expect", "flows", "postures", "paths", "certificates", "tokens", 
 class Known:
     """What code offers and the catalogue may name: checks, faults, stimulus classes by kind.
 
-    ``variants`` are the ways in which a setup can differ, ``stimuli`` maps kind (certificate, token, transport) to what code can present: class id -> summary.
+    ``variants`` are the ways in which a setup can differ, ``stimuli`` maps kind (certificate, token, transport) to what
+    code can present: class id -> summary.
     """
 
     checks: Collection[str]

@@ -69,7 +69,7 @@ def no_token_sent(question: Question) -> list[Finding]:
 
 
 def own_request_refused(question: Question) -> list[Finding]:
-    """The client under test must be turned away for the reasons in ``params["because"]``: it cannot do what is asked."""
+    """The client under test must be turned away for the reasons in ``params["because"]``: it has no more to show."""
     act, seen = question.exchange.extra.get("act"), question.server_request
     if act is None:
         return [unobserved("not-driven", "the client under test could not be driven")]

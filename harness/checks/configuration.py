@@ -30,7 +30,7 @@ def start_refused(question: Question) -> list[Finding]:
 
 
 def keys_published(question: Question) -> list[Finding]:
-    """The answer must be a JWK set (RFC 7517 section 5) of public signing keys with key ids, and hold nothing private."""
+    """The answer must be a JWK set (RFC 7517 section 5) of public keys with key ids, and hold nothing private."""
     response = question.client.response
     if response is None or response.status != question.case.flow.success:
         return [violation("not-served", f"answered {response.status if response else 'nothing'}")]

@@ -76,6 +76,12 @@ class Lab(Protocol):
     def publish_keys(self, setup: Setup, keys: Sequence[rsa.RSAPrivateKey]) -> None:
         """Make *keys* the ones that this server's management publishes."""
 
+    def renew(self, setup: Setup, secret: str) -> str:
+        """Issue the TLS *secret* anew, with another key; returns the SHA-256 of the new certificate."""
+
+    def register(self, door: Door, flow: Flow) -> None:
+        """Let management register *flow*'s client (a gateway) once more, which gives it what it presents."""
+
     def counters(self, setup: Setup) -> Mapping[str, int]:
         """How often this server has done what it counts (``jwks_fetches`` and so on)."""
 

@@ -6,6 +6,7 @@ behind goes at the next start.
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import tempfile
@@ -67,6 +68,7 @@ class EmbeddedLab:
         self._offsets: dict[Setup, float] = {}
         self._down: set[str] = set()
         self._registered: set[str] = set()
+        self._numbers = itertools.count()
         # Cases run side by side, and some bring up what they need as they go.
         self._changing = threading.RLock()
         self._workers: list[Worker] = []
@@ -223,7 +225,7 @@ class EmbeddedLab:
                 return
             host = self._servers[gateway.kind].host
             target = {"url": f"https://{host}:{self._ports[gateway.name]}", "connect": LOOPBACK, "with_jwt": True}
-            nonce = f"registration-{len(self._registered)}"
+            nonce = f"registration-{next(self._numbers)}"
             result = self._subsystems.call(
                 "act", instance=management.name, action="register-gateway", target=target, nonce=nonce
             )
@@ -258,6 +260,17 @@ class EmbeddedLab:
     def publish_keys(self, setup: Setup, keys: Sequence[rsa.RSAPrivateKey]) -> None:
         """See :meth:`harness.lab.base.Lab.publish_keys`."""
         publish(self._plan.management(setup).folder, keys)
+
+    def renew(self, setup: Setup, secret: str) -> str:
+        """See :meth:`harness.lab.base.Lab.renew`."""
+        return self._folders.renew(self._plan.management(setup).folder, secret)
+
+    def register(self, door: Door, flow: Flow) -> None:
+        """See :meth:`harness.lab.base.Lab.register`."""
+        gateway = self._plan.client(door.setup, flow)
+        self._start([gateway])
+        self._registered.discard(gateway.name)
+        self._register(door, gateway)
 
     def counters(self, setup: Setup) -> Mapping[str, int]:
         """See :meth:`harness.lab.base.Lab.counters`."""

@@ -16,6 +16,7 @@ from pathlib import Path as FilePath
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from harness.decode.certificates import view
 from harness.model.catalogue import Server
 from harness.wire.files import private_file, private_folder
 from harness.wire.issue import Identity, Profile, issue
@@ -58,10 +59,29 @@ class Folders:
         """The deployment's secrets, with published keys that can be changed without touching anybody else's."""
         folder = self._home / file_name(name)
         if not folder.exists():
-            private_folder(folder)
-            (folder / "secrets").symlink_to(self.deployment / "secrets")
+            self._link_secrets(private_folder(folder), but="")
             self._jwt(folder)
         return folder
+
+    def renew(self, folder: FilePath, secret: str) -> str:
+        """Issue *secret* anew in an own *folder*: another key, the same subject.  Returns its certificate's SHA-256."""
+        identity = issue(self._pki.profile(secret), self._pki.issuer(secret))
+        (folder / "secrets" / secret).unlink(missing_ok=True)
+        self._write(folder / "secrets" / secret, secret, identity)
+        return view(identity.certificate).sha256
+
+    def _link_secrets(self, folder: FilePath, but: str) -> FilePath:
+        secrets = private_folder(folder / "secrets")
+        for secret in (self.deployment / "secrets").iterdir():
+            if secret.name != but:
+                (secrets / secret.name).symlink_to(secret)
+        return secrets
+
+    def _write(self, home: FilePath, secret: str, identity: Identity) -> None:
+        private_folder(home)
+        private_file(home / "tls.key", identity.key_pem())
+        private_file(home / "tls.crt", identity.pem())
+        private_file(home / "ca.crt", self._pki.issuer(secret).pem())
 
     def service_under_ingress_ca(self, secret: str) -> FilePath:
         """A deployment whose in-cluster service *secret* has a certificate of ingress-ca, not of management-ca."""
@@ -80,14 +100,8 @@ class Folders:
         """The deployment with another *identity* in *secret*."""
         folder = self._home / file_name(name)
         if not folder.exists():
-            secrets = private_folder(private_folder(folder) / "secrets")
-            for other in (self.deployment / "secrets").iterdir():
-                if other.name != secret:
-                    (secrets / other.name).symlink_to(other)
-            home = private_folder(secrets / secret)
-            private_file(home / "tls.key", identity.key_pem())
-            private_file(home / "tls.crt", identity.pem())
-            private_file(home / "ca.crt", self._pki.issuer(secret).pem())
+            secrets = self._link_secrets(private_folder(folder), but=secret)
+            self._write(secrets / secret, secret, identity)
             self._jwt(folder)
         return folder
 

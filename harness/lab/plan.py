@@ -117,7 +117,8 @@ class Plan:
         name = "|".join(("client", flow.client, *faults, spec, setup.own))
         server = self._servers[flow.client]
         text = deployment.custom_resource(server, Posture.DEFAULT, deployment.PLATFORM, 0, variant.client_spec)
-        return Instance(name, flow.client, text, self._folders.deployment, faults)
+        folder = self._folders.own(self.server_name(setup)) if setup.own else self._folders.deployment
+        return Instance(name, flow.client, text, folder, faults)
 
     def _faults_on(self, kind: str, setup: Setup) -> tuple[str, ...]:
         fault = self._faults.get(setup.fault)

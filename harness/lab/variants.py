@@ -15,10 +15,11 @@ Settings = Mapping[str, Any]
 class Variant:
     """One difference.
 
-    ``platform`` names another platform API (``impostor``: vouched for by another CA; ``in-cluster``: reached as a
-    service, under management-ca; ``in-cluster-wrong-ca``: the same, with a certificate of ingress-ca), ``server`` what is
-    wrong with the server's certificate, ``balancer`` how the balancer behaves, ``front`` which CA its own certificate is
-    under, ``spec`` what the server's custom resource says besides, ``client_spec`` what that of the client under test
+    ``platform`` names another platform API (``impostor``: vouched for by another CA; ``wrong-name``: for another name;
+    ``in-cluster``: reached as a service, under management-ca; ``in-cluster-wrong-ca``: the same, with a certificate of
+    ingress-ca), ``server`` what is wrong with the server's certificate, ``balancer`` how the balancer behaves,
+    ``front`` which CA its own certificate is under, ``spec`` what the server's custom resource says besides,
+    ``client_spec`` what that of the client under test
     says; None removes a setting.
     """
 

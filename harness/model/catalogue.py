@@ -41,8 +41,8 @@ class Server:
 @dataclass(frozen=True)
 class Flow:
     """One documented flow.  ``request`` is how a harmless, effective request is made; ``{nonce}`` in path or body is
-    replaced.  ``client_secret`` names the client's TLS secret, '' where it has none.  ``needs`` and ``posture_needs`` are
-    features without which a target does not have this flow, or not in that posture."""
+    replaced.  ``client_secret`` names the client's TLS secret, '' where it has none.  ``needs`` and
+    ``posture_needs`` are features without which a target does not have this flow, or not in that posture."""
 
     name: str
     client: str

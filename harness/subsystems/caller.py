@@ -39,7 +39,7 @@ class Caller:
     rules: Rules
     platform: tuple[x509.Certificate, ...] | None
     events: tuple[x509.Certificate, ...]
-    ingestion: Callable[[], Credentials | None]
+    ingestion: Callable[[bool], Credentials | None]
     sends_token: bool
 
     async def act(self, reactor: Any, name: str, target: Mapping[str, str], nonce: str) -> dict[str, Any]:
@@ -71,7 +71,7 @@ class Caller:
         )
 
     def _event(self, url: str, address: str, nonce: str) -> tuple[Call, Trust]:
-        given = self.ingestion()
+        given = self.ingestion(self.rules.presents_newest)
         if given is None:
             raise UsageError("this gateway service has not been registered, so it has nothing to present to analytics")
         headers = {"X-Flowproof-Case": nonce, "Content-Type": "application/json"}

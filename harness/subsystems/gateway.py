@@ -15,7 +15,8 @@ class Gateway(Registrations):
 
     prefixes = ("/mgmt/services/", "/mgmt/apis/")
 
-    def ingestion(self) -> dict[str, Any] | None:
-        """What the newest registration gave it to present to analytics; None if it was never registered."""
+    def ingestion(self, newest: bool) -> dict[str, Any] | None:
+        """What the newest (or the first) registration gave it to present to analytics; None if there was none."""
+        # In the order of registration: a later one replaces what an earlier one brought.
         given = [record["ingestion"] for record in self._records.values() if isinstance(record.get("ingestion"), dict)]
-        return given[-1] if given else None
+        return given[-1 if newest else 0] if given else None

@@ -25,7 +25,7 @@ from harness.subsystems.gateway import Gateway
 from harness.subsystems.jwks import Keys
 from harness.subsystems.keys import FetchFailed, KeyCache
 from harness.subsystems.kinds import MANAGEMENT, Kind
-from harness.subsystems.management import INGRESS_CA, PlatformApi, Sender
+from harness.subsystems.management import INGRESS_CA, PlatformApi, Sender, database
 from harness.subsystems.rules import Rules
 from harness.subsystems.tls import ServerTls, server_context
 
@@ -62,6 +62,7 @@ class Instance:
         self._order, self._around = order, around
         self.clock = LabClock()
         self._configuration = configure(order.kind, order.config, order.folder, order.hosts, order.rules)
+        self._stored = database(order.folder, self._configuration.clients.values())
         self.counters: Counter[str] = Counter(accepted=0, rejected=0)
         self._application = self._make_application()
         service = Service(order.kind.name, self._gate(), self._application, self.counters)
@@ -94,13 +95,14 @@ class Instance:
         """Make a request to another subsystem.  Raises UsageError."""
         if self._order.kind is not MANAGEMENT:
             return await self._caller().act(self._around.reactor, action, target, nonce)
-        sender = Sender(self._order.folder, self._configuration.clients, self.clock, self._order.rules)
+        clients = self._configuration.clients
+        sender = Sender(self._order.folder, clients, self.clock, self._order.rules, self._stored)
         return await sender.act(self._around.reactor, action, target, nonce)
 
     def _caller(self) -> Caller:
         application, configuration = self._application, self._configuration
         ca = certificates(read_file(self._order.folder / "secrets" / INGRESS_CA / "ca.crt"), f"ca.crt of {INGRESS_CA}")
-        given = application.ingestion if isinstance(application, Gateway) else lambda: None
+        given = application.ingestion if isinstance(application, Gateway) else lambda newest: None
         sends = self._order.kind.sends_event_token
         return Caller(self.clock, self._order.rules, configuration.platform_authorities, ca, given, sends)
 

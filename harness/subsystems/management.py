@@ -7,8 +7,10 @@ public: the shape of API Connect's published tokens is taken instead (assumption
 from __future__ import annotations
 
 import json
+import logging
 import uuid
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from harness.errors import UsageError
 from harness.subsystems.application import Answer, Application, nothing_here
-from harness.subsystems.certificates import certificates, material, read_file, read_secret
+from harness.subsystems.certificates import Secret, certificates, material, read_file, read_secret
 from harness.subsystems.client import Call, CallFailed, Reply, Trust, call
 from harness.subsystems.clock import LabClock
 from harness.subsystems.jwks import ALGORITHM, UnusableKeySet, parse_keys
@@ -31,6 +33,7 @@ KEYS_PATH = "/api/cloud/oauth2/certs"
 PLATFORM_PATH = "/api/cloud/info"  # any other call to the platform REST API; this one is the reference's own
 INGESTION_CLIENT = "analytics-ingestion-client"
 TOKEN_SECONDS = 900
+_log = logging.getLogger(__name__)
 INGRESS_CA = "ingress-ca"
 
 
@@ -73,12 +76,17 @@ class PlatformApi(Application):
 
 @dataclass(frozen=True)
 class Sender:
-    """Management's client half; ``clients`` maps the places of Action.client to secret names."""
+    """Management's client half.
+
+    ``clients`` maps the places of Action.client to secret names; ``stored`` are the copies of those secrets in
+    management's database, which are read when it starts and not again.
+    """
 
     folder: Path
     clients: dict[str, str]
     clock: LabClock
     rules: Rules
+    stored: Mapping[str, Secret]
 
     async def act(self, reactor: Any, name: str, target: dict[str, str], nonce: str) -> dict[str, Any]:
         """Do the action *name* to *target*: ``{"status", "error", "local_port"}``; status None where no answer came.
@@ -109,14 +117,17 @@ class Sender:
 
     def _ingestion(self, *, with_jwt: bool) -> dict[str, str]:
         """What a gateway gets to present to analytics: the current client certificate, and a JWT if switched on."""
-        secret = read_secret(self.folder, INGESTION_CLIENT)
+        secret = self._secret(INGESTION_CLIENT)
         parts = {"certificate": secret.certificate, "key": secret.key, "authority": secret.authority}
         given = {name: part.decode() for name, part in parts.items()}
         return {**given, "token": self._token()} if with_jwt else given
 
+    def _secret(self, name: str) -> Secret:
+        return self.stored[name] if name in self.stored else read_secret(self.folder, name)
+
     def _trust(self, client: str) -> Trust:
         ca = read_file(self.folder / "secrets" / INGRESS_CA / "ca.crt")
-        identity = material(read_secret(self.folder, client))
+        identity = material(self._secret(client))
         authorities = certificates(ca, f"ca.crt of {INGRESS_CA}")
         return Trust(authorities, self.clock, identity, self.rules.verifies_server, self.rules.verifies_host)
 
@@ -135,6 +146,17 @@ class Sender:
             "scopes": {"url": "/api", "actions": ["manage"], "realm": "admin"},
         }
         return jwt.encode(claims, key, algorithm=ALGORITHM, headers={"kid": _kid_of(key, _jwks(self.folder))})
+
+
+def database(folder: Path, names: Iterable[str]) -> dict[str, Secret]:
+    """The copies management makes of the secrets *names* when it starts; one that is not there yet is left out."""
+    copies = {}
+    for name in names:
+        try:
+            copies[name] = read_secret(folder, name)
+        except UsageError:
+            _log.info("no secret %s yet", name)
+    return copies
 
 
 @lru_cache(maxsize=16)

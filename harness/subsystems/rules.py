@@ -110,6 +110,7 @@ class Rules:
     protects: Callable[[str], bool] = everything
     # A gateway as a client of analytics: does it send a JWT? (given: the kind's)
     sends_event_token: Callable[[bool], bool] = as_given
+    presents_newest: bool = True
     # Management's key set: what is published besides the public keys?
     publishes: Callable[[bytes], bytes] = as_given
     # Any subsystem as a client

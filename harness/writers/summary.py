@@ -48,9 +48,7 @@ class Console:
         """First words: what is judged."""
         fault = f", with the fault [bold]{escape(str(header['fault']))}[/]" if header.get("fault") else ""
         self._console.print(f"Judging {escape(str(header['scope']))}")
-        self._console.print(
-            f"{planned} cases, depth {header['depth']}, seed {header['seed']}{fault}"
-        )
+        self._console.print(f"{planned} cases, depth {header['depth']}, seed {header['seed']}{fault}")
         if self._console.is_terminal:
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
             self._bar = Progress(*columns, console=self._console, transient=True)

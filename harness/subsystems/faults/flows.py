@@ -214,6 +214,12 @@ def protects_only_registration(rules: Rules) -> Rules:
     return replace(rules, protects=lambda path: not path.startswith("/mgmt/apis/"))
 
 
+@fault("keeps-old-ingestion-certificate", on=("api-gateway",))
+def keeps_old_ingestion_certificate(rules: Rules) -> Rules:
+    """a gateway goes on presenting the client certificate it was given first"""
+    return replace(rules, presents_newest=False)
+
+
 @fault("ignores-old-switch-name", on=GATEWAYS)
 def ignores_old_switch_name(rules: Rules) -> Rules:
     """a gateway does not know validateApimClient, the old name of mtlsValidateClient"""

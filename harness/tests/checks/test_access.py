@@ -254,3 +254,32 @@ def test_an_unreachable_balancer_breaks_nothing() -> None:
     facts = exchange(client(None, local_port=None, fault="cannot connect: refused"), effect=None)
     question = ask(case("flow-broken", path=Path.TERMINATING), facts, CLIENT_ONLY)
     assert judge(question).outcome is Outcome.UNOBSERVED
+
+
+# A balancer that drops the token
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        (exchange(client(201), ACCEPTED, terminating()), ("violation", "accepted")),
+        (exchange(client(401), rejecting(Reason.TOKEN_MISSING), terminating()), ("wrong-reason", "acted-upon")),
+        (exchange(client(401), rejecting(SIGNATURE), terminating(), effect=False), ("wrong-reason", "other-reason")),
+        (
+            exchange(client(403), rejecting(Reason.TOKEN_MISSING), terminating(), effect=False),
+            ("wrong-reason", "other-status"),
+        ),
+        (exchange(client(401), rejecting(Reason.TOKEN_MISSING), None, effect=False), ("unobserved", "balancer-silent")),
+        (
+            exchange(
+                client(401),
+                rejecting(Reason.TOKEN_MISSING),
+                terminating(request("upstream", authorization_sha256="")),
+                effect=False,
+            ),
+            ("unobserved", "no-token"),
+        ),
+    ],
+)
+def test_token_lost(facts: Exchange, expected: tuple[str, str]) -> None:
+    assert found(ask(case("token-lost", path=Path.TERMINATING, posture=Posture.JWT), facts)) == [expected]

@@ -7,7 +7,7 @@ import pytest
 from harness.checks import CHECKS, Question
 from harness.judge import judge
 from harness.model.case import Stimulus
-from harness.model.exchange import Exchange
+from harness.model.exchange import Exchange, Response
 from harness.model.vocabulary import Grade, Outcome, Path, Posture, Reason
 from harness.tests.builders import (
     NOW,
@@ -23,6 +23,7 @@ from harness.tests.builders import (
 )
 from harness.tests.checks.support import CLIENT_ONLY, found
 
+NO_TOKEN = request(token=None, authorization_sha256="")
 BAD_CERT, BAD_TOKEN = Stimulus("bad-cert"), Stimulus(token="bad-token")
 ACCEPTED = server(request())
 UNTRUSTED = Reason.CERTIFICATE_UNTRUSTED
@@ -125,6 +126,29 @@ CONFORMING: dict[str, list[Question]] = {
         ask(case("nothing-sent"), exchange(told=server(), extra=REFUSAL)),
         ask(case("nothing-sent"), exchange(told=rejecting(Reason.TLS_HANDSHAKE, tls=True), extra=REFUSAL)),
         ask(case("nothing-sent"), exchange(extra=REFUSAL), CLIENT_ONLY),
+    ],
+    "called": [
+        ask(case("called"), exchange(told=ACCEPTED, extra=ACT)),
+        ask(case("called"), exchange(extra=ACT), CLIENT_ONLY),
+    ],
+    "no-token-sent": [ask(case("no-token-sent"), exchange(told=server(NO_TOKEN), extra=ACT))],
+    "own-request-refused": [
+        ask(
+            case("own-request-refused", because=["token-missing"]),
+            exchange(told=rejecting(Reason.TOKEN_MISSING), extra={"act": {"status": 401}}, effect=False),
+        ),
+    ],
+    "keys-published": [
+        ask(
+            case("keys-published"),
+            exchange(client(response=Response(201, (), '{"keys": [{"kty": "RSA", "kid": "1"}]}')), effect=None),
+        ),
+    ],
+    "token-lost": [
+        ask(
+            case("token-lost", path=Path.TERMINATING),
+            exchange(client(401), rejecting(Reason.TOKEN_MISSING), terminating(), effect=False),
+        ),
     ],
     "as-scripted": [ask(case("as-scripted", steps=SCRIPT), exchange(extra={"steps": PLAYED}))],
 }

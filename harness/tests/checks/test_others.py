@@ -1,15 +1,16 @@
-"""Clear text, refusals to start, and subsystems as clients: every kind of deviation and what is found then."""
+"""Clear text, refusals to start, published keys and scripts: every kind of deviation and what is found then."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from harness.judge import judge
-from harness.model.exchange import ClientView, ServerView, TokenView
+from harness.model.exchange import ClientView, Response
 from harness.model.vocabulary import Outcome, Posture
-from harness.tests.builders import NOW, ask, case, client, exchange, request, server
+from harness.tests.builders import ask, case, client, exchange
 from harness.tests.checks.support import Found, found
 
 # Clear text
@@ -53,63 +54,39 @@ def test_start_refused(extra: dict[str, Any], expected: Found) -> None:
     assert found(ask(case("start-refused", posture=Posture.TLS_ONLY), exchange(extra=extra))) == expected
 
 
-# A subsystem as client
+# Published keys
 
-
-def _token(claims: dict[str, Any] | None) -> TokenView:
-    return TokenView("70" * 32, {"alg": "RS256"}, claims)
-
-
-OK = {"status": 201, "error": ""}
+KEY = {"kty": "RSA", "kid": "1", "n": "AQAB", "e": "AQAB", "use": "sig", "alg": "RS256"}
 
 
 @pytest.mark.parametrize(
-    ("act", "seen", "expected"),
+    ("status", "body", "expected"),
     [
-        (None, request(), [("unobserved", "not-driven")]),
-        ({"status": None, "error": "refused"}, None, [("violation", "not-sent")]),
-        (OK, request(token=None), [("violation", "no-token")]),
-        (OK, request(token=_token(None)), [("violation", "no-token")]),
-        (OK, request(token=_token({})), [("violation", "stale-token")]),
-        (OK, request(token=_token({"exp": "soon"})), [("violation", "stale-token")]),
-        (OK, request(token=_token({"exp": NOW})), [("violation", "stale-token")]),
-        (OK, request(token=_token({"exp": NOW - 1})), [("violation", "stale-token")]),
-        ({"status": 401, "error": ""}, request(), [("violation", "not-served")]),
-        ({"status": None, "error": "reset"}, request(), [("violation", "not-served")]),
-        (OK, request(token=_token({"exp": NOW + 0.5})), []),
+        (201, json.dumps({"keys": [KEY]}), []),
+        (201, json.dumps({"keys": [KEY, {**KEY, "kid": "2"}]}), []),
+        (404, json.dumps({"keys": [KEY]}), [("violation", "not-served")]),
+        (201, "no JSON", [("violation", "no-key-set")]),
+        (201, "", [("violation", "no-key-set")]),
+        (201, "[]", [("violation", "no-key-set")]),
+        (201, "null", [("violation", "no-key-set")]),
+        (201, '{"keys": null}', [("violation", "no-key-set")]),
+        (201, '{"keys": ["RSA"]}', [("violation", "no-key-set")]),
+        (201, '{"keys": []}', [("violation", "no-usable-key")]),
+        (201, json.dumps({"keys": [{**KEY, "kid": ""}]}), [("violation", "no-usable-key")]),
+        (201, json.dumps({"keys": [KEY, {"kid": "2"}]}), [("violation", "no-usable-key")]),
+        (201, json.dumps({"keys": [{**KEY, "d": "AQAB"}]}), [("violation", "private-key")]),
+        (201, json.dumps({"keys": [{"kty": "oct", "kid": "1", "k": "AQAB"}]}), [("violation", "private-key")]),
     ],
 )
-def test_token_sent(act: dict[str, Any] | None, seen: Any, expected: Found) -> None:
-    told = server(*([seen] if seen else []))
-    extra = {"now": NOW, **({"act": act} if act is not None else {})}
-    assert found(ask(case("token-sent"), exchange(told=told, extra=extra))) == expected
+def test_keys_published(status: int, body: str, expected: Found) -> None:
+    seen = client(status, response=Response(status, (), body))
+    assert found(ask(case("keys-published"), exchange(seen, effect=None))) == expected
 
 
-@pytest.mark.xfail(strict=True, reason="checks/clients.py token_sent: a lost server record is judged as never sent")
-def test_a_request_that_succeeded_unseen_is_not_unsent() -> None:
-    question = ask(case("token-sent"), exchange(told=None, extra={"act": OK, "now": NOW}))
-    assert judge(question).outcome is Outcome.UNOBSERVED
-
-
-# A subsystem as client of a server it must not trust
-
-SENT = [("violation", "sent")]
-
-
-@pytest.mark.parametrize(
-    ("act", "told", "expected"),
-    [
-        (None, server(), [("unobserved", "not-driven")]),
-        ({"status": 201, "error": ""}, server(request()), SENT),
-        ({"status": None, "error": "reset"}, server(request(token=None)), SENT),
-        ({"status": 201, "error": ""}, server(), SENT),
-        ({"status": None, "error": "verify failed"}, None, [("unobserved", "server-silent")]),
-        ({"status": None, "error": ""}, server(), [("unobserved", "no-account")]),
-    ],
-)
-def test_nothing_sent(act: dict[str, Any] | None, told: ServerView | None, expected: Found) -> None:
-    extra = {"now": NOW, **({"act": act} if act is not None else {})}
-    assert found(ask(case("nothing-sent"), exchange(told=told, extra=extra))) == expected
+@pytest.mark.xfail(strict=True, reason="checks/configuration.py keys_published: a network that fails is a violation")
+@pytest.mark.parametrize("seen", [client(None, local_port=None, fault="cannot connect"), client(None, timed_out=True)])
+def test_keys_that_nobody_could_ask_for(seen: ClientView) -> None:
+    assert judge(ask(case("keys-published"), exchange(seen, effect=None))).outcome is Outcome.UNOBSERVED
 
 
 # Scripts

@@ -14,7 +14,6 @@ from harness.subsystems.certificates import read_secret
 from harness.subsystems.clock import LabClock
 from harness.subsystems.door import HANDSHAKE_SECONDS, Doors, House
 from harness.subsystems.keys import KeyCache
-from harness.subsystems.rules import Rules
 from harness.subsystems.rules import Demand, Rules
 from harness.subsystems.subject import same_name
 from harness.subsystems.tls import ServerTls

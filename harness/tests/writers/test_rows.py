@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from harness.model.case import Stimulus
-from harness.model.exchange import Exchange, Response
+from harness.model.exchange import Exchange, Response, TokenView
 from harness.model.verdict import Verdict
 from harness.model.vocabulary import Grade, Level, Outcome
 from harness.tests import builders
@@ -89,6 +89,15 @@ def test_a_case_that_never_ran() -> None:
     assert (found["outcome"], found["reason_code"], found["reason"]) == ("HARNESS_ERROR", "not-run", "interrupted")
     assert found["as_expected"] is False
     assert list(found) == list(builders.row())
+
+
+@pytest.mark.xfail(
+    strict=True, reason="model/exchange.py _slim: drops null and empty claims, so `exp: null` reads as no exp"
+)
+def test_a_token_is_shown_with_all_it_says() -> None:
+    claims = {"exp": None, "aud": [], "sub": "", "ext": {"a": None}}
+    told = server(request(token=TokenView("70" * 32, {"alg": ""}, claims)))
+    assert made(exchange(told=told))["evidence"]["server"]["requests"][0]["token"]["claims"] == claims
 
 
 # Redaction
