@@ -23,6 +23,7 @@ from harness.subsystems.management import KEYS_PATH, PLATFORM_PATH
 from harness.subsystems.rules import Rules
 
 _PLATFORM_PATHS = {"call-platform": PLATFORM_PATH, "fetch-keys": KEYS_PATH}
+ACTIONS = (*_PLATFORM_PATHS, "publish-event")
 Credentials = Mapping[str, Any]
 
 
@@ -47,14 +48,14 @@ class Caller:
 
         Raises UsageError for an unknown action, or for events of a gateway that nobody has registered.
         """
+        if name not in ACTIONS:
+            raise UsageError(f"unknown action {name!r}; known: {', '.join(ACTIONS)}")
         url, address = target["url"].rstrip("/"), target.get("connect", "127.0.0.1")
         if name in _PLATFORM_PATHS:
             headers = {"X-Flowproof-Case": nonce}
             request, trust = Call("GET", url + _PLATFORM_PATHS[name], address, headers), self._platform_trust()
-        elif name == "publish-event":
-            request, trust = self._event(url, address, nonce)
         else:
-            raise UsageError(f"unknown action {name!r}; known: {', '.join((*_PLATFORM_PATHS, 'publish-event'))}")
+            request, trust = self._event(url, address, nonce)
         try:
             reply = await call(reactor, request, trust)
         except CallFailed as error:

@@ -39,22 +39,27 @@ def python(*arguments: str, cwd: Path, **extra: str) -> subprocess.CompletedProc
 
 @dataclass
 class Running:
-    """A run under way, known by a mark in its environment that its children inherit."""
+    """A command under way in *folder*, known by a mark in its environment that its children inherit."""
 
     arguments: Sequence[str]
-    report: Path
+    folder: Path
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def __post_init__(self) -> None:
-        command = [sys.executable, "-m", "harness", "run", "--report", str(self.report), *self.arguments]
+        command = [sys.executable, "-m", "harness", *self.arguments]
         self.process = subprocess.Popen(
             command,
-            cwd=self.report.parent,
+            cwd=self.folder,
             env=environment(**{_MARK: self.mark}),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    @property
+    def report(self) -> Path:
+        """Where a run writes that is told ``--report report``."""
+        return self.folder / "report"
 
     def until_rows(self, count: int = 1) -> None:
         """Wait until *count* cases are in the record under way."""
@@ -68,6 +73,16 @@ class Running:
             assert self.process.poll() is None, self.process.communicate()
             assert time.monotonic() < end
             pause.wait(0.02)
+
+    def until_told(self, words: str) -> str:
+        """Read what it says until a line has *words*."""
+        assert self.process.stdout is not None
+        told = ""
+        for line in self.process.stdout:
+            told += line
+            if words in line:
+                return told
+        raise AssertionError(told)
 
     def end(self) -> tuple[int, str, str]:
         """Status, output and errors, at the end."""

@@ -17,6 +17,9 @@ from harness.writers import record
 from harness.writers.rows import canonical
 
 
+RUN = ("run", "--report", "report")
+
+
 def quiet(errors: str) -> bool:
     return "Traceback" not in errors and "INTERNALERROR" not in errors
 
@@ -96,7 +99,7 @@ def test_replay(conforming: Finished) -> None:
 
 @pytest.mark.xfail(strict=True, reason="cli.py main: a closed pipe under pytest is an INTERNALERROR, and no record")
 def test_a_reader_who_has_seen_enough(tmp_path: Path) -> None:
-    running = Running(["--only", "FLW-5"], tmp_path / "report")
+    running = Running([*RUN, "--only", "FLW-5"], tmp_path)
     assert running.process.stdout is not None and running.process.stderr is not None
     running.process.stdout.close()
     errors = running.process.stderr.read()
@@ -107,7 +110,7 @@ def test_a_reader_who_has_seen_enough(tmp_path: Path) -> None:
 
 # Half-way
 
-MANY = ("--only", "FLW-2", "--only", "JWT-1")
+MANY = (*RUN, "--only", "FLW-2", "--only", "JWT-1")
 
 
 @pytest.fixture
@@ -117,7 +120,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
     def begin(*arguments: str) -> Running:
         if not Path("/proc/self/environ").exists():
             pytest.skip("needs /proc")
-        started.append(Running(arguments, tmp_path / "report"))
+        started.append(Running(arguments, tmp_path))
         return started[-1]
 
     yield begin
@@ -167,3 +170,14 @@ def test_a_process_of_the_lab_that_is_killed(start: Callable[..., Running], modu
     assert {item["outcome"] for item in rows} <= {"PASS", "HARNESS_ERROR"}
     assert footer["trustworthy"] is False and "HARNESS_ERROR" in json.dumps(footer["trouble"])
     assert "not trustworthy" in output
+
+
+def test_serve(start: Callable[..., Running]) -> None:
+    running = start("serve", "--flow", "management-to-portal")
+    told = running.until_told("Ctrl-C ends it")
+    assert "curl " in told and str(running.folders()[0]) in told
+    assert len(running.marked()) == 3
+    running.process.send_signal(signal.SIGINT)
+    status, _, errors = running.end()
+    assert (status, errors) == (0, "")
+    assert left_nothing(running)

@@ -101,9 +101,6 @@ def test_another_protocol(garbage: bytes) -> None:
     assert found.fault.startswith("the answer is not HTTP")
 
 
-@pytest.mark.xfail(
-    strict=True, reason="wire/send.py _talk: an answer cut short loses its status, an acceptance goes unseen"
-)
 def test_an_answer_cut_short_keeps_its_status() -> None:
     with Server(answer(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this")) as server:
         found = to(server, None)

@@ -37,15 +37,15 @@ def ended(rows: list[Row], status: int = 0, trouble: tuple[str, ...] = (), **hea
 
 def test_the_first_and_the_last_words_say_what_was_judged() -> None:
     told, text = console()
-    told.begin(HEADER)
+    told.begin(HEADER, 12)
     assert "not [your] deployment" in text.getvalue().splitlines()[0]
-    assert "seed 5" in text.getvalue()
+    assert "12 cases" in text.getvalue() and "seed 5" in text.getvalue()
     assert any("not [your] deployment" in line for line in ended([row()]).splitlines()[-3:])
 
 
 def test_a_fault_is_told_at_once() -> None:
     told, text = console()
-    told.begin({**HEADER, "fault": "ignores-token"})
+    told.begin({**HEADER, "fault": "ignores-token"}, 12)
     assert "ignores-token" in text.getvalue()
 
 
