@@ -109,7 +109,7 @@ def test_a_reader_who_has_seen_enough(tmp_path: Path) -> None:
 
 # Half-way
 
-MANY = (*RUN, "--only", "FLW-2", "--only", "JWT-1")
+MANY = (*RUN, "--only", "flows/FLW-2/management-to-portal", "--only", "flows/JWT-1")
 
 
 @pytest.fixture
