@@ -18,12 +18,13 @@ from harness.catalogue import expand
 from harness.config import Options, resolve
 from harness.errors import FlowproofError, UsageError
 from harness.explain import explain
+from harness.guide import guide
 from harness.known import FAULTS, catalogue
 from harness.mutants import Matrix, matrix
 from harness.plugin import RUN
 from harness.run import Run
 from harness.targets import EMBEDDED
-from harness.writers import junit, record
+from harness.writers import junit, page, record
 
 Arguments = argparse.Namespace
 
@@ -75,10 +76,10 @@ def _parser() -> argparse.ArgumentParser:
     kill = _verb(verbs, "mutants", _mutants, "the kill matrix: prove that every check can fail")
     kill.add_argument("--area", default="", help="only the faults of one area")
     kill.add_argument("--json", action="store_true")
-    kill.add_argument("--report", type=Path, metavar="DIR", help="also write mutants.json there")
+    kill.add_argument("--report", type=Path, metavar="DIR", help="also write mutants.json there, for the page")
     form = _verb(verbs, "report", _report, "write a report anew from a record")
     form.add_argument("dir", type=Path, metavar="DIR")
-    form.add_argument("--format", choices=["junit"], default="junit")
+    form.add_argument("--format", choices=list(_FORMATS), default="page")
     again = _verb(verbs, "replay", _replay, "one case of a record once more, with a fresh twin")
     again.add_argument("case", metavar="CASE")
     again.add_argument("--report", type=Path, metavar="DIR", required=True)
@@ -271,10 +272,15 @@ def _write(file: Path, text: str) -> None:
 
 
 def _report(arguments: Arguments) -> int:
-    _, rows, _ = record.read(arguments.dir)
     folder = arguments.dir if arguments.dir.is_dir() else arguments.dir.parent
-    print(junit.write(folder, rows))  # noqa: T201
+    print(_FORMATS[arguments.format](folder, record.read(arguments.dir)))  # noqa: T201
     return 0
+
+
+_FORMATS: dict[str, Callable[[Path, record.Record], Path]] = {
+    "page": lambda folder, read: page.write(folder, *read, guide()),
+    "junit": lambda folder, read: junit.write(folder, read[1]),
+}
 
 
 def _replay(arguments: Arguments) -> int:
