@@ -56,7 +56,7 @@ function sentPart(row, seen) {
   const own = seen.client || {};
   return part("What was sent", facts([["presented", stimulusWords(row)], ["posture", value("posture", row) + ": " + ((index.words.posture || {})[value("posture", row)] || "")],
     ["path", value("path", row) + ": " + ((index.words.path || {})[value("path", row)] || "")],
-    ["client's chain, as the server got it", seen.server ? chain(seen.server.client_chain) : undefined],
+    ["client's chain", seen.server ? chain(seen.server.client_chain) : undefined],
     ["token", told ? token(told.token) : own.authorization_sha256 ? "an Authorization header (sha256 " + own.authorization_sha256.slice(0, 16) + "…) that no side decoded" : seen.client ? "no Authorization header" : undefined],
     ["body sha256", own.body_sha256]]));
 }

@@ -38,7 +38,7 @@ function matrixHead(columns) {
   for (const posture of [...new Set(columns.map((column) => column.posture))]) {
     const members = columns.filter((column) => column.posture === posture);
     postures.append(el("th", { scope: "colgroup", colspan: members.length, title: (index.words.posture || {})[posture] }, posture));
-    for (const column of members) paths.append(el("th", { scope: "col", title: (index.words.path || {})[column.path] }, column.path));
+    for (const column of members) paths.append(el("th", { scope: "col", title: (index.words.path || {})[column.path], abbr: column.path }, { passthrough: "pass\u00adthrough", terminating: "termi\u00adnating" }[column.path] || column.path));
   }
   return el("thead", {}, postures, paths);
 }

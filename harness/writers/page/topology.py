@@ -16,10 +16,13 @@ from harness.writers.rows import Row
 
 WIDTH, TOP, GAP = 1080, 34, 22
 CLIENT_X, BOX_X, SERVER_X = 8, 330, 912
-NODE_WIDTH, BOX_WIDTH, LINE = 160, 420, 19
-_COLUMNS = 62
+NODE_WIDTH, BOX_WIDTH, LINE, TIGHT = 160, 420, 20, 16
+_COLUMNS = 64
 SYMBOLS: Mapping[str, str] = dict(zip(map(str, ORDER), ("✗", "≠", "!", "?", "~", "✓", "○", "○"), strict=True))
-_OPEN = {Path.PASSTHROUGH: "sees ciphertext only", Path.TERMINATING: "payload in clear text here"}
+_OPEN: Mapping[str, str] = {
+    Path.PASSTHROUGH: "sees ciphertext only",
+    Path.TERMINATING: "payload readable here",
+}
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,9 @@ def worst(outcomes: Sequence[str]) -> str:
 
 def _draw(posture: str, rows: Sequence[Row], guide: Guide) -> Drawing:
     shields = protection(rows)
+    order = [str(name) for name in Posture]
+    shields = {flow: dict(sorted(cells.items(), key=lambda item: order.index(item[0]) if item[0] in order else 99))
+               for flow, cells in shields.items()}  # fmt: skip
     by_flow: dict[str, list[Row]] = {}
     for row in rows:
         by_flow.setdefault(row["flow"], []).append(row)
@@ -114,11 +120,11 @@ def _lane(flow: str, posture: str, rows: Sequence[Row], cells: Mapping[str, Mapp
     for path in dict.fromkeys([*map(str, Path), *(row["path"] for row in rows)]):
         members = [row for row in rows if row["path"] == path]
         if members:
-            lines.append(_path(path, members, cells, here, y))
-            y += LINE
+            lines += (block := _path(path, members, cells, here, y))
+            y = block[-1].y + LINE
     for text in _verified(cells):
         lines.append(Line(text, y))
-        y += LINE - 3
+        y += TIGHT
     outcome = worst([row["outcome"] for row in rows])
     height = y - top - 2
     return Lane(
@@ -128,21 +134,18 @@ def _lane(flow: str, posture: str, rows: Sequence[Row], cells: Mapping[str, Mapp
 
 def _path(
     path: str, rows: Sequence[Row], cells: Mapping[str, Mapping[str, Any]], here: Mapping[str, str], y: int
-) -> Line:
+) -> list[Line]:
     passed = sum(row["outcome"] == Outcome.PASS for row in rows)
-    works = [posture for posture, cell in cells.items() if path in cell.get("works_over", ())]
     outcome = worst([row["outcome"] for row in rows])
-    text = f"{path}: {passed} of {len(rows)} as required"
+    works = [posture for posture, cell in cells.items() if path in cell.get("works_over", ())]
+    readable = bool(works) and path == Path.TERMINATING
+    text = f"{path}: {passed} of {len(rows)} as required" + (f", {_OPEN[path]}" if works and path in _OPEN else "")
+    first = Line(text, y, f"#{urlencode({**here, 'path': path})}", SYMBOLS.get(outcome, ""), outcome, readable)
     if works:
-        remark = _OPEN.get(Path(path), "") if path in set(Path) else ""
-        postures = f" ({', '.join(works)})" if len(cells) > 1 else ""
-        text += f" · works{postures}" + (f" · {remark}" if remark else "")
-    elif path == Path.TERMINATING:
-        text += " · nothing gets through"
-    return Line(
-        text, y, f"#{urlencode({**here, 'path': path})}", SYMBOLS.get(outcome, ""), outcome,
-        bool(works) and path == Path.TERMINATING,
-    )  # fmt: skip
+        said = "the flow works" + (f" where the server is: {', '.join(works)}" if len(cells) > 1 else " here")
+    else:
+        said = "nothing gets through, which an mTLS flow is to do" if path == Path.TERMINATING else "not shown to work"
+    return [first, *(Line(f"    {line}", y + TIGHT * n) for n, line in enumerate(textwrap.wrap(said, _COLUMNS), 1))]
 
 
 def _verified(cells: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -150,7 +153,7 @@ def _verified(cells: Mapping[str, Mapping[str, Any]]) -> list[str]:
     for posture, cell in cells.items():
         groups.setdefault(in_words(cell), []).append(posture)
     told = [f"{who} ({', '.join(postures)})" if len(cells) > 1 else who for who, postures in groups.items()]
-    return textwrap.wrap("client verified by: " + "; ".join(told), _COLUMNS, subsequent_indent="   ")
+    return textwrap.wrap("client verified by: " + "; ".join(told), _COLUMNS, subsequent_indent="    ")
 
 
 def _nodes(members: Mapping[str, str], lanes: Sequence[Lane], details: Mapping[str, str]) -> dict[str, Node]:

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.errors import ReportError
-from harness.model.vocabulary import BROKEN, Outcome
+from harness.model.vocabulary import BROKEN, Outcome, Posture
 from harness.writers.page import data, topology
 from harness.writers.page.guide import Guide
 from harness.writers.protection import in_words, protection
@@ -111,6 +111,7 @@ def _summary(
     }
 
 
+_POSTURES = {str(name): number for number, name in enumerate(Posture)}
 _NOT_JUDGED = (Outcome.UNOBSERVED, Outcome.UNSUPPORTED, Outcome.HARNESS_ERROR, data.WITHHELD, data.SKIPPED)
 
 
@@ -128,7 +129,7 @@ def _protected(rows: Sequence[Row]) -> list[dict[str, Any]]:
             "broken": broken[flow, posture],
         }
         for flow, cells in sorted(protection(rows).items())
-        for posture, cell in sorted(cells.items())
+        for posture, cell in sorted(cells.items(), key=lambda item: _POSTURES.get(item[0], 99))
     ]
 
 
