@@ -24,7 +24,7 @@ from harness.mutants import Matrix, matrix
 from harness.plugin import RUN
 from harness.run import Run
 from harness.targets import EMBEDDED
-from harness.writers import junit, page, record
+from harness.writers import allure_html, junit, page, record
 
 Arguments = argparse.Namespace
 
@@ -279,6 +279,7 @@ def _report(arguments: Arguments) -> int:
 
 _FORMATS: dict[str, Callable[[Path, record.Record], Path]] = {
     "page": lambda folder, read: page.write(folder, *read, guide()),
+    "allure": lambda folder, read: allure_html.generate(folder, read[0]),
     "junit": lambda folder, read: junit.write(folder, read[1]),
 }
 

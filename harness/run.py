@@ -23,7 +23,7 @@ from harness.known import FAULTS, catalogue
 from harness.model.case import Case
 from harness.selection import select
 from harness.targets import OUT_OF_SCOPE, find
-from harness.writers import junit, page
+from harness.writers import allure_html, junit, page
 from harness.writers.protection import protection
 from harness.writers.record import Recorder
 from harness.writers.rows import Row, missing_row, outcomes, row
@@ -145,6 +145,7 @@ class Run:
             footer = self._footer()
             self._recorder.finish(footer)
             junit.write(self.options.report, self.rows)
+            allure_html.complete(self.options.report, self._header)
             page.write(self.options.report, self._header, self.rows, footer, guide())
         except FlowproofError as error:
             self._recorder.abandon()
