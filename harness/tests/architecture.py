@@ -22,6 +22,7 @@ UNNAMED = {
     "scenario": "engine",
     "explain": "engine",
     "guide": "engine",
+    "inspection": "engine",
     "mutants": "engine",
     "__main__": "cli",
 }

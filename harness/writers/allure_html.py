@@ -21,7 +21,7 @@ SECONDS = 600
 _PACKAGE = "allure@3"
 _POLICY = (
     "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src data: blob: 'unsafe-inline' 'unsafe-eval'; "
-    "base-uri 'none'; form-action 'none'\">"
+    "form-action 'none'\">"
 )
 _CATEGORIES: Mapping[str, tuple[str, Sequence[str]]] = {
     "FAIL": ("FAIL: the requirement is broken", ("failed",)),
