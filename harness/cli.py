@@ -88,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     look.add_argument("--fault", default="", metavar="NAME", help="put a known fault into the server, to see it marked")
     look.add_argument("--ui", choices=["web", "console", "none"], default="none")
     look.add_argument("--port", type=int, default=8443, help="where web and console listen (default 8443)")
+    look.add_argument("--web-port", type=int, default=8081, help="where mitmweb's own page is (default 8081)")
     look.add_argument("--rules", type=Path, metavar="FILE", help="payload rules (YAML)")
     look.add_argument("--record", type=Path, metavar="DIR", help="keep redacted .mitm and HAR recordings there")
     look.add_argument("--save", type=Path, metavar="FILE", help="only write the session, for mitmweb -s inspector.py")

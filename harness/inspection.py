@@ -6,9 +6,11 @@ The inspector knows neither catalogue files nor keys that sign: it gets a sessio
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -30,6 +32,7 @@ from harness.wire.send import Address, send
 from harness.wire.tokens import TOKEN_CLASSES
 
 Tell = Callable[[str], None]
+START_SECONDS = 20.0
 ISSUER = "IBM API Connect"
 _EXERCISE = (GOOD, "str-no-token", "sig-wrong-key", "exp-past", "alg-none", GOOD)
 _VARIANTS = ("exp-past", "sig-wrong-key", "alg-none")
@@ -45,6 +48,7 @@ class Wanted:
     fault: str = ""
     ui: str = "none"
     port: int = 8443
+    web_port: int = 8081
     rules: Path | None = None
     record: Path | None = None
     save: Path | None = None
@@ -185,7 +189,7 @@ def _run(wanted: Wanted, session: Path, driver: _Driver, tell: Tell) -> int:
     command += ["--record", str(wanted.record)] if wanted.record else []
     if wanted.ui != "none":
         tell(f"listening on https://127.0.0.1:{wanted.port}; the certificate is of {driver.flow.server.host}")
-        return subprocess.run(command, check=False).returncode  # noqa: S603 - our own module
+        return _interface(wanted, command, driver, tell)
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603
     assert process.stdout is not None and process.stdin is not None
     try:
@@ -206,6 +210,33 @@ def _run(wanted: Wanted, session: Path, driver: _Driver, tell: Tell) -> int:
     finally:
         process.kill()
         process.wait()
+
+
+def _interface(wanted: Wanted, command: list[str], driver: _Driver, tell: Tell) -> int:
+    """Run mitmproxy's own interface in the foreground until it is left."""
+    process = subprocess.Popen([*command, "--web-port", str(wanted.web_port)])  # noqa: S603 - our own module
+    try:
+        if wanted.exercise:
+            _await_port(wanted.port, process)
+            driver.send(wanted.port, tell if wanted.ui == "web" else lambda _line: None)
+        return process.wait()
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _await_port(port: int, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise LabError("the inspector's interface did not start", attempt="another --port, and another --web-port")
 
 
 def _ready(lines: IO[str]) -> int:

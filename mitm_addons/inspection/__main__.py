@@ -70,7 +70,6 @@ async def _headless(marker: Marker, recorder: Recorder | None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     threading.Thread(target=_until_end, args=(loop, ended), daemon=True).start()
-    upstream = marker.session.upstream
     ports = await balancer.listen([_listener(marker.session)])
     _say({"kind": "ready", "host": HOST, "port": ports["inspect"]["port"]})
     await ended.wait()
@@ -108,6 +107,7 @@ def _interface(options: argparse.Namespace, known: session.Session) -> None:
     settings += [f"flowproof_record={options.record}"] if options.record else []
     if options.ui == "web":
         settings += [f"web_host={HOST}", "web_open_browser=false"]
+        settings += [f"web_columns={name}" for name in ("tls", "path", "method", "status", "comment")]
         settings += [f"web_port={options.web_port}"] if options.web_port else []
     mode = f"reverse:https://{upstream['host']}:{upstream['port']}@{HOST}:{options.port}"
     arguments = ["-s", str(Path(inspector.__file__).resolve()), "--mode", mode]
@@ -125,12 +125,12 @@ def main() -> int:
     parser.add_argument("--rules", type=Path)
     parser.add_argument("--record", type=Path)
     options = parser.parse_args()
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s")
     try:
         known = session.load(options.session)
         if options.ui != "none":
             _interface(options, known)
             return 0
+        logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s")
         logging.getLogger("mitmproxy.proxy.server").setLevel(logging.ERROR)
         marker = Marker(known, payload.load(options.rules) if options.rules else None)
         asyncio.run(_headless(marker, Recorder(options.record) if options.record else None))

@@ -31,6 +31,7 @@ _SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 _SHORTEST = 4  # shorter values would take every "no" and "1" out of a text
+_DOTS = 2
 _REMEMBERED = 4096
 _IN_HAR = 1000
 _HIDDEN = "<redacted>"
@@ -129,8 +130,9 @@ def _body(body: bytes, secrets: list[str]) -> bytes:
 def _observed(flow: HTTPFlow) -> Iterator[str]:
     """Every secret value in *flow*, long enough to be one."""
     for value in _values(flow):
-        if len(value) >= _SHORTEST:
-            yield value
+        # A token may be echoed in parts; the signature is the part that is secret.
+        parts = [value, value.rpartition(".")[2]] if value.count(".") >= _DOTS else [value]
+        yield from (part for part in parts if len(part) >= _SHORTEST)
 
 
 def _values(flow: HTTPFlow) -> Iterator[str]:
@@ -144,7 +146,8 @@ def _values(flow: HTTPFlow) -> Iterator[str]:
 
 
 def _in_headers(message: Message) -> Iterator[str]:
-    for raw_name, raw in message.headers.fields:
+    trailers = message.trailers.fields if message.trailers else ()
+    for raw_name, raw in (*message.headers.fields, *trailers):
         name, value = raw_name.decode("latin-1").lower(), raw.decode("utf-8", "surrogateescape")
         if name == "set-cookie":
             yield value.partition(";")[0].partition("=")[2].strip()

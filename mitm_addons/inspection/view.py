@@ -63,7 +63,12 @@ def register(marker: Callable[[], Marker | None]) -> None:
     """Add the view to this mitmproxy; *marker* gives the session's marker, None while there is none."""
     api: Any = contentviews
     modern = getattr(api, "Contentview", None)
-    api.add(_modern(modern, marker) if modern is not None else _legacy(api.View, marker))
+    if modern is not None:
+        api.add(_modern(modern, marker))
+        return
+    if known := api.get(NAME):  # the script was loaded again
+        api.remove(known)
+    api.add(_legacy(api.View, marker))
 
 
 def _modern(base: Any, marker: Callable[[], Marker | None]) -> Any:
