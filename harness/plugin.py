@@ -48,6 +48,8 @@ class Verdict:
         """Pass, fail, skip or break, as the row says."""
         if self.row is None:
             raise HarnessError("the run ended without a row for this case")
+        title: Any = allure.dynamic.title  # no annotations; set in a fixture it would not last
+        title(self.case.id)
         outcome, reason = self.row["outcome"], self.row["reason"]
         if outcome in BROKEN:
             pytest.fail(f"{outcome}: {reason}", pytrace=False)
@@ -107,7 +109,6 @@ def _label(product: str, case: Case, row: Row) -> None:
     dynamic.epic(product)
     dynamic.feature(case.flow.name)
     dynamic.story(case.requirement.id)
-    dynamic.title(case.id)
     dynamic.description(f"{case.requirement.text}\n\n{row['source']} ({row['basis']})")
     dynamic.severity(allure.severity_level.CRITICAL if row["level"] == "MUST" else allure.severity_level.NORMAL)
     dynamic.tag(row["outcome"], row["posture"], row["path"], row["stimulus"])
