@@ -148,7 +148,6 @@ def test_interrupted(start: Callable[..., Running], number: signal.Signals) -> N
     assert "the run is not trustworthy (exit status 3)" in output
 
 
-@pytest.mark.xfail(reason="plugin.py/run.py finish: a second Ctrl-C leaves the keys, the draft and a child behind")
 def test_interrupted_twice(start: Callable[..., Running]) -> None:
     running = start(*MANY)
     running.until_rows()
