@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import signal
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from harness import __version__, resources
+from harness import __version__, pointing, resources
 from harness.catalogue import expand
 from harness.config import Options, resolve
 from harness.errors import FlowproofError, UsageError
@@ -60,13 +61,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"flowproof {__version__}")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     run = _verb(verbs, "run", _run, "judge a target, by default the built-in reference subsystems")
-    run.add_argument("--target", help="embedded (default)")
+    run.add_argument("--target", help="embedded (default), or a target file")
     run.add_argument("--depth", choices=["quick", "full"], help="how much of the catalogue (default quick)")
     run.add_argument("--only", action="append", metavar="GLOB", help="only the cases that match (repeatable)")
     run.add_argument("--skip", action="append", metavar="GLOB=REASON", help="leave cases out, and say why (repeatable)")
     run.add_argument("--fault", metavar="NAME", help="put a known fault into the reference, to see it caught")
     run.add_argument("--seed", type=int, metavar="N", help="repeat a run exactly")
     run.add_argument("--report", metavar="DIR", help="where the record goes (default reports/latest)")
+    pointing.add_flags(run)
     show = _verb(verbs, "list", _list, "what there is to judge")
     show.add_argument("what", choices=list(_LISTS))
     show.add_argument("--json", action="store_true")
@@ -79,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     form = _verb(verbs, "report", _report, "write a report anew from a record")
     form.add_argument("dir", type=Path, metavar="DIR")
     form.add_argument("--format", choices=["junit"], default="junit")
+    pointing.add_verbs(functools.partial(_verb, verbs))
     again = _verb(verbs, "replay", _replay, "one case of a record once more, with a fresh twin")
     again.add_argument("case", metavar="CASE")
     again.add_argument("--report", type=Path, metavar="DIR", required=True)
@@ -111,8 +114,9 @@ class _Injected:
 
 
 def _run(arguments: Arguments) -> int:
-    flags = {name: getattr(arguments, name) for name in ("target", "depth", "only", "skip", "fault", "seed", "report")}
-    return _execute(resolve(flags, Path.cwd()))
+    names = ("target", "depth", "only", "skip", "fault", "seed", "report", "expected", "read_only")
+    options = pointing.at(arguments, resolve({name: getattr(arguments, name) for name in names}, Path.cwd()))
+    return pointing.dry_run(Run(options)) if arguments.dry_run else _execute(options)
 
 
 def _execute(options: Options) -> int:

@@ -42,6 +42,8 @@ class Options:
     fault: str = ""
     seed: int = 0
     report: Path = Path("reports/latest")
+    expected: str = ""
+    read_only: bool = False
 
     def seeded(self) -> Options:
         """These options with a seed chosen where none was given."""
@@ -80,6 +82,10 @@ def _convert(key: str, value: Any) -> Any:
         if not 0 <= number < 2**31:
             raise ValueError(f"seed {number} is not between 0 and {2**31 - 1}")
         return number
+    if key == "read_only":
+        if not isinstance(value, bool):
+            raise ValueError("read_only is true or false")
+        return value
     if key == "report":
         return Path(value)
     if key in ("only", "skip"):

@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import hashlib
+import ssl
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.checks.question import Dialect
 from harness.lab import ConfigurationRefused, Door, Lab
 from harness.model.case import GOOD, Case
 from harness.model.exchange import ClientView, Exchange
 from harness.scenario import Player
-from harness.wire.send import Prepared, send
+from harness.wire.given import CannotMake
+from harness.wire.send import Address, Prepared, send
 from harness.wire.stimuli import Stimuli
+
+
+Sender = Callable[[Address, Prepared, ssl.SSLContext | None], ClientView]
+
+
+def paced(wait: Callable[[], None]) -> Sender:
+    """Sends like :func:`harness.wire.send.send`, once *wait* returns."""
+
+    def sender(address: Address, request: Prepared, context: ssl.SSLContext | None) -> ClientView:
+        wait()
+        return send(address, request, context)
+
+    return sender
 
 
 @dataclass(frozen=True)
@@ -28,11 +44,14 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Bench:
-    """A lab and what is presented to it.  ``seed`` makes the nonces, which tell a server nothing."""
+    """A lab and what is presented to it.  ``seed`` makes the nonces, which tell a server nothing; ``dialect`` is how
+    the lab's servers say no, ``send`` how a request goes out."""
 
     lab: Lab
     stimuli: Stimuli
     seed: int
+    dialect: Dialect = field(default_factory=Dialect)
+    send: Sender = send
 
     def nonce(self, *parts: str) -> str:
         """An opaque name for one request of this run."""
@@ -43,15 +62,22 @@ class Bench:
         nonce = self.nonce(case.id, role)
         if isinstance(door, ConfigurationRefused):
             return Attempt(nonce, extra={"start": {"refused": door.message}})
-        return PROCEDURES[case.stimulus.transport](self, case, door, nonce)
+        try:
+            return PROCEDURES[case.stimulus.transport](self, case, door, nonce)
+        except CannotMake as missing:
+            return Attempt(nonce, extra={"unmade": str(missing)})
 
-    def exchange(self, attempt: Attempt, effects: Collection[str]) -> Exchange:
-        """The attempt with what balancer and server tell of it; *effects* are the nonces the server acted upon."""
+    def exchange(self, attempt: Attempt, effects: Collection[str] | None) -> Exchange:
+        """The attempt with what balancer and server tell of it.
+
+        *effects* are the nonces the server acted upon, None where that cannot be seen.
+        """
         if attempt.door is None:
             return Exchange(attempt.nonce, extra=dict(attempt.extra))
         balancer, server = self.lab.views(attempt.door, attempt.client_port)
         extra = {"server_leaf_sha256": attempt.door.server_leaf_sha256, **attempt.extra}
-        return Exchange(attempt.nonce, attempt.client, balancer, server, attempt.nonce in effects, extra)
+        effect = None if effects is None else attempt.nonce in effects
+        return Exchange(attempt.nonce, attempt.client, balancer, server, effect, extra)
 
 
 def _prepared(bench: Bench, case: Case, door: Door, nonce: str) -> Prepared:
@@ -61,13 +87,13 @@ def _prepared(bench: Bench, case: Case, door: Door, nonce: str) -> Prepared:
 def _request(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
     """The flow's request over TLS, with the stimulus's certificate and token."""
     context = bench.stimuli.context(door.ca, case.flow.client_secret, case.stimulus.certificate)
-    client = send(door.address, _prepared(bench, case, door, nonce), context)
+    client = bench.send(door.address, _prepared(bench, case, door, nonce), context)
     return Attempt(nonce, door, client, client.local_port)
 
 
 def _clear_text(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
     """The same request, not encrypted."""
-    client = send(door.address, _prepared(bench, case, door, nonce), None)
+    client = bench.send(door.address, _prepared(bench, case, door, nonce), None)
     return Attempt(nonce, door, client, client.local_port)
 
 

@@ -85,7 +85,7 @@ def _read(file: FilePath) -> bytes:
 
 def _mapping(file: FilePath) -> dict[str, Any]:
     try:
-        data = yaml.load(_read(file), Loader=_StrictLoader)  # noqa: S506 - a SafeLoader that also refuses duplicate keys
+        data = yaml.load(_read(file), Loader=StrictLoader)  # noqa: S506 - a SafeLoader that also refuses duplicate keys
     except yaml.YAMLError as error:
         raise CatalogueError(f"not valid YAML: {error}", where=str(file)) from error
     if not isinstance(data, dict):
@@ -93,7 +93,7 @@ def _mapping(file: FilePath) -> dict[str, Any]:
     return data
 
 
-class _StrictLoader(yaml.SafeLoader):
+class StrictLoader(yaml.SafeLoader):
     """YAML keeps the last of two equal keys; a catalogue must not lose a row that way."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
