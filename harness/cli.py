@@ -135,6 +135,7 @@ def _execute(options: Options) -> int:
     left_out = {case.id for case in run.cases} - {case.id for case in run.planned}
     if left_out:
         raise FlowproofError(f"{len(left_out)} selected cases were never planned, such as {min(left_out)}")
+    pointing.unforeseen(run)
     return run.status
 
 

@@ -42,7 +42,9 @@ def compare(old: Iterable[Row], new: Iterable[Row]) -> Difference:
     changed = [case for case in after if case in before and after[case]["outcome"] != before[case]["outcome"]]
     fresh = [case for case in after if case not in before]
     words = {case: _words(before.get(case), after[case]) for case in (*changed, *fresh)}
-    failing = [case for case in (*changed, *fresh) if after[case]["outcome"] in BROKEN and not _broken(before.get(case))]
+    failing = [
+        case for case in (*changed, *fresh) if after[case]["outcome"] in BROKEN and not _broken(before.get(case))
+    ]
     passing = [case for case in changed if after[case]["outcome"] == Outcome.PASS]
     return Difference(
         newly_failing=tuple(words[case] for case in failing),

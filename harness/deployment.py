@@ -145,8 +145,8 @@ class Deployment:
                 lab.on_close.insert(0, keys.close)
             pki = GivenPki(dict(open_clients(file.endpoints.values()).values()))
             stimuli = GivenStimuli(pki, mint, lab.folder / "clients")
-            bench = Bench(lab, stimuli, seed, _dialect(file), paced(Pace(file.rate).wait))
-            Preflight(bench, stimuli, file, pki).run(self.adapt(catalogue).flows.values())
+            bench = Bench(lab, stimuli, seed, _dialect(file), paced(Pace(file.rate).wait), {})
+            Preflight(bench, stimuli, file, pki).run(catalogue.flows.values())
         except BaseException:
             lab.close()
             raise
@@ -186,4 +186,3 @@ def _dialect(file: TargetFile) -> Dialect:
         certificate_statuses=file.certificate_statuses or usual.certificate_statuses,
         token_statuses=file.token_statuses or usual.token_statuses,
     )
-

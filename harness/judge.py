@@ -56,8 +56,11 @@ def judge(question: Question, controls: Controls | None = None) -> Verdict:
         text = f"the check {question.case.expected} raised {type(error).__name__}: {error}"
         return Verdict(Outcome.HARNESS_ERROR, "check-raised", text, question.grade)
     verdict = _weigh(findings, question.grade)
-    if controls is None or not controls.failed or not _needs_twin(question, verdict):
+    refused_too = str(question.exchange.extra.get("twin_refused", ""))
+    if not _needs_twin(question, verdict) or not (refused_too or (controls and controls.failed)):
         return verdict
+    if refused_too or controls is None:
+        return Verdict(Outcome.UNOBSERVED, "twin-refused", f"{_seen(question)}, but {refused_too}", question.grade)
     if controls.missing:
         text = f"{_seen(question)}, but there is no good credential to show that anybody is served ({controls.opening})"
         return Verdict(Outcome.UNOBSERVED, "no-twin", text, question.grade, verdict.notes)
@@ -92,7 +95,12 @@ def _weigh(findings: Iterable[Finding], grade: Grade) -> Verdict:
 
 
 def exit_status(
-    rows: Iterable[Mapping[str, object]], planned: Iterable[str], *, own_lab: bool, trouble: Callable[[str], None], expected_known: bool = False
+    rows: Iterable[Mapping[str, object]],
+    planned: Iterable[str],
+    *,
+    own_lab: bool,
+    trouble: Callable[[str], None],
+    expected_known: bool = False,
 ) -> int:
     """Exit status of a run from its rows (contract): 3 before 1 before 0; *trouble* is told what makes it 3.
 

@@ -42,14 +42,20 @@ class Service:
             folder.mkdir(parents=True, exist_ok=True)
             if self.jwks == "ours":
                 self._new_key(folder)
-            file.write_text("# Written by flowproof run --url; edit it and use --target for more.\n" + _yaml(document), "utf-8")
+            file.write_text(
+                "# Written by flowproof run --url; edit it and use --target for more.\n" + _yaml(document), "utf-8"
+            )
         except OSError as error:
-            raise UsageError(f"cannot write: {error.strerror}", where=str(file), attempt="name another --report") from error
+            raise UsageError(
+                f"cannot write: {error.strerror}", where=str(file), attempt="name another --report"
+            ) from error
         return file
 
     def _document(self, folder: Path) -> dict[str, Any]:
         if not self.ca:
-            raise UsageError("--url needs --ca", attempt="name the PEM file of the CA that signed the server's certificate")
+            raise UsageError(
+                "--url needs --ca", attempt="name the PEM file of the CA that signed the server's certificate"
+            )
         if bool(self.cert) is not bool(self.key):
             raise UsageError("--cert and --key belong together")
         wants_token = bool(self.audience or self.jwks or self.token_env)

@@ -15,6 +15,7 @@ from harness.compare import compare
 from harness.config import Options
 from harness.deployment import Deployment
 from harness.errors import UsageError
+from harness.expected import entries_for
 from harness.known import catalogue
 from harness.oneliner import Service
 from harness.run import Run
@@ -36,7 +37,9 @@ def add_flags(run: argparse.ArgumentParser) -> None:
     one.add_argument("--ca", metavar="FILE", help="the CA of its certificate")
     one.add_argument("--audience", metavar="AUD", help="the aud its tokens have")
     one.add_argument("--issuer", metavar="ISS", help="the iss its tokens have")
-    one.add_argument("--jwks", metavar="ours|FILE", help="ours: it fetches keys from a server of ours on 127.0.0.1:9901")
+    one.add_argument(
+        "--jwks", metavar="ours|FILE", help="ours: it fetches keys from a server of ours on 127.0.0.1:9901"
+    )
     one.add_argument("--token-env", metavar="NAME", help="an environment variable that holds one good token")
     one.add_argument("--cert", metavar="FILE", help="the client's certificate")
     one.add_argument("--key", metavar="FILE", help="its key")
@@ -78,6 +81,20 @@ def dry_run(run: Run) -> int:
     told = ", ".join(f"{number} {name}" for name, number in counts.items())
     print(f"{len(run.cases)} cases ({told}) and their controls; nothing was sent")  # noqa: T201
     return 0
+
+
+def unforeseen(run: Run) -> None:
+    """Leave ready-to-edit entries for the rows that ``--expected`` did not foresee, and show them where it was used."""
+    entries = "" if run.target.own_lab and not run.expectations.known else entries_for(run.rows, run.expectations)
+    file = run.options.report / "unexpected.yaml"
+    if not entries:
+        file.unlink(missing_ok=True)
+        return
+    file.write_text(f"expected:\n{entries}\n", "utf-8")
+    print(
+        f"Rows not foreseen, ready to edit for --expected, in {file}"
+        + (f":\n{entries}" if run.expectations.known else "")
+    )  # noqa: T201
 
 
 def _target(arguments: Arguments) -> int:

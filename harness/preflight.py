@@ -134,7 +134,7 @@ class Preflight:
         def seen(nonce: str) -> bool:
             host = endpoint.host if endpoint.port == 443 else f"{endpoint.host}:{endpoint.port}"
             context = self._context(endpoint, flow, GOOD)
-            request = self._stimuli.lookup(asked.effect_path.replace("{nonce}", nonce), host, nonce)
+            request = self._stimuli.lookup(flow, asked.effect_path.replace("{nonce}", nonce), host, nonce)
             answer = self._bench.send(address_of(endpoint), request, context)
             return answer.response is not None and answer.response.status == asked.effect_success
 

@@ -17,8 +17,8 @@ from harness.config import Options
 from harness.deployment import find
 from harness.engine import Engine, Result
 from harness.errors import FlowproofError, UsageError
-from harness.expected import Expectations
 from harness.exchanges import Bench
+from harness.expected import Expectations
 from harness.judge import exit_status
 from harness.known import FAULTS, catalogue
 from harness.model.case import Case, Withheld

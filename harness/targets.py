@@ -67,5 +67,7 @@ _BY_NAME: Mapping[str, Target] = {target.name: target for target in (EMBEDDED,)}
 def find(name: str) -> Target:
     """The target called *name*; raises :class:`UsageError` for an unknown one."""
     if name not in _BY_NAME:
-        raise UsageError(f"unknown target {name!r}", attempt=f"one of: {', '.join(_BY_NAME)}; or a target file (*.yaml)")
+        raise UsageError(
+            f"unknown target {name!r}", attempt=f"one of: {', '.join(_BY_NAME)}; or a target file (*.yaml)"
+        )
     return _BY_NAME[name]

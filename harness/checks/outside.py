@@ -20,7 +20,9 @@ def not_the_server(question: Question) -> list[Finding]:
     if question.both_sides or status is None:
         return []
     if status in _IN_BETWEEN:
-        return [unobserved("in-between", f"answered {status} ({_IN_BETWEEN[status]}), which says nothing of the request")]
+        return [
+            unobserved("in-between", f"answered {status} ({_IN_BETWEEN[status]}), which says nothing of the request")
+        ]
     if 300 <= status < 400 and status not in question.statuses(question.dialect.token_statuses):
         return [unobserved("redirected", f"answered {status}: sent elsewhere, neither served nor refused")]
     return []
@@ -38,7 +40,8 @@ def other_credential(question: Question, blamed: str) -> list[Finding]:
     if other == GOOD:
         return []
     challenged = any(
-        name.lower() == "www-authenticate" and value.lower().startswith("bearer") for name, value in client.response.headers
+        name.lower() == "www-authenticate" and value.lower().startswith("bearer")
+        for name, value in client.response.headers
     )
     about_token = client.response.status in question.dialect.token_statuses
     if blamed == "certificate" and (about_token or challenged):

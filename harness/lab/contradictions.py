@@ -39,7 +39,9 @@ def contradictions(target: TargetFile, known: Collection[str]) -> Iterator[str]:
         yield from _versions(target, endpoint)
     if target.environment == "production" and "jwks" in target.tokens:
         yield "tokens.jwks: a JWKS server of ours would let Flowproof's key sign for production; use command, endpoint or captured"
-    if target.environment == "production" and any(item.client and item.client.ca_key for item in target.endpoints.values()):
+    if target.environment == "production" and any(
+        item.client and item.client.ca_key for item in target.endpoints.values()
+    ):
         yield "client.ca_key: the key of a production CA has no place here; leave it out and accept what stays unobserved"
 
 

@@ -50,7 +50,8 @@ class KeyServer:
             self._server = ThreadingHTTPServer((host, int(port)), Handler)
         except OSError as error:
             raise LabError(
-                f"the JWKS server cannot listen on {listen}: {error.strerror}", attempt="choose another tokens.jwks.listen"
+                f"the JWKS server cannot listen on {listen}: {error.strerror}",
+                attempt="choose another tokens.jwks.listen",
             ) from error
         self.port: int = self._server.server_address[1]
         if tls:
@@ -109,7 +110,9 @@ def _from_command(command: list[str]) -> str:
 def _from_endpoint(target: TargetFile, row: Mapping[str, Any]) -> str:
     # A bare string in a form is meant as it stands (grant_type, scope); only what is secret points elsewhere.
     form = {
-        name: value if isinstance(value, str) else target.secret(value).read(f"tokens.endpoint.form.{name}").decode().strip()
+        name: value
+        if isinstance(value, str)
+        else target.secret(value).read(f"tokens.endpoint.form.{name}").decode().strip()
         for name, value in row.get("form", {}).items()
     }
     verify = ssl.create_default_context(cafile=str(target.place(row["ca"])) if "ca" in row else None)

@@ -126,7 +126,9 @@ def read(file: FilePath) -> TargetFile:
         data = yaml.load(file.read_text("utf-8"), Loader=StrictLoader)  # noqa: S506 - a SafeLoader
     except OSError as error:
         raise UsageError(
-            f"cannot read the target file: {error.strerror}", where=str(file), attempt="flowproof target init writes one"
+            f"cannot read the target file: {error.strerror}",
+            where=str(file),
+            attempt="flowproof target init writes one",
         ) from error
     except (yaml.YAMLError, ValueError) as error:
         raise UsageError(f"not valid YAML: {error}", where=str(file)) from error

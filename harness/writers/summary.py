@@ -16,6 +16,7 @@ from rich.table import Table
 from harness.model.vocabulary import BROKEN, Outcome
 from harness.model.vocabulary import Path as FlowPath
 from harness.writers.protection import in_words, protection
+from harness.writers.reach import reach
 from harness.writers.rows import Row, outcomes
 
 _LEGEND = {
@@ -82,6 +83,8 @@ class Console:
         counts = outcomes(rows)
         told = [f"{counts[name]} {name} ({text})" for name, text in _LEGEND.items() if counts[name]]
         self._console.print("\n" + "; ".join(told) + f"; {len(rows)} cases in {seconds:.1f} s")
+        for line in reach(rows, header):
+            self._console.print(escape(line))
         for text in trouble:
             self._console.print(f"[yellow]not trustworthy:[/] {escape(text)}")
         self._console.print(
@@ -112,7 +115,8 @@ def _flows(rows: Sequence[Row]) -> Table:
     for flow in dict.fromkeys(row["flow"] for row in rows):
         own = [row for row in rows if row["flow"] == flow]
         cells = [_score([row for row in own if row["path"] == path]) for path in FlowPath]
-        conforms = "[red]no[/]" if any(row["outcome"] in BROKEN and row["level"] == "MUST" for row in own) else "yes"
+        shown = "yes" if any(row["outcome"] == Outcome.PASS for row in own) else "not shown"
+        conforms = "[red]no[/]" if any(row["outcome"] in BROKEN and row["level"] == "MUST" for row in own) else shown
         verified = _grouped({posture: in_words(cell) for posture, cell in shields[flow].items()})
         open_at = {posture: ", ".join(cell.get("clear_text_at", ())) for posture, cell in shields[flow].items()}
         readable = _grouped({posture: place for posture, place in open_at.items() if place}) or "nowhere"

@@ -67,7 +67,9 @@ def main() -> int:
 def judge(role: str, fresh: bool) -> tuple[str, int]:
     """Start the server of *role* and judge it; returns a line of the table and the exit status."""
     server = SERVERS[role.partition("-")[0]]
-    program = shutil.which(server.program, path=os.environ.get("PATH", "") + os.pathsep + str(Path(sys.executable).parent))
+    program = shutil.which(
+        server.program, path=os.environ.get("PATH", "") + os.pathsep + str(Path(sys.executable).parent)
+    )
     if program is None:
         return f"{role:14} {server.program} is not installed", 3
     with tempfile.TemporaryDirectory(prefix="flowproof-realworld-") as name:

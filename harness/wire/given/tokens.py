@@ -67,6 +67,11 @@ class BorrowedMint(Mint):
         self._good = ""
 
     @property
+    def has_source(self) -> bool:
+        """Whether good tokens can be had at all."""
+        return self._fetch is not None
+
+    @property
     def kid(self) -> str:  # type: ignore[override]
         """The key id in the good token's header, '' if it has none."""
         return str(self.header().get("kid", ""))
@@ -139,4 +144,3 @@ class BorrowedMint(Mint):
 
 def _no_key(message: bytes) -> bytes:
     raise CannotMake("needs the key that signs the service's tokens")
-
