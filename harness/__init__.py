@@ -12,8 +12,7 @@ Floors, each importing only lower ones (a test keeps the arrows):
     catalogue, judge, subsystems
                               what is required; the only place an outcome is decided; the reference servers
     lab                       where servers run: processes, balancers, addresses
-    known, scenario, exchanges, targets, selection, engine, run, touch, preflight, deployment, expected,
-    oneliner, compare
+    known, scenario, exchanges, targets, selection, preflight, deployment, expected, engine, run
                               one case's journey, many at a time
     plugin                    pytest glue only
     cli, pointing             verbs only

@@ -23,7 +23,7 @@ from harness.model.catalogue import Cells, Flow, Requirement, Server
 from harness.model.vocabulary import Posture
 from harness.preflight import Preflight
 from harness.targets import Target
-from harness.touch import Touch, touch
+from harness.lab.touch import Touch, touch
 from harness.wire.given import GivenPki, GivenStimuli
 
 _TEMPLATE = "management-to-portal"

@@ -36,7 +36,7 @@ class Expectations:
 
     @classmethod
     def read(cls, file: str, cases: Collection[str]) -> Expectations:
-        """From *file* ('' = none); raises :class:`UsageError` for a broken file or an entry that means none of *cases*."""
+        """From *file* ('' = none); raises :class:`UsageError` for a broken file or an entry for none of *cases*."""
         if not file:
             return cls()
         entries = [_entry(file, number, row) for number, row in enumerate(_rows(file), start=1)]

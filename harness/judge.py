@@ -104,8 +104,9 @@ def exit_status(
 ) -> int:
     """Exit status of a run from its rows (contract): 3 before 1 before 0; *trouble* is told what makes it 3.
 
-    Each row needs ``case``, ``flow``, ``posture``, ``level``, ``outcome``, ``as_expected``, ``reason``, ``reason_code``.
-    With *expected_known* (a file that names every row which does not pass) any row that is not as expected makes it 1.
+    Each row needs ``case``, ``flow``, ``posture``, ``level``, ``outcome``, ``as_expected``, ``reason`` and
+    ``reason_code``.  With *expected_known* (a file that names every row which does not pass) any
+    other makes it 1.
     """
     rows = list(rows)
     untrusted = _untrusted(rows, set(planned), own_lab)

@@ -1,4 +1,4 @@
-"""The parts of the command line that point Flowproof at somebody's own servers: ``target``, ``compare``, ``run --url``."""
+"""The parts of the command line that point Flowproof at servers of others: ``target``, ``compare``, ``run --url``."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from pathlib import Path
 
 from harness import resources
 from harness.catalogue import expand
-from harness.compare import compare
+from harness.writers.compare import compare
 from harness.config import Options
 from harness.deployment import Deployment
 from harness.errors import UsageError
 from harness.expected import entries_for
 from harness.known import catalogue
-from harness.oneliner import Service
+from harness.lab.oneliner import Service
 from harness.run import Run
-from harness.touch import touch
+from harness.lab.touch import touch
 from harness.writers import record
 
 Arguments = argparse.Namespace
@@ -91,10 +91,8 @@ def unforeseen(run: Run) -> None:
         file.unlink(missing_ok=True)
         return
     file.write_text(f"expected:\n{entries}\n", "utf-8")
-    print(
-        f"Rows not foreseen, ready to edit for --expected, in {file}"
-        + (f":\n{entries}" if run.expectations.known else "")
-    )  # noqa: T201
+    shown = f":\n{entries}" if run.expectations.known else ""
+    print(f"Rows not foreseen, ready to edit for --expected, in {file}{shown}")  # noqa: T201
 
 
 def _target(arguments: Arguments) -> int:

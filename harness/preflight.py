@@ -1,4 +1,4 @@
-"""Looks before a run whether a target can be judged at all: reachable, TLS, a good request passes, a bad one does not."""
+"""Looks whether a target can be judged at all: reachable, TLS, a good request passes, a bad one does not."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Preflight:
             return
         told = f"answered {status}" if status else f"ended with {'alert ' + good.alert if good.alert else 'no answer'}"
         raise LabError(
-            f"the good request ({flow.method} {flow.path}) is {told}, not {flow.success}: no refusal would prove anything",
+            f"the good request ({flow.method} {flow.path}) is {told}, not {flow.success}: no refusal would mean much",
             where=f"servers.{endpoint.name}",
             attempt="check client, tokens and request in the target file against the server's log",
         )

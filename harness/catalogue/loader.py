@@ -97,6 +97,7 @@ class StrictLoader(yaml.SafeLoader):
     """YAML keeps the last of two equal keys; a catalogue must not lose a row that way."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Refuse a key that stands twice."""
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         twice = {key for key in keys if keys.count(key) > 1}
         if twice:

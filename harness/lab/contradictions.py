@@ -38,11 +38,11 @@ def contradictions(target: TargetFile, known: Collection[str]) -> Iterator[str]:
         yield from _postures(endpoint)
         yield from _versions(target, endpoint)
     if target.environment == "production" and "jwks" in target.tokens:
-        yield "tokens.jwks: a JWKS server of ours would let Flowproof's key sign for production; use command, endpoint or captured"
+        yield "tokens.jwks: with it a key of ours would sign for production; use command, endpoint or captured"
     if target.environment == "production" and any(
         item.client and item.client.ca_key for item in target.endpoints.values()
     ):
-        yield "client.ca_key: the key of a production CA has no place here; leave it out and accept what stays unobserved"
+        yield "client.ca_key: a production CA's key has no place here; what needs it stays unobserved"
 
 
 def _twice(target: TargetFile) -> Iterator[str]:
@@ -64,7 +64,7 @@ def _unknown(endpoint: Endpoint, known: Collection[str]) -> Iterator[str]:
     for flow in endpoint.flows:
         if flow not in known and flow not in ENDPOINTS:
             names = ", ".join(sorted({*known, *ENDPOINTS}))
-            yield f"servers.{endpoint.name}.flows: unknown flow {flow!r}; one of: {names}; leave flows out for any other service"
+            yield f"servers.{endpoint.name}.flows: unknown flow {flow!r}; one of: {names}; none for another service"
     places = {ENDPOINTS[flow] for flow in endpoint.flows if flow in ENDPOINTS}
     if len(places) > 1:
         yield f"servers.{endpoint.name}.flows end at different endpoints ({', '.join(sorted(places))})"
@@ -75,7 +75,7 @@ def _postures(endpoint: Endpoint) -> Iterator[str]:
     mtls_off = posture in (Posture.JWT, Posture.TLS_ONLY)
     if mtls_off and "v5c-gateway-to-analytics" in endpoint.flows:
         yield (
-            f"CFG-6: servers.{name} has mTLS off ({posture}), but v5c-gateway-to-analytics ends there, and a v5c gateway "
+            f"CFG-6: servers.{name} has mTLS off ({posture}), but v5c-gateway-to-analytics ends there, which "
             "sends no JWT: use mtls or both"
         )
     if mtls_off and "event-gateway-to-analytics" in endpoint.flows:

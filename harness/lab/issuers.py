@@ -1,4 +1,4 @@
-"""Where a target's tokens come from: a key we hold, our own JWKS server, a command, a token endpoint, a captured one."""
+"""Where a target's tokens come from: a key we hold, a JWKS server of ours, a command, a token endpoint, a capture."""
 
 from __future__ import annotations
 

@@ -180,7 +180,8 @@ def line(role: str, version: str, status: int) -> str:
     counts = footer["outcomes"]
     bad = counts["FAIL"] + counts["WRONG_REASON"]
     unseen = counts["UNOBSERVED"]
-    return f"{role:14} {version:10} {footer['cases']:5} {counts['PASS']:5} {bad:9} {unseen:6} {footer['seconds']:6.1f}  {status}"
+    numbers = f"{footer['cases']:5} {counts['PASS']:5} {bad:9} {unseen:6} {footer['seconds']:6.1f}"
+    return f"{role:14} {version:10} {numbers}  {status}"
 
 
 if __name__ == "__main__":

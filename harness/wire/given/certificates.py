@@ -78,7 +78,7 @@ class _Secrets(Mapping[str, Identity]):
 
 
 class GivenPki(Pki):
-    """The part of :class:`Pki` that certificate classes use, over given credentials; names are clients' common names."""
+    """The part of :class:`Pki` that certificate classes use, over given credentials, by clients' common names."""
 
     def __init__(self, clients: Mapping[str, ClientCredential]) -> None:
         self.clients = dict(clients)

@@ -1,4 +1,4 @@
-"""Stimuli from given credentials: as for a deployment of our own, except for what cannot be made or would not be honest."""
+"""Stimuli from given credentials: as for our own deployment, except for what cannot be made honestly."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from harness.wire.tokens import Mint
 _ANY_SUBJECT = frozenset({"id-unregistered-dn", "id-empty-subject"})
 
 REISSUED = "reissued"
-"""As a certificate class: the client's own certificate, signed once more with the CA's key; nothing is wrong with it."""
+"""As a certificate class: the client's own certificate, signed once more with the CA's key; nothing is wrong."""
 
 
 class GivenStimuli(Stimuli):
@@ -66,5 +66,5 @@ class GivenStimuli(Stimuli):
             raise CannotMake("the key id has no small letters, so writing it in capitals changes nothing")
         if stimulus.token == GOOD and not self._tokens and flow.server.default not in (Posture.JWT, Posture.BOTH):
             # Nobody looks at tokens there, so that there is none to send changes nothing.
-            stimulus = replace(stimulus, token="str-no-token")
+            stimulus = replace(stimulus, token="str-no-token")  # noqa: S106 - a class
         return super().request(flow, stimulus, host, nonce)

@@ -34,7 +34,7 @@ class Service:
     token_env: str = ""
 
     def write(self, folder: Path) -> Path:
-        """Write the target file into *folder* and return where; raises :class:`UsageError` for flags that do not fit."""
+        """Write the target file into *folder*, return where; raises :class:`UsageError` for flags that do not fit."""
         file = folder / NAME
         document = self._document(folder)
         targetfile.parse(document, file)

@@ -1,4 +1,4 @@
-"""What a case does to the server it is sent to: nothing lasting, a write, or stress.  Decides whether it may be sent."""
+"""What a case does to the server it is sent to: nothing lasting, a write, or stress."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Touch(StrEnum):
 
 
 def touch(case: Case) -> Touch:
-    """What *case* touches.  A bad credential with a writing request counts as a write: a broken server would obey it."""
+    """What *case* touches.  A bad credential with a writing request counts as a write: a broken server obeys."""
     stimulus = case.stimulus
     if {stimulus.token, stimulus.certificate, stimulus.transport} & _STRESS:
         return Touch.STRESS
