@@ -16,14 +16,14 @@ from harness.known import catalogue as known_catalogue
 from harness.lab import contradictions, targetfile
 from harness.lab.credentials import open_clients
 from harness.lab.external import ExternalLab, Pace
-from harness.lab.issuers import open_mint
-from harness.lab.targetfile import Endpoint, TargetFile
+from harness.lab.issuers import check_sources, open_mint
+from harness.lab.targetfile import Endpoint, TargetFile, is_safe
+from harness.lab.touch import Touch, touch
 from harness.model.case import GOOD, Case
 from harness.model.catalogue import Cells, Flow, Requirement, Server
 from harness.model.vocabulary import Posture
 from harness.preflight import Preflight
 from harness.targets import Target
-from harness.lab.touch import Touch, touch
 from harness.wire.given import GivenPki, GivenStimuli
 
 _TEMPLATE = "management-to-portal"
@@ -59,10 +59,18 @@ class Deployment:
         file = targetfile.read(path)
         contradictions.check(file, known_catalogue().flows)
         open_clients(file.endpoints.values())
+        check_sources(file)
         for endpoint in file.endpoints.values():
             if not endpoint.ca.is_file():
                 raise UsageError(f"servers.{endpoint.name}.ca: no such file", where=str(endpoint.ca))
-        return cls(replace(file, read_only=file.read_only or read_only))
+        deployment = cls(replace(file, read_only=file.read_only or read_only))
+        if deployment.file.read_only and not any(is_safe(flow.method) for flow in deployment.flows(known_catalogue())):
+            raise UsageError(
+                "read-only, but every request of this file writes",
+                where=str(path),
+                attempt="give each server a harmless request: {method: GET, path: ..., success: 200}",
+            )
+        return deployment
 
     def target(self) -> Target:
         """What a run needs of it."""
@@ -84,13 +92,14 @@ class Deployment:
 
     def adapt(self, catalogue: Catalogue) -> Catalogue:
         """*catalogue* with the servers, requests and flows of this deployment in place of the documented ones."""
-        flows = {flow.name: flow for flow in self._flows(catalogue)}
+        flows = {flow.name: flow for flow in self.flows(catalogue)}
         servers = {flow.server.name: flow.server for flow in flows.values()}
         rows = tuple(row for row in (self._row(row, flows) for row in catalogue.requirements) if row.cells)
         name = " ".join(filter(None, (self.file.product, self.file.version)))
         return replace(catalogue, product=name, servers=servers, flows=flows, requirements=rows)
 
-    def _flows(self, catalogue: Catalogue) -> Iterable[Flow]:
+    def flows(self, catalogue: Catalogue) -> Iterable[Flow]:
+        """The flows of *catalogue* that end at this deployment's endpoints, with its own requests and credentials."""
         clients = open_clients(self.file.endpoints.values())
         for endpoint in self.file.endpoints.values():
             documented = [catalogue.flows[name] for name in endpoint.flows if name in catalogue.flows]

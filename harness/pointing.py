@@ -11,16 +11,16 @@ from pathlib import Path
 
 from harness import resources
 from harness.catalogue import expand
-from harness.writers.compare import compare
 from harness.config import Options
 from harness.deployment import Deployment
 from harness.errors import UsageError
 from harness.expected import entries_for
 from harness.known import catalogue
 from harness.lab.oneliner import Service
-from harness.run import Run
 from harness.lab.touch import touch
+from harness.run import Run
 from harness.writers import record
+from harness.writers.compare import compare
 
 Arguments = argparse.Namespace
 Verb = Callable[[str, Callable[[Arguments], int], str], argparse.ArgumentParser]

@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from harness.errors import LabError
 from harness.exchanges import Bench
 from harness.lab.external import ExternalLab, address_of
-from harness.lab.targetfile import Endpoint, TargetFile
+from harness.lab.targetfile import Endpoint, TargetFile, is_safe
 from harness.model.case import GOOD, Stimulus
 from harness.model.catalogue import Flow
 from harness.model.exchange import ClientView
@@ -31,6 +31,8 @@ class Preflight:
     def run(self, flows: Iterable[Flow]) -> None:
         """Look at every endpoint, once for each flow that ends there."""
         for flow in flows:
+            if self._file.read_only and not is_safe(flow.method):
+                continue
             endpoint = self._file.endpoints[flow.server.name]
             good = self._try(endpoint, flow, Stimulus())
             if good is not None:

@@ -138,7 +138,7 @@ class Run:
             return self.status
         self._thread.join()
         try:
-            if self._failure is not None and self._failure.exit_status != 2:
+            if self._failure is not None:
                 self.trouble.append(str(self._failure))
             self._add_missing()
             planned = (case.id for case in self.planned)

@@ -68,6 +68,20 @@ class KeyServer:
         self._thread.join()
 
 
+def check_sources(target: TargetFile) -> None:
+    """Raises :class:`UsageError` for a token source that cannot be used; listens and connects nowhere."""
+    tokens = target.tokens
+    for key, value in {**tokens, **tokens.get("jwks", {})}.items():
+        if key == "signing_key":
+            signing_key(target.secret(value), f"tokens.{key}")
+    if "captured" in tokens:
+        target.secret(tokens["captured"]).read("tokens.captured")
+    for name, value in tokens.get("endpoint", {}).get("form", {}).items():
+        if not isinstance(value, str):
+            target.secret(value).read(f"tokens.endpoint.form.{name}")
+    _public_keys(target)
+
+
 def open_mint(target: TargetFile) -> tuple[Mint, KeyServer | None]:
     """The mint that *target*'s tokens section describes, and the JWKS server it needs, if any.
 

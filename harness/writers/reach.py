@@ -23,6 +23,11 @@ def reach(rows: Sequence[Row], header: Mapping[str, Any]) -> list[str]:
     lines = [
         f"Reached: {decided} of the {everything} cases that the catalogue has for these flows; from the client's side."
     ]
+    outside = Counter(str(row["reason"]).split(", but ")[0] for row in rows if row["reason_code"] == "no-twin")
+    if outside:
+        let_in = sum(row["reason_code"] == "accepted" for row in rows)
+        told = ", ".join(f"{number} {how}" for how, number in outside.most_common())
+        lines.append(f"  seen from outside, without a good credential: {told}; {let_in} let in")
     return lines + _told("unobserved", unseen) + _told("withheld", withheld)
 
 

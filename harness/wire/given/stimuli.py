@@ -62,9 +62,10 @@ class GivenStimuli(Stimuli):
 
     def request(self, flow: Flow, stimulus: Stimulus, host: str, nonce: str) -> Prepared:
         """See :class:`Stimuli`; refuses a class that would be the good token by another name."""
-        if stimulus.token == "kid-case" and self._mint.kid.upper() == self._mint.kid:
-            raise CannotMake("the key id has no small letters, so writing it in capitals changes nothing")
         if stimulus.token == GOOD and not self._tokens and flow.server.default not in (Posture.JWT, Posture.BOTH):
             # Nobody looks at tokens there, so that there is none to send changes nothing.
             stimulus = replace(stimulus, token="str-no-token")  # noqa: S106 - a class
-        return super().request(flow, stimulus, host, nonce)
+        request = super().request(flow, stimulus, host, nonce)
+        if stimulus.token == "kid-case" and self._mint.kid.upper() == self._mint.kid:
+            raise CannotMake("the key id has no small letters, so writing it in capitals changes nothing")
+        return request
