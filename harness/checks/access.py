@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from harness.checks.outside import not_the_server, other_credential
 from harness.checks.question import Question, note, unobserved, violation, wrong_reason
 from harness.model.exchange import RequestView
-from harness.model.verdict import Finding
+from harness.model.verdict import Finding, FindingKind
 from harness.model.vocabulary import Path, Reason
 
 Maker = Callable[[str, str], Finding]
@@ -38,7 +38,8 @@ def token_refused(question: Question) -> list[Finding]:
         *_stimulus_arrived(question),
         *other_credential(question, "token"),
     ]
-    if not findings and question.status is None:
+    told = [finding for finding in findings if finding.kind is not FindingKind.NOTE]
+    if not told and question.status is None:
         findings.append(wrong_reason("no-answer", "the connection ended without an HTTP answer to the bad token"))
     return findings
 

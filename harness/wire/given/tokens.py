@@ -49,6 +49,10 @@ class PublicKey:
             raise CannotMake("needs the public key that the service verifies with (tokens.keys in the target file)")
         return self._key
 
+    def sign(self, *_message: object) -> bytes:
+        """Not here."""
+        return _no_key(b"")
+
 
 class BorrowedMint(Mint):
     """Tokens somebody else signs: good ones are had from *fetch*; what would need their key cannot be made.
