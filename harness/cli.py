@@ -24,7 +24,7 @@ from harness.mutants import Matrix, matrix
 from harness.plugin import RUN
 from harness.run import Run
 from harness.targets import EMBEDDED
-from harness.writers import junit, record
+from harness.writers import conformance, junit, record
 
 Arguments = argparse.Namespace
 
@@ -80,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     kill.add_argument("--report", type=Path, metavar="DIR", help="also write mutants.json there")
     form = _verb(verbs, "report", _report, "write a report anew from a record")
     form.add_argument("dir", type=Path, metavar="DIR")
-    form.add_argument("--format", choices=["junit"], default="junit")
+    form.add_argument("--format", choices=["junit", "conformance"], default="junit")
     pointing.add_verbs(functools.partial(_verb, verbs))
     again = _verb(verbs, "replay", _replay, "one case of a record once more, with a fresh twin")
     again.add_argument("case", metavar="CASE")
@@ -276,8 +276,12 @@ def _write(file: Path, text: str) -> None:
 
 
 def _report(arguments: Arguments) -> int:
-    _, rows, _ = record.read(arguments.dir)
+    header, rows, footer = record.read(arguments.dir)
     folder = arguments.dir if arguments.dir.is_dir() else arguments.dir.parent
+    if arguments.format == "conformance":
+        file = arguments.dir / record.NAME if arguments.dir.is_dir() else arguments.dir
+        print(conformance.write(folder, header, rows, footer, file.read_bytes()))  # noqa: T201
+        return 0
     print(junit.write(folder, rows))  # noqa: T201
     return 0
 

@@ -13,23 +13,21 @@ from harness.model.vocabulary import Outcome, Path
 from harness.writers.rows import Row
 
 # Classes that are a good credential in another form, or need the signing key.
-_HOLDERS = tuple(
-    [
-        "enc-",
-        "crit-",
-        "b64-",
-        "json-",
-        "t-",
-        "str-extra",
-        "exp-",
-        "nbf-",
-        "iat-",
-        "k-rsa",
-        "kid-case",
-        "kid-empty",
-        "kid-unknown",
-        "kid-nonstring",
-    ]
+_HOLDERS = (
+    "enc-",
+    "crit-",
+    "b64-",
+    "json-",
+    "t-",
+    "str-extra",
+    "exp-",
+    "nbf-",
+    "iat-",
+    "k-rsa",
+    "kid-case",
+    "kid-empty",
+    "kid-unknown",
+    "kid-nonstring",
 )
 _SHOWS = (("certificate", "certificate-refused"), ("JWT", "token-refused"))
 
