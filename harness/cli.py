@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,11 @@ from harness.config import Options, resolve
 from harness.errors import FlowproofError, UsageError
 from harness.explain import explain
 from harness.known import FAULTS, catalogue
+from harness.lab.embedded import EmbeddedLab
 from harness.mutants import Matrix, matrix
 from harness.plugin import RUN
 from harness.run import Run
+from harness.serve import serve
 from harness.targets import EMBEDDED
 from harness.writers import conformance, junit, record
 
@@ -78,6 +81,9 @@ def _parser() -> argparse.ArgumentParser:
     kill.add_argument("--area", default="", help="only the faults of one area")
     kill.add_argument("--json", action="store_true")
     kill.add_argument("--report", type=Path, metavar="DIR", help="also write mutants.json there")
+    up = _verb(verbs, "serve", _serve, "bring the reference topology up: addresses, files, curl lines")
+    up.add_argument("--flow", default="", help="only this flow")
+    up.add_argument("--target", choices=["embedded"], default="embedded")
     form = _verb(verbs, "report", _report, "write a report anew from a record")
     form.add_argument("dir", type=Path, metavar="DIR")
     form.add_argument("--format", choices=["junit", "conformance"], default="junit")
@@ -95,7 +101,7 @@ def _verb(verbs: Any, name: str, function: Callable[[Arguments], int], text: str
 
 
 class _Injected:
-    """Gives the pytest plugin the run that was resolved here, and keeps pytest's own report off the terminal."""
+    """Gives the pytest plugin the run that was resolved here."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -104,13 +110,17 @@ class _Injected:
     def pytest_configure(self, config: pytest.Config) -> None:
         config.stash[RUN] = self._run
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionstart(self, session: pytest.Session) -> None:
-        session.config.pluginmanager.unregister(name="terminalreporter")
-
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         if isinstance(excinfo.value, pytest.exit.Exception):
             print(f"flowproof: {excinfo.value.msg}", file=sys.stderr)  # noqa: T201
+
+
+class _Quiet:
+    """Takes pytest's own report off the terminal, once pytest has put it there."""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.pluginmanager.unregister(name="terminalreporter")
 
 
 def _run(arguments: Arguments) -> int:
@@ -129,7 +139,8 @@ def _execute(options: Options) -> int:
     suites = str(resources.SUITES)
     results = str(options.report / "allure-results")
     allure = ["-p", "allure_pytest.plugin", "--alluredir", results, "--clean-alluredir"]
-    status = pytest.main(["-c", f"{suites}/pytest.ini", "--rootdir", suites, *allure, suites], plugins=[_Injected(run)])
+    own = ["-c", f"{suites}/pytest.ini", "--rootdir", suites]
+    status = pytest.main([*own, *allure, suites], plugins=[_Injected(run), _Quiet()])
     if not run.planned:
         return 2 if status == pytest.ExitCode.USAGE_ERROR else 3
     left_out = {case.id for case in run.cases} - {case.id for case in run.planned}
@@ -168,8 +179,7 @@ def _requirements() -> list[dict[str, Any]]:
 
 def _cases() -> list[dict[str, Any]]:
     known = catalogue()
-    everything = {row.id: row for row in known.requirements}
-    features = {need for row in everything.values() for need in row.needs}
+    features = known.features
     withheld = {item.case: item.reason for item in expand(known, EMBEDDED.features)[1]}
     return [
         {
@@ -211,10 +221,19 @@ def _faults() -> list[dict[str, Any]]:
 
 
 def _features() -> list[dict[str, Any]]:
-    rows = catalogue().requirements
-    needed = {need: [row.id for row in rows if need in row.needs] for row in rows for need in row.needs}
+    known = catalogue()
     return [
-        {"feature": name, "embedded": name in EMBEDDED.features, "requirements": ids} for name, ids in needed.items()
+        {
+            "feature": name,
+            "embedded": name in EMBEDDED.features,
+            "requirements": [row.id for row in known.requirements if name in row.needs],
+            "flows": [
+                flow.name
+                for flow in known.flows.values()
+                if any(name in flow.needed(posture) for posture in flow.server.postures)
+            ],
+        }
+        for name in sorted(known.features)
     ]
 
 
@@ -232,13 +251,25 @@ def _explain(arguments: Arguments) -> int:
     return 0
 
 
+def _serve(arguments: Arguments) -> int:
+    known, end = catalogue(), threading.Event()
+    lab = EmbeddedLab(known.servers, known.flows, FAULTS)
+    try:
+        serve(known, lab, arguments.flow, lambda line: print(line, flush=True), end)  # noqa: T201
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        lab.close()
+    return 0
+
+
 def _mutants(arguments: Arguments) -> int:
     found = matrix(arguments.area, Options().seeded().seed, _mutant_progress(arguments.json))
     text = json.dumps(found.to_json(), indent=1)
     if arguments.report:
         _write(arguments.report / "mutants.json", text)
     print(text if arguments.json else _matrix_in_words(found))  # noqa: T201
-    return 0 if found.holds else 1
+    return 3 if found.errors else 0 if found.holds else 1
 
 
 def _mutant_progress(quiet: bool) -> Callable[[str, int, int], None]:
@@ -259,6 +290,7 @@ def _matrix_in_words(found: Matrix) -> str:
         )
         lines.append(f"{kill.fault}: {state}, also failed: {len(kill.also_failed)}")
     lines += [f"false alarm: {text}" for text in found.false_alarms]
+    lines += [f"harness error: {text}" for text in found.errors]
     facts = found.to_json()
     lines.append(
         f"{facts['faults']} faults, {facts['killed']} killed, {len(facts['survivors'])} survivors, "

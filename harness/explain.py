@@ -20,6 +20,11 @@ _EXPECTED: Mapping[str, str] = {
     "start-refused": "the server refuses to start and names the settings to change",
     "no-clear-text": "no application answer in clear text, and no effect",
     "as-scripted": "each step of a script ends as written: requests, moved clocks, outages, rotated keys",
+    "called": "the client under test gets through with its own request",
+    "no-token-sent": "the client under test gets through, and sends no JWT",
+    "own-request-refused": "the client under test is turned away: it cannot present what is asked",
+    "keys-published": "a set of public keys, and nothing private",
+    "token-lost": "the request is refused for want of a token: the balancer dropped it",
     "nothing-sent": "the client under test refuses the server's certificate and sends nothing, no token above all",
     "token-sent": "the client under test sends a JWT that is valid now, and its request succeeds",
 }
@@ -42,7 +47,7 @@ def explain(catalogue: Catalogue, identifier: str) -> str:
     for row in catalogue.requirements:
         if identifier in (row.id, f"{row.area}/{row.id}"):
             return "\n".join(_requirement(catalogue, row))
-    cases, withheld = expand(catalogue, ())
+    cases, withheld = expand(catalogue, catalogue.features)
     wanted = identifier.replace("__", "/")
     for case in cases:
         if case.id == wanted:
@@ -56,7 +61,7 @@ def explain(catalogue: Catalogue, identifier: str) -> str:
 
 
 def _requirement(catalogue: Catalogue, row: Requirement) -> Iterator[str]:
-    cases = [case for case in expand(catalogue, row.needs)[0] if case.requirement is row]
+    cases = [case for case in expand(catalogue, catalogue.features)[0] if case.requirement is row]
     yield f"{row.id} ({row.level}, {row.area})"
     yield f"  {row.text}"
     yield f"  why it matters: {row.why}"

@@ -18,7 +18,10 @@ _PRECEDENCE = (
 # What a served twin lets us blame on the stimulus; without one it may be anything.
 _NOT_SERVED = frozenset({"not-served", "no-answer", "server-error"})
 UNMADE = "cannot be made here: "
-_REJECTIONS = frozenset(CHECKS) - {"served", "token-sent", "nothing-sent", "start-refused", "as-scripted"}
+# What proves something only beside a request that was let in; the others show their positive themselves.
+_REJECTIONS = frozenset(
+    {"certificate-refused", "token-refused", "refused", "flow-broken", "no-clear-text", "token-lost"}
+) & frozenset(CHECKS)
 
 
 @dataclass(frozen=True)

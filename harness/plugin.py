@@ -130,7 +130,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     console = session.config.stash.setdefault(PROGRESS, Console())
     run.progress = console.progress
     try:
-        console.begin(run.header())
+        console.begin(run.header(), len(planned))
         run.start(planned)
     except FlowproofError as error:
         raise pytest.UsageError(str(error)) from error

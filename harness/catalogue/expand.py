@@ -20,8 +20,9 @@ def expand(catalogue: Catalogue, features: Collection[str]) -> tuple[tuple[Case,
     cases: dict[str, Case] = {}
     withheld: dict[str, Withheld] = {}
     for row in catalogue.requirements:
-        missing = [feature for feature in row.needs if feature not in features]
         for case in _of(catalogue, row):
+            needed = (*row.needs, *case.flow.needed(case.posture))
+            missing = [feature for feature in dict.fromkeys(needed) if feature not in features]
             if case.id in cases or case.id in withheld:
                 raise CatalogueError(f"two blocks make the case {case.id}", where=row.id)
             if missing:

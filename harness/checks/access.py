@@ -204,3 +204,13 @@ def _privacy(question: Question) -> Iterator[Finding]:
     seen = question.client.server_chain[0].sha256 if question.client.server_chain else ""
     if own and seen and own != seen:
         yield violation("other-certificate", "the client saw another certificate than the server's own")
+
+
+def token_lost(question: Question) -> list[Finding]:
+    """A good token that the balancer drops must leave the request refused for want of a token, and not acted upon."""
+    seen = question.balancer_request
+    if seen is None:
+        return [unobserved("balancer-silent", "the balancer told nothing of this request")]
+    if not seen.authorization_sha256:
+        return [unobserved("no-token", "no token reached the balancer")]
+    return list(_turned_away(question, frozenset({Reason.TOKEN_MISSING}), question.dialect.token_statuses))

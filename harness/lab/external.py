@@ -115,6 +115,14 @@ class ExternalLab:
         """Not possible."""
         raise _not_ours("publish keys for it")
 
+    def renew(self, setup: Setup, secret: str) -> str:
+        """Not possible."""
+        raise _not_ours("renew its certificates")
+
+    def register(self, door: Door, flow: Flow) -> None:
+        """Not possible."""
+        raise _not_ours("register its clients")
+
     def counters(self, setup: Setup) -> Mapping[str, int]:
         """Not possible."""
         raise _not_ours("read its counters")

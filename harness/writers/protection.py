@@ -29,6 +29,7 @@ _HOLDERS = (
     "kid-unknown",
     "kid-nonstring",
 )
+_LET_IN = frozenset({"served", "token-sent", "no-token-sent", "called", "keys-published"})
 _SHOWS = (("certificate", "certificate-refused"), ("JWT", "token-refused"))
 
 
@@ -39,7 +40,9 @@ def protection(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
     """
     cells: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
-        cells[row["flow"], row["posture"]].append(row)
+        # What an odd balancer does is a finding of its own, not how the flow is protected.
+        if not row["case"].startswith("balancers/"):
+            cells[row["flow"], row["posture"]].append(row)
     table: defaultdict[str, dict[str, Any]] = defaultdict(dict)
     for (flow, posture), members in cells.items():
         table[flow][posture] = _cell(members)
@@ -55,7 +58,7 @@ def _cell(rows: list[Row]) -> dict[str, Any]:
     passed = [row for row in rows if row["outcome"] == Outcome.PASS]
     if any(row["expected"] == "start-refused" for row in passed):
         return {"state": "refused at start"}
-    served = {row["path"] for row in passed if row["expected"] in ("served", "token-sent")}
+    served = {row["path"] for row in passed if row["expected"] in _LET_IN}
     let_in = [row for row in rows if row["reason_code"] in ("accepted", "flow-works") and not _by_a_holder(row)]
     verified = [
         name
@@ -65,10 +68,16 @@ def _cell(rows: list[Row]) -> dict[str, Any]:
     return {
         "state": "shown" if passed else "not shown",
         "server_verified_by": "the client, by its CA" if served else "not shown",
-        "client_verified_by": verified or (["nobody"] if served else []),
+        "client_verified_by": verified or (["nobody"] if any(map(_unauthenticated, passed)) else []),
         "clear_text_at": ["terminating balancer"] if Path.TERMINATING in served else [],
         "works_over": sorted(served),
     }
+
+
+def _unauthenticated(row: Row) -> bool:
+    """Whether this passed row let in somebody who showed nothing: neither certificate nor token."""
+    bare = row["stimulus"] == "tls-no-cert+str-no-token" or row["expected"] in ("called", "keys-published")
+    return bool(bare and row["expected"] in _LET_IN)
 
 
 def in_words(cell: Mapping[str, Any]) -> str:

@@ -45,13 +45,11 @@ class Console:
         self._bar: Progress | None = None
         self._task: Any = None
 
-    def begin(self, header: Mapping[str, Any]) -> None:
+    def begin(self, header: Mapping[str, Any], planned: int) -> None:
         """First words: what is judged."""
         fault = f", with the fault [bold]{escape(str(header['fault']))}[/]" if header.get("fault") else ""
         self._console.print(f"Judging {escape(str(header['scope']))}")
-        self._console.print(
-            f"{len(header['planned']) or 'all selected'} cases, depth {header['depth']}, seed {header['seed']}{fault}"
-        )
+        self._console.print(f"{planned} cases, depth {header['depth']}, seed {header['seed']}{fault}")
         if self._console.is_terminal:
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
             self._bar = Progress(*columns, console=self._console, transient=True)
