@@ -16,17 +16,16 @@ from typing import Any
 import pytest
 
 from harness import __version__, pointing, resources
-from harness.catalogue import expand
 from harness.config import Options, resolve
 from harness.errors import FlowproofError, UsageError
 from harness.explain import explain
 from harness.known import FAULTS, catalogue
 from harness.lab.embedded import EmbeddedLab
+from harness.listing import LISTS
 from harness.mutants import Matrix, matrix
 from harness.plugin import RUN
 from harness.run import Run
 from harness.serve import serve
-from harness.targets import EMBEDDED
 from harness.writers import conformance, junit, record
 
 Arguments = argparse.Namespace
@@ -73,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--report", metavar="DIR", help="where the record goes (default reports/latest)")
     pointing.add_flags(run)
     show = _verb(verbs, "list", _list, "what there is to judge")
-    show.add_argument("what", choices=list(_LISTS))
+    show.add_argument("what", choices=list(LISTS))
     show.add_argument("--json", action="store_true")
     words = _verb(verbs, "explain", _explain, "a requirement or a case in words")
     words.add_argument("id")
@@ -132,6 +131,7 @@ def _run(arguments: Arguments) -> int:
 def _execute(options: Options) -> int:
     """Run pytest on the suites, on nothing but our own configuration."""
     run = Run(options)
+    _check_folder(options.report)
     # Whatever the environment would add could deselect cases or change what a test does.
     for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
         os.environ.pop(name, None)
@@ -150,100 +150,26 @@ def _execute(options: Options) -> int:
     return run.status
 
 
+def _check_folder(folder: Path) -> None:
+    """Raises :class:`UsageError` for a report folder that cannot be, before anything is started."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"the report folder cannot be made: {error.strerror}",
+            where=str(folder),
+            attempt="name another with --report",
+        ) from error
+
+
 def _list(arguments: Arguments) -> int:
-    rows = _LISTS[arguments.what]()
+    rows = LISTS[arguments.what]()
     if arguments.json:
         print(json.dumps(rows, indent=1))  # noqa: T201
     else:
         for row in rows:
             print("  ".join(str(value) for value in row.values() if value not in (None, [], "")))  # noqa: T201
     return 0
-
-
-def _requirements() -> list[dict[str, Any]]:
-    known = catalogue()
-    cases, _ = expand(known, EMBEDDED.features)
-    return [
-        {
-            "id": row.id,
-            "level": str(row.level),
-            "basis": str(row.basis),
-            "source": str(row.source),
-            "cases": sum(case.requirement is row for case in cases),
-            "faults": list(row.faults),
-            "text": row.text,
-        }
-        for row in known.requirements
-    ]
-
-
-def _cases() -> list[dict[str, Any]]:
-    known = catalogue()
-    features = known.features
-    withheld = {item.case: item.reason for item in expand(known, EMBEDDED.features)[1]}
-    return [
-        {
-            "id": case.id,
-            "requirement": case.requirement.id,
-            "level": str(case.requirement.level),
-            "flow": case.flow.name,
-            "posture": str(case.posture),
-            "path": str(case.path),
-            "stimulus": case.stimulus.id,
-            "expected": case.expected,
-            "depth": str(case.depth),
-            "withheld": withheld.get(case.id),
-        }
-        for case in expand(known, features)[0]
-    ]
-
-
-def _flows() -> list[dict[str, Any]]:
-    return [
-        {
-            "flow": flow.name,
-            "client": flow.client,
-            "server": flow.server.name,
-            "endpoint": flow.server.endpoint,
-            "default": str(flow.server.default),
-            "postures": [str(posture) for posture in flow.server.postures],
-        }
-        for flow in catalogue().flows.values()
-    ]
-
-
-def _faults() -> list[dict[str, Any]]:
-    known = catalogue()
-    return [
-        {"name": fault.name, "area": fault.area, "breaks": list(known.breaks(fault.name)), "summary": fault.summary}
-        for fault in FAULTS.values()
-    ]
-
-
-def _features() -> list[dict[str, Any]]:
-    known = catalogue()
-    return [
-        {
-            "feature": name,
-            "embedded": name in EMBEDDED.features,
-            "requirements": [row.id for row in known.requirements if name in row.needs],
-            "flows": [
-                flow.name
-                for flow in known.flows.values()
-                if any(name in flow.needed(posture) for posture in flow.server.postures)
-            ],
-        }
-        for name in sorted(known.features)
-    ]
-
-
-_LISTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
-    "requirements": _requirements,
-    "cases": _cases,
-    "flows": _flows,
-    "faults": _faults,
-    "features": _features,
-}
 
 
 def _explain(arguments: Arguments) -> int:

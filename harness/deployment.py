@@ -105,7 +105,8 @@ class Deployment:
             documented = [catalogue.flows[name] for name in endpoint.flows if name in catalogue.flows]
             for flow in documented or ([catalogue.flows[_TEMPLATE]] if endpoint.generic else []):
                 server = _server(endpoint, flow.server)
-                plain = replace(flow, server=server, client_secret=clients[endpoint.name][0])
+                # That a flow is in this posture here is what the file says; no feature has to be claimed for it.
+                plain = replace(flow, server=server, client_secret=clients[endpoint.name][0], posture_needs={})
                 yield _requested(endpoint, _service(endpoint, plain) if endpoint.generic else plain)
 
     def _row(self, row: Requirement, flows: Mapping[str, Flow]) -> Requirement:
@@ -176,6 +177,7 @@ def _service(endpoint: Endpoint, flow: Flow) -> Flow:
         client="client",
         method="GET",
         path=endpoint.url_path,
+        needs=(),
         body="",
         success=200,
         effect="the request is acted upon",

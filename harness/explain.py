@@ -53,8 +53,8 @@ def explain(catalogue: Catalogue, identifier: str) -> str:
         if case.id == wanted:
             return "\n".join(_case(catalogue, case))
     for item in withheld:
-        if item.case == wanted:
-            return f"{item.case}\n  withheld: {item.reason}"
+        if item.case.id == wanted:
+            return f"{item.case.id}\n  withheld: {item.reason}"
     raise UsageError(
         f"no requirement or case {identifier!r}", attempt="see flowproof list requirements, flowproof list cases"
     )

@@ -46,7 +46,7 @@ class Run:
             raise UsageError(f"unknown fault {options.fault!r}", attempt="see flowproof list faults")
         everything, withheld = expand(self.catalogue, self.target.features)
         reasons = {case.id: self.target.withhold(case) for case in everything}
-        self._withheld = [*withheld, *(Withheld(name, why) for name, why in reasons.items() if why)]
+        self._withheld = [*withheld, *(Withheld(case, reasons[case.id]) for case in everything if reasons[case.id])]
         everything = tuple(case for case in everything if not reasons[case.id])
         self.cases, self._skipped = select(everything, self.options)
         names = [case.id for case in everything]
@@ -58,6 +58,7 @@ class Run:
         self.status = 3
         self._started = time.monotonic()
         self._changed = threading.Condition()
+        self._over = False
         self._by_case: dict[str, Row] = {}
         self._failure: FlowproofError | None = None
         self._recorder: Recorder | None = None
@@ -78,7 +79,7 @@ class Run:
             "catalogue_sha256": self.catalogue.sha256,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "planned": [case.id for case in self.planned],
-            "withheld": [{"case": item.case, "reason": item.reason} for item in self._withheld],
+            "withheld": [{"case": item.case.id, "reason": item.reason} for item in self._withheld],
             "skipped": [{"case": case.id, "reason": skip.reason} for case, skip in self._skipped],
             "scope": f"{self.target.scope} {OUT_OF_SCOPE}",
         }
@@ -101,10 +102,15 @@ class Run:
         except Exception as error:  # anything else is a bug of ours, and must be told as one
             self._failure = FlowproofError(f"internal error: {type(error).__name__}: {error}")
         finally:
-            if bench is not None:
-                bench.lab.close()
-            with self._changed:
-                self._changed.notify_all()
+            try:
+                if bench is not None:
+                    bench.lab.close()
+            except Exception as error:
+                self._failure = self._failure or FlowproofError(f"the lab could not be taken down: {error}")
+            finally:
+                with self._changed:
+                    self._over = True
+                    self._changed.notify_all()
 
     def _done(self, result: Result) -> None:
         controls = asdict(result.controls) if result.controls else None
@@ -123,7 +129,7 @@ class Run:
     def wait(self, case: Case) -> Row | None:
         """The row of *case*, once it is written; None when the run ended without one."""
         with self._changed:
-            self._changed.wait_for(lambda: case.id in self._by_case or not self._thread.is_alive())
+            self._changed.wait_for(lambda: case.id in self._by_case or self._over)
             return self._by_case.get(case.id)
 
     def interrupt(self) -> None:
@@ -153,13 +159,20 @@ class Run:
                 self.trouble.insert(0, "the run was interrupted")
             if self.trouble:
                 self.status = 3
+            self._write_junit()
             self._recorder.finish(self._footer())
-            junit.write(self.options.report, self.rows)
         except FlowproofError as error:
             self._recorder.abandon()
             self.trouble.append(str(error))
             self.status = 3
         return self.status
+
+    def _write_junit(self) -> None:
+        try:
+            junit.write(self.options.report, self.rows)
+        except FlowproofError as error:
+            self.trouble.append(str(error))
+            self.status = 3
 
     def _add_missing(self) -> None:
         have = set(self._by_case)

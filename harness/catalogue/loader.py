@@ -60,6 +60,14 @@ class Catalogue:
 
 def load(folder: FilePath, known: Known) -> Catalogue:
     """Read the catalogue under *folder*; raises :class:`CatalogueError` naming file, row and what is wrong with it."""
+    try:
+        return _load(folder, known)
+    except (KeyError, TypeError, AttributeError) as error:
+        what = f"something has the wrong shape: {type(error).__name__}: {error}"
+        raise CatalogueError(what, where=str(folder), attempt="compare it with its neighbours") from error
+
+
+def _load(folder: FilePath, known: Known) -> Catalogue:
     files = sorted(folder.glob("*/catalogue.yaml"))
     topology_file = folder / "topology.yaml"
     digest = hashlib.sha256()
@@ -246,6 +254,9 @@ class _Row:
         unknown = set(block) - _CELL_KEYS
         if unknown:
             self._fail(f"unknown key {min(unknown)!r} in cells")
+        for key in ("postures", "paths"):
+            if not block.get(key):
+                self._fail(f"cells without {key} cover nothing")
         self._known([block.get("expect", "")], self.known.checks, "check")
         self._known([block.get("params", {}).get("variant", "")], {"", *self.known.variants}, "variant")
         names: Callable[[str], tuple[str, ...]] = lambda key: tuple(block.get(key, ()))  # noqa: E731

@@ -32,6 +32,8 @@ def token_sent(question: Question) -> list[Finding]:
     seen = question.server_request
     if act is None:
         return [unobserved("not-driven", "the client under test could not be driven")]
+    if seen is None and act.get("status") is not None:
+        return [unobserved("server-silent", "answered, but the server told nothing of this request")]
     if seen is None:
         told = act.get("error") or "no request was seen"
         return [violation("not-sent", f"{question.case.flow.client} reached nobody: {told}")]
@@ -78,6 +80,8 @@ def own_request_refused(question: Question) -> list[Finding]:
     if question.exchange.effect:
         return [wrong_reason("acted-upon", f"answered {act.get('status')}, but acted upon all the same")]
     because = question.case.params["because"]
+    if question.exchange.server is None:
+        return [unobserved("server-silent", "the server told nothing of this connection")]
     if seen is None or seen.reason not in because:
         told = (seen.reason if seen else "") or question.server_reason or "nothing"
         return [wrong_reason("other-reason", f"the server says {told}, expected {' or '.join(because)}")]

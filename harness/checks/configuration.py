@@ -31,7 +31,10 @@ def start_refused(question: Question) -> list[Finding]:
 
 def keys_published(question: Question) -> list[Finding]:
     """The answer must be a JWK set (RFC 7517 section 5) of public keys with key ids, and hold nothing private."""
-    response = question.client.response
+    client = question.client
+    if client.fault or client.timed_out:
+        return [unobserved("network", client.fault or "no answer within the deadline")]
+    response = client.response
     if response is None or response.status != question.case.flow.success:
         return [violation("not-served", f"answered {response.status if response else 'nothing'}")]
     try:

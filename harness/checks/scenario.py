@@ -37,6 +37,8 @@ def _step(question: Question, name: str, step: Mapping[str, Any], facts: Mapping
         yield from _served(question, name, step, facts)
     elif step.get("then") == "refused":
         yield from _refused(question, name, step, facts)
+    elif "request" in step or "act" in step:
+        yield unobserved("no-expectation", f"{name}: the script does not say what must happen")
 
 
 def _served(question: Question, name: str, step: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator[Finding]:

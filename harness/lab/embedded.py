@@ -175,6 +175,7 @@ class EmbeddedLab:
         balancer: BalancerView | None = None
         upstream = client_port
         if client_port is None:
+            self._check_alive()  # nobody could be reached: is there anybody left?
             return None, None
         if door.setup.path is not Path.DIRECT:
             record = self._record(self._listener_id(door.setup), door.address.port, client_port)

@@ -94,5 +94,5 @@ class Case:
 class Withheld:
     """A case that does not apply here, and why; decided once, listed in the header."""
 
-    case: str
+    case: Case
     reason: str

@@ -1,4 +1,4 @@
-"""Cases, exchanges and rows built by hand.  Every default is what a conforming product shows; tests say what differs."""
+"""Cases, exchanges and rows built by hand.  Every default is what a conforming product shows."""
 
 from __future__ import annotations
 

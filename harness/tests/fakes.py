@@ -43,8 +43,8 @@ class FakeStimuli:
 class FakeLab:
     """Serves what is good and refuses the rest, unless ``serves(setup, stimulus, number)`` says otherwise.
 
-    ``log`` has every request as (setup, stimulus id), and "done" where a test puts it; ``broken`` names the methods that
-    raise, and what.
+    ``log`` has every request as (setup, stimulus id), and "done" where a test puts it; ``broken`` says what else the
+    methods it names do, such as raising.
     """
 
     grade = Grade.BOTH_SIDES

@@ -101,9 +101,6 @@ def test_a_file_that_cannot_be_read(folder: Path) -> None:
         resolve({}, folder)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="config.py _convert: 1.9 and true become the seed 1, a table the list of its keys"
-)
 @pytest.mark.parametrize("flags", [{"seed": 1.9}, {"seed": True}, {"only": {"FLW-5": 1}}])
 def test_a_value_of_another_type_is_not_bent(folder: Path, flags: dict[str, Any]) -> None:
     with pytest.raises(UsageError):

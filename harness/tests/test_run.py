@@ -126,7 +126,6 @@ def test_a_lab_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch, make: Make, t
     assert any("no ports left" in text for text in footer["trouble"]) and footer["trustworthy"] is False
 
 
-@pytest.mark.xfail(strict=True, reason="run.py finish: an error with exit status 2 under way is not told")
 def test_an_error_of_usage_under_way_is_told(monkeypatch: pytest.MonkeyPatch, make: Make) -> None:
     monkeypatch.setattr(module, "find", lambda _name: replace(EMBEDDED, bench=raising(UsageError("no such host"))))
     run = make()
@@ -151,9 +150,6 @@ def test_a_record_that_cannot_be_written_under_way(monkeypatch: pytest.MonkeyPat
     assert list((tmp_path / "report").iterdir()) == []
 
 
-@pytest.mark.xfail(
-    strict=True, reason="run.py finish: the record says 0 where writing JUnit afterwards made the status 3"
-)
 def test_the_record_says_what_the_command_does(make: Make, tmp_path: Path) -> None:
     (tmp_path / "report" / "junit.xml").mkdir(parents=True)
     assert finished(make()) == 3
@@ -226,9 +222,6 @@ def test_a_row_that_never_comes(make: Make) -> None:
     run.finish()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="run.py _work/wait: the end is told by a thread whose own end is what wait asks for"
-)
 def test_the_end_is_told_whatever_the_thread_still_does(make: Make) -> None:
     run, linger = make(), threading.Event()
     run._thread = threading.Thread(target=lambda: (run._work(), linger.wait(10)), daemon=True)
@@ -243,7 +236,6 @@ def test_the_end_is_told_whatever_the_thread_still_does(make: Make) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-@pytest.mark.xfail(strict=True, reason="run.py _work: a lab that cannot be closed leaves every test waiting for ever")
 def test_the_end_is_told_even_if_the_lab_cannot_be_closed(lab: Lab, make: Make) -> None:
     run, begun = make(), threading.Event()
 

@@ -68,16 +68,17 @@ def _cell(rows: list[Row]) -> dict[str, Any]:
     return {
         "state": "shown" if passed else "not shown",
         "server_verified_by": "the client, by its CA" if served else "not shown",
-        "client_verified_by": verified or (["nobody"] if any(map(_unauthenticated, passed)) else []),
+        "client_verified_by": verified or (["nobody"] if any(map(_unauthenticated, [*passed, *let_in])) else []),
         "clear_text_at": ["terminating balancer"] if Path.TERMINATING in served else [],
         "works_over": sorted(served),
     }
 
 
 def _unauthenticated(row: Row) -> bool:
-    """Whether this passed row let in somebody who showed nothing: neither certificate nor token."""
-    bare = row["stimulus"] == "tls-no-cert+str-no-token" or row["expected"] in ("called", "keys-published")
-    return bool(bare and row["expected"] in _LET_IN)
+    """Whether this row let in somebody who lacked what identifies a client, rightly or not."""
+    if row["expected"] in _LET_IN:
+        return row["stimulus"] == "tls-no-cert+str-no-token" or row["expected"] in ("called", "keys-published")
+    return bool({"tls-no-cert", "str-no-token"} & set(row["stimulus"].split("+")))
 
 
 def in_words(cell: Mapping[str, Any]) -> str:

@@ -140,9 +140,6 @@ def test_a_cell_without_an_expectation(suites: Suites) -> None:
     refused(suites)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="catalogue/loader.py _cells: a block without postures or paths is no case at all"
-)
 @pytest.mark.parametrize("key", ["postures", "paths"])
 def test_a_block_that_covers_nothing(suites: Suites, key: str) -> None:
     del suites.cells[key]
@@ -217,9 +214,6 @@ def test_a_server_in_no_posture(suites: Suites, key: str, value: object) -> None
     assert "'open'" in refused(suites)
 
 
-@pytest.mark.xfail(
-    strict=True, raises=(KeyError, TypeError, AttributeError), reason="catalogue/loader.py load: raw error"
-)
 @pytest.mark.parametrize(
     "change",
     [

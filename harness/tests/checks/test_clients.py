@@ -44,7 +44,6 @@ def test_token_sent(act: dict[str, Any] | None, seen: Any, expected: Found) -> N
     assert found(ask(case("token-sent"), exchange(told=told, extra=extra))) == expected
 
 
-@pytest.mark.xfail(strict=True, reason="checks/clients.py token_sent: a lost server record is judged as never sent")
 def test_a_request_that_succeeded_unseen_is_not_unsent() -> None:
     question = ask(case("token-sent"), exchange(told=None, extra={"act": OK, "now": NOW}))
     assert judge(question).outcome is Outcome.UNOBSERVED
@@ -125,7 +124,6 @@ def test_own_request_refused(
     assert _found("own-request-refused", act, told, effect=effect, because=["token-missing"]) == expected
 
 
-@pytest.mark.xfail(strict=True, reason="checks/clients.py own_request_refused: a lost server record is a wrong reason")
 def test_a_refusal_that_the_server_did_not_tell_of() -> None:
     extra = {"act": REFUSED, "now": NOW}
     about = case("own-request-refused", because=["token-missing"])

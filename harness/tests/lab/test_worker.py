@@ -1,4 +1,4 @@
-"""The worker: a child that obeys, and children that die, hang, fail or talk nonsense; and the mailbox of what they saw."""
+"""The worker: a child that obeys, children that die, hang, fail or talk nonsense; and the mailbox of what they saw."""
 
 from __future__ import annotations
 
@@ -163,9 +163,6 @@ def test_what_it_tells_unasked(start: Start, events: Events) -> None:
     assert events.kinds(2) == ["connection", "noise"]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="lab/worker.py _read: a JSON line that is no object ends the reader, not the wait"
-)
 @pytest.mark.parametrize("line", ["[]", "3", '{"kind": "reply"}'])
 def test_nonsense_that_is_json(start: Start, monkeypatch: pytest.MonkeyPatch, line: str) -> None:
     monkeypatch.setattr(threading, "excepthook", lambda _arguments: None)

@@ -60,18 +60,13 @@ class Gone:
         return b""
 
 
-_TLS_BUG = pytest.mark.xfail(
-    strict=True, reason="wire/send.py _talk: an end of TLS met while writing is a fault of the network, not closed"
-)
-
-
 @pytest.mark.parametrize(
     "error",
     [
         BrokenPipeError(32, "Broken pipe"),
         ConnectionResetError(104, "Connection reset by peer"),
-        pytest.param(ssl.SSLEOFError(8, "EOF occurred in violation of protocol (_ssl.c:2427)"), marks=_TLS_BUG),
-        pytest.param(ssl.SSLZeroReturnError(6, "TLS/SSL connection has been closed (EOF)"), marks=_TLS_BUG),
+        pytest.param(ssl.SSLEOFError(8, "EOF occurred in violation of protocol (_ssl.c:2427)")),
+        pytest.param(ssl.SSLZeroReturnError(6, "TLS/SSL connection has been closed (EOF)")),
     ],
     ids=lambda error: type(error).__name__,
 )

@@ -49,7 +49,6 @@ def test_who_was_let_in_with_nothing_is_verified_by_nobody() -> None:
     assert in_words(cell(BARE)) == in_words(cell(SERVED, BARE)) == "nobody"
 
 
-@pytest.mark.xfail(strict=True, reason="writers/protection.py _cell: whoever was let in wrongly leaves `not shown`")
 def test_who_was_let_in_against_the_rules_is_verified_by_nobody() -> None:
     wrong = one("certificate-refused", stimulus="tls-no-cert", **LET_IN)
     assert cell(SERVED, wrong)["client_verified_by"] == ["nobody"]

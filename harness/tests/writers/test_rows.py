@@ -91,9 +91,6 @@ def test_a_case_that_never_ran() -> None:
     assert list(found) == list(builders.row())
 
 
-@pytest.mark.xfail(
-    strict=True, reason="model/exchange.py _slim: drops null and empty claims, so `exp: null` reads as no exp"
-)
 def test_a_token_is_shown_with_all_it_says() -> None:
     claims = {"exp": None, "aud": [], "sub": "", "ext": {"a": None}}
     told = server(request(token=TokenView("70" * 32, {"alg": ""}, claims)))
@@ -112,9 +109,6 @@ def test_a_token_in_the_reason() -> None:
     hidden(made(verdict=replace(PASSED, reason=f"answered 401; the server says: Bearer {TOKEN}")))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="writers/rows.py row: redacts the JSON text, which then is no JSON; the run ends"
-)
 @pytest.mark.parametrize(
     "facts",
     [
@@ -130,9 +124,6 @@ def test_a_token_in_the_evidence(facts: Exchange) -> None:
     hidden(made(facts))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="writers/rows.py row: what follows a key without an end goes, and the JSON with it"
-)
 def test_the_beginning_of_a_private_key_in_the_evidence() -> None:
     facts = exchange(client(500, response=Response(500, (), "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0")))
     assert "MIIEvQ" not in json.dumps(made(facts))
@@ -143,7 +134,6 @@ def test_a_private_key_in_the_evidence() -> None:
     assert "MIIEvQ" not in json.dumps(made(exchange(client(500, response=Response(500, (), pem)))))
 
 
-@pytest.mark.xfail(strict=True, reason="writers/rows.py row: the twin's account and the notes are not redacted")
 @pytest.mark.parametrize("where", ["twin", "notes"])
 def test_a_token_in_what_the_twin_said(where: str) -> None:
     if where == "twin":

@@ -90,7 +90,6 @@ def test_a_line_a_flow() -> None:
     assert "1/1" in _line(rows, "two") and " yes " in _line(rows, "two")
 
 
-@pytest.mark.xfail(strict=True, reason="writers/summary.py _flows: a flow of which nothing was seen `conforms: yes`")
 @pytest.mark.parametrize("outcome", ["HARNESS_ERROR", "UNOBSERVED"])
 def test_a_flow_that_nobody_saw_does_not_conform(outcome: str) -> None:
     assert " yes " not in _line([row("f/R/one/mtls/direct/x", outcome)], "one")
