@@ -87,7 +87,7 @@ class Bench:
 
         A server that takes no intermediate CA at all refuses a bad one as well, which says nothing of what is bad.
         """
-        twin = _twin(case.stimulus)
+        twin = None if self.twins is None else _twin(case.stimulus)
         if self.twins is None or twin is None:
             return ""
         key = (case.flow.name, case.posture, case.path, twin.id)
