@@ -24,7 +24,7 @@ from harness.writers.compare import compare
 
 Arguments = argparse.Namespace
 Verb = Callable[[str, Callable[[Arguments], int], str], argparse.ArgumentParser]
-_SERVICE = ("ca", "audience", "issuer", "jwks", "cert", "key", "token_env")
+_SERVICE = ("ca", "audience", "issuer", "jwks", "cert", "key", "token_env", "connect")
 
 
 def add_flags(run: argparse.ArgumentParser) -> None:
@@ -34,6 +34,7 @@ def add_flags(run: argparse.ArgumentParser) -> None:
     run.add_argument("--dry-run", action="store_true", help="list what would be sent, and send nothing")
     one = run.add_argument_group("one service, without a target file")
     one.add_argument("--url", help="https://host:port/path of a request that succeeds")
+    one.add_argument("--connect", metavar="HOST:PORT", help="connect there in place of the URL's host")
     one.add_argument("--ca", metavar="FILE", help="the CA of its certificate")
     one.add_argument("--audience", metavar="AUD", help="the aud its tokens have")
     one.add_argument("--issuer", metavar="ISS", help="the iss its tokens have")

@@ -32,6 +32,7 @@ class Service:
     cert: str = ""
     key: str = ""
     token_env: str = ""
+    connect: str = ""
 
     def write(self, folder: Path) -> Path:
         """Write the target file into *folder*, return where; raises :class:`UsageError` for flags that do not fit."""
@@ -66,6 +67,8 @@ class Service:
             "servers": {"service": {"url": self.url, "ca": str(Path(self.ca).resolve()), "posture": posture}},
             "tokens": self._tokens(folder),
         }
+        if self.connect:
+            document["servers"]["service"]["connect"] = self.connect
         if self.cert:
             document["client"] = {"certificate": str(Path(self.cert).resolve()), "key": str(Path(self.key).resolve())}
         return document

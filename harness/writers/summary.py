@@ -94,10 +94,7 @@ class Console:
             self._print(escape(line))
         for text in trouble:
             self._print(f"[yellow]not trustworthy:[/] {escape(text)}")
-        known = sum(row["outcome"] in BROKEN and row["level"] == "MUST" for row in rows) if status == 0 else 0
-        result = (
-            f"as expected, with {known} known failures of a MUST: it does not conform" if known else _STATUS[status]
-        )
+        result = _result(rows, status)
         self._print(f"Result: {result} (exit status {status}); record: {escape(str(report))}/run.jsonl")
         withheld = len(header["withheld"]) + len(header["skipped"])
         if withheld:
@@ -110,6 +107,17 @@ class Console:
             self._print(f"  [red]{row['outcome']}[/] {escape(row['case'])}: {escape(row['reason'])}")
         if len(bad) > _SHOWN_FAILURES:
             self._print(f"  and {len(bad) - _SHOWN_FAILURES} more; all are in the record")
+
+
+def _result(rows: Sequence[Row], status: int) -> str:
+    """Exit status 0 is a wide word: what was foreseen, and what could not be seen, is said beside it."""
+    musts = [row["outcome"] for row in rows if row["level"] == "MUST"] if status == 0 else []
+    known, unseen = sum(outcome in BROKEN for outcome in musts), musts.count(Outcome.UNOBSERVED)
+    if known:
+        return f"as expected, with {known} known failures of a MUST: it does not conform"
+    if unseen:
+        return f"what could be seen conforms; {unseen} cases of a MUST could not be seen"
+    return _STATUS[status]
 
 
 def _flows(rows: Sequence[Row]) -> Table:
