@@ -173,7 +173,7 @@ def _list(arguments: Arguments) -> int:
 
 
 def _explain(arguments: Arguments) -> int:
-    print(explain(catalogue(), arguments.id))  # noqa: T201
+    print(explain(catalogue(), pointing.documented(arguments.id)))  # noqa: T201
     return 0
 
 

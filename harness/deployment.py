@@ -26,7 +26,7 @@ from harness.preflight import Preflight
 from harness.targets import Target
 from harness.wire.given import GivenPki, GivenStimuli
 
-_TEMPLATE = "management-to-portal"
+TEMPLATE = "management-to-portal"
 # What holds for any service in a posture, whatever the product: its own documents are not asked of a stranger.
 _ANY_AREA = frozenset({"tokens", "chains"})
 _ANY_REQUIREMENT = frozenset({"FLW-0", "FLW-2", "FLW-5"})
@@ -103,7 +103,7 @@ class Deployment:
         clients = open_clients(self.file.endpoints.values())
         for endpoint in self.file.endpoints.values():
             documented = [catalogue.flows[name] for name in endpoint.flows if name in catalogue.flows]
-            for flow in documented or ([catalogue.flows[_TEMPLATE]] if endpoint.generic else []):
+            for flow in documented or ([catalogue.flows[TEMPLATE]] if endpoint.generic else []):
                 server = _server(endpoint, flow.server)
                 # That a flow is in this posture here is what the file says; no feature has to be claimed for it.
                 plain = replace(flow, server=server, client_secret=clients[endpoint.name][0], posture_needs={})
@@ -116,7 +116,7 @@ class Deployment:
     def _block(self, row: Requirement, block: Cells, flows: Mapping[str, Flow]) -> Cells:
         documented = {name for endpoint in self.file.endpoints.values() for name in endpoint.flows}
         kept = [name for name in block.flows if name in documented and name in flows]
-        if _TEMPLATE in block.flows and (row.area in _ANY_AREA or row.id in _ANY_REQUIREMENT):
+        if TEMPLATE in block.flows and (row.area in _ANY_AREA or row.id in _ANY_REQUIREMENT):
             kept += [name for name in flows if name not in documented]
         return replace(block, flows=tuple(kept))
 

@@ -140,7 +140,8 @@ def _turned_away(question: Question, because: frozenset[Reason], statuses: froze
     elif status is not None and status >= 500:
         yield violation("server-error", f"answered {status}: an attacker's bytes must not make the server fail")
     elif status is not None and status not in statuses:
-        yield wrong_reason("other-status", f"answered {status}, expected one of {_numbers(statuses)}")
+        hint = "" if question.both_sides else " (if this product says no so, name it under dialect)"
+        yield wrong_reason("other-status", f"answered {status}, expected one of {_numbers(statuses)}{hint}")
     else:
         yield from _for_the_reason(question, because)
 

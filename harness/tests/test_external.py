@@ -249,6 +249,13 @@ def test_bad_input_is_exit_2(arguments: list[str], tmp_path: Path, monkeypatch: 
     assert main(arguments) == 2
 
 
+def test_a_case_of_ones_own_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "tokens/JWT-13-NONE/client-to-orders/jwt/direct/str-no-token"]) == 0
+    out = capsys.readouterr().out
+    assert "JWT-13-NONE (MUST)" in out
+    assert "touches the server with a: write" in out
+
+
 def test_init_writes_once(tmp_path: Path) -> None:
     file = tmp_path / "target.yaml"
     assert main(["target", "init", str(file)]) == 0
