@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import signal
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from harness import __version__, resources
+from harness import __version__, pointing, resources
 from harness.config import Options, resolve
 from harness.errors import FlowproofError, UsageError
 from harness.explain import explain
@@ -27,7 +28,7 @@ from harness.mutants import Matrix, matrix
 from harness.plugin import RUN
 from harness.run import Run
 from harness.serve import serve
-from harness.writers import allure_html, junit, page, record
+from harness.writers import allure_html, conformance, junit, page, record
 
 Arguments = argparse.Namespace
 
@@ -64,13 +65,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"flowproof {__version__}")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     run = _verb(verbs, "run", _run, "judge a target, by default the built-in reference subsystems")
-    run.add_argument("--target", help="embedded (default)")
+    run.add_argument("--target", help="embedded (default), or a target file")
     run.add_argument("--depth", choices=["quick", "full"], help="how much of the catalogue (default quick)")
     run.add_argument("--only", action="append", metavar="GLOB", help="only the cases that match (repeatable)")
     run.add_argument("--skip", action="append", metavar="GLOB=REASON", help="leave cases out, and say why (repeatable)")
     run.add_argument("--fault", metavar="NAME", help="put a known fault into the reference, to see it caught")
     run.add_argument("--seed", type=int, metavar="N", help="repeat a run exactly")
     run.add_argument("--report", metavar="DIR", help="where the record goes (default reports/latest)")
+    pointing.add_flags(run)
     show = _verb(verbs, "list", _list, "what there is to judge")
     show.add_argument("what", choices=list(LISTS))
     show.add_argument("--json", action="store_true")
@@ -98,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     look.add_argument("--record", type=Path, metavar="DIR", help="keep redacted .mitm and HAR recordings there")
     look.add_argument("--save", type=Path, metavar="FILE", help="only write the session, for mitmweb -s inspector.py")
     look.add_argument("--exercise", action="store_true", help="send good and bad requests through it, to have some")
+    pointing.add_verbs(functools.partial(_verb, verbs))
     again = _verb(verbs, "replay", _replay, "one case of a record once more, with a fresh twin")
     again.add_argument("case", metavar="CASE")
     again.add_argument("--report", type=Path, metavar="DIR", required=True)
@@ -134,8 +137,9 @@ class _Quiet:
 
 
 def _run(arguments: Arguments) -> int:
-    flags = {name: getattr(arguments, name) for name in ("target", "depth", "only", "skip", "fault", "seed", "report")}
-    return _execute(resolve(flags, Path.cwd()))
+    names = ("target", "depth", "only", "skip", "fault", "seed", "report", "expected", "read_only")
+    options = pointing.at(arguments, resolve({name: getattr(arguments, name) for name in names}, Path.cwd()))
+    return pointing.dry_run(Run(options)) if arguments.dry_run else _execute(options)
 
 
 def _execute(options: Options) -> int:
@@ -156,6 +160,7 @@ def _execute(options: Options) -> int:
     left_out = {case.id for case in run.cases} - {case.id for case in run.planned}
     if left_out:
         raise FlowproofError(f"{len(left_out)} selected cases were never planned, such as {min(left_out)}")
+    pointing.unforeseen(run)
     return run.status
 
 
@@ -182,7 +187,7 @@ def _list(arguments: Arguments) -> int:
 
 
 def _explain(arguments: Arguments) -> int:
-    print(explain(catalogue(), arguments.id))  # noqa: T201
+    print(explain(catalogue(), pointing.documented(arguments.id)))  # noqa: T201
     return 0
 
 
@@ -252,6 +257,7 @@ _FORMATS: dict[str, Callable[[Path, record.Record], Path]] = {
     "page": lambda folder, read: page.write(folder, *read, guide()),
     "allure": lambda folder, read: allure_html.generate(folder, read[0]),
     "junit": lambda folder, read: junit.write(folder, read[1]),
+    "conformance": lambda folder, read: conformance.write(folder, *read, (folder / record.NAME).read_bytes()),
 }
 
 

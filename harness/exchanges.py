@@ -3,16 +3,38 @@
 from __future__ import annotations
 
 import hashlib
+import ssl
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from harness.checks.question import Dialect
 from harness.lab import ConfigurationRefused, Door, Lab
-from harness.model.case import GOOD, Case
+from harness.model.case import GOOD, Case, Stimulus
 from harness.model.exchange import ClientView, Exchange
 from harness.scenario import Player
-from harness.wire.send import Prepared, send
+from harness.wire.certificates import CERTIFICATE_CLASSES
+from harness.wire.given import CannotMake
+from harness.wire.send import Address, Prepared, send
 from harness.wire.stimuli import Stimuli
+from harness.wire.tokens import TOKEN_CLASSES
+
+Sender = Callable[[Address, Prepared, ssl.SSLContext | None], ClientView]
+
+
+def at_once(address: Address, request: Prepared, context: ssl.SSLContext | None) -> ClientView:
+    """Sends without waiting for anybody."""
+    return send(address, request, context)
+
+
+def paced(wait: Callable[[], None]) -> Sender:
+    """Sends like :func:`harness.wire.send.send`, once *wait* returns."""
+
+    def sender(address: Address, request: Prepared, context: ssl.SSLContext | None) -> ClientView:
+        wait()
+        return send(address, request, context)
+
+    return sender
 
 
 @dataclass(frozen=True)
@@ -32,11 +54,16 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Bench:
-    """A lab and what is presented to it.  ``seed`` makes the nonces, which tell a server nothing."""
+    """A lab and what is presented to it.  ``seed`` makes the nonces, which tell a server nothing; ``dialect`` is how
+    the lab's servers say no, ``send`` how a request goes out.  ``twins`` None trusts the
+    batch's controls; a dictionary is where what became of each class's own twin is remembered."""
 
     lab: Lab
     stimuli: Stimuli
     seed: int
+    dialect: Dialect = field(default_factory=Dialect)
+    send: Sender = at_once
+    twins: dict[tuple[str, ...], str] | None = None
 
     def nonce(self, *parts: str) -> str:
         """An opaque name for one request of this run."""
@@ -48,16 +75,53 @@ class Bench:
             return Attempt(self.nonce(case.id, role), extra={"start": {"refused": door.message}})
         # Servers behind a faulty balancer serve the right one too; their effects must be told apart.
         nonce = self.nonce(case.id, role, door.setup.fault)
-        return PROCEDURES[case.stimulus.transport](self, case, door, nonce)
+        try:
+            attempt = PROCEDURES[case.stimulus.transport](self, case, door, nonce)
+        except CannotMake as missing:
+            return Attempt(nonce, extra={"unmade": str(missing)})
+        why = self._unvouched(case, door)
+        return replace(attempt, extra={**attempt.extra, "twin_refused": why}) if why else attempt
 
-    def exchange(self, attempt: Attempt, effects: Collection[str]) -> Exchange:
-        """The attempt with what balancer and server tell of it; *effects* are the nonces the server acted upon."""
+    def _unvouched(self, case: Case, door: Door) -> str:
+        """Why the refusal of *case*'s class proves nothing: its own twin, nearer than the good request, is refused too.
+
+        A server that takes no intermediate CA at all refuses a bad one as well, which says nothing of what is bad.
+        """
+        twin = None if self.twins is None else _twin(case.stimulus)
+        if self.twins is None or twin is None:
+            return ""
+        key = (case.flow.name, case.posture, case.path, twin.id)
+        if key not in self.twins:
+            self.twins[key] = self._try_twin(replace(case, stimulus=twin), door)
+        return self.twins[key]
+
+    def _try_twin(self, case: Case, door: Door) -> str:
+        try:
+            client = _request(self, case, door, self.nonce(case.id, "twin")).client
+        except CannotMake as missing:
+            return f"its twin {case.stimulus.id} cannot be made: {missing}"
+        status = client.response.status if client and client.response else None
+        return "" if status == case.flow.success else f"its twin {case.stimulus.id} is not served either"
+
+    def exchange(self, attempt: Attempt, effects: Collection[str] | None) -> Exchange:
+        """The attempt with what balancer and server tell of it.
+
+        *effects* are the nonces the server acted upon, None where that cannot be seen.
+        """
         if attempt.door is None:
             return Exchange(attempt.nonce, extra=dict(attempt.extra))
         balancer, server = self.lab.views(attempt.door, attempt.client_port)
         extra = {"server_leaf_sha256": attempt.door.server_leaf_sha256, **attempt.extra}
-        effect = attempt.nonce in effects if attempt.acts else None
+        effect = attempt.nonce in effects if attempt.acts and effects is not None else None
         return Exchange(attempt.nonce, attempt.client, balancer, server, effect, extra)
+
+
+def _twin(stimulus: Stimulus) -> Stimulus | None:
+    """The stimulus that differs from this one in nothing but what is wrong with it; None where that is the good one."""
+    certificate = CERTIFICATE_CLASSES[stimulus.certificate].twin if stimulus.certificate != GOOD else GOOD
+    token = TOKEN_CLASSES[stimulus.token].twin if stimulus.token != GOOD else GOOD
+    twin = Stimulus(certificate, token)
+    return None if twin.id == GOOD or twin.id == stimulus.id else twin
 
 
 def _prepared(bench: Bench, case: Case, door: Door, nonce: str) -> Prepared:
@@ -68,13 +132,13 @@ def _prepared(bench: Bench, case: Case, door: Door, nonce: str) -> Prepared:
 def _request(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
     """The flow's request over TLS, with the stimulus's certificate and token."""
     context = bench.stimuli.context(door.ca, case.flow.client_secret, case.stimulus.certificate)
-    client = send(door.address, _prepared(bench, case, door, nonce), context)
+    client = bench.send(door.address, _prepared(bench, case, door, nonce), context)
     return Attempt(nonce, door, client, client.local_port, bool(case.flow.effect))
 
 
 def _clear_text(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
     """The same request, not encrypted."""
-    client = send(door.address, _prepared(bench, case, door, nonce), None)
+    client = bench.send(door.address, _prepared(bench, case, door, nonce), None)
     return Attempt(nonce, door, client, client.local_port, bool(case.flow.effect))
 
 

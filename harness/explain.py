@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from harness.catalogue import Catalogue, expand
 from harness.errors import UsageError
 from harness.known import FAULTS
+from harness.lab.touch import touch
 from harness.model.case import GOOD, Case
 from harness.model.catalogue import Requirement
 from harness.model.vocabulary import Path, Posture
@@ -107,6 +108,7 @@ def _case(catalogue: Catalogue, case: Case) -> Iterator[str]:
         summary = catalogue.classes[name].summary if name != GOOD else f"as management would ({kind} good)"
         if name != GOOD or kind != "transport":
             yield f"    {kind}: {name} - {summary}" if name != GOOD else f"    {kind}: {summary}"
+    yield f"  touches the server with a: {touch(case)} (a read-only run withholds writes and stress)"
     yield f"  what must happen: {_EXPECTED[case.expected]}"
     reasons = sorted({str(reason) for name in (stimulus.certificate, stimulus.token, stimulus.transport) if name != GOOD
                       for reason in catalogue.classes[name].because})  # fmt: skip

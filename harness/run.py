@@ -14,15 +14,17 @@ from typing import Any
 from harness import __version__
 from harness.catalogue import Catalogue, expand
 from harness.config import Options
+from harness.deployment import find
 from harness.engine import Engine, Result
 from harness.errors import FlowproofError, UsageError
 from harness.exchanges import Bench
+from harness.expected import Expectations
 from harness.guide import guide
 from harness.judge import exit_status
 from harness.known import FAULTS, catalogue
-from harness.model.case import Case
+from harness.model.case import Case, Withheld
 from harness.selection import select
-from harness.targets import OUT_OF_SCOPE, find
+from harness.targets import OUT_OF_SCOPE
 from harness.writers import allure_html, junit, page
 from harness.writers.protection import protection
 from harness.writers.record import Recorder
@@ -39,12 +41,17 @@ class Run:
 
     def __init__(self, options: Options) -> None:
         self.options = options.seeded()
-        self.catalogue: Catalogue = catalogue()
+        self.target = find(options)
+        self.catalogue: Catalogue = self.target.adapt(catalogue())
         if options.fault and options.fault not in FAULTS:
             raise UsageError(f"unknown fault {options.fault!r}", attempt="see flowproof list faults")
-        self.target = find(options.target)
-        everything, self._withheld = expand(self.catalogue, self.target.features)
+        everything, withheld = expand(self.catalogue, self.target.features)
+        reasons = {case.id: self.target.withhold(case) for case in everything}
+        self._withheld = [*withheld, *(Withheld(case, reasons[case.id]) for case in everything if reasons[case.id])]
+        everything = tuple(case for case in everything if not reasons[case.id])
         self.cases, self._skipped = select(everything, self.options)
+        names = [case.id for case in everything]
+        self.expectations = Expectations.read(self.options.expected, names)
         self.rows: list[Row] = []
         self.trouble: list[str] = []
         self.interrupted = False
@@ -114,6 +121,7 @@ class Run:
 
     def _add(self, item: Row) -> None:
         assert self._recorder is not None
+        item["as_expected"] = self.expectations.met(item)
         self._recorder.write(item)
         with self._changed:
             self.rows.append(item)
@@ -143,7 +151,13 @@ class Run:
                 self.trouble.append(str(self._failure))
             self._add_missing()
             planned = (case.id for case in self.planned)
-            self.status = exit_status(self.rows, planned, own_lab=self.target.own_lab, trouble=self.trouble.append)
+            self.status = exit_status(
+                self.rows,
+                planned,
+                own_lab=self.target.own_lab,
+                trouble=self.trouble.append,
+                expected_known=self.expectations.known,
+            )
             if self.interrupted:
                 self.trouble.insert(0, "the run was interrupted")
             if self.trouble:

@@ -10,6 +10,7 @@ from harness.errors import UsageError
 from harness.exchanges import Bench
 from harness.known import FAULTS
 from harness.lab.embedded import EmbeddedLab
+from harness.model.case import Case
 from harness.model.vocabulary import Grade
 from harness.wire.stimuli import Stimuli
 from harness.wire.tokens import Mint
@@ -21,12 +22,21 @@ OUT_OF_SCOPE = (
 )
 
 
+def _as_it_is(catalogue: Catalogue) -> Catalogue:
+    return catalogue
+
+
+def _nothing(case: Case) -> str:
+    return ""
+
+
 @dataclass(frozen=True)
 class Target:
     """Something to judge.
 
     ``scope`` says in words what a verdict about it says; ``own_lab`` that its servers are our own, so that nothing may
-    remain unobserved; ``bench(catalogue, seed)`` brings it up, and closing the bench's lab takes it down.
+    remain unobserved; ``bench(catalogue, seed)`` brings it up, and closing the bench's lab takes it down.  ``adapt``
+    puts its own servers and requests into the catalogue, ``withhold`` says why a case does not apply to it, or ''.
     """
 
     name: str
@@ -35,6 +45,8 @@ class Target:
     grade: Grade
     features: Collection[str]
     bench: Callable[[Catalogue, int], Bench]
+    adapt: Callable[[Catalogue], Catalogue] = _as_it_is
+    withhold: Callable[[Case], str] = _nothing
 
 
 def embedded_bench(catalogue: Catalogue, seed: int) -> Bench:
@@ -57,5 +69,7 @@ _BY_NAME: Mapping[str, Target] = {target.name: target for target in (EMBEDDED,)}
 def find(name: str) -> Target:
     """The target called *name*; raises :class:`UsageError` for an unknown one."""
     if name not in _BY_NAME:
-        raise UsageError(f"unknown target {name!r}", attempt=f"one of: {', '.join(_BY_NAME)}")
+        raise UsageError(
+            f"unknown target {name!r}", attempt=f"one of: {', '.join(_BY_NAME)}; or a target file (*.yaml)"
+        )
     return _BY_NAME[name]

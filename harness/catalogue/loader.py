@@ -103,7 +103,7 @@ def _read(file: FilePath) -> bytes:
 
 def _mapping(file: FilePath) -> dict[str, Any]:
     try:
-        data = yaml.load(_read(file), Loader=_StrictLoader)  # noqa: S506 - a SafeLoader that also refuses duplicate keys
+        data = yaml.load(_read(file), Loader=StrictLoader)  # noqa: S506 - a SafeLoader that also refuses duplicate keys
     except yaml.YAMLError as error:
         raise CatalogueError(f"not valid YAML: {error}", where=str(file)) from error
     if not isinstance(data, dict):
@@ -114,10 +114,11 @@ def _mapping(file: FilePath) -> dict[str, Any]:
 _MERGE = "tag:yaml.org,2002:merge"  # <<: what it brings may be said otherwise beside it
 
 
-class _StrictLoader(yaml.SafeLoader):
+class StrictLoader(yaml.SafeLoader):
     """YAML keeps the last of two equal keys; a catalogue must not lose a row that way."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Refuse a key that stands twice."""
         plain = (key for key, _ in node.value if key.tag != _MERGE)
         keys = [self.construct_object(key, deep=True) for key in plain]
         twice = {key for key in keys if keys.count(key) > 1}

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from harness.checks.outside import not_the_server, other_credential
 from harness.checks.question import Question, note, unobserved, violation, wrong_reason
 from harness.model.exchange import RequestView
-from harness.model.verdict import Finding
+from harness.model.verdict import Finding, FindingKind
 from harness.model.vocabulary import Path, Reason
 
 Maker = Callable[[str, str], Finding]
+# What an HTTP front end says of a request it will not read (RFC 9110 section 15.5, RFC 6585 section 5).
+_UNREADABLE = frozenset({400, 413, 414, 431})
 
 
 def served(question: Question) -> list[Finding]:
@@ -23,6 +26,7 @@ def certificate_refused(question: Question) -> list[Finding]:
     return [
         *_turned_away(question, because, question.statuses(question.dialect.certificate_statuses)),
         *_stimulus_arrived(question),
+        *other_credential(question, "certificate"),
     ]
 
 
@@ -32,8 +36,10 @@ def token_refused(question: Question) -> list[Finding]:
     findings = [
         *_turned_away(question, because, question.statuses(question.dialect.token_statuses)),
         *_stimulus_arrived(question),
+        *other_credential(question, "token"),
     ]
-    if not findings and question.status is None:
+    told = [finding for finding in findings if finding.kind is not FindingKind.NOTE]
+    if not told and question.status is None:
         findings.append(wrong_reason("no-answer", "the connection ended without an HTTP answer to the bad token"))
     return findings
 
@@ -60,6 +66,8 @@ def flow_broken(question: Question) -> list[Finding]:
         return [wrong_reason("acted-upon", "answered with an error, but acted upon all the same")]
     if question.client.fault or question.client.timed_out:
         return [unobserved("network", question.client.fault or "no answer within the deadline")]
+    if about_somebody_else := not_the_server(question):
+        return about_somebody_else
     if balancer is None and question.both_sides:
         return [unobserved("balancer-silent", "the balancer told nothing of this connection")]
     if balancer is not None and balancer.upstream_port is None:
@@ -87,6 +95,8 @@ def _answered(question: Question) -> Iterator[Finding]:
         yield violation("server-untrusted", f"the client refused the server's certificate: {client.server_refused}")
     elif client.timed_out:
         yield violation("no-answer", "no answer within the deadline")
+    elif about_somebody_else := not_the_server(question):
+        yield from about_somebody_else
     elif client.response is None:
         how = (
             f"the connection ended with alert {client.alert}"
@@ -113,7 +123,11 @@ def _told(question: Question) -> str:
 
 def _turned_away(question: Question, because: frozenset[Reason], statuses: frozenset[int]) -> Iterator[Finding]:
     client, status = question.client, question.status
-    if _accepted(question):
+    if Reason.BAD_REQUEST in because:
+        statuses |= _UNREADABLE
+    if about_somebody_else := not_the_server(question):
+        yield from about_somebody_else
+    elif _accepted(question) and status not in statuses:
         yield violation("accepted", f"answered {status}: the {_what(question)} was accepted")
     elif question.exchange.effect:
         yield wrong_reason("acted-upon", f"answered {status or 'nothing'}, but acted upon: {question.case.flow.effect}")
@@ -126,7 +140,8 @@ def _turned_away(question: Question, because: frozenset[Reason], statuses: froze
     elif status is not None and status >= 500:
         yield violation("server-error", f"answered {status}: an attacker's bytes must not make the server fail")
     elif status is not None and status not in statuses:
-        yield wrong_reason("other-status", f"answered {status}, expected one of {_numbers(statuses)}")
+        hint = "" if question.both_sides else " (if this product says no so, name it under dialect)"
+        yield wrong_reason("other-status", f"answered {status}, expected one of {_numbers(statuses)}{hint}")
     else:
         yield from _for_the_reason(question, because)
 

@@ -39,9 +39,14 @@ class Question:
         return frozenset().union(*named) if named else frozenset()
 
     def statuses(self, dialects: frozenset[int]) -> frozenset[int]:
-        """The statuses for a rejection: the dialect's, or those that the catalogue names for this case."""
+        """The statuses for a rejection: the dialect's, or those that the catalogue names for this case.
+
+        What a target's own dialect adds to the usual one counts beside those that the catalogue names.
+        """
         named = self.case.params.get("statuses")
-        return frozenset(named) if named else dialects
+        usual = Dialect()
+        own = dialects - usual.token_statuses - usual.certificate_statuses
+        return frozenset(named) | own if named else dialects
 
     @property
     def both_sides(self) -> bool:

@@ -26,7 +26,7 @@ ANSWER_SECONDS = 12.0
 MAX_ANSWER_BYTES = 1 << 20
 # What a report needs of an answer; the rest is the target's and stays with it.
 KEPT_BODY_CHARACTERS = 2000
-KEPT_HEADERS = frozenset({"www-authenticate", "content-type", "server", "retry-after", "via"})
+KEPT_HEADERS = frozenset({"www-authenticate", "content-type", "server", "retry-after", "via", "date"})
 
 
 @dataclass(frozen=True)

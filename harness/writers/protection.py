@@ -12,6 +12,23 @@ from typing import Any
 from harness.model.vocabulary import Outcome, Path
 from harness.writers.rows import Row
 
+# Classes that are a good credential in another form, or need the signing key.
+_HOLDERS = (
+    "enc-",
+    "crit-",
+    "b64-",
+    "json-",
+    "t-",
+    "str-extra",
+    "exp-",
+    "nbf-",
+    "iat-",
+    "k-rsa",
+    "kid-case",
+    "kid-empty",
+    "kid-unknown",
+    "kid-nonstring",
+)
 _LET_IN = frozenset({"served", "token-sent", "no-token-sent", "called", "keys-published"})
 _SHOWS = (("certificate", "certificate-refused"), ("JWT", "token-refused"))
 
@@ -32,12 +49,17 @@ def protection(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
     return dict(table)
 
 
+def _by_a_holder(row: Row) -> bool:
+    """Whether only somebody with a good credential could have sent this: its acceptance lets no stranger in."""
+    return any(part.startswith(_HOLDERS) for part in str(row["stimulus"]).split("+"))
+
+
 def _cell(rows: list[Row]) -> dict[str, Any]:
     passed = [row for row in rows if row["outcome"] == Outcome.PASS]
     if any(row["expected"] == "start-refused" for row in passed):
         return {"state": "refused at start"}
     served = {row["path"] for row in passed if row["expected"] in _LET_IN}
-    let_in = [row for row in rows if row["reason_code"] in ("accepted", "flow-works")]
+    let_in = [row for row in rows if row["reason_code"] in ("accepted", "flow-works") and not _by_a_holder(row)]
     verified = [
         name
         for name, expected in _SHOWS

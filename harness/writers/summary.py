@@ -16,6 +16,7 @@ from rich.table import Table
 from harness.model.vocabulary import BROKEN, Outcome
 from harness.model.vocabulary import Path as FlowPath
 from harness.writers.protection import in_words, protection
+from harness.writers.reach import reach
 from harness.writers.rows import Row, outcomes
 
 LEGEND = {
@@ -89,9 +90,12 @@ class Console:
         counts = outcomes(rows)
         told = [f"{counts[name]} {name} ({text})" for name, text in LEGEND.items() if counts[name]]
         self._print("\n" + "; ".join(told) + f"; {len(rows)} cases in {seconds:.1f} s")
+        for line in reach(rows, header):
+            self._print(escape(line))
         for text in trouble:
             self._print(f"[yellow]not trustworthy:[/] {escape(text)}")
-        self._print(f"Result: {_STATUS[status]} (exit status {status}); record: {escape(str(report))}/run.jsonl")
+        result = _result(rows, status)
+        self._print(f"Result: {result} (exit status {status}); record: {escape(str(report))}/run.jsonl")
         withheld = len(header["withheld"]) + len(header["skipped"])
         if withheld:
             self._print(f"{withheld} cases were withheld or skipped; the record's first line says why.")
@@ -103,6 +107,17 @@ class Console:
             self._print(f"  [red]{row['outcome']}[/] {escape(row['case'])}: {escape(row['reason'])}")
         if len(bad) > _SHOWN_FAILURES:
             self._print(f"  and {len(bad) - _SHOWN_FAILURES} more; all are in the record")
+
+
+def _result(rows: Sequence[Row], status: int) -> str:
+    """Exit status 0 is a wide word: what was foreseen, and what could not be seen, is said beside it."""
+    musts = [row["outcome"] for row in rows if row["level"] == "MUST"] if status == 0 else []
+    known, unseen = sum(outcome in BROKEN for outcome in musts), musts.count(Outcome.UNOBSERVED)
+    if known:
+        return f"as expected, with {known} known failures of a MUST: it does not conform"
+    if unseen:
+        return f"what could be seen conforms; {unseen} cases of a MUST could not be seen"
+    return _STATUS[status]
 
 
 def _flows(rows: Sequence[Row]) -> Table:

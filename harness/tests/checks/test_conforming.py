@@ -109,7 +109,8 @@ CONFORMING: dict[str, list[Question]] = {
             case("flow-broken", path=Path.TERMINATING),
             exchange(client(502), rejecting(Reason.CERTIFICATE_MISSING, tls=True), terminating(), effect=False),
         ),
-        ask(case("flow-broken", path=Path.TERMINATING), exchange(client(502), effect=None), CLIENT_ONLY),
+        # A 502 would be the balancer's word, for whatever reason; 400 is how nginx misses a certificate.
+        ask(case("flow-broken", path=Path.TERMINATING), exchange(client(400), effect=None), CLIENT_ONLY),
     ],
     "start-refused": [
         ask(case("start-refused", posture=Posture.TLS_ONLY), exchange(extra={"start": {"refused": MESSAGE}})),
