@@ -12,10 +12,11 @@ Floors, each importing only lower ones (a test keeps the arrows):
     catalogue, judge, subsystems
                               what is required; the only place an outcome is decided; the reference servers
     lab                       where servers run: processes, balancers, addresses
-    known, load, scenario, exchanges, targets, selection, engine, run
+    expected, load            the rows that somebody foresees not to pass; requests that keep coming
+    known, scenario, exchanges, targets, selection, preflight, deployment, engine, run, mutants, serve, explain, listing
                               one case's journey, many at a time
     plugin                    pytest glue only
-    cli                       verbs only
+    cli, pointing             verbs only
 
 The reference subsystems import neither catalogue, checks, judge nor the parts of ``wire`` that make stimuli: they
 verify with kept libraries and get their keys as files, so that a shared bug cannot pass.

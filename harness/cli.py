@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness import __version__, resources
-from harness.catalogue import expand
+from harness import __version__, pointing, resources
 from harness.config import Options, resolve
 from harness.errors import FlowproofError, UsageError
 from harness.explain import explain
+from harness.guide import guide
+from harness.inspection import Wanted, inspect
 from harness.known import FAULTS, catalogue
+from harness.lab.embedded import EmbeddedLab
+from harness.listing import LISTS
 from harness.mutants import Matrix, matrix
 from harness.plugin import RUN
 from harness.run import Run
-from harness.targets import EMBEDDED
-from harness.writers import junit, record
+from harness.serve import serve
+from harness.writers import allure_html, conformance, junit, page, record
 
 Arguments = argparse.Namespace
 
@@ -60,25 +65,42 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"flowproof {__version__}")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     run = _verb(verbs, "run", _run, "judge a target, by default the built-in reference subsystems")
-    run.add_argument("--target", help="embedded (default) or containers (needs Docker)")
+    run.add_argument("--target", help="embedded (default), containers (needs Docker), or a target file")
     run.add_argument("--depth", choices=["quick", "full"], help="how much of the catalogue (default quick)")
     run.add_argument("--only", action="append", metavar="GLOB", help="only the cases that match (repeatable)")
     run.add_argument("--skip", action="append", metavar="GLOB=REASON", help="leave cases out, and say why (repeatable)")
     run.add_argument("--fault", metavar="NAME", help="put a known fault into the reference, to see it caught")
     run.add_argument("--seed", type=int, metavar="N", help="repeat a run exactly")
     run.add_argument("--report", metavar="DIR", help="where the record goes (default reports/latest)")
+    pointing.add_flags(run)
     show = _verb(verbs, "list", _list, "what there is to judge")
-    show.add_argument("what", choices=list(_LISTS))
+    show.add_argument("what", choices=list(LISTS))
     show.add_argument("--json", action="store_true")
     words = _verb(verbs, "explain", _explain, "a requirement or a case in words")
     words.add_argument("id")
     kill = _verb(verbs, "mutants", _mutants, "the kill matrix: prove that every check can fail")
     kill.add_argument("--area", default="", help="only the faults of one area")
     kill.add_argument("--json", action="store_true")
-    kill.add_argument("--report", type=Path, metavar="DIR", help="also write mutants.json there")
+    kill.add_argument("--report", type=Path, metavar="DIR", help="also write mutants.json there, for the page")
+    up = _verb(verbs, "serve", _serve, "bring the reference topology up: addresses, files, curl lines")
+    up.add_argument("--flow", default="", help="only this flow")
+    up.add_argument("--target", choices=["embedded"], default="embedded")
     form = _verb(verbs, "report", _report, "write a report anew from a record")
     form.add_argument("dir", type=Path, metavar="DIR")
-    form.add_argument("--format", choices=["junit"], default="junit")
+    form.add_argument("--format", choices=list(_FORMATS), default="page")
+    look = _verb(verbs, "inspect", _inspect, "watch a flow's traffic: every exchange is marked as it passes")
+    look.add_argument("--flow", help="which flow (default the first)")
+    look.add_argument("--target", default="embedded")
+    look.add_argument("--posture", default="jwt", help="how its server is configured (default jwt)")
+    look.add_argument("--fault", default="", metavar="NAME", help="put a known fault into the server, to see it marked")
+    look.add_argument("--ui", choices=["web", "console", "none"], default="none")
+    look.add_argument("--port", type=int, default=8443, help="where web and console listen (default 8443)")
+    look.add_argument("--web-port", type=int, default=8081, help="where mitmweb's own page is (default 8081)")
+    look.add_argument("--rules", type=Path, metavar="FILE", help="payload rules (YAML)")
+    look.add_argument("--record", type=Path, metavar="DIR", help="keep redacted .mitm and HAR recordings there")
+    look.add_argument("--save", type=Path, metavar="FILE", help="only write the session, for mitmweb -s inspector.py")
+    look.add_argument("--exercise", action="store_true", help="send good and bad requests through it, to have some")
+    pointing.add_verbs(functools.partial(_verb, verbs))
     again = _verb(verbs, "replay", _replay, "one case of a record once more, with a fresh twin")
     again.add_argument("case", metavar="CASE")
     again.add_argument("--report", type=Path, metavar="DIR", required=True)
@@ -92,7 +114,7 @@ def _verb(verbs: Any, name: str, function: Callable[[Arguments], int], text: str
 
 
 class _Injected:
-    """Gives the pytest plugin the run that was resolved here, and keeps pytest's own report off the terminal."""
+    """Gives the pytest plugin the run that was resolved here."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -101,23 +123,29 @@ class _Injected:
     def pytest_configure(self, config: pytest.Config) -> None:
         config.stash[RUN] = self._run
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionstart(self, session: pytest.Session) -> None:
-        session.config.pluginmanager.unregister(name="terminalreporter")
-
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         if isinstance(excinfo.value, pytest.exit.Exception):
             print(f"flowproof: {excinfo.value.msg}", file=sys.stderr)  # noqa: T201
 
 
+class _Quiet:
+    """Takes pytest's own report off the terminal, once pytest has put it there."""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.pluginmanager.unregister(name="terminalreporter")
+
+
 def _run(arguments: Arguments) -> int:
-    flags = {name: getattr(arguments, name) for name in ("target", "depth", "only", "skip", "fault", "seed", "report")}
-    return _execute(resolve(flags, Path.cwd()))
+    names = ("target", "depth", "only", "skip", "fault", "seed", "report", "expected", "read_only")
+    options = pointing.at(arguments, resolve({name: getattr(arguments, name) for name in names}, Path.cwd()))
+    return pointing.dry_run(Run(options)) if arguments.dry_run else _execute(options)
 
 
 def _execute(options: Options) -> int:
     """Run pytest on the suites, on nothing but our own configuration."""
     run = Run(options)
+    _check_folder(options.report)
     # Whatever the environment would add could deselect cases or change what a test does.
     for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
         os.environ.pop(name, None)
@@ -125,17 +153,31 @@ def _execute(options: Options) -> int:
     suites = str(resources.SUITES)
     results = str(options.report / "allure-results")
     allure = ["-p", "allure_pytest.plugin", "--alluredir", results, "--clean-alluredir"]
-    status = pytest.main(["-c", f"{suites}/pytest.ini", "--rootdir", suites, *allure, suites], plugins=[_Injected(run)])
+    own = ["-c", f"{suites}/pytest.ini", "--rootdir", suites]
+    status = pytest.main([*own, *allure, suites], plugins=[_Injected(run), _Quiet()])
     if not run.planned:
         return 2 if status == pytest.ExitCode.USAGE_ERROR else 3
     left_out = {case.id for case in run.cases} - {case.id for case in run.planned}
     if left_out:
         raise FlowproofError(f"{len(left_out)} selected cases were never planned, such as {min(left_out)}")
+    pointing.unforeseen(run)
     return run.status
 
 
+def _check_folder(folder: Path) -> None:
+    """Raises :class:`UsageError` for a report folder that cannot be, before anything is started."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"the report folder cannot be made: {error.strerror}",
+            where=str(folder),
+            attempt="name another with --report",
+        ) from error
+
+
 def _list(arguments: Arguments) -> int:
-    rows = _LISTS[arguments.what]()
+    rows = LISTS[arguments.what]()
     if arguments.json:
         print(json.dumps(rows, indent=1))  # noqa: T201
     else:
@@ -144,86 +186,20 @@ def _list(arguments: Arguments) -> int:
     return 0
 
 
-def _requirements() -> list[dict[str, Any]]:
-    known = catalogue()
-    cases, _ = expand(known, EMBEDDED.features)
-    return [
-        {
-            "id": row.id,
-            "level": str(row.level),
-            "basis": str(row.basis),
-            "source": str(row.source),
-            "cases": sum(case.requirement is row for case in cases),
-            "faults": list(row.faults),
-            "text": row.text,
-        }
-        for row in known.requirements
-    ]
-
-
-def _cases() -> list[dict[str, Any]]:
-    known = catalogue()
-    everything = {row.id: row for row in known.requirements}
-    features = {need for row in everything.values() for need in row.needs}
-    withheld = {item.case: item.reason for item in expand(known, EMBEDDED.features)[1]}
-    return [
-        {
-            "id": case.id,
-            "requirement": case.requirement.id,
-            "level": str(case.requirement.level),
-            "flow": case.flow.name,
-            "posture": str(case.posture),
-            "path": str(case.path),
-            "stimulus": case.stimulus.id,
-            "expected": case.expected,
-            "depth": str(case.depth),
-            "withheld": withheld.get(case.id),
-        }
-        for case in expand(known, features)[0]
-    ]
-
-
-def _flows() -> list[dict[str, Any]]:
-    return [
-        {
-            "flow": flow.name,
-            "client": flow.client,
-            "server": flow.server.name,
-            "endpoint": flow.server.endpoint,
-            "default": str(flow.server.default),
-            "postures": [str(posture) for posture in flow.server.postures],
-        }
-        for flow in catalogue().flows.values()
-    ]
-
-
-def _faults() -> list[dict[str, Any]]:
-    known = catalogue()
-    return [
-        {"name": fault.name, "area": fault.area, "breaks": list(known.breaks(fault.name)), "summary": fault.summary}
-        for fault in FAULTS.values()
-    ]
-
-
-def _features() -> list[dict[str, Any]]:
-    rows = catalogue().requirements
-    needed = {need: [row.id for row in rows if need in row.needs] for row in rows for need in row.needs}
-    return [
-        {"feature": name, "embedded": name in EMBEDDED.features, "requirements": ids} for name, ids in needed.items()
-    ]
-
-
-_LISTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
-    "requirements": _requirements,
-    "cases": _cases,
-    "flows": _flows,
-    "faults": _faults,
-    "features": _features,
-}
-
-
 def _explain(arguments: Arguments) -> int:
-    print(explain(catalogue(), arguments.id))  # noqa: T201
+    print(explain(catalogue(), pointing.documented(arguments.id)))  # noqa: T201
+    return 0
+
+
+def _serve(arguments: Arguments) -> int:
+    known, end = catalogue(), threading.Event()
+    lab = EmbeddedLab(known.servers, known.flows, FAULTS)
+    try:
+        serve(known, lab, arguments.flow, lambda line: print(line, flush=True), end)  # noqa: T201
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        lab.close()
     return 0
 
 
@@ -233,7 +209,7 @@ def _mutants(arguments: Arguments) -> int:
     if arguments.report:
         _write(arguments.report / "mutants.json", text)
     print(text if arguments.json else _matrix_in_words(found))  # noqa: T201
-    return 0 if found.holds else 1
+    return 3 if found.errors else 0 if found.holds else 1
 
 
 def _mutant_progress(quiet: bool) -> Callable[[str, int, int], None]:
@@ -254,6 +230,7 @@ def _matrix_in_words(found: Matrix) -> str:
         )
         lines.append(f"{kill.fault}: {state}, also failed: {len(kill.also_failed)}")
     lines += [f"false alarm: {text}" for text in found.false_alarms]
+    lines += [f"harness error: {text}" for text in found.errors]
     facts = found.to_json()
     lines.append(
         f"{facts['faults']} faults, {facts['killed']} killed, {len(facts['survivors'])} survivors, "
@@ -271,10 +248,22 @@ def _write(file: Path, text: str) -> None:
 
 
 def _report(arguments: Arguments) -> int:
-    _, rows, _ = record.read(arguments.dir)
     folder = arguments.dir if arguments.dir.is_dir() else arguments.dir.parent
-    print(junit.write(folder, rows))  # noqa: T201
+    print(_FORMATS[arguments.format](folder, record.read(arguments.dir)))  # noqa: T201
     return 0
+
+
+_FORMATS: dict[str, Callable[[Path, record.Record], Path]] = {
+    "page": lambda folder, read: page.write(folder, *read, guide()),
+    "allure": lambda folder, read: allure_html.generate(folder, read[0]),
+    "junit": lambda folder, read: junit.write(folder, read[1]),
+    "conformance": lambda folder, read: conformance.write(folder, *read, (folder / record.NAME).read_bytes()),
+}
+
+
+def _inspect(arguments: Arguments) -> int:
+    wanted = Wanted(**{name: value for name, value in vars(arguments).items() if name != "verb"})
+    return inspect(wanted, lambda line: print(line, flush=True))  # noqa: T201
 
 
 def _replay(arguments: Arguments) -> int:

@@ -42,6 +42,8 @@ class Options:
     fault: str = ""
     seed: int = 0
     report: Path = Path("reports/latest")
+    expected: str = ""
+    read_only: bool = False
 
     def seeded(self) -> Options:
         """These options with a seed chosen where none was given."""
@@ -76,16 +78,19 @@ def _convert(key: str, value: Any) -> Any:
     if key == "depth":
         return Depth(value)
     if key == "seed":
-        number = int(value)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise ValueError(f"seed {value!r} is not a whole number")
+        number = value
         if not 0 <= number < 2**31:
             raise ValueError(f"seed {number} is not between 0 and {2**31 - 1}")
         return number
     if key == "report":
         return Path(value)
     if key in ("only", "skip"):
-        if isinstance(value, str) or not all(isinstance(item, str) for item in value):
+        if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
             raise ValueError(f"{key} is a list of strings")
         return tuple(value) if key == "only" else tuple(Skip.parse(item) for item in value)
-    if not isinstance(value, str):
-        raise ValueError(f"{key} is a string")
+    kind = bool if key == "read_only" else str
+    if not isinstance(value, kind):
+        raise ValueError(f"{key} is {'true or false' if kind is bool else 'a string'}")
     return value

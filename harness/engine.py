@@ -122,11 +122,11 @@ class Engine:
         effects = bench.lab.effects(asked)
         controls = None
         if control and batch.control:
-            controls = Controls(*(self._control(control, end, effects.get(batch.control, ())) for end in ends))
-        own = effects.get(batch.setup, ())
+            controls = Controls(*(self._control(control, end, effects.get(batch.control)) for end in ends))
+        own = effects.get(batch.setup)
         return [self._result(case, bench.exchange(attempt, own), controls, ms) for case, attempt, ms in attempts]
 
-    def _control(self, control: Case, attempt: Attempt, effects: Collection[str]) -> str:
+    def _control(self, control: Case, attempt: Attempt, effects: Collection[str] | None) -> str:
         verdict = judge(self._question(control, self._bench.exchange(attempt, effects)))
         return "" if verdict.outcome is Outcome.PASS else verdict.reason
 
@@ -134,7 +134,7 @@ class Engine:
         return Result(case, exchange, controls, judge(self._question(case, exchange), controls), round(ms, 2))
 
     def _question(self, case: Case, exchange: Exchange) -> Question:
-        return Question(case, exchange, self._classes, self._bench.lab.grade)
+        return Question(case, exchange, self._classes, self._bench.lab.grade, self._bench.dialect)
 
 
 def _control_case(batch: _Batch) -> Case:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from harness.catalogue import Catalogue, expand
 from harness.errors import UsageError
 from harness.known import FAULTS
+from harness.lab.touch import touch
 from harness.model.case import GOOD, Case
 from harness.model.catalogue import Requirement
 from harness.model.vocabulary import Path, Posture
@@ -20,6 +21,11 @@ _EXPECTED: Mapping[str, str] = {
     "start-refused": "the server refuses to start and names the settings to change",
     "no-clear-text": "no application answer in clear text, and no effect",
     "as-scripted": "each step of a script ends as written: requests, moved clocks, outages, rotated keys",
+    "called": "the client under test gets through with its own request",
+    "no-token-sent": "the client under test gets through, and sends no JWT",
+    "own-request-refused": "the client under test is turned away: it cannot present what is asked",
+    "keys-published": "a set of public keys, and nothing private",
+    "token-lost": "the request is refused for want of a token: the balancer dropped it",
     "nothing-sent": "the client under test refuses the server's certificate and sends nothing, no token above all",
     "token-sent": "the client under test sends a JWT that is valid now, and its request succeeds",
 }
@@ -37,26 +43,35 @@ _PATHS: Mapping[Path, str] = {
 }
 
 
+def words() -> Mapping[str, Mapping[str, str]]:
+    """What each posture, path and expectation means, by kind and name."""
+    return {
+        "posture": {str(name): text for name, text in _POSTURES.items()},
+        "path": {str(name): text for name, text in _PATHS.items()},
+        "expected": _EXPECTED,
+    }
+
+
 def explain(catalogue: Catalogue, identifier: str) -> str:
     """The explanation of a requirement or case id; raises :class:`UsageError` for an unknown one."""
     for row in catalogue.requirements:
         if identifier in (row.id, f"{row.area}/{row.id}"):
             return "\n".join(_requirement(catalogue, row))
-    cases, withheld = expand(catalogue, ())
+    cases, withheld = expand(catalogue, catalogue.features)
     wanted = identifier.replace("__", "/")
     for case in cases:
         if case.id == wanted:
             return "\n".join(_case(catalogue, case))
     for item in withheld:
-        if item.case == wanted:
-            return f"{item.case}\n  withheld: {item.reason}"
+        if item.case.id == wanted:
+            return f"{item.case.id}\n  withheld: {item.reason}"
     raise UsageError(
         f"no requirement or case {identifier!r}", attempt="see flowproof list requirements, flowproof list cases"
     )
 
 
 def _requirement(catalogue: Catalogue, row: Requirement) -> Iterator[str]:
-    cases = [case for case in expand(catalogue, row.needs)[0] if case.requirement is row]
+    cases = [case for case in expand(catalogue, catalogue.features)[0] if case.requirement is row]
     yield f"{row.id} ({row.level}, {row.area})"
     yield f"  {row.text}"
     yield f"  why it matters: {row.why}"
@@ -93,6 +108,7 @@ def _case(catalogue: Catalogue, case: Case) -> Iterator[str]:
         summary = catalogue.classes[name].summary if name != GOOD else f"as management would ({kind} good)"
         if name != GOOD or kind != "transport":
             yield f"    {kind}: {name} - {summary}" if name != GOOD else f"    {kind}: {summary}"
+    yield f"  touches the server with a: {touch(case)} (a read-only run withholds writes and stress)"
     yield f"  what must happen: {_EXPECTED[case.expected]}"
     reasons = sorted({str(reason) for name in (stimulus.certificate, stimulus.token, stimulus.transport) if name != GOOD
                       for reason in catalogue.classes[name].because})  # fmt: skip

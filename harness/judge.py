@@ -15,14 +15,13 @@ _PRECEDENCE = (
     (FindingKind.UNOBSERVED, Outcome.UNOBSERVED),
     (FindingKind.WRONG_REASON, Outcome.WRONG_REASON),
 )
-_REJECTIONS = frozenset(CHECKS) - {
-    "served",
-    "token-sent",
-    "nothing-sent",
-    "start-refused",
-    "as-scripted",
-    "not-bypassed",
-}
+# What a served twin lets us blame on the stimulus; without one it may be anything.
+_NOT_SERVED = frozenset({"not-served", "no-answer", "server-error"})
+UNMADE = "cannot be made here: "
+# What proves something only beside a request that was let in; the others show their positive themselves.
+_REJECTIONS = frozenset(
+    {"certificate-refused", "token-refused", "refused", "flow-broken", "no-clear-text", "token-lost"}
+) & frozenset(CHECKS)
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,11 @@ class Controls:
         parts = (f"{when} {what}" for when, what in (("before:", self.opening), ("after:", self.closing)) if what)
         return "; ".join(parts)
 
+    @property
+    def missing(self) -> bool:
+        """Whether there was no good credential to try it with."""
+        return self.opening.startswith(UNMADE)
+
 
 def judge(question: Question, controls: Controls | None = None) -> Verdict:
     """The verdict on one exchange.
@@ -47,17 +51,40 @@ def judge(question: Question, controls: Controls | None = None) -> Verdict:
     """
     if question.exchange.lab_fault:
         return Verdict(Outcome.HARNESS_ERROR, "lab", question.exchange.lab_fault, question.grade)
+    if unmade := question.exchange.extra.get("unmade"):
+        return Verdict(Outcome.UNOBSERVED, "not-made", f"{UNMADE}{unmade}", question.grade)
     try:
         findings = CHECKS[question.case.expected](question)
     except Exception as error:  # fail closed: whatever a check trips over, it is neither a pass nor a fail
         text = f"the check {question.case.expected} raised {type(error).__name__}: {error}"
         return Verdict(Outcome.HARNESS_ERROR, "check-raised", text, question.grade)
     verdict = _weigh(findings, question.grade)
-    unproven = verdict.outcome in (Outcome.PASS, Outcome.WRONG_REASON) and question.case.expected in _REJECTIONS
-    if unproven and controls is not None and controls.failed:
-        text = f"its positive twin was not served, so the rejection proves nothing ({controls.failed})"
-        return Verdict(Outcome.UNOBSERVED, "control-failed", text, question.grade, verdict.notes)
-    return verdict
+    refused_too = str(question.exchange.extra.get("twin_refused", ""))
+    if not _needs_twin(question, verdict) or not (refused_too or (controls and controls.failed)):
+        return verdict
+    if refused_too or controls is None:
+        return Verdict(Outcome.UNOBSERVED, "twin-refused", f"{_seen(question)}, but {refused_too}", question.grade)
+    if controls.missing:
+        text = f"{_seen(question)}, but there is no good credential to show that anybody is served ({controls.opening})"
+        return Verdict(Outcome.UNOBSERVED, "no-twin", text, question.grade, verdict.notes)
+    text = f"its positive twin was not served, so the rejection proves nothing ({controls.failed})"
+    return Verdict(Outcome.UNOBSERVED, "control-failed", text, question.grade, verdict.notes)
+
+
+def _needs_twin(question: Question, verdict: Verdict) -> bool:
+    if verdict.outcome in (Outcome.PASS, Outcome.WRONG_REASON):
+        return question.case.expected in _REJECTIONS
+    # In our own lab a server that serves nobody is at fault; elsewhere it may be down, or we may be shut out.
+    return not question.both_sides and verdict.outcome is Outcome.FAIL and verdict.code in _NOT_SERVED
+
+
+def _seen(question: Question) -> str:
+    client = question.exchange.client
+    if client is None:
+        return "nothing was sent"
+    if client.response is not None:
+        return f"answered {client.response.status}"
+    return f"refused with the TLS alert {client.alert}" if client.alert else "not answered"
 
 
 def _weigh(findings: Iterable[Finding], grade: Grade) -> Verdict:
@@ -71,11 +98,18 @@ def _weigh(findings: Iterable[Finding], grade: Grade) -> Verdict:
 
 
 def exit_status(
-    rows: Iterable[Mapping[str, object]], planned: Iterable[str], *, own_lab: bool, trouble: Callable[[str], None]
+    rows: Iterable[Mapping[str, object]],
+    planned: Iterable[str],
+    *,
+    own_lab: bool,
+    trouble: Callable[[str], None],
+    expected_known: bool = False,
 ) -> int:
     """Exit status of a run from its rows (contract): 3 before 1 before 0; *trouble* is told what makes it 3.
 
-    Each row needs ``case``, ``flow``, ``posture``, ``level``, ``outcome``, ``reason``, ``reason_code``.
+    Each row needs ``case``, ``flow``, ``posture``, ``level``, ``outcome``, ``as_expected``, ``reason`` and
+    ``reason_code``.  With *expected_known* (a file that names every row which does not pass) any
+    other makes it 1.
     """
     rows = list(rows)
     untrusted = _untrusted(rows, set(planned), own_lab)
@@ -83,7 +117,9 @@ def exit_status(
         trouble(text)
     if untrusted:
         return 3
-    if any(row["level"] == Level.MUST and row["outcome"] in BROKEN for row in rows):
+    if expected_known and any(not row["as_expected"] for row in rows):
+        return 1
+    if any(row["level"] == Level.MUST and row["outcome"] in BROKEN and not row["as_expected"] for row in rows):
         return 1
     if not own_lab and {row["flow"] for row in rows} - {row["flow"] for row in rows if row["outcome"] == Outcome.PASS}:
         trouble("a selected flow has no case that passed")
@@ -111,10 +147,9 @@ def _untrusted(rows: list[Mapping[str, object]], planned: set[str], own_lab: boo
 
 def _explained(row: Mapping[str, object], rows: list[Mapping[str, object]]) -> bool:
     """What could not be seen is no riddle where the same flow, in the same posture, has a failure of its own."""
-    return any(
-        other["outcome"] in BROKEN and (other["flow"], other["posture"]) == (row["flow"], row["posture"])
-        for other in rows
-    )
+    place = (row["flow"], row["posture"])
+    broken = (other for other in rows if other["outcome"] in BROKEN and other["level"] == Level.MUST)
+    return any((other["flow"], other["posture"]) == place for other in broken)
 
 
 def _sum_up(rows: list[Mapping[str, object]], what: str) -> list[str]:

@@ -14,16 +14,19 @@ from typing import Any
 from harness import __version__
 from harness.catalogue import Catalogue, expand
 from harness.config import Options
+from harness.deployment import find
 from harness.engine import Engine, Result
 from harness.errors import FlowproofError, UsageError
 from harness.exchanges import Bench
+from harness.expected import Expectations
+from harness.guide import guide
 from harness.judge import exit_status
 from harness.known import FAULTS, catalogue
 from harness.lab import KeepsLogs, Lab
-from harness.model.case import Case
+from harness.model.case import Case, Withheld
 from harness.selection import select
-from harness.targets import OUT_OF_SCOPE, find
-from harness.writers import junit
+from harness.targets import OUT_OF_SCOPE
+from harness.writers import allure_html, junit, page
 from harness.writers.protection import protection
 from harness.writers.record import Recorder
 from harness.writers.rows import Row, missing_row, outcomes, row
@@ -39,12 +42,17 @@ class Run:
 
     def __init__(self, options: Options) -> None:
         self.options = options.seeded()
-        self.catalogue: Catalogue = catalogue()
+        self.target = find(options)
+        self.catalogue: Catalogue = self.target.adapt(catalogue())
         if options.fault and options.fault not in FAULTS:
             raise UsageError(f"unknown fault {options.fault!r}", attempt="see flowproof list faults")
-        self.target = find(options.target)
-        everything, self._withheld = expand(self.catalogue, self.target.features)
+        everything, withheld = expand(self.catalogue, self.target.features)
+        reasons = {case.id: self.target.withhold(case) for case in everything}
+        self._withheld = [*withheld, *(Withheld(case, reasons[case.id]) for case in everything if reasons[case.id])]
+        everything = tuple(case for case in everything if not reasons[case.id])
         self.cases, self._skipped = select(everything, self.options)
+        names = [case.id for case in everything]
+        self.expectations = Expectations.read(self.options.expected, names)
         self.rows: list[Row] = []
         self.trouble: list[str] = []
         self.interrupted = False
@@ -52,9 +60,11 @@ class Run:
         self.status = 3
         self._started = time.monotonic()
         self._changed = threading.Condition()
+        self._over = False
         self._by_case: dict[str, Row] = {}
         self._failure: FlowproofError | None = None
         self._recorder: Recorder | None = None
+        self._header: dict[str, Any] = {}
         self._engine: Engine | None = None
         self._thread = threading.Thread(target=self._work, name="flowproof-run", daemon=True)
         self.progress: Progress = lambda _row, _done, _planned: None
@@ -72,7 +82,7 @@ class Run:
             "catalogue_sha256": self.catalogue.sha256,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "planned": [case.id for case in self.planned],
-            "withheld": [{"case": item.case, "reason": item.reason} for item in self._withheld],
+            "withheld": [{"case": item.case.id, "reason": item.reason} for item in self._withheld],
             "skipped": [{"case": case.id, "reason": skip.reason} for case, skip in self._skipped],
             "scope": f"{self.target.scope} {OUT_OF_SCOPE}",
         }
@@ -80,7 +90,8 @@ class Run:
     def start(self, planned: Iterable[Case]) -> None:
         """Write the header and begin; raises :class:`UsageError` if the report folder cannot be written."""
         self.planned = list(planned)
-        self._recorder = Recorder(self.options.report, self.header())
+        self._header = self.header()
+        self._recorder = Recorder(self.options.report, self._header)
         self._thread.start()
 
     def _work(self) -> None:
@@ -95,17 +106,21 @@ class Run:
         except Exception as error:  # anything else is a bug of ours, and must be told as one
             self._failure = FlowproofError(f"internal error: {type(error).__name__}: {error}")
         finally:
-            if bench is not None:
-                self._keep_logs(bench.lab)
-                self._close(bench.lab)
-            with self._changed:
-                self._changed.notify_all()
+            try:
+                if bench is not None:
+                    self._take_down(bench.lab)
+            except Exception as error:
+                self._failure = self._failure or FlowproofError(f"the lab could not be taken down: {error}")
+            finally:
+                with self._changed:
+                    self._over = True
+                    self._changed.notify_all()
 
-    def _close(self, lab: Lab) -> None:
+    def _take_down(self, lab: Lab) -> None:
         try:
+            self._keep_logs(lab)
+        finally:
             lab.close()
-        except FlowproofError as error:
-            self.trouble.append(f"the lab could not be taken down: {error}")
 
     def _keep_logs(self, lab: Lab) -> None:
         """What the servers said, beside the record, if a case did not end as it should."""
@@ -121,6 +136,7 @@ class Run:
 
     def _add(self, item: Row) -> None:
         assert self._recorder is not None
+        item["as_expected"] = self.expectations.met(item)
         self._recorder.write(item)
         with self._changed:
             self.rows.append(item)
@@ -131,7 +147,7 @@ class Run:
     def wait(self, case: Case) -> Row | None:
         """The row of *case*, once it is written; None when the run ended without one."""
         with self._changed:
-            self._changed.wait_for(lambda: case.id in self._by_case or not self._thread.is_alive())
+            self._changed.wait_for(lambda: case.id in self._by_case or self._over)
             return self._by_case.get(case.id)
 
     def interrupt(self) -> None:
@@ -146,22 +162,39 @@ class Run:
             return self.status
         self._thread.join()
         try:
-            if self._failure is not None and self._failure.exit_status != 2:
+            if self._failure is not None:
                 self.trouble.append(str(self._failure))
             self._add_missing()
             planned = (case.id for case in self.planned)
-            self.status = exit_status(self.rows, planned, own_lab=self.target.own_lab, trouble=self.trouble.append)
+            self.status = exit_status(
+                self.rows,
+                planned,
+                own_lab=self.target.own_lab,
+                trouble=self.trouble.append,
+                expected_known=self.expectations.known,
+            )
             if self.interrupted:
                 self.trouble.insert(0, "the run was interrupted")
             if self.trouble:
                 self.status = 3
+            self._write_beside()
             self._recorder.finish(self._footer())
-            junit.write(self.options.report, self.rows)
         except FlowproofError as error:
             self._recorder.abandon()
             self.trouble.append(str(error))
             self.status = 3
         return self.status
+
+    def _write_beside(self) -> None:
+        """Everything but the record itself: what fails here is told there."""
+        folder = self.options.report
+        try:
+            junit.write(folder, self.rows)
+            allure_html.complete(folder, self._header)
+            page.write(folder, self._header, self.rows, self._footer(), guide())
+        except FlowproofError as error:
+            self.trouble.append(str(error))
+            self.status = 3
 
     def _add_missing(self) -> None:
         have = set(self._by_case)
@@ -189,4 +222,9 @@ class Run:
 
 def report_files(folder: Path) -> Mapping[str, Path]:
     """What a run leaves in its report folder, by what it is."""
-    return {"record": folder / "run.jsonl", "JUnit": folder / junit.NAME, "Allure results": folder / "allure-results"}
+    return {
+        "record": folder / "run.jsonl",
+        "page": folder / page.NAME,
+        "JUnit": folder / junit.NAME,
+        "Allure results": folder / "allure-results",
+    }

@@ -10,13 +10,24 @@ from harness.errors import UsageError
 from harness.exchanges import Bench
 from harness.known import FAULTS
 from harness.lab.embedded import EmbeddedLab
+from harness.model.case import Case
 from harness.model.vocabulary import Grade
 from harness.wire.stimuli import Stimuli
 from harness.wire.tokens import Mint
 
+# The built-in reference has everything, which no single platform and version has.
+FEATURES = frozenset({"management-jwt", "ingestion-jwt", "event-gateway", "gateway-mtls", "in-cluster"})
 OUT_OF_SCOPE = (
     "Out of scope: gateway peering, replication between data centres, traffic inside a subsystem, API invocation."
 )
+
+
+def _as_it_is(catalogue: Catalogue) -> Catalogue:
+    return catalogue
+
+
+def _nothing(case: Case) -> str:
+    return ""
 
 
 @dataclass(frozen=True)
@@ -24,7 +35,8 @@ class Target:
     """Something to judge.
 
     ``scope`` says in words what a verdict about it says; ``own_lab`` that its servers are our own, so that nothing may
-    remain unobserved; ``bench(catalogue, seed)`` brings it up, and closing the bench's lab takes it down.
+    remain unobserved; ``bench(catalogue, seed)`` brings it up, and closing the bench's lab takes it down.  ``adapt``
+    puts its own servers and requests into the catalogue, ``withhold`` says why a case does not apply to it, or ''.
     """
 
     name: str
@@ -33,6 +45,8 @@ class Target:
     grade: Grade
     features: Collection[str]
     bench: Callable[[Catalogue, int], Bench]
+    adapt: Callable[[Catalogue], Catalogue] = _as_it_is
+    withhold: Callable[[Case], str] = _nothing
 
 
 def embedded_bench(catalogue: Catalogue, seed: int) -> Bench:
@@ -46,7 +60,7 @@ EMBEDDED = Target(
     scope="Flowproof's own reference subsystems on loopback, which says nothing yet about your deployment.",
     own_lab=True,
     grade=EmbeddedLab.grade,
-    features=EmbeddedLab.features,
+    features=FEATURES,
     bench=embedded_bench,
 )
 
@@ -64,7 +78,7 @@ CONTAINERS = Target(
     scope="Flowproof's own reference subsystems in containers, which says nothing yet about your deployment.",
     own_lab=True,
     grade=Grade.BOTH_SIDES,
-    features=frozenset({"containers"}),
+    features=FEATURES | {"containers"},
     bench=containers_bench,
 )
 _BY_NAME: Mapping[str, Target] = {target.name: target for target in (EMBEDDED, CONTAINERS)}
@@ -73,7 +87,9 @@ _BY_NAME: Mapping[str, Target] = {target.name: target for target in (EMBEDDED, C
 def find(name: str) -> Target:
     """The target called *name*; raises :class:`UsageError` for an unknown one, or one that cannot be had here."""
     if name not in _BY_NAME:
-        raise UsageError(f"unknown target {name!r}", attempt=f"one of: {', '.join(_BY_NAME)}")
+        raise UsageError(
+            f"unknown target {name!r}", attempt=f"one of: {', '.join(_BY_NAME)}; or a target file (*.yaml)"
+        )
     if name == CONTAINERS.name:
         from harness.lab.containers import daemon
 

@@ -24,6 +24,11 @@ CHECKS: Mapping[str, Check] = {
     "token-sent": clients.token_sent,
     "nothing-sent": clients.nothing_sent,
     "not-bypassed": clients.not_bypassed,
+    "called": clients.called,
+    "no-token-sent": clients.no_token_sent,
+    "own-request-refused": clients.own_request_refused,
+    "keys-published": configuration.keys_published,
+    "token-lost": access.token_lost,
     "as-scripted": scenario.as_scripted,
 }
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from harness.checks.outside import not_the_server, other_credential
 from harness.checks.question import Question, note, unobserved, violation, wrong_reason
 from harness.model.exchange import RequestView
-from harness.model.verdict import Finding
+from harness.model.verdict import Finding, FindingKind
 from harness.model.vocabulary import Path, Reason
 
 Maker = Callable[[str, str], Finding]
+# What an HTTP front end says of a request it will not read (RFC 9110 section 15.5, RFC 6585 section 5).
+_UNREADABLE = frozenset({400, 413, 414, 431})
 
 
 def served(question: Question) -> list[Finding]:
@@ -23,6 +26,7 @@ def certificate_refused(question: Question) -> list[Finding]:
     return [
         *_turned_away(question, because, question.statuses(question.dialect.certificate_statuses)),
         *_stimulus_arrived(question),
+        *other_credential(question, "certificate"),
     ]
 
 
@@ -32,8 +36,10 @@ def token_refused(question: Question) -> list[Finding]:
     findings = [
         *_turned_away(question, because, question.statuses(question.dialect.token_statuses)),
         *_stimulus_arrived(question),
+        *other_credential(question, "token"),
     ]
-    if not findings and question.status is None:
+    told = [finding for finding in findings if finding.kind is not FindingKind.NOTE]
+    if not told and question.status is None:
         findings.append(wrong_reason("no-answer", "the connection ended without an HTTP answer to the bad token"))
     return findings
 
@@ -58,6 +64,10 @@ def flow_broken(question: Question) -> list[Finding]:
         return [violation("flow-works", f"the flow works through a terminating balancer: {who}")]
     if question.exchange.effect:
         return [wrong_reason("acted-upon", "answered with an error, but acted upon all the same")]
+    if question.client.fault or question.client.timed_out:
+        return [unobserved("network", question.client.fault or "no answer within the deadline")]
+    if about_somebody_else := not_the_server(question):
+        return about_somebody_else
     if balancer is None and question.both_sides:
         return [unobserved("balancer-silent", "the balancer told nothing of this connection")]
     if balancer is not None and balancer.upstream_port is None:
@@ -85,6 +95,8 @@ def _answered(question: Question) -> Iterator[Finding]:
         yield violation("server-untrusted", f"the client refused the server's certificate: {client.server_refused}")
     elif client.timed_out:
         yield violation("no-answer", "no answer within the deadline")
+    elif about_somebody_else := not_the_server(question):
+        yield from about_somebody_else
     elif client.response is None:
         how = (
             f"the connection ended with alert {client.alert}"
@@ -111,7 +123,11 @@ def _told(question: Question) -> str:
 
 def _turned_away(question: Question, because: frozenset[Reason], statuses: frozenset[int]) -> Iterator[Finding]:
     client, status = question.client, question.status
-    if _accepted(question):
+    if Reason.BAD_REQUEST in because:
+        statuses |= _UNREADABLE
+    if about_somebody_else := not_the_server(question):
+        yield from about_somebody_else
+    elif _accepted(question) and status not in statuses:
         yield violation("accepted", f"answered {status}: the {_what(question)} was accepted")
     elif question.exchange.effect:
         yield wrong_reason("acted-upon", f"answered {status or 'nothing'}, but acted upon: {question.case.flow.effect}")
@@ -119,10 +135,13 @@ def _turned_away(question: Question, because: frozenset[Reason], statuses: froze
         yield unobserved("network", client.fault or f"the client refused the server: {client.server_refused}")
     elif client.timed_out:
         yield unobserved("no-answer", "neither accepted nor rejected within the deadline")
+    elif question.answered_by_balancer:
+        yield unobserved("not-forwarded", "the balancer answered by itself; the server never judged the stimulus")
     elif status is not None and status >= 500:
         yield violation("server-error", f"answered {status}: an attacker's bytes must not make the server fail")
     elif status is not None and status not in statuses:
-        yield wrong_reason("other-status", f"answered {status}, expected one of {_numbers(statuses)}")
+        hint = "" if question.both_sides else " (if this product says no so, name it under dialect)"
+        yield wrong_reason("other-status", f"answered {status}, expected one of {_numbers(statuses)}{hint}")
     else:
         yield from _for_the_reason(question, because)
 
@@ -150,9 +169,6 @@ def _numbers(values: frozenset[int]) -> str:
 def _stimulus_arrived(question: Question) -> Iterator[Finding]:
     """Through a balancer a rejection counts only if the balancer forwarded the stimulus unchanged."""
     yield from _forwarding(question, unobserved)
-    request = question.balancer_request
-    if question.case.path is Path.TERMINATING and request is not None and request.decision == "balancer":
-        yield unobserved("not-forwarded", "the balancer answered by itself; the server never judged the stimulus")
 
 
 def _forwarding(question: Question, make: Maker) -> Iterator[Finding]:
@@ -170,7 +186,10 @@ def _forwarding(question: Question, make: Maker) -> Iterator[Finding]:
 
 def _differences(question: Question, who: str, seen: RequestView | None, make: Maker) -> Iterator[Finding]:
     client = question.client
-    if seen is None:
+    if who == "server" and question.exchange.server is None:
+        if question.both_sides and client.response is not None:
+            yield unobserved("server-silent", "the server told nothing of this connection")
+    elif seen is None:
         if question.both_sides and client.response is not None:
             yield make("not-forwarded", f"the {who} saw no request")
     elif seen.authorization_sha256 != client.authorization_sha256:
@@ -190,3 +209,13 @@ def _privacy(question: Question) -> Iterator[Finding]:
     seen = question.client.server_chain[0].sha256 if question.client.server_chain else ""
     if own and seen and own != seen:
         yield violation("other-certificate", "the client saw another certificate than the server's own")
+
+
+def token_lost(question: Question) -> list[Finding]:
+    """A good token that the balancer drops must leave the request refused for want of a token, and not acted upon."""
+    seen = question.balancer_request
+    if seen is None:
+        return [unobserved("balancer-silent", "the balancer told nothing of this request")]
+    if not seen.authorization_sha256:
+        return [unobserved("no-token", "no token reached the balancer")]
+    return list(_turned_away(question, frozenset({Reason.TOKEN_MISSING}), question.dialect.token_statuses))

@@ -39,9 +39,14 @@ class Question:
         return frozenset().union(*named) if named else frozenset()
 
     def statuses(self, dialects: frozenset[int]) -> frozenset[int]:
-        """The statuses for a rejection: the dialect's, or those that the catalogue names for this case."""
+        """The statuses for a rejection: the dialect's, or those that the catalogue names for this case.
+
+        What a target's own dialect adds to the usual one counts beside those that the catalogue names.
+        """
         named = self.case.params.get("statuses")
-        return frozenset(named) if named else dialects
+        usual = Dialect()
+        own = dialects - usual.token_statuses - usual.certificate_statuses
+        return frozenset(named) | own if named else dialects
 
     @property
     def both_sides(self) -> bool:
@@ -72,6 +77,12 @@ class Question:
         """The request as the balancer saw it."""
         balancer = self.exchange.balancer
         return balancer.requests[0] if balancer and balancer.requests else None
+
+    @property
+    def answered_by_balancer(self) -> bool:
+        """Whether the answer is the balancer's own, not the server's."""
+        request = self.balancer_request
+        return request is not None and request.decision == "balancer"
 
     @property
     def balancer(self) -> BalancerView | None:

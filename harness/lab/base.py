@@ -21,18 +21,21 @@ class Door:
     """Where a setup is entered.
 
     ``address`` is what a client connects to (the balancer's, where there is one), ``ca`` the PEM file that vouches for
-    it, ``server_leaf_sha256`` the digest of the server's own certificate ('' if not known).
+    it, ``server_leaf_sha256`` the digest of the server's own certificate ('' if not known), ``public_port`` the port in
+    its URL where that differs from the one connected to.
     """
 
     setup: Setup
     address: Address
     ca: FilePath
     server_leaf_sha256: str = ""
+    public_port: int = 0
 
     @property
     def host_header(self) -> str:
-        """What a client calls this place in its Host header."""
-        return f"{self.address.server_name}:{self.address.port}"
+        """What a client calls this place in its Host header; the scheme's own port is left out (RFC 9110 4.2.3)."""
+        port = self.public_port or self.address.port
+        return self.address.server_name if port == 443 else f"{self.address.server_name}:{port}"
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,6 @@ class Lab(Protocol):
     """A place to run cases in.  Methods raise :class:`harness.errors.LabError` when the lab itself fails."""
 
     grade: Grade
-    features: Collection[str]
 
     def open(self, setups: Iterable[Setup]) -> Mapping[Setup, Door | ConfigurationRefused]:
         """Bring up everything *setups* need, at once; opened setups stay open until :meth:`release` or the end."""
@@ -61,7 +63,7 @@ class Lab(Protocol):
         """
 
     def effects(self, setups: Iterable[Setup]) -> Mapping[Setup, Collection[str]]:
-        """The nonces of what each server has acted upon."""
+        """The nonces of what each server has acted upon; a setup for which that cannot be seen is left out."""
 
     def act(self, door: Door, flow: Flow, nonce: str) -> Mapping[str, Any]:
         """Make the flow's client under test send its own request through *door*; returns its account of it."""
@@ -76,6 +78,12 @@ class Lab(Protocol):
 
     def publish_keys(self, setup: Setup, keys: Sequence[rsa.RSAPrivateKey]) -> None:
         """Make *keys* the ones that this server's management publishes."""
+
+    def renew(self, setup: Setup, secret: str) -> str:
+        """Issue the TLS *secret* anew, with another key; returns the SHA-256 of the new certificate."""
+
+    def register(self, door: Door, flow: Flow) -> None:
+        """Let management register *flow*'s client (a gateway) once more, which gives it what it presents."""
 
     def counters(self, setup: Setup) -> Mapping[str, int]:
         """How often this server has done what it counts (``jwks_fetches`` and so on)."""

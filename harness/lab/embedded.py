@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from harness.lab.own import LOOPBACK, OwnLab, Site
+from harness.lab.plan import Instance
 from harness.lab.worker import Child, Worker
+from harness.model.case import Setup
 from harness.model.vocabulary import Path
 
 _SUBSYSTEMS, _BALANCERS = "harness.subsystems", "mitm_addons.balancer"
@@ -25,8 +27,11 @@ class EmbeddedLab(OwnLab):
             log = self.folder / f"{module}.log"
             self._all[module] = Site(module, Worker(module, Child(module, log), self._mailbox.put, log))
 
-    def _site(self, name: str) -> Site:
-        return self._all[_BALANCERS if name in list(Path) else _SUBSYSTEMS]
+    def _site_of(self, instance: Instance, setup: Setup) -> Site:
+        return self._all[_SUBSYSTEMS]
+
+    def _balancers(self, path: Path) -> Site:
+        return self._all[_BALANCERS]
 
     def _sites(self) -> Collection[Site]:
         return list(reversed(self._all.values()))

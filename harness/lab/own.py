@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -10,29 +11,50 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from harness.errors import LabError
 from harness.lab.base import Door
 from harness.lab.folders import publish
-from harness.lab.running import LOOPBACK, MANAGEMENT, Management, Running, Site
+from harness.lab.plan import MANAGEMENT, PLATFORM_API, Instance
+from harness.lab.running import LOOPBACK, Running, Site
 from harness.model.case import Setup
-from harness.model.catalogue import Flow
+from harness.model.catalogue import Flow, Server
 from harness.model.exchange import BalancerView, ServerView
+from harness.model.fault import Fault
 from harness.model.vocabulary import Grade, Path
 
-__all__ = ["LOOPBACK", "MANAGEMENT", "Management", "OwnLab", "Site"]
+__all__ = ["LOOPBACK", "OwnLab", "Site"]
 
 RECORD_SECONDS = 5.0
-_ACTIONS = {"management-to-portal": "register-portal", "management-to-analytics": "publish-event"}
+# What the client under test is told to do, by the server at which its flow ends.
+_ACTIONS = {
+    "portal": "register-portal",
+    "analytics": "publish-event",
+    "api-gateway": "register-gateway",
+    "v5c-gateway": "register-gateway",
+    "event-gateway": "register-gateway",
+    PLATFORM_API: "call-platform",
+}
 
 
 class OwnLab(Running):
     """Most of a :class:`harness.lab.base.Lab` of our own."""
 
     grade = Grade.BOTH_SIDES
-    features: Collection[str] = frozenset()
 
-    def _initiator(self, _door: Door, management: Management) -> Site:
-        """Where the management that sends a request of its own through *_door* runs."""
-        return self._places[management.name]
+    def __init__(self, servers: Mapping[str, Server], flows: Mapping[str, Flow], faults: Mapping[str, Fault]) -> None:
+        self._registered: set[str] = set()
+        self._numbers = itertools.count()
+        super().__init__(servers, flows, faults)
+
+    def _client(self, setup: Setup, flow: Flow) -> Instance:
+        """The client under test, running, where it can get at *setup*'s door."""
+        client = self._plan.client(setup, flow)
+        self._start([(setup, client)])
+        return client
+
+    def _registrar(self, setup: Setup) -> Instance:
+        """The management that serves *setup*, running, where it can get at the gateways."""
+        return self._plan.management(setup)
 
     # What happened
 
@@ -41,6 +63,7 @@ class OwnLab(Running):
         balancer: BalancerView | None = None
         upstream = client_port
         if client_port is None:
+            self._check_alive()  # nobody could be reached: is there anybody left?
             return None, None
         if door.setup.path is not Path.DIRECT:
             record = self._record(self._listener_id(door.setup), door.address.port, client_port)
@@ -50,7 +73,7 @@ class OwnLab(Running):
             upstream = balancer.upstream_port
             if upstream is None:
                 return balancer, None
-        instance = self._instance_id(door.setup)
+        instance = self._plan.server_name(door.setup)
         record = self._record(instance, self._ports[instance], upstream or 0)
         return balancer, ServerView.from_json(record) if record else None
 
@@ -73,25 +96,43 @@ class OwnLab(Running):
 
     def effects(self, setups: Iterable[Setup]) -> Mapping[Setup, Collection[str]]:
         """See :meth:`harness.lab.base.Lab.effects`."""
-        names = {setup: self._instance_id(setup) for setup in setups}
+        names = {setup: self._plan.server_name(setup) for setup in setups}
         states = self._states(sorted({name for name in names.values() if name in self._ports} - self._down))
         return {setup: frozenset(states.get(name, {}).get("effects", ())) for setup, name in names.items()}
 
     def act(self, door: Door, flow: Flow, nonce: str) -> Mapping[str, Any]:
         """See :meth:`harness.lab.base.Lab.act`."""
-        management = self._management(door.setup)
-        site = self._initiator(door, management)
-        entered = self._instance_id(door.setup) if door.setup.path is Path.DIRECT else self._listener_id(door.setup)
-        address = (self._seen(site, self._places[entered]), door.address.port)
-        return self._request(site, management, flow, nonce, door, address)
+        client = self._client(door.setup, flow)
+        if flow.server.name == "analytics" and flow.client != MANAGEMENT:
+            self._register(door, client)
+        address = (self._seen(self._places[client.name], self._places[self._entered(door.setup)]), door.address.port)
+        return self._request(client, flow, nonce, door, address)
 
     def _request(
-        self, site: Site, management: Management, flow: Flow, nonce: str, door: Door, address: tuple[str, int]
+        self, client: Instance, flow: Flow, nonce: str, door: Door, address: tuple[str, int]
     ) -> Mapping[str, Any]:
-        """*management*'s own account of the request it makes, from *site*, for the name of *door* at *address*."""
+        """*client*'s own account of the request it makes for the name of *door* at *address*."""
         target = {"url": f"https://{door.address.server_name}:{address[1]}", "connect": address[0]}
-        action = _ACTIONS[flow.name]
-        return dict(site.worker.call("act", instance=management.name, action=action, target=target, nonce=nonce))
+        action = "fetch-keys" if flow.path.endswith("/certs") else _ACTIONS[flow.server.name]
+        return self._act(client, action, target, nonce)
+
+    def _act(self, client: Instance, action: str, target: Mapping[str, Any], nonce: str) -> Mapping[str, Any]:
+        worker = self._places[client.name].worker
+        return dict(worker.call("act", instance=client.name, action=action, target=target, nonce=nonce))
+
+    def _register(self, door: Door, gateway: Instance) -> None:
+        """Let management register *gateway*, which gives it what it presents to analytics; the JWT is switched on."""
+        with self._changing:
+            if gateway.name in self._registered:
+                return
+            management = self._registrar(door.setup)
+            host, port = self._servers[gateway.kind].host, self._ports[gateway.name]
+            connect = self._seen(self._places[management.name], self._places[gateway.name])
+            target = {"url": f"https://{host}:{port}", "connect": connect, "with_jwt": True}
+            result = self._act(management, "register-gateway", target, f"registration-{next(self._numbers)}")
+            if result["status"] != 201:
+                raise LabError(f"{gateway.name} could not be registered: {result['error'] or result['status']}")
+            self._registered.add(gateway.name)
 
     def now(self) -> float:
         """The lab's clock, seconds since the epoch."""
@@ -101,32 +142,51 @@ class OwnLab(Running):
 
     def set_clock(self, setup: Setup, offset: float) -> None:
         """See :meth:`harness.lab.base.Lab.set_clock`."""
-        running = [name for name in (self._instance_id(setup), self._management(setup).name) if name not in self._down]
+        names = [self._plan.server_name(setup), *self._copies(self._plan.management(setup).name)]
         self._offsets[setup] = offset
-        for site, names in self._by_site(running).items():
-            site.worker.call("clock", offset=offset, instances=names)
+        for site, here in self._by_site(name for name in names if name not in self._down).items():
+            site.worker.call("clock", offset=offset, instances=here)
 
     def set_management(self, setup: Setup, *, up: bool) -> None:
         """See :meth:`harness.lab.base.Lab.set_management`."""
-        management = self._management(setup)
-        site = self._places[management.name]
+        management = self._plan.management(setup)
         if not up:
-            site.worker.call("stop", instances=[management.name])
+            copies = self._copies(management.name)
+            self._end(copies)
+            self._forget(name for name in copies if name != management.name)
             self._down.add(management.name)
             return
-        self._start(site, [self._management_instance(site, management, self._ports[management.name])])
+        self._start([(setup, management)], self._ports.pop(management.name))
         self._down.discard(management.name)
         self.set_clock(setup, self._offsets.get(setup, 0.0))
 
     def publish_keys(self, setup: Setup, keys: Sequence[rsa.RSAPrivateKey]) -> None:
         """See :meth:`harness.lab.base.Lab.publish_keys`."""
-        management = self._management(setup)
+        management = self._plan.management(setup)
         publish(management.folder, keys)
-        self._deliver(self._places[management.name], [])
+        self._hand_out(management)
+
+    def renew(self, setup: Setup, secret: str) -> str:
+        """See :meth:`harness.lab.base.Lab.renew`."""
+        management = self._plan.management(setup)
+        renewed = self._folders.renew(management.folder, secret)
+        self._hand_out(management)
+        return renewed
+
+    def _hand_out(self, management: Instance) -> None:
+        """What has changed in *management*'s folder gets to where it runs."""
+        for site in self._by_site(self._copies(management.name)):
+            self._deliver(site, [])
+
+    def register(self, door: Door, flow: Flow) -> None:
+        """See :meth:`harness.lab.base.Lab.register`."""
+        gateway = self._client(door.setup, flow)
+        self._registered.discard(gateway.name)
+        self._register(door, gateway)
 
     def counters(self, setup: Setup) -> Mapping[str, int]:
         """See :meth:`harness.lab.base.Lab.counters`."""
-        name = self._instance_id(setup)
+        name = self._plan.server_name(setup)
         counted: Mapping[str, int] = self._states([name])[name]["counters"]
         return counted
 

@@ -1,4 +1,4 @@
-"""What every lab of our own runs: the instances and listeners that setups need.
+"""What every lab of our own runs: the instances and listeners that setups need (:mod:`harness.lab.plan` says which).
 
 A *site* is where they run: a worker process and the address it is reached at.  Which sites there are, and what they
 are given to read, is for the labs that derive from this; what runs in them is the same everywhere.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import threading
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,9 +17,10 @@ from typing import Any
 
 from harness.decode.certificates import view
 from harness.lab import deployment
-from harness.lab.balancing import BALANCER_FAULTS, listener
+from harness.lab.balancing import Before, listener
 from harness.lab.base import ConfigurationRefused, Door
-from harness.lab.folders import BAD_SERVER_VARIANTS, IMPOSTOR, Folders, file_name, new_home, sweep
+from harness.lab.folders import Folders, file_name, new_home, sweep
+from harness.lab.plan import PLATFORM_API, Instance, Plan
 from harness.lab.worker import Mailbox, Worker
 from harness.model.case import Setup
 from harness.model.catalogue import Flow, Server
@@ -29,8 +31,6 @@ from harness.wire.pki import Pki
 from harness.wire.send import Address
 
 LOOPBACK = "127.0.0.1"
-MANAGEMENT = "management"
-_KINDS = {"PortalCluster": "portal", "AnalyticsCluster": "analytics"}
 
 
 @dataclass(frozen=True)
@@ -40,16 +40,6 @@ class Site:
     name: str
     worker: Worker = field(compare=False)
     address: str = field(default=LOOPBACK, compare=False)
-
-
-@dataclass(frozen=True)
-class Management:
-    """A management instance: its name, its fault or '', the deployment folder it reads, and the site it runs at."""
-
-    name: str
-    fault: str
-    folder: FilePath
-    site: str = MANAGEMENT
 
 
 class Running:
@@ -70,10 +60,13 @@ class Running:
         self._doors: dict[Setup, Door | ConfigurationRefused] = {}
         self._offsets: dict[Setup, float] = {}
         self._down: set[str] = set()
+        # Cases run side by side, and some bring up what they need as they go.
+        self._changing = threading.RLock()
         try:
             self._begin()
             self.pki = Pki.create()
             self._folders = Folders(self.folder, self.pki)
+            self._plan = Plan(servers, faults, self._folders)
         except BaseException:
             self.close()
             raise
@@ -84,10 +77,14 @@ class Running:
         """Start what takes longer than making the keys."""
 
     def _prepare(self, setups: Sequence[Setup]) -> None:
-        """Bring up the sites that *setups* need."""
+        """Bring up the sites that *setups* need, side by side."""
 
-    def _site(self, name: str) -> Site:
-        """The site called *name*: ``management``, that of a server, or that of the balancers on a path."""
+    def _site_of(self, instance: Instance, setup: Setup) -> Site:
+        """Where *instance* runs for *setup*; brought up if need be."""
+        raise NotImplementedError
+
+    def _balancers(self, path: Path) -> Site:
+        """Where the balancers on *path* run."""
         raise NotImplementedError
 
     def _sites(self) -> Collection[Site]:
@@ -113,66 +110,30 @@ class Running:
         wanted = list(dict.fromkeys(setups))
         fresh = [setup for setup in wanted if setup not in self._doors]
         self._prepare(fresh)
-        self._start_managements({self._management(setup): None for setup in fresh})
-        self._start_servers(fresh)
+        self._start((setup, self._plan.management(setup)) for setup in fresh)
+        self._start((setup, self._server(setup)) for setup in fresh if setup.server != PLATFORM_API)
         self._start_balancers([setup for setup in fresh if setup.path is not Path.DIRECT])
         for setup in fresh:
             self._doors[setup] = self._door(setup)
         return {setup: self._doors[setup] for setup in wanted}
 
-    def _start_managements(self, wanted: Iterable[Management]) -> None:
-        orders: defaultdict[Site, list[dict[str, Any]]] = defaultdict(list)
-        for management in wanted:
-            if management.name not in self._ports:
-                site = self._site(management.site)
-                orders[site].append(self._management_instance(site, management))
-        for site, instances in orders.items():
-            self._start(site, instances)
-
-    def _management_instance(self, site: Site, management: Management, port: int = 0) -> dict[str, Any]:
-        config = private_file(self.folder / "management.yaml", deployment.management_resource().encode())
-        faults = [management.fault] if management.fault else []
-        order = self._instance(site, management.name, MANAGEMENT, config, faults, management)
-        return {**order, "port": port}
-
-    def _start_servers(self, setups: Iterable[Setup]) -> None:
-        wanted = {self._instance_id(setup): setup for setup in setups}
-        started = self._ports.keys() | self._refused.keys()
-        instances: defaultdict[Site, list[dict[str, Any]]] = defaultdict(list)
-        for name, setup in wanted.items():
-            if name not in started:
-                site = self._site(self._home(setup))
-                instances[site].append(self._server_instance(site, name, setup))
-        for site, orders in instances.items():
-            self._start(site, orders)
-
-    def _server_instance(self, site: Site, name: str, setup: Setup, keys_at: str = "") -> dict[str, Any]:
+    def _server(self, setup: Setup, keys_at: str = "") -> Instance:
         """*keys_at* names the management whose platform API it is told to fetch keys from, if not the setup's own."""
-        server, management = self._servers[setup.server], self._management(setup)
-        url = deployment.jwks_url(self._ports[keys_at or management.name])
-        text = deployment.custom_resource(server, setup.posture, url)
-        config = private_file(self.folder / f"{file_name(name)}.yaml", text.encode())
-        faults = self._faults_on(_KINDS[server.kind], setup)
-        order = self._instance(site, name, _KINDS[server.kind], config, faults, management)
-        return {**order, "folder": str(self._server_folder(setup))}
+        return self._plan.server(setup, self._ports[keys_at or self._plan.management(setup).name])
 
-    def _instance(
-        self, site: Site, name: str, kind: str, config: FilePath, faults: list[str], management: Management
-    ) -> dict[str, Any]:
-        hosts = dict.fromkeys((server.host for server in self._servers.values()), LOOPBACK)
-        return {
-            "id": name,
-            "kind": kind,
-            "config": str(config),
-            "folder": str(management.folder),
-            "hosts": {**hosts, deployment.PLATFORM_HOST: self._seen(site, self._site(management.site))},
-            "faults": faults,
-            "address": site.address,
-        }
+    def _start(self, wanted: Iterable[tuple[Setup, Instance]], port: int = 0) -> None:
+        """Start what is not running yet: all of a site at once."""
+        with self._changing:
+            known = self._ports.keys() | self._refused.keys()
+            missing = {instance.name: (setup, instance) for setup, instance in wanted if instance.name not in known}
+            orders: defaultdict[Site, list[dict[str, Any]]] = defaultdict(list)
+            for setup, instance in missing.values():
+                site = self._site_of(instance, setup)
+                orders[site].append(self._order(site, instance, setup, port))
+            for site, instances in orders.items():
+                self._start_at(site, instances)
 
-    def _start(self, site: Site, instances: list[dict[str, Any]]) -> None:
-        if not instances:
-            return
+    def _start_at(self, site: Site, instances: list[dict[str, Any]]) -> None:
         self._deliver(site, [FilePath(instance["config"]) for instance in instances])
         for name, result in site.worker.call("start", instances=instances).items():
             self._places[name] = site
@@ -181,11 +142,21 @@ class Running:
             else:
                 self._refused[name] = result["refused"]
 
+    def _order(self, site: Site, instance: Instance, setup: Setup, port: int) -> dict[str, Any]:
+        config = private_file(self.folder / f"{file_name(instance.name)}.yaml", instance.config.encode())
+        platform = self._seen(site, self._site_of(self._plan.management(setup), setup))
+        hosts = {
+            **dict.fromkeys(self._plan.hosts, LOOPBACK),
+            deployment.PLATFORM.host: platform,
+            deployment.SERVICE.host: platform,
+        }
+        return {**instance.order(config, hosts, port), "address": site.address}
+
     def _start_balancers(self, setups: Iterable[Setup]) -> None:
         listeners: defaultdict[Site, list[dict[str, Any]]] = defaultdict(list)
         for setup in setups:
-            if self._instance_id(setup) not in self._refused:
-                site = self._site(str(setup.path))
+            if self._plan.server_name(setup) not in self._refused:
+                site = self._balancers(setup.path)
                 listeners[site].append(self._listener(site, setup))
         for site, orders in listeners.items():
             keys = [order["behaviours"].get("client_certificate") for order in orders]
@@ -196,41 +167,52 @@ class Running:
                 self._places[name] = site
 
     def _listener(self, site: Site, setup: Setup) -> dict[str, Any]:
-        server, instance = self._servers[setup.server], self._instance_id(setup)
-        fault = setup.fault if setup.fault in BALANCER_FAULTS else ""
+        server, instance = self._servers[setup.server], self._plan.server_name(setup)
         client = next(flow.client_secret for flow in self._flows.values() if flow.server.name == server.name)
-        name, port = self._listener_id(setup), self._ports[instance]
-        order = listener(name, setup.path, server, port, self.secrets, client, fault)
+        before = Before(server, self._ports[instance], self.secrets, client, self._folders.impostor)
+        order = listener(self._listener_id(setup), setup, before)
         return {**order, "host": site.address, "upstream_host": self._seen(site, self._places[instance])}
 
+    def _entered(self, setup: Setup) -> str:
+        """The name of what a client connects to."""
+        return self._plan.server_name(setup) if setup.path is Path.DIRECT else self._listener_id(setup)
+
     def _door(self, setup: Setup) -> Door | ConfigurationRefused:
-        instance = self._instance_id(setup)
+        instance = self._plan.server_name(setup)
         if instance in self._refused:
             return ConfigurationRefused(self._refused[instance])
-        server = self._servers[setup.server]
-        entered = instance if setup.path is Path.DIRECT else self._listener_id(setup)
+        server, entered = self._servers[setup.server], self._entered(setup)
         leaf = self.pki.secrets[server.secret].chain[0]
         ca = self.secrets / server.secret / "ca.crt"
         address = Address(self._places[entered].address, self._ports[entered], server.host)
         return Door(setup, address, ca, view(leaf).sha256)
 
+    def _copies(self, name: str) -> list[str]:
+        """All running instances that stand for the subsystem *name*."""
+        return [name] if name in self._ports else []
+
     def release(self, setups: Iterable[Setup]) -> None:
         """See :meth:`harness.lab.base.Lab.release`."""
         gone = [setup for setup in setups if self._doors.pop(setup, None) is not None]
-        kept = {self._instance_id(setup) for setup in self._doors}
+        kept = {self._plan.server_name(setup) for setup in self._doors}
         listeners = [self._listener_id(setup) for setup in gone if self._listener_id(setup) in self._ports]
-        instances = {self._instance_id(setup) for setup in gone} - kept
+        instances = {self._plan.server_name(setup) for setup in gone} - kept
         for site, names in self._by_site(listeners).items():
             site.worker.call("close", listeners=names)
-        instances |= {self._management(setup).name for setup in gone if setup.own}
-        running = sorted(name for name in instances if name in self._ports and name not in self._down)
-        for site, names in self._by_site(running).items():
-            site.worker.call("stop", instances=names)
-        for name in (*listeners, *instances):
+        instances |= {name for setup in gone if setup.own for name in self._copies(self._plan.management(setup).name)}
+        self._end(sorted(name for name in instances if name in self._ports and name not in self._down))
+        self._forget((*listeners, *instances))
+        self._down -= instances
+
+    def _end(self, names: Iterable[str]) -> None:
+        for site, here in self._by_site(names).items():
+            site.worker.call("stop", instances=here)
+
+    def _forget(self, names: Iterable[str]) -> None:
+        for name in names:
             self._ports.pop(name, None)
             self._refused.pop(name, None)
             self._places.pop(name, None)
-        self._down -= instances
 
     def _by_site(self, names: Iterable[str]) -> Mapping[Site, list[str]]:
         found: defaultdict[Site, list[str]] = defaultdict(list)
@@ -248,30 +230,5 @@ class Running:
 
     # Names
 
-    def _home(self, setup: Setup) -> str:
-        """The name of the site at which this setup's server runs."""
-        return setup.server
-
-    def _faults_on(self, kind: str, setup: Setup) -> list[str]:
-        fault = self._faults.get(setup.fault)
-        return [fault.name] if fault and fault.where == "subsystem" and kind in fault.on else []
-
-    def _management(self, setup: Setup) -> Management:
-        """Which management serves this setup: the deployment's, a faulty one, an impostor, or one of its own."""
-        if setup.variant == IMPOSTOR:
-            return Management(IMPOSTOR, "", self._folders.impostor())
-        fault = next(iter(self._faults_on("management", setup)), "")
-        folder = self._folders.own(self._instance_id(setup)) if setup.own else self._folders.deployment
-        return Management(f"management|{fault}|{setup.own}|{setup.own and setup.fault}", fault, folder)
-
-    def _server_folder(self, setup: Setup) -> FilePath:
-        if setup.variant in BAD_SERVER_VARIANTS:
-            return self._folders.bad_server(self._servers[setup.server], setup.variant)
-        return self._management(setup).folder if setup.own else self._folders.deployment
-
-    def _instance_id(self, setup: Setup) -> str:
-        parts = [setup.server, str(setup.posture), setup.fault, setup.variant, setup.own]
-        return "|".join(parts)
-
     def _listener_id(self, setup: Setup) -> str:
-        return f"{self._instance_id(setup)}|{setup.path}"
+        return "|".join((self._plan.server_name(setup), setup.path, setup.variant, setup.fault))

@@ -46,7 +46,7 @@ class Setup:
     own: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Case:
     """One executable case.  ``expected`` names the check that judges it."""
 
@@ -58,6 +58,10 @@ class Case:
     expected: str
     depth: Depth = Depth.QUICK
     params: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    def __repr__(self) -> str:
+        # What Allure shows as the test's parameter, and tells one run's test from another's by.
+        return f"Case({self.id!r})"
 
     @property
     def id(self) -> str:
@@ -79,9 +83,9 @@ class Case:
     def control(self, fault: str = "") -> Setup | None:
         """Where this case's positive twin runs: the same server, in the same posture, reached with everything good.
 
-            None where no such twin exists: a posture that must not start, a case that is itself the positive, or a script,
-        which has its positives among its steps.  A
-            terminating balancer cannot carry mTLS, so the twin of those cases goes directly.
+        None where no such twin exists: a posture that must not start, a case that is itself the positive, or a script,
+        which has its positives among its steps.  A terminating balancer cannot carry mTLS, so the twin of those cases
+        goes directly.
         """
         positive = self.stimulus.id == GOOD and self.path is not Path.TERMINATING
         if self.posture is Posture.TLS_ONLY or positive or "steps" in self.params:
@@ -94,5 +98,5 @@ class Case:
 class Withheld:
     """A case that does not apply here, and why; decided once, listed in the header."""
 
-    case: str
+    case: Case
     reason: str

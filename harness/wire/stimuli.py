@@ -12,15 +12,18 @@ from pathlib import Path as FilePath
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from harness import __version__
 from harness.model.case import GOOD, Stimulus
 from harness.model.catalogue import Flow
 from harness.wire.certificates import CERTIFICATE_CLASSES, write_identity
 from harness.wire.files import private_folder
+from harness.wire.issue import Identity
 from harness.wire.pki import Pki, key_id
 from harness.wire.send import Prepared, prepare
 from harness.wire.tokens import TOKEN_CLASSES, Mint, Presented
 
 NONCE_HEADER = "X-Flowproof-Case"
+USER_AGENT = f"flowproof/{__version__}"
 
 
 class Stimuli:
@@ -47,12 +50,15 @@ class Stimuli:
     def _make_context(self, ca: FilePath, client_secret: str, certificate: str) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.load_verify_locations(ca)
-        identity = CERTIFICATE_CLASSES[certificate].build(self._pki, client_secret) if client_secret else None
+        identity = self._identity(client_secret, certificate) if client_secret else None
         if identity is not None:
             # Weak keys are part of what is presented; our own library must not refuse to present them.
             context.set_ciphers("DEFAULT:@SECLEVEL=0")
             context.load_cert_chain(write_identity(identity, self._folder, f"{client_secret}-{certificate}"))
         return context
+
+    def _identity(self, client_secret: str, certificate: str) -> Identity | None:
+        return CERTIFICATE_CLASSES[certificate].build(self._pki, client_secret)
 
     @property
     def signing_key(self) -> rsa.RSAPrivateKey:
@@ -75,6 +81,7 @@ def _request(flow: Flow, presented: Presented, host: str, nonce: str) -> Prepare
     if presented.query:
         target += ("&" if "?" in target else "?") + presented.query
     headers: list[tuple[str, bytes]] = [("Host", host.encode()), (NONCE_HEADER, nonce.encode())]
+    headers.append(("User-Agent", USER_AGENT.encode()))
     headers += presented.headers
     if body:
         headers += [("Content-Type", b"application/json"), ("Content-Length", str(len(body)).encode())]

@@ -1,17 +1,18 @@
 """The container lab: management, each server and each path's balancer in a container of its own.
 
 Networks, all without a way out: ``platform`` has management, the balancers and the servers' way to the platform API;
-each server has one of its own, which it shares with the balancers, and listens there only.  So management reaches a
-server through a balancer or not at all; what it does on the direct path is done by an insider, a management with a foot
-in every server's network.  The harness connects to the containers' own addresses: a published port would hide the
-client's port, by which a rejected connection is found again.
+each server has one of its own, which it shares with the balancers, and listens there only.  So management and the
+gateways reach a server through a balancer or not at all; what they do on the direct path, and management's registering
+of gateways, is done by insiders: the same subsystems with a foot in every server's network.  The harness connects to
+the containers' own addresses: a published port would hide the client's port, by which a rejected connection is found
+again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
@@ -22,27 +23,36 @@ from testcontainers.core.network import Network
 
 from harness.errors import LabError
 from harness.lab import deployment
-from harness.lab.base import Door
 from harness.lab.containers import daemon
 from harness.lab.containers.image import ready_image
 from harness.lab.containers.link import Attached, Plan
 from harness.lab.containers.parcels import Parcels
-from harness.lab.own import MANAGEMENT, Management, OwnLab, Site
+from harness.lab.own import OwnLab, Site
+from harness.lab.plan import MANAGEMENT, PLATFORM_API, Instance
 from harness.lab.worker import Worker
 from harness.model.case import Setup
+from harness.model.catalogue import Flow
 from harness.model.vocabulary import Path
 from harness.wire.pki import CLIENTS
 
-INSIDER, PLATFORM = "management-insider", "platform"
+_INSIDER, PLATFORM = "-insider", "platform"
 OPERATED = "operated"
 """The variant of setups with containers of their own, which an operator may stop, cut off or configure anew."""
 # A connection's record is found again by its peer's port.  In one network namespace that is unique; here each site that
 # connects to a listener has ports of its own, below those of the harness (Linux: 32768 and up).
 _PORTS = {
-    MANAGEMENT: "10000 14999",
-    INSIDER: "15000 19999",
-    str(Path.PASSTHROUGH): "20000 24999",
-    str(Path.TERMINATING): "25000 29999",
+    MANAGEMENT: "10000 12999",
+    f"{MANAGEMENT}{_INSIDER}": "13000 15999",
+    str(Path.PASSTHROUGH): "16000 19999",
+    str(Path.TERMINATING): "20000 23999",
+    "portal": "24000 24999",
+    "analytics": "25000 25999",
+    "api-gateway": "26000 26999",
+    "v5c-gateway": "27000 27999",
+    "event-gateway": "28000 28999",
+    f"api-gateway{_INSIDER}": "29000 29999",
+    f"v5c-gateway{_INSIDER}": "30000 30999",
+    f"event-gateway{_INSIDER}": "31000 31999",
 }
 _AT_ONCE = 8
 
@@ -60,34 +70,35 @@ class Housed:
 class ContainerLab(OwnLab):
     """A :class:`harness.lab.base.Lab` in containers."""
 
-    features: Collection[str] = frozenset({"containers"})
-
     def _begin(self) -> None:
         self._networks: dict[str, Network] = {}
         self._housed: dict[str, Housed] = {}
-        self._insiders: set[str] = set()
         self._starting = threading.Lock()
-        self._client = DockerClient()
-        daemon.sweep(self._client)
-        daemon.reap(self._client)
+        self._docker = DockerClient()
+        daemon.sweep(self._docker)
+        daemon.reap(self._docker)
         self._image = ready_image()
 
     def _prepare(self, setups: Sequence[Setup]) -> None:
         balancers = {str(setup.path) for setup in setups} - {str(Path.DIRECT)}
-        managements = {self._management(setup).site for setup in setups}
         servers = {self._home(setup) for setup in setups}
-        self._bring_up(sorted({MANAGEMENT, *managements}) + sorted(servers) + sorted(balancers))
+        self._bring_up([*sorted({self._management_home(setup) for setup in setups} | servers), *sorted(balancers)])
 
-    def _bring_up(self, names: Iterable[str]) -> None:
+    def _bring_up(self, names: Sequence[str]) -> None:
         """Start the sites of *names* that are not there yet, side by side."""
         with self._starting:
             missing = [name for name in names if name not in self._housed]
             if not missing:
                 return
-            for name in (PLATFORM, *self._servers):
+            for name in (PLATFORM, *self._apart):
                 self._network(name)
             with ThreadPoolExecutor(_AT_ONCE) as pool:
                 list(pool.map(self._house, missing))
+
+    @property
+    def _apart(self) -> list[str]:
+        """The servers with a network of their own: all but management."""
+        return [name for name in self._servers if name != PLATFORM_API]
 
     def _network(self, name: str) -> str:
         """The Docker name of the network called *name*, which is made if missing."""
@@ -116,22 +127,30 @@ class ContainerLab(OwnLab):
     def _networks_of(self, name: str) -> Mapping[str, str]:
         """The networks of the site *name*, with its alias there; the first is where it listens."""
         platform = self._networks[PLATFORM].name
-        others = {self._networks[server].name: "" for server in self._servers}
+        others = {self._networks[server].name: "" for server in self._apart}
         role = _role(name)
-        if role in self._servers:
+        if role in self._apart:
             return {self._networks[role].name: name, platform: ""}
         return {platform: name} if role == MANAGEMENT else {platform: name, **others}
 
     def _parcels(self, name: str) -> Parcels:
-        role = _role(name)
-        if role in self._servers:
-            return Parcels(self.folder, [self._servers[role].secret])
-        if role in (MANAGEMENT, INSIDER):
-            return Parcels(self.folder, [deployment.PLATFORM_SECRET, *CLIENTS], signs=True)
-        return Parcels(self.folder, [])
+        kind = _role(name).removesuffix(_INSIDER)
+        if kind == MANAGEMENT:
+            endpoints = [deployment.PLATFORM.secret, deployment.SERVICE.secret]
+            return Parcels(self.folder, [*endpoints, *CLIENTS], signs=True)
+        return Parcels(self.folder, [self._servers[kind].secret] if kind in self._servers else [])
 
     def _site(self, name: str) -> Site:
+        if name not in self._housed:
+            self._bring_up([name])
         return self._housed[name].site
+
+    def _site_of(self, instance: Instance, setup: Setup) -> Site:
+        insider = _INSIDER if instance.name.endswith(_INSIDER) else ""
+        return self._site(f"{instance.kind}{insider}{_suffix(setup)}")
+
+    def _balancers(self, path: Path) -> Site:
+        return self._site(str(path))
 
     def _sites(self) -> Collection[Site]:
         return [housed.site for housed in list(self._housed.values())]
@@ -147,25 +166,35 @@ class ContainerLab(OwnLab):
             if archive:
                 housed.link.put(archive, self.folder)
 
-    def _initiator(self, door: Door, management: Management) -> Site:
-        """On the direct path the insider acts, with the same management's configuration and keys."""
-        if door.setup.path is not Path.DIRECT:
-            return super()._initiator(door, management)
-        self._bring_up([INSIDER])
-        site = self._site(INSIDER)
-        with self._starting:
-            if management.name not in self._insiders:
-                instance = self._management_instance(site, management)
-                self._deliver(site, [FilePath(instance["config"])])
-                site.worker.call("start", instances=[instance])
-                self._insiders.add(management.name)
-        return site
+    def _client(self, setup: Setup, flow: Flow) -> Instance:
+        """On the direct path an insider acts, with the same configuration and keys; management everybody can reach."""
+        if setup.path is not Path.DIRECT or setup.server == PLATFORM_API:
+            return super()._client(setup, flow)
+        return self._insider(setup, self._plan.client(setup, flow))
+
+    def _registrar(self, setup: Setup) -> Instance:
+        return self._insider(setup, self._plan.management(setup))
+
+    def _insider(self, setup: Setup, instance: Instance) -> Instance:
+        """A copy of *instance* with a foot in every network."""
+        copy = replace(instance, name=f"{instance.name}{_INSIDER}")
+        with self._changing:
+            if copy.name not in self._ports:
+                self._start([(setup, copy)])
+                offset = self._offsets.get(setup, 0.0)
+                if offset and instance.kind == MANAGEMENT:
+                    self._places[copy.name].worker.call("clock", offset=offset, instances=[copy.name])
+        return copy
+
+    def _copies(self, name: str) -> list[str]:
+        return [copy for copy in (name, f"{name}{_INSIDER}") if copy in self._ports]
 
     def _home(self, setup: Setup) -> str:
-        return f"{setup.server}{_suffix(setup)}"
+        """The name of the site at which *setup*'s server runs."""
+        return self._management_home(setup) if setup.server == PLATFORM_API else f"{setup.server}{_suffix(setup)}"
 
-    def _management(self, setup: Setup) -> Management:
-        return replace(super()._management(setup), site=f"{MANAGEMENT}{_suffix(setup)}")
+    def _management_home(self, setup: Setup) -> str:
+        return f"{MANAGEMENT}{_suffix(setup)}"
 
     def close(self) -> None:
         """End and remove the containers, then their networks; may be called twice."""

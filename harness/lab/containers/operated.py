@@ -15,7 +15,7 @@ from harness.errors import LabError
 from harness.lab.base import Door
 from harness.lab.containers.lab import PLATFORM, ContainerLab, Housed
 from harness.lab.containers.link import remove
-from harness.lab.own import MANAGEMENT
+from harness.lab.plan import MANAGEMENT, Instance
 from harness.model.case import Setup
 from harness.model.catalogue import Flow
 
@@ -51,18 +51,22 @@ class OperatedLab(ContainerLab):
 
     def past_balancer(self, door: Door, flow: Flow, nonce: str) -> list[Facts]:
         """See :class:`harness.lab.operations.Operated`."""
-        server, management = self._housed[self._home(door.setup)], self._management(door.setup)
-        port = self._ports[self._instance_id(door.setup)]
+        server, client = self._housed[self._home(door.setup)], self._client(door.setup, flow)
+        if flow.server.name == "analytics" and flow.client != MANAGEMENT:
+            self._register(door, client)
+        port = self._ports[self._plan.server_name(door.setup)]
         return [
-            self._request(self._places[management.name], management, flow, nonce, door, (address, port))
+            self._request(client, flow, nonce, door, (address, port))
             for address in sorted(set(server.link.addresses.values()))
         ]
 
     def _which(self, setup: Setup, what: str) -> tuple[str, str, Housed | None]:
         """Site name, instance name and container of *what*, a part of this setup."""
-        management = self._management(setup)
-        name = management.site if what == MANAGEMENT else self._home(setup)
-        return name, management.name if what == MANAGEMENT else self._instance_id(setup), self._housed.get(name)
+        if what == MANAGEMENT:
+            name, instance = self._management_home(setup), self._plan.management(setup).name
+        else:
+            name, instance = self._home(setup), self._plan.server_name(setup)
+        return name, instance, self._housed.get(name)
 
     def _running(self, setup: Setup, what: str) -> Housed:
         name, _, housed = self._which(setup, what)
@@ -82,7 +86,7 @@ class OperatedLab(ContainerLab):
         """In order: it is told to end, and is removed."""
         name, instance, _ = self._which(setup, what)
         self._running(setup, what).site.worker.close()
-        return self._forget(name, instance)
+        return self._lost(name, instance)
 
     def _kill(self, setup: Setup, what: str) -> Facts:
         """As a node that goes: without a word to anybody."""
@@ -91,28 +95,22 @@ class OperatedLab(ContainerLab):
         housed.site.worker.expect_end()
         remove(housed.link.container)
         housed.site.worker.close()
-        return self._forget(name, instance)
+        return self._lost(name, instance)
 
-    def _forget(self, name: str, instance: str) -> Facts:
+    def _lost(self, name: str, instance: str) -> Facts:
         del self._housed[name]
         self._down.add(instance)
         return {}
 
     def _start_again(self, setup: Setup, what: str) -> Facts:
         """A new container with the same configuration, at the same port."""
-        name, instance, _ = self._which(setup, what)
-        self._bring_up([name])
-        site, port = self._site(name), self._ports[instance]
+        _, instance, _ = self._which(setup, what)
+        planned: Instance
         if what == MANAGEMENT:
-            order = self._management_instance(site, self._management(setup), port)
+            planned = self._plan.management(setup)
         else:
-            keys_at = self._keys_at.get(instance, "")
-            order = {**self._server_instance(site, instance, setup, keys_at), "port": port}
-        return self._again(setup, what, order)
-
-    def _again(self, setup: Setup, what: str, order: dict[str, Any]) -> Facts:
-        name, instance, _ = self._which(setup, what)
-        self._start(self._site(name), [order])
+            planned = self._server(setup, self._keys_at.get(instance, ""))
+        self._start([(setup, planned)], self._ports.pop(instance))
         if instance in self._refused:
             raise LabError(f"{instance} did not start again: {self._refused[instance]}")
         self._down.discard(instance)
@@ -132,16 +130,16 @@ class OperatedLab(ContainerLab):
 
     @property
     def _platform(self) -> Any:
-        return self._client.client.networks.get(self._networks[PLATFORM].name)
+        return self._docker.client.networks.get(self._networks[PLATFORM].name)
 
     def _move(self, setup: Setup, what: str) -> Facts:
         """The operator changes the server's jwksUrl to another address of the platform API: it restarts."""
         if what == MANAGEMENT:
             raise LabError("management has no jwksUrl")
         _, instance, _ = self._which(setup, what)
-        management = self._management(setup)
+        management = self._plan.management(setup)
         other = replace(management, name=f"{management.name}|moved")
-        self._start_managements([other])
+        self._start([(setup, other)])
         # Back and forth between two addresses, so that each move is a change.
         there = self._keys_at.get(instance) == other.name
         self._keys_at[instance] = management.name if there else other.name

@@ -25,7 +25,7 @@ def _ca_no_bc(pki: Pki, secret: str) -> Identity:
     return below(pki, secret, intermediate(pki, secret, constraints=None))
 
 
-@CLASSES.add("ca-leaf-issues-leaf")
+@CLASSES.add("ca-leaf-issues-leaf", twin="via-intermediate")
 def _leaf_issues_leaf(pki: Pki, secret: str) -> Identity:
     """issued with another client's ordinary certificate, which is sent along"""
     other = next(name for name in CLIENTS if name != secret)

@@ -1,0 +1,199 @@
+"""A target file as something a run can judge: which cases apply to it, why the others do not, and a bench on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path as FilePath
+
+from harness import targets
+from harness.catalogue import Catalogue
+from harness.checks.question import Dialect
+from harness.config import Options
+from harness.errors import UsageError
+from harness.exchanges import Bench, paced
+from harness.known import catalogue as known_catalogue
+from harness.lab import contradictions, targetfile
+from harness.lab.credentials import open_clients
+from harness.lab.external import ExternalLab, Pace
+from harness.lab.issuers import check_sources, open_mint
+from harness.lab.targetfile import Endpoint, TargetFile, is_safe
+from harness.lab.touch import Touch, touch
+from harness.model.case import GOOD, Case
+from harness.model.catalogue import Cells, Flow, Requirement, Server
+from harness.model.vocabulary import Posture
+from harness.preflight import Preflight
+from harness.targets import Target
+from harness.wire.given import GivenPki, GivenStimuli
+
+TEMPLATE = "management-to-portal"
+# What holds for any service in a posture, whatever the product: its own documents are not asked of a stranger.
+_ANY_AREA = frozenset({"tokens", "chains"})
+_ANY_REQUIREMENT = frozenset({"FLW-0", "FLW-2", "FLW-5"})
+_ALLOWED_TRANSPORTS = frozenset({GOOD, "t-plaintext"})
+_SUBJECT_CLASSES = "id-"
+
+
+def find(options: Options) -> Target:
+    """The target that *options* name: one of ours, or a target file; raises :class:`UsageError` for neither."""
+    if not _is_file(options.target):
+        return targets.find(options.target)
+    if options.fault:
+        raise UsageError("--fault is for our own servers", attempt="leave --target or --fault out")
+    return Deployment.load(FilePath(options.target), options.read_only).target()
+
+
+def _is_file(name: str) -> bool:
+    return name.endswith((".yaml", ".yml")) or "/" in name
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A checked target file."""
+
+    file: TargetFile
+
+    @classmethod
+    def load(cls, path: FilePath, read_only: bool = False) -> Deployment:
+        """Read and check *path*: schema, contradictions, files; raises :class:`UsageError`."""
+        file = targetfile.read(path)
+        contradictions.check(file, known_catalogue().flows)
+        open_clients(file.endpoints.values())
+        check_sources(file)
+        for endpoint in file.endpoints.values():
+            if not endpoint.ca.is_file():
+                raise UsageError(f"servers.{endpoint.name}.ca: no such file", where=str(endpoint.ca))
+        deployment = cls(replace(file, read_only=file.read_only or read_only))
+        if deployment.file.read_only and not any(is_safe(flow.method) for flow in deployment.flows(known_catalogue())):
+            raise UsageError(
+                "read-only, but every request of this file writes",
+                where=str(path),
+                attempt="give each server a harmless request: {method: GET, path: ..., success: 200}",
+            )
+        return deployment
+
+    def target(self) -> Target:
+        """What a run needs of it."""
+        file = self.file
+        name = " ".join(filter(None, (file.product, file.version)))
+        places = ", ".join(f"{item.name} ({item.posture})" for item in file.endpoints.values())
+        return Target(
+            name=str(file.file),
+            scope=f"{name}, {file.environment}: {places}, from the client's side only.",
+            own_lab=False,
+            grade=ExternalLab.grade,
+            features=frozenset(file.claimed),
+            bench=self._bench,
+            adapt=self.adapt,
+            withhold=self.withhold,
+        )
+
+    # Which cases
+
+    def adapt(self, catalogue: Catalogue) -> Catalogue:
+        """*catalogue* with the servers, requests and flows of this deployment in place of the documented ones."""
+        flows = {flow.name: flow for flow in self.flows(catalogue)}
+        servers = {flow.server.name: flow.server for flow in flows.values()}
+        rows = tuple(row for row in (self._row(row, flows) for row in catalogue.requirements) if row.cells)
+        name = " ".join(filter(None, (self.file.product, self.file.version)))
+        return replace(catalogue, product=name, servers=servers, flows=flows, requirements=rows)
+
+    def flows(self, catalogue: Catalogue) -> Iterable[Flow]:
+        """The flows of *catalogue* that end at this deployment's endpoints, with its own requests and credentials."""
+        clients = open_clients(self.file.endpoints.values())
+        for endpoint in self.file.endpoints.values():
+            documented = [catalogue.flows[name] for name in endpoint.flows if name in catalogue.flows]
+            for flow in documented or ([catalogue.flows[TEMPLATE]] if endpoint.generic else []):
+                server = _server(endpoint, flow.server)
+                # That a flow is in this posture here is what the file says; no feature has to be claimed for it.
+                plain = replace(flow, server=server, client_secret=clients[endpoint.name][0], posture_needs={})
+                yield _requested(endpoint, _service(endpoint, plain) if endpoint.generic else plain)
+
+    def _row(self, row: Requirement, flows: Mapping[str, Flow]) -> Requirement:
+        blocks = (self._block(row, block, flows) for block in row.cells)
+        return replace(row, cells=tuple(block for block in blocks if block.flows))
+
+    def _block(self, row: Requirement, block: Cells, flows: Mapping[str, Flow]) -> Cells:
+        documented = {name for endpoint in self.file.endpoints.values() for name in endpoint.flows}
+        kept = [name for name in block.flows if name in documented and name in flows]
+        if TEMPLATE in block.flows and (row.area in _ANY_AREA or row.id in _ANY_REQUIREMENT):
+            kept += [name for name in flows if name not in documented]
+        return replace(block, flows=tuple(kept))
+
+    def withhold(self, case: Case) -> str:
+        """Why *case* does not apply to this deployment, '' if it does."""
+        endpoint = self.file.endpoints[case.flow.server.name]
+        if case.posture is not endpoint.posture:
+            return f"servers.{endpoint.name} is in posture {endpoint.posture}"
+        if case.stimulus.transport not in _ALLOWED_TRANSPORTS or "steps" in case.params or "variant" in case.params:
+            return "needs servers and clients that Flowproof can start, stop and drive"
+        if case.path is not endpoint.path:
+            return f"servers.{endpoint.name} is reached over the path {endpoint.path}"
+        control = case.control()
+        if control is not None and control.path is not endpoint.path:
+            return "its positive twin needs the same server reached directly"
+        if case.stimulus.certificate.startswith(_SUBJECT_CLASSES) and not endpoint.subject:
+            return f"servers.{endpoint.name} names no subject: any certificate of its CA is meant to be let in"
+        if case.stimulus.transport == "t-plaintext" and self.file.environment != "lab":
+            return "would send a working credential unencrypted, which is done in a lab only"
+        return self._too_much(case)
+
+    def _too_much(self, case: Case) -> str:
+        does = touch(case)
+        if self.file.read_only and does in (Touch.WRITE, Touch.STRESS):
+            return f"read-only: this case touches the server with a {does}"
+        return ""
+
+    # How they are run
+
+    def _bench(self, catalogue: Catalogue, seed: int) -> Bench:
+        file = self.file
+        lab = ExternalLab(file)
+        try:
+            mint, keys = open_mint(file)
+            if keys is not None:
+                lab.on_close.insert(0, keys.close)
+            pki = GivenPki(dict(open_clients(file.endpoints.values()).values()))
+            stimuli = GivenStimuli(pki, mint, lab.folder / "clients")
+            bench = Bench(lab, stimuli, seed, _dialect(file), paced(Pace(file.rate).wait), {})
+            Preflight(bench, stimuli, file, pki).run(catalogue.flows.values())
+        except BaseException:
+            lab.close()
+            raise
+        return bench
+
+
+def _server(endpoint: Endpoint, documented: Server) -> Server:
+    default = documented.default if endpoint.posture is Posture.DEFAULT else endpoint.posture
+    return replace(
+        documented, name=endpoint.name, host=endpoint.host, secret="", subject=endpoint.subject, default=default
+    )
+
+
+def _service(endpoint: Endpoint, flow: Flow) -> Flow:
+    return replace(
+        flow,
+        name=f"client-to-{endpoint.name}",
+        client="client",
+        method="GET",
+        path=endpoint.url_path,
+        needs=(),
+        body="",
+        success=200,
+        effect="the request is acted upon",
+    )
+
+
+def _requested(endpoint: Endpoint, flow: Flow) -> Flow:
+    asked = endpoint.request
+    given = {"method": asked.method, "path": asked.path, "body": asked.body, "success": asked.success}
+    return replace(flow, **{key: value for key, value in given.items() if value is not None})  # type: ignore[arg-type]
+
+
+def _dialect(file: TargetFile) -> Dialect:
+    usual = Dialect()
+    return Dialect(
+        name=file.product,
+        certificate_statuses=file.certificate_statuses or usual.certificate_statuses,
+        token_statuses=file.token_statuses or usual.token_statuses,
+    )

@@ -1,0 +1,104 @@
+"""What a target file must not say: rules of the documentation that a configuration can break before anything runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+
+from harness.errors import UsageError
+from harness.lab.targetfile import Endpoint, TargetFile
+from harness.model.vocabulary import Posture
+
+# Client -> endpoint of every documented flow, those without cases yet included.
+ENDPOINTS = {
+    "management-to-portal": "portal",
+    "management-to-analytics": "analytics",
+    "api-gateway-to-analytics": "analytics",
+    "v5c-gateway-to-analytics": "analytics",
+    "event-gateway-to-analytics": "analytics",
+    "management-to-api-gateway": "api-gateway",
+    "management-to-v5c-gateway": "v5c-gateway",
+    "management-to-event-gateway": "event-gateway",
+}
+_JWT_SINCE = {"api-gateway-to-analytics": (10, 0, 5, 4)}
+_OTHERS_SINCE = (10, 0, 5, 3)
+
+
+def check(target: TargetFile, known: Collection[str]) -> None:
+    """Raises :class:`UsageError` for the first contradiction; *known* are the flows that the catalogue has."""
+    for text in contradictions(target, known):
+        raise UsageError(text, where=str(target.file), attempt="flowproof explain names a rule's source")
+
+
+def contradictions(target: TargetFile, known: Collection[str]) -> Iterator[str]:
+    """Every contradiction in words, each with the rule it breaks."""
+    yield from _twice(target)
+    for endpoint in target.endpoints.values():
+        yield from _unknown(endpoint, known)
+        yield from _postures(endpoint)
+        yield from _versions(target, endpoint)
+    if target.environment == "production" and "jwks" in target.tokens:
+        yield "tokens.jwks: with it a key of ours would sign for production; use command, endpoint or captured"
+    if target.environment == "production" and any(
+        item.client and item.client.ca_key for item in target.endpoints.values()
+    ):
+        yield "client.ca_key: a production CA's key has no place here; what needs it stays unobserved"
+
+
+def _twice(target: TargetFile) -> Iterator[str]:
+    seen: dict[str, str] = {}
+    for endpoint in target.endpoints.values():
+        for place in {ENDPOINTS[flow] for flow in endpoint.flows if flow in ENDPOINTS}:
+            if place in seen and seen[place] != endpoint.name:
+                yield (
+                    f"servers.{seen[place]} and servers.{endpoint.name} are both the {place} endpoint: "
+                    "it has one posture, so it stands here once, with all flows that end there"
+                )
+            seen[place] = endpoint.name
+    flows = [flow for endpoint in target.endpoints.values() for flow in endpoint.flows]
+    for flow in sorted({flow for flow in flows if flows.count(flow) > 1}):
+        yield f"the flow {flow} stands at two endpoints; a flow ends at one"
+
+
+def _unknown(endpoint: Endpoint, known: Collection[str]) -> Iterator[str]:
+    for flow in endpoint.flows:
+        if flow not in known and flow not in ENDPOINTS:
+            names = ", ".join(sorted({*known, *ENDPOINTS}))
+            yield f"servers.{endpoint.name}.flows: unknown flow {flow!r}; one of: {names}; none for another service"
+    places = {ENDPOINTS[flow] for flow in endpoint.flows if flow in ENDPOINTS}
+    if len(places) > 1:
+        yield f"servers.{endpoint.name}.flows end at different endpoints ({', '.join(sorted(places))})"
+
+
+def _postures(endpoint: Endpoint) -> Iterator[str]:
+    name, posture = endpoint.name, endpoint.posture
+    mtls_off = posture in (Posture.JWT, Posture.TLS_ONLY)
+    if mtls_off and "v5c-gateway-to-analytics" in endpoint.flows:
+        yield (
+            f"CFG-6: servers.{name} has mTLS off ({posture}), but v5c-gateway-to-analytics ends there, which "
+            "sends no JWT: use mtls or both"
+        )
+    if mtls_off and "event-gateway-to-analytics" in endpoint.flows:
+        yield (
+            f"CFG-7: servers.{name} has mTLS off ({posture}), but event-gateway-to-analytics ends there, whose mTLS "
+            "cannot be turned off: use mtls or both"
+        )
+    if posture is Posture.JWT and "management-to-event-gateway" in endpoint.flows:
+        yield f"servers.{name}: no JWT alternative is documented for management-to-event-gateway (FLW-1): use mtls"
+    if posture is Posture.TLS_ONLY and {ENDPOINTS.get(flow) for flow in endpoint.flows} & {"portal", "analytics"}:
+        yield f"CFG-1: servers.{name}: mTLS and JWT cannot both be off (posture tls-only)"
+    if posture is Posture.DEFAULT and endpoint.generic:
+        yield f"servers.{name}: posture default means a documented product's default; say mtls, jwt, both or tls-only"
+
+
+def _versions(target: TargetFile, endpoint: Endpoint) -> Iterator[str]:
+    if "api connect" not in target.product.lower() or endpoint.posture not in (Posture.JWT, Posture.BOTH):
+        return
+    if not re.fullmatch(r"\d+(\.\d+)+", target.version):
+        return
+    version = tuple(int(part) for part in target.version.split("."))
+    for flow in endpoint.flows:
+        since = _JWT_SINCE.get(flow, _OTHERS_SINCE)
+        if version < since:
+            wanted = ".".join(map(str, since))
+            yield f"CFG-8: JWT on {flow} needs {wanted} or later, product.version is {target.version}"

@@ -1,0 +1,97 @@
+"""``flowproof run --url ...``: one service on the command line, written down as the target file that it stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from harness.errors import UsageError
+from harness.lab import targetfile
+from harness.wire.files import private_file
+from harness.wire.issue import key_pem
+
+NAME = "target.yaml"
+LISTEN = "127.0.0.1:9901"
+
+
+@dataclass(frozen=True)
+class Service:
+    """What the flags say of one service.  ``jwks`` is ``ours`` or a file with the keys it verifies with."""
+
+    url: str
+    ca: str
+    audience: str = ""
+    issuer: str = ""
+    jwks: str = ""
+    cert: str = ""
+    key: str = ""
+    token_env: str = ""
+    connect: str = ""
+
+    def write(self, folder: Path) -> Path:
+        """Write the target file into *folder*, return where; raises :class:`UsageError` for flags that do not fit."""
+        file = folder / NAME
+        document = self._document(folder)
+        targetfile.parse(document, file)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if self.jwks == "ours":
+                self._new_key(folder)
+            file.write_text(
+                "# Written by flowproof run --url; edit it and use --target for more.\n" + _yaml(document), "utf-8"
+            )
+        except OSError as error:
+            raise UsageError(
+                f"cannot write: {error.strerror}", where=str(file), attempt="name another --report"
+            ) from error
+        return file
+
+    def _document(self, folder: Path) -> dict[str, Any]:
+        if not self.ca:
+            raise UsageError(
+                "--url needs --ca", attempt="name the PEM file of the CA that signed the server's certificate"
+            )
+        if bool(self.cert) is not bool(self.key):
+            raise UsageError("--cert and --key belong together")
+        wants_token = bool(self.audience or self.jwks or self.token_env)
+        posture = {(True, True): "both", (True, False): "mtls"}.get((bool(self.cert), wants_token), "jwt")
+        document: dict[str, Any] = {
+            "product": {"name": urlsplit(self.url).hostname or self.url},
+            "environment": "test",
+            "servers": {"service": {"url": self.url, "ca": str(Path(self.ca).resolve()), "posture": posture}},
+            "tokens": self._tokens(folder),
+        }
+        if self.connect:
+            document["servers"]["service"]["connect"] = self.connect
+        if self.cert:
+            document["client"] = {"certificate": str(Path(self.cert).resolve()), "key": str(Path(self.key).resolve())}
+        return document
+
+    def _tokens(self, folder: Path) -> dict[str, Any]:
+        claims = {"iss": self.issuer, "aud": self.audience, "sub": "flowproof"}
+        common: dict[str, Any] = {"claims": {name: value for name, value in claims.items() if value}}
+        if self.jwks == "ours":
+            return {**common, "jwks": {"listen": LISTEN, "signing_key": "signing.key"}}
+        if self.jwks:
+            if "://" in self.jwks:
+                raise UsageError(
+                    "--jwks takes `ours` or a file", attempt=f"curl -o jwks.json {self.jwks}, then --jwks jwks.json"
+                )
+            common["keys"] = str(Path(self.jwks).resolve())
+        return {**common, "captured": {"env": self.token_env}} if self.token_env else {**common, "none": True}
+
+    def _new_key(self, folder: Path) -> None:
+        # One key for all runs into this folder: the service may keep what it fetched.
+        if not (folder / "signing.key").exists():
+            key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+            private_file(folder / "signing.key", key_pem(key))
+
+
+def _yaml(document: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(dict(document), sort_keys=False)

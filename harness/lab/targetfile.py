@@ -1,0 +1,224 @@
+"""Reads and checks a target file: what to judge and with which credentials.  Connects to nothing, opens no secret."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path as FilePath
+from typing import Any
+from urllib.parse import urlsplit
+
+import jsonschema
+import yaml
+
+from harness import resources
+from harness.catalogue.loader import StrictLoader
+from harness.errors import UsageError
+from harness.model.vocabulary import Path, Posture
+
+_PER_SECOND = {"lab": 20.0, "test": 20.0, "production": 5.0}
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+@dataclass(frozen=True)
+class Secret:
+    """Where a secret is: a file, or an environment variable that holds the text itself."""
+
+    file: FilePath | None = None
+    env: str = ""
+
+    def read(self, what: str) -> bytes:
+        """Its content; raises :class:`UsageError`, which names the place and never the content."""
+        if self.file is None:
+            if not os.environ.get(self.env):
+                raise UsageError(f"the environment variable {self.env} ({what}) is not set")
+            return os.environ[self.env].encode()
+        try:
+            return self.file.read_bytes()
+        except OSError as error:
+            raise UsageError(f"cannot read {what}: {error.strerror}", where=str(self.file)) from error
+
+
+@dataclass(frozen=True)
+class Client:
+    """The client's files."""
+
+    certificate: Secret
+    key: Secret
+    ca: Secret | None = None
+    ca_key: Secret | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """How a request is made; None = as the flow's documented one.  ``effect_path`` shows whether it was acted upon."""
+
+    method: str | None = None
+    path: str | None = None
+    body: str | None = None
+    success: int | None = None
+    effect_path: str = ""
+    effect_success: int = 200
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One server endpoint: it has one posture, which the flows that end there inherit."""
+
+    name: str
+    host: str
+    port: int
+    connect: tuple[str, int]
+    url_path: str
+    ca: FilePath
+    posture: Posture
+    path: Path
+    flows: tuple[str, ...]
+    subject: str
+    client: Client | None
+    request: Request
+
+    @property
+    def generic(self) -> bool:
+        """Whether it is simply a service, not an endpoint of the documented product."""
+        return not self.flows
+
+
+@dataclass(frozen=True)
+class TargetFile:
+    """A whole target file.  ``tokens`` is kept as written: who opens the sources reads it."""
+
+    file: FilePath
+    product: str
+    version: str
+    environment: str
+    read_only: bool
+    rate: float
+    endpoints: Mapping[str, Endpoint]
+    tokens: Mapping[str, Any]
+    token_statuses: frozenset[int] | None = None
+    certificate_statuses: frozenset[int] | None = None
+    claimed: tuple[str, ...] = ()
+    not_claimed: Mapping[str, str] = field(default_factory=dict)
+
+    def place(self, text: str) -> FilePath:
+        """A path written in the file, relative to it."""
+        return (self.file.parent / text).resolve()
+
+    def secret(self, value: Any) -> Secret:
+        """A secret as the file writes it."""
+        return _secret(self.file, value)
+
+
+@cache
+def schema() -> dict[str, Any]:
+    """The published JSON Schema of target files."""
+    data: dict[str, Any] = json.loads((resources.SCHEMA / "target.schema.json").read_text("utf-8"))
+    return data
+
+
+def read(file: FilePath) -> TargetFile:
+    """Read *file*; raises :class:`UsageError` for what cannot be read or breaks the schema."""
+    try:
+        data = yaml.load(file.read_text("utf-8"), Loader=StrictLoader)  # noqa: S506 - a SafeLoader
+    except OSError as error:
+        raise UsageError(
+            f"cannot read the target file: {error.strerror}",
+            where=str(file),
+            attempt="flowproof target init writes one",
+        ) from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise UsageError(f"not valid YAML: {error}", where=str(file)) from error
+    return parse(data, file)
+
+
+def parse(data: Any, file: FilePath) -> TargetFile:
+    """The target that *data* describes; *file* is where it was read, which relative paths start from."""
+    _fits(data, file)
+    environment = data["environment"]
+    dialect = data.get("dialect", {})
+    features = data.get("features", {})
+    common = data.get("client")
+    return TargetFile(
+        file=file,
+        product=data["product"]["name"],
+        version=data["product"].get("version", ""),
+        environment=environment,
+        read_only=data.get("read_only", environment == "production"),
+        rate=float(data.get("rate", _PER_SECOND[environment])),
+        endpoints={name: _endpoint(file, name, row, common) for name, row in data["servers"].items()},
+        tokens=data.get("tokens", {"none": True}),
+        token_statuses=_statuses(dialect, "token_statuses"),
+        certificate_statuses=_statuses(dialect, "certificate_statuses"),
+        claimed=tuple(features.get("claimed", ())),
+        not_claimed=features.get("not_claimed", {}),
+    )
+
+
+def _fits(data: Any, file: FilePath) -> None:
+    errors: Iterable[Any] = jsonschema.Draft202012Validator(schema()).iter_errors(data)
+    worst = jsonschema.exceptions.best_match(errors)
+    if worst is not None:
+        spot = ".".join(str(part) for part in worst.absolute_path) or "the file"
+        message = worst.message if len(worst.message) < 200 else worst.message[:200] + "..."
+        if worst.validator == "oneOf" and "tokens" in worst.absolute_path:
+            message = "exactly one of signing_key, jwks, command, endpoint, captured, none says where tokens come from"
+        raise UsageError(
+            f"{spot}: {message}",
+            where=str(file),
+            attempt="flowproof target init prints a commented example; the schema is target.schema.json",
+        )
+
+
+def _statuses(dialect: Mapping[str, Any], key: str) -> frozenset[int] | None:
+    return frozenset(dialect[key]) if key in dialect else None
+
+
+def _secret(file: FilePath, value: Any) -> Secret:
+    if isinstance(value, dict) and "env" in value:
+        return Secret(env=value["env"])
+    return Secret(file=(file.parent / (value["file"] if isinstance(value, dict) else value)).resolve())
+
+
+def _client(file: FilePath, row: Mapping[str, Any] | None) -> Client | None:
+    if row is None:
+        return None
+    ca, ca_key = (_secret(file, row[key]) if key in row else None for key in ("ca", "ca_key"))
+    return Client(_secret(file, row["certificate"]), _secret(file, row["key"]), ca, ca_key)
+
+
+def _endpoint(file: FilePath, name: str, row: Mapping[str, Any], common: Mapping[str, Any] | None) -> Endpoint:
+    url = urlsplit(row["url"])
+    try:
+        port = url.port or 443
+    except ValueError as error:
+        raise UsageError(f"servers.{name}.url: {error}", where=str(file)) from error
+    host, _, connect_port = row.get("connect", f"{url.hostname}:{port}").rpartition(":")
+    return Endpoint(
+        name=name,
+        host=str(url.hostname),
+        port=port,
+        connect=(host, int(connect_port)),
+        url_path=url.path or "/",
+        ca=(file.parent / row["ca"]).resolve(),
+        posture=Posture(row["posture"]),
+        path=Path(row.get("path", "direct")),
+        flows=tuple(row.get("flows", ())),
+        subject=row.get("subject", ""),
+        client=_client(file, row.get("client", common)),
+        request=_request(row.get("request", {})),
+    )
+
+
+def _request(row: Mapping[str, Any]) -> Request:
+    effect = row.get("effect", {})
+    named = {key: row.get(key) for key in ("method", "path", "body", "success")}
+    return Request(**named, effect_path=effect.get("path", ""), effect_success=effect.get("success", 200))
+
+
+def is_safe(method: str) -> bool:
+    """Whether a request with *method* changes nothing (RFC 9110 section 9.2.1)."""
+    return method in _SAFE

@@ -1,0 +1,31 @@
+"""What a case does to the server it is sent to: nothing lasting, a write, or stress."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from harness.lab.targetfile import is_safe
+from harness.model.case import GOOD, Case
+
+# Long, deep or huge on purpose; a parser may take its time over them.
+_STRESS = frozenset({"str-many-dots", "json-deep-nest", "json-bigint", "t-huge", "jti-huge", "n-depth", "ta-dup-chain"})
+
+
+class Touch(StrEnum):
+    """From the lightest to the heaviest."""
+
+    HANDSHAKE = "handshake"
+    REQUEST = "harmless request"
+    WRITE = "write"
+    STRESS = "stress"
+
+
+def touch(case: Case) -> Touch:
+    """What *case* touches.  A bad credential with a writing request counts as a write: a broken server obeys."""
+    stimulus = case.stimulus
+    if {stimulus.token, stimulus.certificate, stimulus.transport} & _STRESS:
+        return Touch.STRESS
+    if not is_safe(case.flow.method):
+        return Touch.WRITE
+    refused_in_tls = case.expected == "certificate-refused" and stimulus.certificate != GOOD
+    return Touch.HANDSHAKE if refused_in_tls else Touch.REQUEST

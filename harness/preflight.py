@@ -1,0 +1,143 @@
+"""Looks whether a target can be judged at all: reachable, TLS, a good request passes, a bad one does not."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Iterable
+from email.utils import parsedate_to_datetime
+
+from harness.errors import LabError
+from harness.exchanges import Bench
+from harness.lab.external import ExternalLab, address_of
+from harness.lab.targetfile import Endpoint, TargetFile, is_safe
+from harness.model.case import GOOD, Stimulus
+from harness.model.catalogue import Flow
+from harness.model.exchange import ClientView
+from harness.wire.given import CannotMake, GivenPki, GivenStimuli
+from harness.wire.given.stimuli import REISSUED
+
+_SKEW_SECONDS = 30.0
+_NOTHING = Stimulus("tls-no-cert", "str-no-token")
+_STRANGER = Stimulus("ta-unknown-ca", "sig-wrong-key")
+
+
+class Preflight:
+    """Raises :class:`LabError` (exit status 3) for a target about which no verdict would mean anything."""
+
+    def __init__(self, bench: Bench, stimuli: GivenStimuli, file: TargetFile, pki: GivenPki) -> None:
+        self._bench, self._stimuli, self._file, self._pki = bench, stimuli, file, pki
+
+    def run(self, flows: Iterable[Flow]) -> None:
+        """Look at every endpoint, once for each flow that ends there."""
+        for flow in flows:
+            if self._file.read_only and not is_safe(flow.method):
+                continue
+            endpoint = self._file.endpoints[flow.server.name]
+            good = self._try(endpoint, flow, Stimulus())
+            if good is not None:
+                self._served(endpoint, flow, good)
+                self._clock(endpoint, good)
+                self._told_apart(endpoint, flow, good)
+                self._reissued(endpoint, flow)
+                self._look(endpoint, flow)
+            else:
+                self._answers(endpoint, flow)
+
+    def _try(self, endpoint: Endpoint, flow: Flow, stimulus: Stimulus) -> ClientView | None:
+        """What came of one request; None where it cannot be made from the credentials at hand."""
+        nonce = self._bench.nonce("preflight", flow.name, stimulus.id)
+        host = endpoint.host if endpoint.port == 443 else f"{endpoint.host}:{endpoint.port}"
+        try:
+            context = self._context(endpoint, flow, stimulus.certificate)
+            request = self._stimuli.request(flow, stimulus, host, nonce)
+        except CannotMake:
+            return None
+        return self._bench.send(address_of(endpoint), request, context)
+
+    def _context(self, endpoint: Endpoint, flow: Flow, certificate: str) -> ssl.SSLContext:
+        try:
+            return self._stimuli.context(endpoint.ca, flow.client_secret, certificate)
+        except (OSError, ValueError) as error:
+            raise LabError(f"the CA file cannot be used: {error}", where=str(endpoint.ca)) from error
+
+    def _answers(self, endpoint: Endpoint, flow: Flow) -> None:
+        """Without a good credential: that somebody speaks TLS there, with the right certificate."""
+        seen = self._try(endpoint, flow, _NOTHING)
+        if seen is not None:
+            self._reached(endpoint, seen)
+
+    def _reached(self, endpoint: Endpoint, seen: ClientView) -> None:
+        where = f"servers.{endpoint.name}"
+        if seen.fault and seen.local_port is None:
+            raise LabError(seen.fault, where=where, attempt="check url and connect in the target file, and the network")
+        if seen.server_refused:
+            raise LabError(
+                f"the certificate of {endpoint.host} is refused: {seen.server_refused}",
+                where=where,
+                attempt="check ca in the target file, and the name in url",
+            )
+        if seen.fault or seen.timed_out:
+            raise LabError(seen.fault or "no answer", where=where, attempt="is this a TLS port?")
+
+    def _served(self, endpoint: Endpoint, flow: Flow, good: ClientView) -> None:
+        self._reached(endpoint, good)
+        status = good.response.status if good.response else None
+        if status == flow.success:
+            return
+        told = f"answered {status}" if status else f"ended with {'alert ' + good.alert if good.alert else 'no answer'}"
+        raise LabError(
+            f"the good request ({flow.method} {flow.path}) is {told}, not {flow.success}: no refusal would mean much",
+            where=f"servers.{endpoint.name}",
+            attempt="check client, tokens and request in the target file against the server's log",
+        )
+
+    def _clock(self, endpoint: Endpoint, good: ClientView) -> None:
+        headers = dict(good.response.headers) if good.response else {}
+        try:
+            theirs = parsedate_to_datetime(headers.get("date", "")).timestamp()
+        except ValueError:
+            return
+        skew = theirs - time.time()
+        if abs(skew) > _SKEW_SECONDS:
+            raise LabError(
+                f"its clock is {skew:+.0f} s from ours, so no token or certificate time could be judged",
+                where=f"servers.{endpoint.name}",
+                attempt="synchronise the clocks",
+            )
+
+    def _told_apart(self, endpoint: Endpoint, flow: Flow, good: ClientView) -> None:
+        """A server that treats everybody alike gets one clear sentence in place of a page of failures."""
+        others = [self._try(endpoint, flow, stimulus) for stimulus in (_NOTHING, _STRANGER)]
+        answers = {item.response.status if item.response else None for item in (good, *others) if item}
+        if len(answers) == 1:
+            raise LabError(
+                f"answers {flow.success} to a good client, to one without any credential and to a stranger alike: "
+                "nobody looks at credentials there, or this is not the server meant",
+                where=f"servers.{endpoint.name}",
+                attempt="check posture and request.path in the target file; if both are right, the endpoint is open",
+            )
+
+    def _reissued(self, endpoint: Endpoint, flow: Flow) -> None:
+        """What our copy of the CA signs must be served, or the refusal of what it signs badly proves nothing."""
+        client = self._pki.clients[flow.client_secret]
+        if client.identity is None or not client.required:
+            return
+        copy = self._try(endpoint, flow, Stimulus(certificate=REISSUED))
+        if copy is not None and (copy.response is None or copy.response.status != flow.success):
+            why = "a fresh copy of the client's certificate, signed with client.ca_key, is not served either"
+            self._pki.seal(flow.client_secret, why)
+
+    def _look(self, endpoint: Endpoint, flow: Flow) -> None:
+        asked = endpoint.request
+        if not asked.effect_path or not isinstance(self._bench.lab, ExternalLab):
+            return
+
+        def seen(nonce: str) -> bool:
+            host = endpoint.host if endpoint.port == 443 else f"{endpoint.host}:{endpoint.port}"
+            context = self._context(endpoint, flow, GOOD)
+            request = self._stimuli.lookup(flow, asked.effect_path.replace("{nonce}", nonce), host, nonce)
+            answer = self._bench.send(address_of(endpoint), request, context)
+            return answer.response is not None and answer.response.status == asked.effect_success
+
+        self._bench.lab.looks[endpoint.name] = seen

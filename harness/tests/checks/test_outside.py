@@ -1,0 +1,131 @@
+"""What a verdict may say when only the client's side was seen."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.checks.question import Dialect, Question
+from harness.judge import UNMADE, Controls, judge
+from harness.known import catalogue
+from harness.model.case import Case, Stimulus
+from harness.model.exchange import ClientView, Exchange, Response
+from harness.model.vocabulary import Grade, Outcome, Path, Posture
+
+SERVED = Controls()
+GONE = Controls("answered 401 instead of 200", "")
+NOBODY = Controls(f"{UNMADE}needs a good token", "")
+
+
+def outcome(
+    expected: str,
+    stimulus: Stimulus,
+    client: ClientView,
+    controls: Controls = SERVED,
+    *,
+    statuses: frozenset[int] | None = None,
+    extra: dict[str, str] | None = None,
+    path: Path = Path.DIRECT,
+) -> tuple[Outcome, str]:
+    known = catalogue()
+    row = next(row for row in known.requirements if row.id == "JWT-3")
+    case = Case(row, known.flows["management-to-portal"], Posture.BOTH, path, stimulus, expected)
+    exchange = Exchange("n", client, extra=extra or {})
+    dialect = Dialect(token_statuses=statuses) if statuses else Dialect()
+    verdict = judge(Question(case, exchange, known.classes, Grade.CLIENT_ONLY, dialect), controls)
+    return verdict.outcome, verdict.code
+
+
+def answered(status: int, **headers: str) -> ClientView:
+    fields = tuple((name.replace("_", "-"), value) for name, value in headers.items())
+    return ClientView(1, 2, established=True, response=Response(status, fields))
+
+
+ALERT = ClientView(1, 2, established=True, alert="certificate_required")
+CLOSED = ClientView(1, 2, established=True, closed=True)
+NO_TOKEN = Stimulus(token="str-no-token")
+NO_CERTIFICATE = Stimulus("tls-no-cert")
+NEITHER = Stimulus("tls-no-cert", "str-no-token")
+
+
+@pytest.mark.parametrize(
+    ("client", "told"),
+    [
+        (answered(401), (Outcome.PASS, "as-required")),
+        (answered(200), (Outcome.FAIL, "accepted")),
+        (answered(500), (Outcome.FAIL, "server-error")),
+        (answered(403), (Outcome.WRONG_REASON, "other-status")),
+        (answered(404), (Outcome.WRONG_REASON, "other-status")),
+        # None of these is the server's word on the token.
+        (answered(502), (Outcome.UNOBSERVED, "in-between")),
+        (answered(503), (Outcome.UNOBSERVED, "in-between")),
+        (answered(429), (Outcome.UNOBSERVED, "in-between")),
+        (answered(302), (Outcome.UNOBSERVED, "redirected")),
+        (CLOSED, (Outcome.WRONG_REASON, "no-answer")),
+        (ClientView(fault="cannot connect"), (Outcome.UNOBSERVED, "network")),
+        (ClientView(1, 2, timed_out=True), (Outcome.UNOBSERVED, "no-answer")),
+    ],
+)
+def test_a_refused_token(client: ClientView, told: tuple[Outcome, str]) -> None:
+    assert outcome("token-refused", NO_TOKEN, client) == told
+
+
+def test_a_dialect_may_say_403_or_redirect() -> None:
+    for status in (403, 302):
+        told = outcome("token-refused", NO_TOKEN, answered(status), statuses=frozenset({status}))
+        assert told == (Outcome.PASS, "as-required")
+
+
+@pytest.mark.parametrize("client", [ALERT, CLOSED, answered(400), answered(403), answered(496)])
+def test_honest_servers_refuse_a_certificate_in_many_ways(client: ClientView) -> None:
+    assert outcome("certificate-refused", NO_CERTIFICATE, client) == (Outcome.PASS, "as-required")
+
+
+@pytest.mark.parametrize(
+    ("expected", "client", "told"),
+    [
+        # 401 may be for the missing token: nothing is known of the certificate.
+        ("certificate-refused", answered(401), (Outcome.UNOBSERVED, "ambiguous")),
+        ("certificate-refused", answered(400, WWW_Authenticate="Bearer"), (Outcome.UNOBSERVED, "ambiguous")),
+        ("certificate-refused", answered(400), (Outcome.PASS, "as-required")),
+        ("certificate-refused", ALERT, (Outcome.PASS, "as-required")),
+        ("token-refused", answered(401), (Outcome.UNOBSERVED, "ambiguous")),
+        ("token-refused", answered(401, WWW_Authenticate="Bearer realm=x"), (Outcome.PASS, "as-required")),
+        ("refused", answered(401), (Outcome.PASS, "as-required")),
+    ],
+)
+def test_two_bad_credentials(expected: str, client: ClientView, told: tuple[Outcome, str]) -> None:
+    assert outcome(expected, NEITHER, client) == told
+
+
+@pytest.mark.parametrize(
+    ("expected", "stimulus"), [("token-refused", NO_TOKEN), ("certificate-refused", NO_CERTIFICATE)]
+)
+def test_no_served_twin_no_pass(expected: str, stimulus: Stimulus) -> None:
+    refused = answered(401) if expected == "token-refused" else ALERT
+    assert outcome(expected, stimulus, refused, GONE) == (Outcome.UNOBSERVED, "control-failed")
+    assert outcome(expected, stimulus, refused, NOBODY) == (Outcome.UNOBSERVED, "no-twin")
+    near = {"twin_refused": "its twin via-intermediate is not served either"}
+    assert outcome(expected, stimulus, refused, extra=near) == (Outcome.UNOBSERVED, "twin-refused")
+
+
+@pytest.mark.parametrize("controls", [SERVED, GONE, NOBODY])
+def test_an_acceptance_stands_by_itself(controls: Controls) -> None:
+    assert outcome("token-refused", NO_TOKEN, answered(200), controls) == (Outcome.FAIL, "accepted")
+
+
+def test_a_server_that_went_away_is_not_at_fault() -> None:
+    tolerated = Stimulus(token="claim-unknown")
+    assert outcome("served", tolerated, answered(401), GONE) == (Outcome.UNOBSERVED, "control-failed")
+    assert outcome("served", tolerated, answered(401)) == (Outcome.FAIL, "not-served")
+    assert outcome("served", tolerated, answered(502)) == (Outcome.UNOBSERVED, "in-between")
+
+
+def test_what_cannot_be_made_is_unobserved() -> None:
+    told = outcome("token-refused", NO_TOKEN, answered(200), extra={"unmade": "needs the key"})
+    assert told == (Outcome.UNOBSERVED, "not-made")
+
+
+def test_a_balancer_that_fails_does_not_show_a_broken_flow() -> None:
+    told = outcome("flow-broken", Stimulus(), answered(502), path=Path.TERMINATING)
+    assert told == (Outcome.UNOBSERVED, "in-between")
+    assert outcome("flow-broken", Stimulus(), answered(201), path=Path.TERMINATING) == (Outcome.FAIL, "flow-works")

@@ -1,0 +1,165 @@
+"""Target files: the schema is valid, the examples fit it, mistakes are told by place and rule."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from harness import resources
+from harness.errors import UsageError
+from harness.lab import contradictions, targetfile
+from harness.lab.oneliner import Service
+
+KNOWN = ("management-to-portal", "management-to-analytics")
+EXAMPLES = sorted((resources.FIXTURES / "targets").glob("*.yaml"))
+
+
+def document(**changes: Any) -> dict[str, Any]:
+    server = {"url": "https://a.test:8443/x", "ca": "ca.crt", "posture": "jwt", **changes.pop("server", {})}
+    return {"product": {"name": "a"}, "environment": "test", "servers": {"a": server}, **changes}
+
+
+def parse(data: Any) -> targetfile.TargetFile:
+    return targetfile.parse(data, Path("/folder/target.yaml"))
+
+
+def test_the_schema_is_one() -> None:
+    jsonschema.Draft202012Validator.check_schema(targetfile.schema())
+
+
+@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.name)
+def test_examples_fit(file: Path) -> None:
+    found = targetfile.read(file)
+    assert list(contradictions.contradictions(found, KNOWN)) == []
+
+
+def test_there_are_examples() -> None:
+    assert {file.name for file in EXAMPLES} >= {"service.yaml", "api-connect.yaml"}
+
+
+def test_paths_start_at_the_file_and_defaults_are_filled() -> None:
+    found = parse(document())
+    endpoint = found.endpoints["a"]
+    assert endpoint.ca == Path("/folder/ca.crt")
+    assert (endpoint.host, endpoint.port, endpoint.connect, endpoint.url_path) == (
+        "a.test",
+        8443,
+        ("a.test", 8443),
+        "/x",
+    )
+    assert (found.read_only, found.rate) == (False, 20.0)
+
+
+def test_production_is_read_only_and_slow() -> None:
+    found = parse(document(environment="production"))
+    assert (found.read_only, found.rate) == (True, 5.0)
+
+
+def test_a_secret_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = parse(document()).secret({"env": "FLOWPROOF_TEST_SECRET"})
+    with pytest.raises(UsageError, match="FLOWPROOF_TEST_SECRET"):
+        secret.read("it")
+    monkeypatch.setenv("FLOWPROOF_TEST_SECRET", "text")
+    assert secret.read("it") == b"text"
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"server": {"url": "http://a.test"}}, "servers.a.url"),
+        ({"server": {"url": "https://user@a.test/"}}, "servers.a.url"),
+        ({"server": {"posture": "open"}}, "servers.a.posture"),
+        ({"server": {"colour": "red"}}, "servers.a"),
+        ({"environment": "staging"}, "environment"),
+        ({"tokens": {"none": True, "captured": "x"}}, "exactly one of"),
+        ({"tokens": {"jwks": {"listen": "0.0.0.0:1", "signing_key": "k"}}}, "tokens"),
+        ({"client": {"certificate": "c", "key": "k", "ca_key": "k"}}, "client"),
+        ({"servers": {}}, "servers"),
+        ({"rate": 0}, "rate"),
+    ],
+)
+def test_a_mistake_is_told_by_place(change: dict[str, Any], told: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse(document(**change))
+    assert told in str(caught.value)
+    assert caught.value.exit_status == 2
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "t.yaml"
+    file.write_text(yaml.safe_dump(document()) + "environment: lab\n", "utf-8")
+    with pytest.raises(UsageError, match="duplicate key"):
+        targetfile.read(file)
+
+
+@pytest.mark.parametrize(
+    ("server", "rule"),
+    [
+        ({"posture": "jwt", "flows": ["v5c-gateway-to-analytics"]}, "CFG-6"),
+        ({"posture": "jwt", "flows": ["event-gateway-to-analytics"]}, "CFG-7"),
+        ({"posture": "tls-only", "flows": ["management-to-portal"]}, "CFG-1"),
+        ({"posture": "jwt", "flows": ["management-to-event-gateway"]}, "no JWT alternative"),
+        ({"posture": "default"}, "posture default"),
+        ({"flows": ["management-to-nowhere"]}, "unknown flow"),
+        ({"flows": ["management-to-portal", "management-to-analytics"]}, "different endpoints"),
+    ],
+)
+def test_a_contradiction_names_its_rule(server: dict[str, Any], rule: str) -> None:
+    found = list(contradictions.contradictions(parse(document(server=server)), KNOWN))
+    assert len(found) == 1
+    assert rule in found[0]
+
+
+@pytest.mark.parametrize("posture", ["mtls", "both"])
+def test_a_v5c_gateway_and_mtls_agree(posture: str) -> None:
+    data = document(server={"posture": posture, "flows": ["v5c-gateway-to-analytics", "management-to-analytics"]})
+    assert list(contradictions.contradictions(parse(data), KNOWN)) == []
+
+
+def test_an_endpoint_stands_once() -> None:
+    one = {"url": "https://a.test", "ca": "ca.crt", "posture": "mtls", "flows": ["management-to-analytics"]}
+    data = document(servers={"a": one, "b": {**one, "posture": "jwt", "flows": ["api-gateway-to-analytics"]}})
+    assert "both the analytics endpoint" in next(contradictions.contradictions(parse(data), KNOWN))
+
+
+@pytest.mark.parametrize(("version", "refused"), [("10.0.5.2", True), ("10.0.5.3", False), ("10.0.8.0", False)])
+def test_jwt_needs_its_version(version: str, refused: bool) -> None:
+    data = document(product={"name": "API Connect", "version": version}, server={"flows": ["management-to-portal"]})
+    assert any("CFG-8" in text for text in contradictions.contradictions(parse(data), KNOWN)) is refused
+
+
+def test_our_keys_do_not_sign_for_production() -> None:
+    tokens = {"jwks": {"listen": "127.0.0.1:1", "signing_key": "k"}}
+    found = list(contradictions.contradictions(parse(document(environment="production", tokens=tokens)), KNOWN))
+    assert len(found) == 1
+    assert "production" in found[0]
+
+
+def test_the_one_liner_writes_a_target_file(tmp_path: Path) -> None:
+    file = Service("https://a.test/x", ca="ca.crt", audience="orders", jwks="ours").write(tmp_path)
+    found = targetfile.read(file)
+    assert found.endpoints["service"].posture == "jwt"
+    assert found.tokens["claims"] == {"aud": "orders", "sub": "flowproof"}
+    assert (tmp_path / "signing.key").stat().st_mode & 0o077 == 0
+    before = (tmp_path / "signing.key").read_bytes()
+    Service("https://a.test/x", ca="ca.crt", jwks="ours").write(tmp_path)
+    assert (tmp_path / "signing.key").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "service",
+    [
+        Service("https://a.test/", ca=""),
+        Service("http://a.test/", ca="ca.crt"),
+        Service("https://a.test/", ca="ca.crt", cert="c"),
+        Service("https://a.test/", ca="ca.crt", jwks="https://sts.test/certs"),
+    ],
+)
+def test_a_one_liner_that_does_not_fit(tmp_path: Path, service: Service) -> None:
+    with pytest.raises(UsageError):
+        service.write(tmp_path)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,286 @@
+"""A target file against our own reference server, which here plays somebody else's: everything from the outside."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from harness.cli import main
+from harness.config import Options
+from harness.deployment import Deployment
+from harness.errors import UsageError
+from harness.known import FAULTS, catalogue
+from harness.lab.embedded import EmbeddedLab
+from harness.lab.external import Pace
+from harness.model.case import Setup, Stimulus
+from harness.model.vocabulary import Path as FlowPath
+from harness.model.vocabulary import Posture
+from harness.run import Run
+from harness.wire.stimuli import Stimuli
+from harness.wire.tokens import Mint
+
+CLAIMS = {"iss": "IBM API Connect", "aud": "n/a", "sub": "n/a"}
+SUBJECT = "CN=portal-admin-client,O=cert-manager"
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[EmbeddedLab]:
+    known = catalogue()
+    found = EmbeddedLab(known.servers, known.flows, FAULTS)
+    yield found
+    found.close()
+
+
+class Place:
+    """Writes target files for the lab's portal and runs them."""
+
+    def __init__(self, lab: EmbeddedLab, folder: Path) -> None:
+        self._lab, self._folder = lab, folder
+        secrets = lab.secrets / "portal-admin-client"
+        self.client = {"certificate": str(secrets / "tls.crt"), "key": str(secrets / "tls.key")}
+        self.ca = {"ca": str(secrets / "ca.crt")}
+        self.ca_key = {"ca_key": str(lab.secrets / "ingress-ca" / "tls.key")}
+        self.signing = {"signing_key": str(lab.secrets.parent / "jwt" / "signing.key"), "claims": CLAIMS}
+
+    def token(self) -> str:
+        return Mint.of(self._lab.pki).token()
+
+    def file(self, posture: Posture, fault: str = "", server: Mapping[str, Any] | None = None, **more: Any) -> Path:
+        setup = Setup("portal", posture, FlowPath.DIRECT, fault)
+        door = self._lab.open([setup])[setup]
+        data = {
+            "product": {"name": "reference"},
+            "environment": "lab",
+            "rate": 1000,
+            "servers": {
+                "portal": {
+                    "url": f"https://{door.address.server_name}:{door.address.port}",  # type: ignore[union-attr]
+                    "connect": f"127.0.0.1:{door.address.port}",  # type: ignore[union-attr]
+                    "ca": str(self._lab.secrets / "portal-admin" / "ca.crt"),
+                    "posture": str(posture),
+                    "flows": ["management-to-portal"],
+                    **(server or {}),
+                }
+            },
+            **more,
+        }
+        file = self._folder / "target.yaml"
+        file.write_text(yaml.safe_dump(data), "utf-8")
+        return file
+
+    def run(self, file: Path, **options: Any) -> Run:
+        run = Run(Options(target=str(file), report=self._folder / "report", seed=1, **options))
+        run.start(run.cases)
+        run.finish()
+        return run
+
+
+@pytest.fixture
+def place(lab: EmbeddedLab, tmp_path: Path) -> Place:
+    return Place(lab, tmp_path)
+
+
+def outcomes(run: Run) -> dict[str, str]:
+    return {row["case"]: row["outcome"] for row in run.rows}
+
+
+def of(run: Run, outcome: str) -> set[str]:
+    return {row["stimulus"] for row in run.rows if row["outcome"] == outcome}
+
+
+def test_every_key_at_hand(place: Place) -> None:
+    client = {**place.client, **place.ca, **place.ca_key}
+    run = place.run(place.file(Posture.BOTH, server={"subject": SUBJECT}, client=client, tokens=place.signing))
+    assert run.status == 0, run.trouble
+    assert {row["grade"] for row in run.rows} == {"client-only"}
+    assert of(run, "FAIL") == of(run, "WRONG_REASON") == of(run, "HARNESS_ERROR") == set()
+    # A refused certificate shows in TLS; a refused token beside a refused certificate cannot be told apart.
+    assert {"good", "tls-no-cert", "v-expired-leaf", "sig-wrong-key", "str-no-token"} <= of(run, "PASS")
+
+
+@pytest.mark.parametrize(
+    ("posture", "fault", "broken"),
+    [
+        (Posture.JWT, "accepts-missing-token", "str-no-token"),
+        (Posture.JWT, "ignores-expiry", "exp-past"),
+        (Posture.JWT, "accepts-alg-none", "alg-none"),
+        (Posture.JWT, "answers-403-for-token", "sig-wrong-key"),
+        (Posture.MTLS, "requests-but-does-not-require", "tls-no-cert"),
+        (Posture.MTLS, "ignores-extended-key-usage", "eku-server-only"),
+        (Posture.MTLS, "ignores-subject-dn", "id-unregistered-dn"),
+    ],
+)
+def test_a_bad_server_is_caught_from_outside(place: Place, posture: Posture, fault: str, broken: str) -> None:
+    client = {**place.client, **place.ca, **place.ca_key}
+    file = place.file(posture, fault, server={"subject": SUBJECT}, client=client, tokens=place.signing)
+    run = place.run(file)
+    assert run.status == 1
+    assert broken in of(run, "FAIL") | of(run, "WRONG_REASON")
+
+
+def test_a_captured_token_reaches_part_of_the_catalogue(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = place.token()
+    monkeypatch.setenv("FLOWPROOF_TEST_TOKEN", token)
+    run = place.run(place.file(Posture.JWT, tokens={"captured": {"env": "FLOWPROOF_TEST_TOKEN"}}))
+    assert run.status == 0, run.trouble
+    assert {"str-no-token", "sig-wrong-key", "alg-none"} <= of(run, "PASS")
+    assert {"exp-past", "kid-unknown"} <= of(run, "UNOBSERVED")
+    record = (run.options.report / "run.jsonl").read_text("utf-8")
+    assert token.rpartition(".")[2] not in record
+
+
+def test_without_a_good_credential_nothing_passes(place: Place) -> None:
+    run = place.run(place.file(Posture.JWT, tokens={"none": True}))
+    assert set(outcomes(run).values()) == {"UNOBSERVED"}
+    assert run.status == 3
+
+
+def test_without_a_good_credential_what_is_let_in_is_told(place: Place) -> None:
+    run = place.run(place.file(Posture.JWT, "accepts-alg-none", tokens={"none": True}))
+    assert run.status == 1
+    assert of(run, "FAIL") == {"alg-none"}
+    assert set(outcomes(run).values()) == {"FAIL", "UNOBSERVED"}
+
+
+def test_a_client_key_without_its_ca_key(place: Place) -> None:
+    run = place.run(place.file(Posture.MTLS, client={**place.client, **place.ca}), depth="full")
+    assert run.status == 0, run.trouble
+    assert {"tls-no-cert", "ta-unknown-ca", "ta-same-name-other-key"} <= of(run, "PASS")
+    assert {"v-expired-leaf", "eku-server-only"} <= of(run, "UNOBSERVED")
+    reasons = {item.reason for item in run._withheld}
+    assert "servers.portal names no subject: any certificate of its CA is meant to be let in" in reasons
+    assert any("Flowproof can start" in reason for reason in reasons)
+
+
+def test_a_server_that_treats_all_alike_is_told_so(place: Place) -> None:
+    run = place.run(place.file(Posture.JWT, "ignores-token", tokens=place.signing))
+    assert run.status == 3
+    assert "alike" in run.trouble[0]
+
+
+def test_a_good_request_must_pass_first(place: Place) -> None:
+    file = place.file(Posture.JWT, tokens=place.signing, server={"request": {"path": "/nowhere"}})
+    run = place.run(file)
+    assert run.status == 3
+    assert "PUT /nowhere" in run.trouble[0]
+
+
+def test_the_wrong_ca_is_told(place: Place, lab: EmbeddedLab) -> None:
+    ca = str(lab.secrets / "portal-ca" / "ca.crt")
+    run = place.run(place.file(Posture.JWT, tokens=place.signing, server={"ca": ca}))
+    assert run.status == 3
+    assert "check ca in the target file" in run.trouble[0]
+
+
+def test_nobody_there(place: Place) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    run = place.run(place.file(Posture.JWT, tokens=place.signing, server={"connect": f"127.0.0.1:{port}"}))
+    assert run.status == 3
+    assert "cannot connect" in run.trouble[0]
+
+
+def test_read_only_withholds_what_writes(place: Place) -> None:
+    with pytest.raises(UsageError, match="every request of this file writes"):
+        Deployment.load(place.file(Posture.JWT, tokens=place.signing, environment="production"))
+    file = place.file(
+        Posture.JWT, tokens=place.signing, server={"request": {"method": "GET", "success": 200}}, read_only=True
+    )
+    target = Deployment.load(file).target()
+    cases = Run(Options(target=str(file), seed=1, depth="full")).cases  # type: ignore[arg-type]
+    assert cases
+    assert not {"str-many-dots", "json-deep-nest"} & {case.stimulus.id for case in cases}
+    assert all(target.withhold(case) == "" for case in cases)
+
+
+def test_an_expected_failure(place: Place, tmp_path: Path) -> None:
+    file = place.file(Posture.JWT, "ignores-expiry", tokens=place.signing)
+    first = place.run(file)
+    known = [
+        {"case": row["case"], "outcome": row["outcome"], "reason": "known"}
+        for row in first.rows
+        if row["outcome"] == "FAIL"
+    ]
+    expected = tmp_path / "expected.yaml"
+    expected.write_text(yaml.safe_dump({"expected": known}), "utf-8")
+    run = place.run(file, expected=str(expected))
+    assert run.status == 0, run.trouble
+    assert all(row["as_expected"] for row in run.rows)
+    mended = place.run(place.file(Posture.JWT, tokens=place.signing), expected=str(expected))
+    assert mended.status == 1
+    assert [row["case"] for row in mended.rows if not row["as_expected"]] == [row["case"] for row in known]
+
+
+def test_the_command_line_runs_a_target_file(
+    place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = place.file(Posture.JWT, tokens=place.signing)
+    assert main(["target", "check", str(file)]) == 0
+    assert main(["run", "--target", str(file), "--dry-run"]) == 0
+    out = capsys.readouterr().out
+    assert "cases apply; nothing was sent" in out
+    assert "touches=write" in out
+    assert not (tmp_path / "reports").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run", "--target", "missing.yaml"],
+        ["run", "--url", "https://a.test/"],
+        ["run", "--ca", "ca.crt"],
+        ["run", "--url", "https://a.test/", "--ca", "c", "--target", "t.yaml"],
+        ["target", "check"],
+        ["target", "check", "missing.yaml"],
+        ["run", "--expected", "missing.yaml"],
+        ["compare", "missing", "missing"],
+    ],
+)
+def test_bad_input_is_exit_2(arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+
+
+def test_a_case_of_ones_own_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "tokens/JWT-13-NONE/client-to-orders/jwt/direct/str-no-token"]) == 0
+    out = capsys.readouterr().out
+    assert "JWT-13-NONE (MUST)" in out
+    assert "touches the server with a: write" in out
+
+
+def test_init_writes_once(tmp_path: Path) -> None:
+    file = tmp_path / "target.yaml"
+    assert main(["target", "init", str(file)]) == 0
+    assert "servers:" in file.read_text("utf-8")
+    assert main(["target", "init", str(file)]) == 2
+
+
+def test_what_is_sent_says_who_we_are(lab: EmbeddedLab, tmp_path: Path) -> None:
+    flow = catalogue().flows["management-to-portal"]
+    request = Stimuli(lab.pki, Mint.of(lab.pki), tmp_path / "c").request(flow, Stimulus(), "h", "fp-1")
+    assert b"\r\nUser-Agent: flowproof/" in request.head
+    assert b"\r\nX-Flowproof-Case: fp-1\r\n" in request.head
+
+
+def test_the_pace_is_kept() -> None:
+    pace = Pace(200.0)
+    started = time.monotonic()
+    for _ in range(11):
+        pace.wait()
+    assert time.monotonic() - started >= 0.05
+
+
+def test_the_header_lists_what_is_withheld(place: Place) -> None:
+    run = place.run(place.file(Posture.JWT, tokens=place.signing), only=("JWT-13-NONE",))
+    header = json.loads((run.options.report / "run.jsonl").read_text("utf-8").splitlines()[0])
+    withheld = {item["case"]: item["reason"] for item in header["withheld"]}
+    assert not set(withheld) & set(header["planned"])
+    assert withheld["flows/CFG-5/management-to-portal/both/direct/good"] == "servers.portal is in posture jwt"

@@ -1,0 +1,119 @@
+"""The look before a run, and the nearer twins, against answers that are made up here."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from email.utils import formatdate
+from pathlib import Path
+
+import pytest
+
+from harness.errors import LabError
+from harness.exchanges import Bench
+from harness.known import catalogue
+from harness.lab import targetfile
+from harness.lab.base import Door
+from harness.lab.external import ExternalLab, address_of
+from harness.model.case import Case, Setup, Stimulus
+from harness.model.exchange import ClientView, Response
+from harness.model.vocabulary import Path as FlowPath
+from harness.model.vocabulary import Posture
+from harness.preflight import Preflight
+from harness.wire.given import CannotMake, ClientCredential, GivenPki, GivenStimuli, ServiceMint
+from harness.wire.pki import Pki
+from harness.wire.send import Address, Prepared
+
+NAME = "portal-admin-client"
+
+
+@pytest.fixture(scope="module")
+def pki() -> Pki:
+    return Pki.create()
+
+
+class World:
+    """A target whose server answers with the given statuses, one after the other."""
+
+    def __init__(self, pki: Pki, folder: Path, *answers: int, skew: float = 0.0) -> None:
+        pki.write(folder / "d")
+        self.ca = folder / "d" / "secrets" / "portal-admin" / "ca.crt"
+        server = {"url": "https://a.test", "ca": str(self.ca), "posture": "mtls", "flows": ["management-to-portal"]}
+        data = {"product": {"name": "a"}, "environment": "lab", "servers": {"portal": server}}
+        self.file = targetfile.parse(data, folder / "t.yaml")
+        self.pki = GivenPki({NAME: ClientCredential(NAME, pki.secrets[NAME], pki.issuer(NAME))})
+        stimuli = GivenStimuli(self.pki, ServiceMint(pki.signing_key, {}, None, 300), folder / "c")
+        self._answers: Iterator[int] = iter(answers)
+        self._date = formatdate(pki.now.timestamp() + skew, usegmt=True)
+        self.lab = ExternalLab(self.file)
+        self.bench = Bench(self.lab, stimuli, 1, send=self.send, twins={})
+        self.preflight = Preflight(self.bench, stimuli, self.file, self.pki)
+        self.flow = catalogue().flows["management-to-portal"]
+
+    def send(self, address: Address, request: Prepared, context: ssl.SSLContext | None) -> ClientView:
+        status = next(self._answers)
+        return ClientView(1, address.port, established=True, response=Response(status, (("date", self._date),)))
+
+    def attempt(self, certificate: str) -> dict[str, object]:
+        row = next(row for row in catalogue().requirements if row.id == "PKI-16-CA")
+        case = Case(row, self.flow, Posture.MTLS, FlowPath.DIRECT, Stimulus(certificate), "certificate-refused")
+        endpoint = self.file.endpoints["portal"]
+        door = Door(Setup("portal", Posture.MTLS, FlowPath.DIRECT), address_of(endpoint), endpoint.ca)
+        return dict(self.bench.attempt(case, door).extra)
+
+
+def test_a_target_that_can_be_judged(pki: Pki, tmp_path: Path) -> None:
+    world = World(pki, tmp_path, 201, 400, 400, 201)
+    world.preflight.run([world.flow])
+    assert world.pki.issuer(NAME).key is not None
+
+
+def test_one_that_answers_all_alike(pki: Pki, tmp_path: Path) -> None:
+    world = World(pki, tmp_path, 201, 201, 201)
+    with pytest.raises(LabError, match="alike"):
+        world.preflight.run([world.flow])
+
+
+def test_one_that_does_not_serve_the_good(pki: Pki, tmp_path: Path) -> None:
+    world = World(pki, tmp_path, 403)
+    with pytest.raises(LabError, match="answered 403, not 201"):
+        world.preflight.run([world.flow])
+
+
+@pytest.mark.parametrize("skew", [-120.0, 120.0])
+def test_one_whose_clock_is_off(pki: Pki, tmp_path: Path, skew: float) -> None:
+    world = World(pki, tmp_path, 201, 400, 400, 201, skew=skew)
+    with pytest.raises(LabError, match="clock"):
+        world.preflight.run([world.flow])
+
+
+def test_what_our_copy_of_the_ca_signs_must_be_served(pki: Pki, tmp_path: Path) -> None:
+    world = World(pki, tmp_path, 201, 400, 400, 400)
+    world.preflight.run([world.flow])
+    with pytest.raises(CannotMake, match="fresh copy"):
+        assert world.pki.issuer(NAME).key
+
+
+def test_a_nearer_twin_that_is_refused_too(pki: Pki, tmp_path: Path) -> None:
+    # The bad one, then its twin, which is asked for once only.
+    world = World(pki, tmp_path, 400, 400, 400)
+    assert "via-intermediate is not served either" in str(world.attempt("ca-false")["twin_refused"])
+    assert "via-intermediate is not served either" in str(world.attempt("ca-no-bc")["twin_refused"])
+
+
+def test_a_nearer_twin_that_is_served(pki: Pki, tmp_path: Path) -> None:
+    world = World(pki, tmp_path, 400, 201)
+    assert "twin_refused" not in world.attempt("ca-false")
+
+
+def test_the_good_request_is_the_twin_of_most(pki: Pki, tmp_path: Path) -> None:
+    world = World(pki, tmp_path, 400)
+    assert "twin_refused" not in world.attempt("v-expired-leaf")
+
+
+def test_only_the_file_s_doors_open(pki: Pki, tmp_path: Path) -> None:
+    world = World(pki, tmp_path)
+    with pytest.raises(LabError, match="has no"):
+        world.lab.door(Setup("portal", Posture.MTLS, FlowPath.TERMINATING))
+    with pytest.raises(LabError, match="has no"):
+        world.lab.door(Setup("analytics", Posture.MTLS, FlowPath.DIRECT))

@@ -1,0 +1,177 @@
+"""What can be made from given credentials, and that the rest is refused with its reason."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import jwt
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from harness.wire.certificates import CERTIFICATE_CLASSES
+from harness.wire.given import BorrowedMint, CannotMake, ClientCredential, GivenPki, GivenStimuli, ServiceMint
+from harness.wire.given.certificates import Sealed
+from harness.wire.issue import Identity
+from harness.wire.pki import Pki
+from harness.wire.tokens import TOKEN_CLASSES, Mint
+
+NAME = "portal-admin-client"
+WITHOUT_CA_KEY = {
+    "good",
+    "tls-no-cert",
+    "ta-unknown-ca",
+    "ta-selfsigned-leaf",
+    "ta-same-name-other-key",
+    "ta-shipped-root",
+    "ta-leaf-not-first",
+    "ta-alg-chain-broken",
+}
+
+
+def given(identity: Identity | None, authority: Identity | None) -> GivenPki:
+    return GivenPki({NAME: ClientCredential(NAME, identity, authority)})
+
+
+def makeable(pki: GivenPki) -> set[str]:
+    found = set()
+    for name, row in CERTIFICATE_CLASSES.items():
+        try:
+            identity = row.build(pki, NAME)
+            if identity is not None:
+                identity.key_pem()
+                identity.pem()
+        except CannotMake:
+            continue
+        found.add(name)
+    return found
+
+
+def test_with_the_ca_key_all_but_another_ca(pki: Pki) -> None:
+    found = makeable(given(pki.secrets[NAME], pki.issuer(NAME)))
+    assert set(CERTIFICATE_CLASSES) - found == {"ta-other-ca"}
+
+
+def test_with_the_client_key_only(pki: Pki) -> None:
+    sealed = Sealed(pki.issuer(NAME).chain, "no key")
+    assert makeable(given(pki.secrets[NAME], sealed)) == WITHOUT_CA_KEY
+
+
+def test_with_nothing(pki: Pki) -> None:
+    assert makeable(given(None, None)) == {
+        "tls-no-cert",
+        "ta-unknown-ca",
+        "ta-selfsigned-leaf",
+        "ta-shipped-root",
+    }
+
+
+def test_a_sealed_authority_signs_no_more(pki: Pki) -> None:
+    whole = given(pki.secrets[NAME], pki.issuer(NAME))
+    whole.seal(NAME, "not served either")
+    with pytest.raises(CannotMake, match="not served either"):
+        CERTIFICATE_CLASSES["v-expired-leaf"].build(whole, NAME)
+
+
+def test_what_is_made_differs_in_one_thing(pki: Pki) -> None:
+    whole = given(pki.secrets[NAME], pki.issuer(NAME))
+    own = whole.profile(NAME)
+    assert own == pki.profile(NAME)
+    expired = CERTIFICATE_CLASSES["v-expired-leaf"].build(whole, NAME)
+    assert expired is not None
+    assert expired.certificate.subject == pki.secrets[NAME].certificate.subject
+    assert expired.certificate.not_valid_after_utc < whole.now
+
+
+def borrowed(mint: Mint, **keys: rsa.RSAPublicKey) -> BorrowedMint:
+    token = mint.token()
+    return BorrowedMint(lambda: token, {}, keys)
+
+
+def tokens(mint: Mint) -> set[str]:
+    found = set()
+    for name, row in TOKEN_CLASSES.items():
+        try:
+            row.build(mint)
+        except CannotMake:
+            continue
+        found.add(name)
+    return found
+
+
+def test_a_borrowed_token_is_not_signed_anew(pki: Pki) -> None:
+    found = tokens(borrowed(Mint.of(pki)))
+    assert {"good", "str-no-token", "sig-wrong-key", "sig-payload-tamper", "alg-none", "t-query-only"} <= found
+    assert not found & {"exp-past", "kid-unknown", "crit-unknown", "sig-splice", "claim-unknown", "alg-hs-rsa-pem"}
+
+
+def test_public_keys_open_their_classes(pki: Pki) -> None:
+    found = tokens(borrowed(Mint.of(pki), **{pki.kid: pki.signing_key.public_key()}))
+    assert {"alg-hs-rsa-pem", "alg-hs-der", "str-jwe-five"} <= found
+
+
+def test_without_a_good_token_only_forgeries(pki: Pki) -> None:
+    found = tokens(BorrowedMint(None, {"iss": "x"}, {}))
+    assert {"str-no-token", "sig-wrong-key", "alg-none"} <= found
+    assert not found & {"good", "exp-past", "sig-bitflip", "t-query-only"}
+
+
+def test_an_expired_token_is_not_good(pki: Pki) -> None:
+    mint = Mint.of(pki)
+    old = mint.with_claims(exp=int(time.time()) - 1)
+    with pytest.raises(CannotMake, match="expired"):
+        BorrowedMint(lambda: old, {}, {}).token()
+
+
+def test_a_source_is_asked_again_when_its_token_has_run_out(pki: Pki) -> None:
+    mint = Mint.of(pki)
+    given_out = iter([mint.with_claims(exp=int(time.time()) + 40), mint.token()])
+    source = BorrowedMint(lambda: next(given_out), {}, {})
+    first = source.token()
+    assert source.token() == first
+    source.clock = lambda: time.time() + 100
+    assert source.token() != first
+
+
+def test_forgeries_need_the_agreed_algorithm(pki: Pki) -> None:
+    token = jwt.encode({"sub": "x"}, "s" * 64, algorithm="HS512")
+    with pytest.raises(CannotMake, match="HS512"):
+        TOKEN_CLASSES["sig-wrong-key"].build(BorrowedMint(lambda: token, {}, {}))
+
+
+def test_a_service_mint_says_what_its_owner_says(pki: Pki) -> None:
+    mint = ServiceMint(pki.signing_key, {"iss": "i", "aud": "a"}, "k1", 120)
+    claims = jwt.decode(mint.token(), pki.signing_key.public_key(), ["RS256"], audience="a", issuer="i")
+    assert claims["exp"] - claims["iat"] == 120
+    assert jwt.get_unverified_header(mint.token())["kid"] == "k1"
+    assert "kid" not in jwt.get_unverified_header(ServiceMint(pki.signing_key, {}, "", 120).token())
+
+
+@pytest.fixture
+def names(tmp_path: Path, pki: Pki) -> Mapping[str, GivenStimuli]:
+    other = x509.Name.from_rfc4514_string("CN=somebody,OU=unit")
+    strange = Identity(pki.secrets[NAME].chain, pki.secrets[NAME].key)
+    whole = given(strange, pki.issuer(NAME))
+    odd = GivenPki(whole.clients)
+    odd.profile = lambda secret: type(pki.profile(NAME))(  # type: ignore[method-assign]
+        other, pki.now, pki.now
+    )
+    mint = BorrowedMint(None, {}, {})
+    return {
+        "usual": GivenStimuli(whole, mint, tmp_path / "a"),
+        "odd": GivenStimuli(odd, mint, tmp_path / "b"),
+    }
+
+
+def test_near_misses_are_made_for_near_names(names: Mapping[str, GivenStimuli]) -> None:
+    assert names["usual"]._identity(NAME, "id-cn-only-match") is not None
+    with pytest.raises(CannotMake, match="near misses"):
+        names["odd"]._identity(NAME, "id-cn-only-match")
+    assert names["odd"]._identity(NAME, "id-unregistered-dn") is not None
+
+
+def test_an_endpoint_that_asks_for_no_certificate_gets_none(tmp_path: Path, pki: Pki) -> None:
+    nobody = GivenPki({NAME: ClientCredential(NAME, None, None, required=False)})
+    assert GivenStimuli(nobody, BorrowedMint(None, {}, {}), tmp_path)._identity(NAME, "good") is None

@@ -1,0 +1,53 @@
+"""The report a project publishes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from harness.writers import conformance
+
+
+def row(case: str, requirement: str, outcome: str) -> dict[str, Any]:
+    same = {"level": "MUST", "source": "s", "reason": "why", "grade": "client-only"}
+    return {"case": case, "requirement": requirement, "outcome": outcome, **same}
+
+
+HEADER = {
+    "product": "nginx 1.22.1",
+    "scope": "it",
+    "started": "now",
+    "depth": "full",
+    "tool": "flowproof 0",
+    "catalogue_sha256": "ab",
+    "withheld": [{"case": "x", "reason": "posture"}, {"case": "y", "reason": "posture"}],
+    "skipped": [],
+}
+
+
+def test_counts_reasons_and_digests(tmp_path: Path) -> None:
+    rows = [row("a", "R-1", "PASS"), row("b", "R-1", "FAIL"), row("c", "R-2", "UNOBSERVED")]
+    footer = {"exit_status": 1, "trustworthy": True}
+    told = yaml.safe_load(conformance.write(tmp_path, HEADER, rows, footer, b"record").read_text("utf-8"))
+    assert told["implementation"] == "nginx 1.22.1"
+    assert told["conforms"] is False
+    assert told["counts"] == {"PASS": 1, "FAIL": 1, "UNOBSERVED": 1}
+    assert told["requirements"]["R-1"]["counts"] == {"PASS": 1, "FAIL": 1}
+    assert [item["case"] for item in told["requirements"]["R-1"]["not_met"]] == ["b"]
+    assert "not_met" not in told["requirements"]["R-2"]
+    assert told["unobserved"] == {"why": 1}
+    assert told["withheld"] == {"posture": 2}
+    assert len(told["record_sha256"]) == 64
+
+
+def test_a_run_that_conforms_says_so() -> None:
+    told = conformance.report(HEADER, [row("a", "R-1", "PASS")], {"exit_status": 0, "trustworthy": True}, b"")
+    assert told["conforms"] is True
+
+
+def test_an_expected_failure_is_still_one() -> None:
+    told = conformance.report(HEADER, [row("a", "R-1", "FAIL")], {"exit_status": 0, "trustworthy": True}, b"")
+    assert told["as_expected"] is True
+    assert told["conforms"] is False

@@ -1,0 +1,152 @@
+"""A PKI of which only parts are at hand: perhaps a client's key, perhaps its CA's certificate, rarely the CA's key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from harness.wire.given.refusal import CannotMake
+from harness.wire.issue import Identity, Key, Profile, issue
+from harness.wire.pki import CLIENT, CLIENTS, LEAF_USAGE, Pki, subject
+
+_LIFE = timedelta(days=30)
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class ClientCredential:
+    """What is at hand of one client.
+
+    ``identity`` is its certificate (with what is sent along) and key; ``authority`` the CA's certificate, with a key or
+    :class:`Sealed`; ``required`` says that the endpoint asks for a certificate at all.
+    """
+
+    name: str
+    identity: Identity | None = None
+    authority: Identity | None = None
+    required: bool = True
+
+
+class Sealed(Identity):
+    """A certificate whose private key is not at hand."""
+
+    def __init__(self, chain: tuple[x509.Certificate, ...], why: str) -> None:
+        object.__setattr__(self, "chain", chain)
+        object.__setattr__(self, "why", why)
+
+    why: str
+
+    @property
+    def key(self) -> Key:
+        """Not here."""
+        raise CannotMake(self.why)
+
+
+class _Nameless(Identity):
+    """A key without a certificate: enough for what a stranger would present, not for the good client."""
+
+    def __init__(self, key: Key, why: str) -> None:
+        object.__setattr__(self, "key", key)
+        object.__setattr__(self, "why", why)
+
+    why: str
+
+    @property
+    def chain(self) -> tuple[x509.Certificate, ...]:
+        """Not here."""
+        raise CannotMake(self.why)
+
+
+class _Secrets(Mapping[str, Identity]):
+    """The identities of a :class:`GivenPki`; one that is not at hand raises CannotMake."""
+
+    def __init__(self, pki: GivenPki) -> None:
+        self._pki = pki
+
+    def __getitem__(self, name: str) -> Identity:
+        return self._pki.identity(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._pki.clients)
+
+    def __len__(self) -> int:
+        return len(self._pki.clients)
+
+
+class GivenPki(Pki):
+    """The part of :class:`Pki` that certificate classes use, over given credentials, by clients' common names."""
+
+    def __init__(self, clients: Mapping[str, ClientCredential]) -> None:
+        self.clients = dict(clients)
+        self.now = datetime.now(UTC).replace(microsecond=0)
+        self.table = {}
+        self.secrets = _Secrets(self)  # type: ignore[assignment]
+        self._strangers: dict[str, Key] = {}
+        self._sealed: dict[str, str] = {}
+
+    def seal(self, name: str, why: str) -> None:
+        """Use the CA key of *name*'s authority no more: what it signs is not served, so its refusal proves nothing."""
+        self._sealed[name] = why
+
+    def identity(self, name: str) -> Identity:
+        """The client called *name*, or another client under the same CA (made, where its key is at hand)."""
+        if name in self.clients:
+            given = self.clients[name].identity
+            if given is not None:
+                return given
+            key = self._strangers.setdefault(name, ec.generate_private_key(ec.SECP256R1()))
+            return _Nameless(key, f"the target file gives no certificate and key for {name}")
+        if name not in CLIENTS:
+            raise CannotMake(f"the target file gives nothing of {name}")
+        first = next(iter(self.clients))
+        return issue(replace(self.profile(first), subject=subject(name)), self.issuer(first))
+
+    def issuer(self, secret: str) -> Identity:
+        """The CA of the client's certificate; its key only where it was given."""
+        authority = self.clients[secret].authority
+        if authority is None:
+            raise CannotMake("the target file does not give the certificate of the CA that signs client certificates")
+        return Sealed(authority.chain, self._sealed[secret]) if secret in self._sealed else authority
+
+    def profile(self, secret: str) -> Profile:
+        """What the client's own certificate says; where there is none, what cert-manager would write."""
+        given = self.clients[secret].identity
+        if given is not None:
+            return _profile_of(given.certificate)
+        name = subject(secret)
+        no_ca = x509.BasicConstraints(ca=False, path_length=None)
+        return Profile(name, self.now - _DAY, self.now + _LIFE, LEAF_USAGE, (CLIENT,), no_ca)
+
+
+def _profile_of(certificate: x509.Certificate) -> Profile:
+    found = {type(item.value): item.value for item in certificate.extensions}
+    usage = found.get(x509.KeyUsage)
+    extended = found.get(x509.ExtendedKeyUsage)
+    names = found.get(x509.SubjectAlternativeName)
+    constraints = found.get(x509.BasicConstraints)
+    return Profile(
+        subject=certificate.subject,
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+        key_usage=_usages(usage) if isinstance(usage, x509.KeyUsage) else None,
+        extended=tuple(extended) if isinstance(extended, x509.ExtendedKeyUsage) else None,
+        constraints=constraints if isinstance(constraints, x509.BasicConstraints) else None,
+        hosts=tuple(names.get_values_for_type(x509.DNSName)) if isinstance(names, x509.SubjectAlternativeName) else (),
+    )
+
+
+def _usages(usage: x509.KeyUsage) -> frozenset[str]:
+    always = (
+        "digital_signature",
+        "content_commitment",
+        "key_encipherment",
+        "data_encipherment",
+        "key_agreement",
+        "key_cert_sign",
+        "crl_sign",
+    )
+    return frozenset(name for name in always if getattr(usage, name))

@@ -1,0 +1,71 @@
+"""Stimuli from given credentials: as for our own deployment, except for what cannot be made honestly."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import replace
+from pathlib import Path as FilePath
+
+from harness.model.case import GOOD, Stimulus
+from harness.model.catalogue import Flow
+from harness.model.vocabulary import Posture
+from harness.wire.certificates import CERTIFICATE_CLASSES
+from harness.wire.certificates.table import leaf
+from harness.wire.given.certificates import GivenPki
+from harness.wire.given.refusal import CannotMake
+from harness.wire.given.tokens import BorrowedMint
+from harness.wire.issue import Identity
+from harness.wire.pki import subject
+from harness.wire.send import Prepared
+from harness.wire.stimuli import Stimuli
+from harness.wire.tokens import Mint
+
+# Near misses of a subject are made for names of this form; of any other they would not be near.
+_ANY_SUBJECT = frozenset({"id-unregistered-dn", "id-empty-subject"})
+
+REISSUED = "reissued"
+"""As a certificate class: the client's own certificate, signed once more with the CA's key; nothing is wrong."""
+
+
+class GivenStimuli(Stimuli):
+    """Raises :class:`CannotMake` where the credentials at hand do not reach."""
+
+    def __init__(self, pki: GivenPki, mint: Mint, folder: FilePath) -> None:
+        super().__init__(pki, mint, folder)
+        self._given = pki
+        self._tokens = not isinstance(mint, BorrowedMint) or mint.has_source
+
+    def _identity(self, client_secret: str, certificate: str) -> Identity | None:
+        client = self._given.clients[client_secret]
+        if certificate == GOOD and client.identity is None and not client.required:
+            return None
+        if certificate == REISSUED:
+            return leaf(self._given, client_secret)
+        if certificate.startswith("id-") and certificate not in _ANY_SUBJECT:
+            self._near(client_secret)
+        return CERTIFICATE_CLASSES[certificate].build(self._given, client_secret)
+
+    def _near(self, name: str) -> None:
+        if self._given.profile(name).subject != subject(name):
+            raise CannotMake("near misses of a subject are made for names like CN=client,O=cert-manager")
+
+    def _make_context(self, ca: FilePath, client_secret: str, certificate: str) -> ssl.SSLContext:
+        try:
+            return super()._make_context(ca, client_secret, certificate)
+        except ssl.SSLError as error:
+            raise CannotMake(f"our TLS library cannot present it: {error.reason or error}") from error
+
+    def lookup(self, flow: Flow, path: str, host: str, nonce: str) -> Prepared:
+        """A GET of *path* with good credentials, to see what an earlier request of *flow* did."""
+        flow = replace(flow, method="GET", path=path, body="")
+        return self.request(flow, Stimulus(), host, nonce)
+
+    def request(self, flow: Flow, stimulus: Stimulus, host: str, nonce: str) -> Prepared:
+        """See :class:`Stimuli`; refuses a class that would be the good token by another name."""
+        if stimulus.token == GOOD and not self._tokens and flow.server.default not in (Posture.JWT, Posture.BOTH):
+            # Nobody looks at tokens there, so that there is none to send changes nothing.
+            stimulus = replace(stimulus, token="str-no-token")  # noqa: S106 - a class
+        request = super().request(flow, stimulus, host, nonce)
+        if stimulus.token == "kid-case" and self._mint.kid.upper() == self._mint.kid:
+            raise CannotMake("the key id has no small letters, so writing it in capitals changes nothing")
+        return request

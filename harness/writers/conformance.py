@@ -1,0 +1,75 @@
+"""One YAML file about one implementation: what a project publishes of a run.  Counts and reasons, no evidence."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from harness.errors import ReportError
+from harness.model.vocabulary import BROKEN, Outcome
+from harness.writers.rows import Row, outcomes
+
+NAME = "conformance.yaml"
+
+
+def report(header: Mapping[str, Any], rows: list[Row], footer: Mapping[str, Any], record: bytes) -> dict[str, Any]:
+    """The report as plain data; *record* is the file that it sums up, whose digest it carries."""
+    by_requirement: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        by_requirement[row["requirement"]].append(row)
+    return {
+        "conformance": 1,
+        "implementation": header["product"],
+        "target": header["scope"],
+        # With expected failures a run may end as foreseen and its target still not conform.
+        "conforms": footer["exit_status"] == 0 and not any(_broken(row) and row["level"] == "MUST" for row in rows),
+        "as_expected": footer["exit_status"] == 0,
+        "trustworthy": footer["trustworthy"],
+        "date": header["started"],
+        "depth": header["depth"],
+        "grade": sorted({row["grade"] for row in rows}),
+        "counts": {name: number for name, number in outcomes(rows).items() if number},
+        "requirements": {name: _requirement(members) for name, members in sorted(by_requirement.items())},
+        "unobserved": _reasons(row for row in rows if row["outcome"] == Outcome.UNOBSERVED),
+        "unsupported": _reasons(row for row in rows if row["outcome"] == Outcome.UNSUPPORTED),
+        "withheld": _reasons(header["withheld"]),
+        "skipped": _reasons(header["skipped"]),
+        "tool": header["tool"],
+        "catalogue_sha256": header["catalogue_sha256"],
+        "record_sha256": hashlib.sha256(record).hexdigest(),
+    }
+
+
+def write(folder: Path, header: Mapping[str, Any], rows: list[Row], footer: Mapping[str, Any], record: bytes) -> Path:
+    """Write the report into *folder*; raises :class:`ReportError`."""
+    file = folder / NAME
+    try:
+        text = yaml.safe_dump(report(header, rows, footer, record), sort_keys=False, width=110, allow_unicode=True)
+        file.write_text(text, "utf-8")
+    except OSError as error:
+        raise ReportError(f"cannot write: {error.strerror}", where=str(file)) from error
+    return file
+
+
+def _requirement(rows: list[Row]) -> dict[str, Any]:
+    bad = [{"case": row["case"], "outcome": row["outcome"], "reason": row["reason"]} for row in rows if _broken(row)]
+    counts = {name: number for name, number in outcomes(rows).items() if number}
+    found = {"level": rows[0]["level"], "source": rows[0]["source"], "counts": counts}
+    return {**found, "not_met": bad} if bad else found
+
+
+def _broken(row: Row) -> bool:
+    return row["outcome"] in BROKEN
+
+
+def _reasons(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """How many for which reason, most first."""
+    found: defaultdict[str, int] = defaultdict(int)
+    for row in rows:
+        found[str(row["reason"])] += 1
+    return dict(sorted(found.items(), key=lambda item: -item[1]))
