@@ -53,6 +53,9 @@ def judge(question: Question, controls: Controls | None = None) -> Verdict:
         return Verdict(Outcome.HARNESS_ERROR, "lab", question.exchange.lab_fault, question.grade)
     if unmade := question.exchange.extra.get("unmade"):
         return Verdict(Outcome.UNOBSERVED, "not-made", f"{UNMADE}{unmade}", question.grade)
+    refused = question.exchange.extra.get("start", {}).get("refused")
+    if refused and question.case.expected != "start-refused":
+        return Verdict(Outcome.FAIL, "refused-to-start", f"the server refused to start: {refused}", question.grade)
     try:
         findings = CHECKS[question.case.expected](question)
     except Exception as error:  # fail closed: whatever a check trips over, it is neither a pass nor a fail
