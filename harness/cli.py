@@ -19,6 +19,8 @@ from harness import __version__, pointing, resources
 from harness.config import Options, resolve
 from harness.errors import FlowproofError, UsageError
 from harness.explain import explain
+from harness.guide import guide
+from harness.inspection import Wanted, inspect
 from harness.known import FAULTS, catalogue
 from harness.lab.embedded import EmbeddedLab
 from harness.listing import LISTS
@@ -26,7 +28,7 @@ from harness.mutants import Matrix, matrix
 from harness.plugin import RUN
 from harness.run import Run
 from harness.serve import serve
-from harness.writers import conformance, junit, record
+from harness.writers import allure_html, conformance, junit, page, record
 
 Arguments = argparse.Namespace
 
@@ -79,13 +81,25 @@ def _parser() -> argparse.ArgumentParser:
     kill = _verb(verbs, "mutants", _mutants, "the kill matrix: prove that every check can fail")
     kill.add_argument("--area", default="", help="only the faults of one area")
     kill.add_argument("--json", action="store_true")
-    kill.add_argument("--report", type=Path, metavar="DIR", help="also write mutants.json there")
+    kill.add_argument("--report", type=Path, metavar="DIR", help="also write mutants.json there, for the page")
     up = _verb(verbs, "serve", _serve, "bring the reference topology up: addresses, files, curl lines")
     up.add_argument("--flow", default="", help="only this flow")
     up.add_argument("--target", choices=["embedded"], default="embedded")
     form = _verb(verbs, "report", _report, "write a report anew from a record")
     form.add_argument("dir", type=Path, metavar="DIR")
-    form.add_argument("--format", choices=["junit", "conformance"], default="junit")
+    form.add_argument("--format", choices=list(_FORMATS), default="page")
+    look = _verb(verbs, "inspect", _inspect, "watch a flow's traffic: every exchange is marked as it passes")
+    look.add_argument("--flow", help="which flow (default the first)")
+    look.add_argument("--target", default="embedded")
+    look.add_argument("--posture", default="jwt", help="how its server is configured (default jwt)")
+    look.add_argument("--fault", default="", metavar="NAME", help="put a known fault into the server, to see it marked")
+    look.add_argument("--ui", choices=["web", "console", "none"], default="none")
+    look.add_argument("--port", type=int, default=8443, help="where web and console listen (default 8443)")
+    look.add_argument("--web-port", type=int, default=8081, help="where mitmweb's own page is (default 8081)")
+    look.add_argument("--rules", type=Path, metavar="FILE", help="payload rules (YAML)")
+    look.add_argument("--record", type=Path, metavar="DIR", help="keep redacted .mitm and HAR recordings there")
+    look.add_argument("--save", type=Path, metavar="FILE", help="only write the session, for mitmweb -s inspector.py")
+    look.add_argument("--exercise", action="store_true", help="send good and bad requests through it, to have some")
     pointing.add_verbs(functools.partial(_verb, verbs))
     again = _verb(verbs, "replay", _replay, "one case of a record once more, with a fresh twin")
     again.add_argument("case", metavar="CASE")
@@ -234,14 +248,22 @@ def _write(file: Path, text: str) -> None:
 
 
 def _report(arguments: Arguments) -> int:
-    header, rows, footer = record.read(arguments.dir)
     folder = arguments.dir if arguments.dir.is_dir() else arguments.dir.parent
-    if arguments.format == "conformance":
-        file = arguments.dir / record.NAME if arguments.dir.is_dir() else arguments.dir
-        print(conformance.write(folder, header, rows, footer, file.read_bytes()))  # noqa: T201
-        return 0
-    print(junit.write(folder, rows))  # noqa: T201
+    print(_FORMATS[arguments.format](folder, record.read(arguments.dir)))  # noqa: T201
     return 0
+
+
+_FORMATS: dict[str, Callable[[Path, record.Record], Path]] = {
+    "page": lambda folder, read: page.write(folder, *read, guide()),
+    "allure": lambda folder, read: allure_html.generate(folder, read[0]),
+    "junit": lambda folder, read: junit.write(folder, read[1]),
+    "conformance": lambda folder, read: conformance.write(folder, *read, (folder / record.NAME).read_bytes()),
+}
+
+
+def _inspect(arguments: Arguments) -> int:
+    wanted = Wanted(**{name: value for name, value in vars(arguments).items() if name != "verb"})
+    return inspect(wanted, lambda line: print(line, flush=True))  # noqa: T201
 
 
 def _replay(arguments: Arguments) -> int:

@@ -43,6 +43,15 @@ _PATHS: Mapping[Path, str] = {
 }
 
 
+def words() -> Mapping[str, Mapping[str, str]]:
+    """What each posture, path and expectation means, by kind and name."""
+    return {
+        "posture": {str(name): text for name, text in _POSTURES.items()},
+        "path": {str(name): text for name, text in _PATHS.items()},
+        "expected": _EXPECTED,
+    }
+
+
 def explain(catalogue: Catalogue, identifier: str) -> str:
     """The explanation of a requirement or case id; raises :class:`UsageError` for an unknown one."""
     for row in catalogue.requirements:

@@ -49,6 +49,8 @@ class Matrix:
     reference: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     cases: int = 0
+    area: str = ""
+    catalogue_sha256: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The contract's form."""
@@ -59,6 +61,8 @@ class Matrix:
             "false_alarms": self.false_alarms,
             "harness_errors": self.errors,
             "cases": self.cases,
+            "area": self.area,
+            "catalogue_sha256": self.catalogue_sha256,
             "rows": [
                 {
                     "fault": kill.fault,
@@ -91,7 +95,7 @@ def matrix(area: str, seed: int, told: Told) -> Matrix:
         raise UsageError(f"no fault in area {area!r}", attempt="see flowproof list faults")
     everything, _ = expand(known, EMBEDDED.features)
     bench = EMBEDDED.bench(known, seed)
-    found = Matrix()
+    found = Matrix(area=area, catalogue_sha256=known.sha256)
     try:
         cases = [case for case in everything if not area or case.requirement.area == area]
         for number, fault in enumerate((None, *faults)):

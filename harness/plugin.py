@@ -7,6 +7,7 @@ are those of ``flowproof run``; given to pytest itself they carry the prefix ``-
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,8 @@ class Verdict:
         """Pass, fail, skip or break, as the row says."""
         if self.row is None:
             raise HarnessError("the run ended without a row for this case")
+        title: Any = allure.dynamic.title  # no annotations; set in a fixture it would not last
+        title(self.case.id)
         outcome, reason = self.row["outcome"], self.row["reason"]
         if outcome in BROKEN:
             pytest.fail(f"{outcome}: {reason}", pytrace=False)
@@ -107,7 +110,6 @@ def _label(product: str, case: Case, row: Row) -> None:
     dynamic.epic(product)
     dynamic.feature(case.flow.name)
     dynamic.story(case.requirement.id)
-    dynamic.title(case.id)
     dynamic.description(f"{case.requirement.text}\n\n{row['source']} ({row['basis']})")
     dynamic.severity(allure.severity_level.CRITICAL if row["level"] == "MUST" else allure.severity_level.NORMAL)
     dynamic.tag(row["outcome"], row["posture"], row["path"], row["stimulus"])
@@ -147,7 +149,12 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     run = session.config.stash.get(RUN, None)
     if run is None or not run.planned:
         return
-    if exitstatus == pytest.ExitCode.INTERRUPTED:
-        run.interrupt()
-    session.exitstatus = run.finish()
+    # Taking down takes a moment; a second Ctrl-C in it would leave processes and keys behind.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        if exitstatus == pytest.ExitCode.INTERRUPTED:
+            run.interrupt()
+        session.exitstatus = run.finish()
+    finally:
+        signal.signal(signal.SIGINT, before)
     session.config.stash[PROGRESS].end(run.header(), run.rows, run.status, run.trouble, run.seconds, run.options.report)

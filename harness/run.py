@@ -19,12 +19,13 @@ from harness.engine import Engine, Result
 from harness.errors import FlowproofError, UsageError
 from harness.exchanges import Bench
 from harness.expected import Expectations
+from harness.guide import guide
 from harness.judge import exit_status
 from harness.known import FAULTS, catalogue
 from harness.model.case import Case, Withheld
 from harness.selection import select
 from harness.targets import OUT_OF_SCOPE
-from harness.writers import junit
+from harness.writers import allure_html, junit, page
 from harness.writers.protection import protection
 from harness.writers.record import Recorder
 from harness.writers.rows import Row, missing_row, outcomes, row
@@ -62,6 +63,7 @@ class Run:
         self._by_case: dict[str, Row] = {}
         self._failure: FlowproofError | None = None
         self._recorder: Recorder | None = None
+        self._header: dict[str, Any] = {}
         self._engine: Engine | None = None
         self._thread = threading.Thread(target=self._work, name="flowproof-run", daemon=True)
         self.progress: Progress = lambda _row, _done, _planned: None
@@ -87,7 +89,8 @@ class Run:
     def start(self, planned: Iterable[Case]) -> None:
         """Write the header and begin; raises :class:`UsageError` if the report folder cannot be written."""
         self.planned = list(planned)
-        self._recorder = Recorder(self.options.report, self.header())
+        self._header = self.header()
+        self._recorder = Recorder(self.options.report, self._header)
         self._thread.start()
 
     def _work(self) -> None:
@@ -159,7 +162,7 @@ class Run:
                 self.trouble.insert(0, "the run was interrupted")
             if self.trouble:
                 self.status = 3
-            self._write_junit()
+            self._write_beside()
             self._recorder.finish(self._footer())
         except FlowproofError as error:
             self._recorder.abandon()
@@ -167,9 +170,13 @@ class Run:
             self.status = 3
         return self.status
 
-    def _write_junit(self) -> None:
+    def _write_beside(self) -> None:
+        """Everything but the record itself: what fails here is told there."""
+        folder = self.options.report
         try:
-            junit.write(self.options.report, self.rows)
+            junit.write(folder, self.rows)
+            allure_html.complete(folder, self._header)
+            page.write(folder, self._header, self.rows, self._footer(), guide())
         except FlowproofError as error:
             self.trouble.append(str(error))
             self.status = 3
@@ -200,4 +207,9 @@ class Run:
 
 def report_files(folder: Path) -> Mapping[str, Path]:
     """What a run leaves in its report folder, by what it is."""
-    return {"record": folder / "run.jsonl", "JUnit": folder / junit.NAME, "Allure results": folder / "allure-results"}
+    return {
+        "record": folder / "run.jsonl",
+        "page": folder / page.NAME,
+        "JUnit": folder / junit.NAME,
+        "Allure results": folder / "allure-results",
+    }

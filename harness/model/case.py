@@ -46,7 +46,7 @@ class Setup:
     own: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Case:
     """One executable case.  ``expected`` names the check that judges it."""
 
@@ -58,6 +58,10 @@ class Case:
     expected: str
     depth: Depth = Depth.QUICK
     params: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    def __repr__(self) -> str:
+        # What Allure shows as the test's parameter, and tells one run's test from another's by.
+        return f"Case({self.id!r})"
 
     @property
     def id(self) -> str:

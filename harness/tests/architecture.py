@@ -19,10 +19,8 @@ OURS = ("harness", "mitm_addons")
 # Not named by the docstring: data's place, what else a verb does with cases, and the door to the command line.
 UNNAMED = {
     "resources": "config",
-    "explain": "engine",
-    "listing": "engine",
-    "mutants": "engine",
-    "serve": "engine",
+    "guide": "engine",
+    "inspection": "engine",
     "__main__": "cli",
 }
 # One vocabulary, one journey, one command: their parts may import one another, though never in a circle.

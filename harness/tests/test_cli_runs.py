@@ -40,6 +40,15 @@ def test_a_run_that_conforms(conforming: Finished) -> None:
     assert "conforms (exit status 0)" in told and "Next: " in told.splitlines()[-1]
 
 
+@pytest.mark.xfail(
+    reason="plugin.py, suites/pytest.ini: pytest captures what is printed while a test waits for its row"
+)
+def test_progress_is_told(conforming: Finished) -> None:
+    count = len(record.read(conforming.report)[1])
+    told = [line.strip() for line in conforming.process.stdout.splitlines() if line.endswith(f"/{count} cases")]
+    assert told == [f"{done}/{count} cases" for done in range(1, count + 1)]
+
+
 def test_the_same_seed_gives_the_same_report_whatever_the_environment_adds(
     conforming: Finished, tmp_path: Path
 ) -> None:
@@ -109,7 +118,7 @@ def test_a_reader_who_has_seen_enough(tmp_path: Path) -> None:
 
 # Half-way
 
-MANY = (*RUN, "--only", "FLW-2", "--only", "JWT-1")
+MANY = (*RUN, "--only", "flows/FLW-2/management-to-portal", "--only", "flows/JWT-1")
 
 
 @pytest.fixture
@@ -148,7 +157,6 @@ def test_interrupted(start: Callable[..., Running], number: signal.Signals) -> N
     assert "the run is not trustworthy (exit status 3)" in output
 
 
-@pytest.mark.xfail(reason="plugin.py/run.py finish: a second Ctrl-C leaves the keys, the draft and a child behind")
 def test_interrupted_twice(start: Callable[..., Running]) -> None:
     running = start(*MANY)
     running.until_rows()

@@ -168,6 +168,15 @@ def test_a_server_that_refuses_to_start(lab: FakeLab) -> None:
     assert outcomes(run(lab, [about])) == {about.id: (Outcome.FAIL, "started")}
 
 
+@pytest.mark.xfail(
+    strict=True, reason="exchanges.py/checks: a server that will not start is a HARNESS_ERROR of `served`"
+)
+def test_a_server_that_wrongly_refuses_to_start_is_at_fault_itself(lab: FakeLab) -> None:
+    lab.refused[GOOD.setup()] = "both is not supported"
+    (result,) = run(lab, [GOOD])
+    assert result.verdict.outcome is Outcome.FAIL and "both is not supported" in result.verdict.reason
+
+
 def test_the_client_under_test_is_driven(lab: FakeLab) -> None:
     about = case("token-sent", stimulus=Stimulus(transport="initiated"))
     assert outcomes(run(lab, [about])) == {about.id: PASS}

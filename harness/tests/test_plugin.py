@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from _pytest.outcomes import Failed, Skipped
 
 from harness.plugin import HarnessError, Verdict
 from harness.tests.builders import case, row
@@ -16,10 +15,10 @@ def test_a_pass() -> None:
 @pytest.mark.parametrize(
     ("outcome", "raised"),
     [
-        ("FAIL", Failed),
-        ("WRONG_REASON", Failed),
-        ("UNOBSERVED", Skipped),
-        ("UNSUPPORTED", Skipped),
+        ("FAIL", pytest.fail.Exception),
+        ("WRONG_REASON", pytest.fail.Exception),
+        ("UNOBSERVED", pytest.skip.Exception),
+        ("UNSUPPORTED", pytest.skip.Exception),
         ("HARNESS_ERROR", HarnessError),
     ],
 )

@@ -33,6 +33,9 @@ _ROW = (
     "ms",
 )
 
+Record = tuple[dict[str, Any], list[Row], dict[str, Any]]
+"""Header, rows, footer."""
+
 
 class Recorder:
     """A record under way.  Safe for several threads; raises :class:`ReportError` when it cannot write."""
@@ -90,7 +93,7 @@ class Recorder:
         )
 
 
-def read(folder: Path) -> tuple[dict[str, Any], list[Row], dict[str, Any]]:
+def read(folder: Path) -> Record:
     """Header, rows and footer of a record; raises :class:`UsageError` for one that is missing, broken or not whole."""
     file = folder / NAME if folder.is_dir() else folder
     try:

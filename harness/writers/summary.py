@@ -19,7 +19,7 @@ from harness.writers.protection import in_words, protection
 from harness.writers.reach import reach
 from harness.writers.rows import Row, outcomes
 
-_LEGEND = {
+LEGEND = {
     Outcome.PASS: "as the requirement says",
     Outcome.FAIL: "the requirement is broken",
     Outcome.WRONG_REASON: "rejected, but not for the reason under test, or acted upon all the same",
@@ -88,7 +88,7 @@ class Console:
         self._print(_flows(rows))
         self._failures(rows)
         counts = outcomes(rows)
-        told = [f"{counts[name]} {name} ({text})" for name, text in _LEGEND.items() if counts[name]]
+        told = [f"{counts[name]} {name} ({text})" for name, text in LEGEND.items() if counts[name]]
         self._print("\n" + "; ".join(told) + f"; {len(rows)} cases in {seconds:.1f} s")
         for line in reach(rows, header):
             self._print(escape(line))

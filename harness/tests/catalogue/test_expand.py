@@ -107,6 +107,11 @@ def test_the_real_catalogue(real: Catalogue) -> None:
         assert re.fullmatch(r"[a-z0-9-]+(\+[a-z0-9-]+)*", stimulus), name
 
 
+def test_the_reference_withholds_nothing_but_what_no_target_can_have(real: Catalogue) -> None:
+    assert real.features <= set(EMBEDDED.features)
+    assert not [item for item in expand(real, EMBEDDED.features)[1] if "does not have" in item.reason]
+
+
 def test_ids_are_stable_from_run_to_run(real: Catalogue) -> None:
     assert [case.id for case in expand(real, ())[0]] == [case.id for case in expand(real, ())[0]]
 

@@ -1,0 +1,209 @@
+"""The page: all of the record is in it, nothing of it can become markup, and it is written whole or not at all."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import zlib
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import ReportError
+from harness.model.vocabulary import Outcome
+from harness.writers import page
+from harness.writers.page import data, topology
+from harness.writers.page.guide import Guide
+from harness.writers.rows import outcomes
+
+HOSTILE = "</script><script>alert(1)</script>\u2028\u2029<img src=x onerror=alert(2)>\"'&<!--"
+SHA = "5" * 64
+
+
+def _row(number: int, outcome: str = "PASS", **more: Any) -> dict[str, Any]:
+    place = {"requirement": "FLW-1", "flow": "management-to-portal", "posture": "jwt", "path": "direct"}
+    row = {
+        "kind": "row", "case": "", **place, "stimulus": f"good-{number}", "level": "MUST", "basis": "document",
+        "source": "A document, section 1", "expected": "served", "outcome": outcome, "as_expected": outcome == "PASS",
+        "reason": "as required", "reason_code": "as-required", "grade": "both-sides", "ms": 1.5,
+        "evidence": {"nonce": f"n{number}"}, **more,
+    }  # fmt: skip
+    parts = ("requirement", "flow", "posture", "path", "stimulus")
+    row["case"] = "/".join(["flows", *(row[part] for part in parts)])
+    return row
+
+
+def _header(rows: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+    return {
+        "tool": "flowproof 0", "target": "embedded", "product": "A product", "depth": "quick", "seed": 1, "fault": None,
+        "catalogue_sha256": SHA, "started": "2026-01-01T00:00:00+00:00", "planned": [row["case"] for row in rows],
+        "withheld": [], "skipped": [], "scope": "Servers on loopback. Out of scope: the rest.", **more,
+    }  # fmt: skip
+
+
+def _written(folder: Path, rows: list[dict[str, Any]], guide: Guide | None = None, **more: Any) -> str:
+    footer = more.pop("footer", {"exit_status": 0, "trouble": [], "seconds": 1.0})
+    return page.write(folder, _header(rows, **more), rows, footer, guide or Guide(SHA)).read_text("utf-8")
+
+
+class _Read(HTMLParser):
+    """What an HTML parser makes of the page: tags with attributes, text, and each script's content by its id."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: dict[str, str] = {}
+        self.text = ""
+        self._inside = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._inside = (dict(attrs).get("id") or "main") if tag == "script" else "style" if tag == "style" else ""
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._inside:
+            self.scripts[self._inside] = self.scripts.get(self._inside, "") + data
+        else:
+            self.text += f" {data}"
+
+
+def _words(text: str) -> str:
+    return re.sub(r"\s+", " ", _Read(text).text)
+
+
+def _evidence(read: _Read) -> list[dict[str, Any]]:
+    blocks = [read.scripts[name] for name in sorted(read.scripts, key=lambda n: int(n.partition("-")[2] or -1))
+              if name.startswith("block-")]  # fmt: skip
+    return [item for block in blocks for item in json.loads(zlib.decompress(base64.b64decode(block)))]
+
+
+def test_all_rows_and_their_evidence_are_in_the_page(tmp_path: Path) -> None:
+    rows = [_row(number, ("PASS", "FAIL", "UNOBSERVED")[number % 3]) for number in range(2 * data.BLOCK + 7)]
+    read = _Read(_written(tmp_path, rows))
+    index = json.loads(read.scripts["index"])
+    evidence = dict(zip(index["case"], _evidence(read), strict=True))
+    assert evidence == {row["case"]: row["evidence"] for row in rows}
+    column, table = index["columns"]["outcome"], index["tables"]["outcome"]
+    counted = {name: [table[number] for number in column].count(name) for name in map(str, Outcome)}
+    assert counted == outcomes(rows)
+
+
+def test_the_first_screen_counts_what_the_record_counts(tmp_path: Path) -> None:
+    rows = [_row(1), _row(2), _row(3, "FAIL", reason="let in"), _row(4, "FAIL", grade="client-only")]
+    skipped = [{"case": "flows/FLW-2/x/jwt/direct/good", "reason": "no time"}]
+    text = _words(_written(tmp_path, rows, skipped=skipped))
+    assert "both-sides client-only Meaning" in text
+    assert "✓ PASS 2 0 as the requirement says" in text
+    assert "✗ FAIL 1 1 the requirement is broken" in text
+    assert "○ skipped 1 left out" in text
+    assert "skipped 1 no time" in text
+
+
+def test_hostile_strings_stay_text(tmp_path: Path) -> None:
+    rows = [_row(1, "FAIL", reason=HOSTILE, evidence={"client": {"response": {"body": HOSTILE}}}, stimulus=HOSTILE),
+            _row(2, "UNOBSERVED", reason=HOSTILE, flow=HOSTILE, posture=HOSTILE, path=HOSTILE)]  # fmt: skip
+    text = {"text": HOSTILE, "why": HOSTILE, "area": HOSTILE}
+    guide = Guide("x", {"FLW-1": text}, {HOSTILE: {"client": HOSTILE, "server": HOSTILE, "endpoint": HOSTILE}})
+    more = {"target": HOSTILE, "scope": HOSTILE, "fault": HOSTILE, "skipped": [{"case": HOSTILE, "reason": HOSTILE}]}
+    written = _written(tmp_path, rows, guide, footer={"exit_status": 3, "trouble": [HOSTILE]}, **more)
+    harmless = _Read(_written(tmp_path, [_row(1, "FAIL"), _row(2, "UNOBSERVED")], footer={"exit_status": 3}))
+    read = _Read(written)
+    assert "img" not in {tag for tag, _ in read.tags}
+    assert [tag for tag, _ in read.tags].count("script") == [tag for tag, _ in harmless.tags].count("script")
+    assert all(not name.startswith("on") for _, attributes in read.tags for name in attributes)
+    assert HOSTILE in read.text
+    assert HOSTILE in json.loads(read.scripts["index"])["tables"]["reason"]
+    assert {"\u2028", "<", "&"} & set(read.scripts["index"]) == set()
+    assert HOSTILE in [row.get("client", {}).get("response", {}).get("body") for row in _evidence(read)]
+
+
+def test_only_our_own_script_and_style_may_run(tmp_path: Path) -> None:
+    read = _Read(_written(tmp_path, [_row(1)]))
+    policy = next(attrs["content"] for tag, attrs in read.tags if attrs.get("http-equiv") == "Content-Security-Policy")
+    for name, content in (("script", read.scripts["main"]), ("style", read.scripts["style"])):
+        digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+        assert policy and f"{name}-src 'sha256-{digest}'" in policy
+    assert policy and "default-src 'none'" in policy and "unsafe" not in policy
+    loads = [attrs for tag, attrs in read.tags if "src" in attrs or tag == "link" or "style" in attrs]
+    assert loads == []
+    links = [attrs["href"] for _, attrs in read.tags if attrs.get("href")]
+    assert links and all(link and link.startswith("#") for link in links)
+
+
+def test_an_untrustworthy_run_says_so(tmp_path: Path) -> None:
+    trouble = ["3 planned cases have no row"]
+    text = _Read(_written(tmp_path, [_row(1)], footer={"exit_status": 3, "trouble": trouble})).text
+    assert "not trustworthy" in text and trouble[0] in text
+    assert "not trustworthy" not in _Read(_written(tmp_path, [_row(1)])).text
+
+
+def test_a_run_without_rows_has_a_page(tmp_path: Path) -> None:
+    text = _Read(_written(tmp_path, [], footer={"exit_status": 3, "trouble": ["no case was run"]})).text
+    assert "no case was run" in text
+
+
+def test_what_was_withheld_is_listed_with_its_reason(tmp_path: Path) -> None:
+    withheld = [{"case": "flows/FLW-9/a-to-b/jwt/direct/good", "reason": "the target does not have in-cluster"}]
+    read = _Read(_written(tmp_path, [_row(1)], withheld=withheld))
+    assert "withheld 1 the target does not have in-cluster" in re.sub(r"\s+", " ", read.text)
+    index = json.loads(read.scripts["index"])
+    row = index["case"].index(withheld[0]["case"])
+    assert index["tables"]["outcome"][index["columns"]["outcome"][row]] == "withheld"
+    assert index["tables"]["requirement"][index["columns"]["requirement"][row]] == "FLW-9"
+
+
+@pytest.mark.parametrize(("digest", "shown"), [(SHA, True), ("6" * 64, False)])
+def test_the_kill_matrix_of_the_same_catalogue_only(tmp_path: Path, digest: str, shown: bool) -> None:
+    row = {"fault": "lets-all-in", "killed_by": ["flows/FLW-1/a/jwt/direct/good"], "also_failed": []}
+    kills = {"catalogue_sha256": digest, "faults": 1, "killed": 1, "survivors": [], "false_alarms": [], "rows": [row]}
+    (tmp_path / "mutants.json").write_text(json.dumps(kills), "utf-8")
+    text = _Read(_written(tmp_path, [_row(1)])).text
+    assert ("lets-all-in" in text) is shown
+    assert ("No kill matrix of this catalogue" in text) is not shown
+
+
+def test_the_old_page_stays_until_the_new_one_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = _written(tmp_path, [_row(1)])
+    assert [file.name for file in tmp_path.iterdir()] == ["index.html"]
+
+    def full(*_: object) -> Any:
+        yield "<!doctype html>"
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("harness.writers.page.render._pieces", full)
+    with pytest.raises(ReportError, match="No space left"):
+        _written(tmp_path, [_row(1), _row(2)])
+    assert (tmp_path / "index.html").read_text("utf-8") == before
+    assert [file.name for file in tmp_path.iterdir()] == ["index.html"]
+
+
+def test_the_drawing_says_who_and_where() -> None:
+    rows = [_row(1, path="terminating"), _row(2, path="terminating", expected="token-refused"), _row(3, "FAIL")]
+    guide = Guide(flows={"management-to-portal": {"client": "management", "server": "portal", "endpoint": "admin"}})
+    everything, jwt = topology.drawings(rows, guide)
+    assert (everything.posture, jwt.posture) == ("", "jwt")
+    assert (list(jwt.clients), list(jwt.servers)) == (["management"], ["portal"])
+    lane = jwt.lanes[0]
+    assert lane.outcome == "FAIL" and lane.href == "#flow=management-to-portal&posture=jwt"
+    lines = {line.text.partition(":")[0].strip(): line for line in lane.lines}
+    assert lines["terminating"].open and "readable here" in lines["terminating"].text
+    assert not lines["direct"].open and lines["direct"].outcome == "FAIL"
+    assert "client verified by: JWT" in [line.text for line in lane.lines]
+
+
+def test_boxes_do_not_lie_upon_one_another() -> None:
+    ends = {"a": ("outer", "one"), "b": ("inner", "two"), "c": ("inner", "two"), "d": ("outer", "one")}
+    guide = Guide(flows={flow: {"client": client, "server": server} for flow, (client, server) in ends.items()})
+    drawing = topology.drawings([_row(1, flow=flow) for flow in ends], guide)[0]
+    for boxes in (drawing.clients.values(), drawing.servers.values(), drawing.lanes):
+        places = sorted((box.top, box.top + box.height) for box in boxes)
+        assert len(places) > 1 and all(low[1] < high[0] for low, high in pairwise(places))

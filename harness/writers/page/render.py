@@ -1,0 +1,141 @@
+"""Writes ``index.html``: the first screen as plain HTML, the rest as data that a script shows when asked for."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from harness.errors import ReportError
+from harness.model.vocabulary import BROKEN, Outcome, Posture
+from harness.writers.page import data, topology
+from harness.writers.page.guide import Guide
+from harness.writers.protection import in_words, protection
+from harness.writers.rows import Row
+from harness.writers.summary import LEGEND
+
+NAME = "index.html"
+KILLS = "mutants.json"
+_HERE = Path(__file__).parent
+_SCRIPTS = ("state.js", "matrix.js", "evidence.js", "main.js")
+_VERDICTS = {
+    0: ("conforms", "✓", "Every MUST that was judged is met."),
+    1: ("does not conform", "✗", "At least one MUST is broken."),
+    3: ("not trustworthy", "!", "Nothing here may be relied upon until the reasons below are mended."),
+}
+_LEGEND = {
+    **{str(name): text for name, text in LEGEND.items()},
+    data.WITHHELD: "does not apply to this target; never run",
+    data.SKIPPED: "left out on purpose by whoever ran this",
+}
+
+
+def write(
+    folder: Path, header: Mapping[str, Any], rows: Sequence[Row], footer: Mapping[str, Any], guide: Guide
+) -> Path:
+    """Write ``index.html`` into *folder*, whole or not at all; raises :class:`ReportError`."""
+    target, draft = folder / NAME, folder / f".{NAME}.part"
+    try:
+        with draft.open("w", encoding="utf-8") as file:
+            for piece in _pieces(folder, header, rows, footer, guide):
+                file.write(piece)
+        draft.replace(target)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise ReportError(f"the page cannot be written: {error.strerror}", where=str(target)) from error
+    return target
+
+
+def read_kills(folder: Path, catalogue_sha256: str) -> dict[str, Any] | None:
+    """The kill matrix that lies beside the record, if it is of the same catalogue."""
+    try:
+        found = json.loads((folder / KILLS).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    same = isinstance(found, dict) and found.get("catalogue_sha256") == catalogue_sha256
+    return found if same else None
+
+
+def _pieces(
+    folder: Path, header: Mapping[str, Any], rows: Sequence[Row], footer: Mapping[str, Any], guide: Guide
+) -> Iterator[str]:
+    listed = data.entries(header, rows, guide)
+    style, script = _text("page.css"), "\n".join(_text(name) for name in _SCRIPTS)
+    environment = Environment(
+        loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    yield from environment.get_template("page.html.j2").generate(
+        style=Markup(style),  # noqa: S704 - our own file
+        script=Markup(script),  # noqa: S704 - our own file
+        style_hash=_digest(style),
+        script_hash=_digest(script),
+        index=Markup(data.index(listed, header, guide, str(folder))),  # noqa: S704 - escaped by for_script
+        blocks=data.blocks(listed),
+        header=header,
+        guide=guide,
+        drawings=topology.drawings(rows, guide),
+        shape=topology,
+        kills=read_kills(folder, header["catalogue_sha256"]),
+        symbols=topology.SYMBOLS,
+        legend=_LEGEND,
+        **_summary(header, listed, rows, footer),
+    )
+
+
+def _summary(
+    header: Mapping[str, Any], listed: Sequence[Row], rows: Sequence[Row], footer: Mapping[str, Any]
+) -> dict[str, Any]:
+    status = footer.get("exit_status", 3)
+    reasons = Counter((row["outcome"], row["reason"]) for row in listed if row["outcome"] in _NOT_JUDGED)
+    return {
+        "verdict": _VERDICTS.get(status, _VERDICTS[3]),
+        "status": status,
+        "trouble": footer.get("trouble", ()),
+        "seconds": footer.get("seconds"),
+        "counts": Counter(row["outcome"] for row in listed),
+        "grades": sorted({row["grade"] for row in rows}),
+        "cells": Counter((row["outcome"], row["grade"]) for row in rows),
+        "requirements": len({row["requirement"] for row in rows}),
+        "flows": sorted({row["flow"] for row in rows}),
+        "broken": [row for row in listed if row["outcome"] in BROKEN],
+        "protected": _protected(rows),
+        "unjudged": reasons.most_common(),
+        "scope": header["scope"].partition("Out of scope:"),
+    }
+
+
+_POSTURES = {str(name): number for number, name in enumerate(Posture)}
+_NOT_JUDGED = (Outcome.UNOBSERVED, Outcome.UNSUPPORTED, Outcome.HARNESS_ERROR, data.WITHHELD, data.SKIPPED)
+
+
+def _protected(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """The protection table: a line a flow and posture, with whether its cases are as required beside it."""
+    broken = Counter((row["flow"], row["posture"]) for row in rows if row["outcome"] in BROKEN)
+    return [
+        {
+            "flow": flow,
+            "posture": posture,
+            "server": cell.get("server_verified_by", "-"),
+            "client": in_words(cell),
+            "open": ", ".join(cell.get("clear_text_at", ())) or "nowhere",
+            "over": ", ".join(cell.get("works_over", ())) or "-",
+            "broken": broken[flow, posture],
+        }
+        for flow, cells in sorted(protection(rows).items())
+        for posture, cell in sorted(cells.items(), key=lambda item: _POSTURES.get(item[0], 99))
+    ]
+
+
+def _text(name: str) -> str:
+    return (_HERE / name).read_text("utf-8")
+
+
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

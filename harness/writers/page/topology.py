@@ -1,0 +1,170 @@
+"""Flows -> a drawing: where each box and line of the topology stands and what is written there.  Knows no SVG."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from harness.model.vocabulary import Outcome, Path, Posture
+from harness.writers.page.data import ORDER
+from harness.writers.page.guide import Guide
+from harness.writers.protection import in_words, protection
+from harness.writers.rows import Row
+
+WIDTH, TOP, GAP = 1080, 34, 22
+CLIENT_X, BOX_X, SERVER_X = 8, 330, 912
+NODE_WIDTH, BOX_WIDTH, LINE, TIGHT = 160, 420, 20, 16
+_COLUMNS = 64
+SYMBOLS: Mapping[str, str] = dict(zip(map(str, ORDER), ("✗", "≠", "!", "?", "~", "✓", "○", "○"), strict=True))
+_OPEN: Mapping[str, str] = {
+    Path.PASSTHROUGH: "sees ciphertext only",
+    Path.TERMINATING: "payload readable here",
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line in a flow's box.  ``open`` marks the place where traffic lies in clear text."""
+
+    text: str
+    y: int
+    href: str = ""
+    symbol: str = ""
+    outcome: str = ""
+    open: bool = False
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One flow: its box, its lines, and the middle of its arrow (``y``)."""
+
+    flow: str
+    href: str
+    outcome: str
+    symbol: str
+    top: int
+    height: int
+    y: int
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class Node:
+    """A subsystem on the clients' or on the servers' side; ``ys`` are where its arrows end."""
+
+    name: str
+    detail: tuple[str, ...]
+    top: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A drawing of all flows in one posture, or in all of them (``posture`` '')."""
+
+    posture: str
+    height: int
+    lanes: tuple[Lane, ...]
+    clients: Mapping[str, Node]
+    servers: Mapping[str, Node]
+    ends: Mapping[str, tuple[str, str]]
+
+
+def drawings(rows: Sequence[Row], guide: Guide) -> list[Drawing]:
+    """The drawing of all postures together, then one for each posture that has rows."""
+    present = {row["posture"] for row in rows}
+    known = [str(posture) for posture in Posture]
+    postures = [name for name in known if name in present] + sorted(present - set(known))
+    chosen = [(name, [row for row in rows if row["posture"] == name]) for name in postures]
+    return [_draw(posture, members, guide) for posture, members in [("", list(rows)), *chosen]]
+
+
+def worst(outcomes: Sequence[str]) -> str:
+    """The outcome a reader must hear of first."""
+    return next((str(name) for name in ORDER if name in outcomes), "")
+
+
+def _draw(posture: str, rows: Sequence[Row], guide: Guide) -> Drawing:
+    shields = protection(rows)
+    order = [str(name) for name in Posture]
+    shields = {flow: dict(sorted(cells.items(), key=lambda item: order.index(item[0]) if item[0] in order else 99))
+               for flow, cells in shields.items()}  # fmt: skip
+    by_flow: dict[str, list[Row]] = {}
+    for row in rows:
+        by_flow.setdefault(row["flow"], []).append(row)
+    lanes: list[Lane] = []
+    top = TOP
+    for flow in sorted(by_flow, key=lambda name: (list(guide.flows).index(name) if name in guide.flows else 999, name)):
+        lanes.append(_lane(flow, posture, by_flow[flow], shields[flow], top))
+        top += lanes[-1].height + GAP
+    ends = {lane.flow: _ends(lane.flow, guide) for lane in lanes}
+    details = {end[1]: guide.flows.get(flow, {}).get("endpoint", "") for flow, end in ends.items()}
+    clients = _nodes({flow: end[0] for flow, end in ends.items()}, lanes, {})
+    servers = _nodes({flow: end[1] for flow, end in ends.items()}, lanes, details)
+    return Drawing(posture, top, tuple(lanes), clients, servers, ends)
+
+
+def _ends(flow: str, guide: Guide) -> tuple[str, str]:
+    client, _, server = flow.partition("-to-")
+    told = guide.flows.get(flow, {})
+    return told.get("client", client), told.get("server", server or flow)
+
+
+def _lane(flow: str, posture: str, rows: Sequence[Row], cells: Mapping[str, Mapping[str, Any]], top: int) -> Lane:
+    here = {"flow": flow, **({"posture": posture} if posture else {})}
+    lines: list[Line] = []
+    y = top + 44
+    for path in dict.fromkeys([*map(str, Path), *(row["path"] for row in rows)]):
+        members = [row for row in rows if row["path"] == path]
+        if members:
+            lines += (block := _path(path, members, cells, here, y))
+            y = block[-1].y + LINE
+    for text in _verified(cells):
+        lines.append(Line(text, y))
+        y += TIGHT
+    outcome = worst([row["outcome"] for row in rows])
+    height = y - top - 2
+    return Lane(
+        flow, f"#{urlencode(here)}", outcome, SYMBOLS.get(outcome, ""), top, height, top + height // 2, tuple(lines)
+    )
+
+
+def _path(
+    path: str, rows: Sequence[Row], cells: Mapping[str, Mapping[str, Any]], here: Mapping[str, str], y: int
+) -> list[Line]:
+    passed = sum(row["outcome"] == Outcome.PASS for row in rows)
+    outcome = worst([row["outcome"] for row in rows])
+    works = [posture for posture, cell in cells.items() if path in cell.get("works_over", ())]
+    readable = bool(works) and path == Path.TERMINATING
+    text = f"{path}: {passed} of {len(rows)} as required" + (f", {_OPEN[path]}" if works and path in _OPEN else "")
+    first = Line(text, y, f"#{urlencode({**here, 'path': path})}", SYMBOLS.get(outcome, ""), outcome, readable)
+    if works:
+        said = "the flow works" + (f" where the server is: {', '.join(works)}" if len(cells) > 1 else " here")
+    else:
+        said = "nothing gets through, which an mTLS flow is to do" if path == Path.TERMINATING else "not shown to work"
+    return [first, *(Line(f"    {line}", y + TIGHT * n) for n, line in enumerate(textwrap.wrap(said, _COLUMNS), 1))]
+
+
+def _verified(cells: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    groups: dict[str, list[str]] = {}
+    for posture, cell in cells.items():
+        groups.setdefault(in_words(cell), []).append(posture)
+    told = [f"{who} ({', '.join(postures)})" if len(cells) > 1 else who for who, postures in groups.items()]
+    return textwrap.wrap("client verified by: " + "; ".join(told), _COLUMNS, subsequent_indent="    ")
+
+
+def _nodes(members: Mapping[str, str], lanes: Sequence[Lane], details: Mapping[str, str]) -> dict[str, Node]:
+    """A box for each subsystem, as high as the first to the last of its flows, none upon another."""
+    nodes: dict[str, Node] = {}
+    bottom = 0
+    for name in dict.fromkeys(members.values()):
+        ys = [lane.y for lane in lanes if members[lane.flow] == name]
+        detail = tuple(textwrap.wrap(details.get(name, ""), 24)[:3])
+        height = max(46 + 14 * len(detail), 34 * len(ys))
+        top = max(bottom + 12, sum(ys) // len(ys) - height // 2)
+        nodes[name] = Node(name, detail, top, height)
+        bottom = top + height
+    return nodes

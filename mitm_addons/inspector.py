@@ -1,0 +1,181 @@
+"""Marks each exchange: satisfies, violates or not judged, with the requirement in its comment.  For labs and tests.
+
+    mitmweb -s mitm_addons/inspector.py --set flowproof_session=SESSION.json      (flowproof inspect --save writes one)
+
+A saved file is shown as it was judged; loading it judges nothing anew.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+if __name__.startswith("__mitmproxy_script__"):  # loaded by mitmproxy from a checkout that is not installed
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from mitmproxy import command, ctx, exceptions, flow, types
+from mitmproxy.http import HTTPFlow
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
+
+from harness.decode.redaction import redact
+from harness.errors import FlowproofError
+from mitm_addons.inspection import payload, session, view
+from mitm_addons.inspection.marking import KEY, NOT_JUDGED, VIOLATES, Mark, Marker
+from mitm_addons.inspection.recording import Recorder
+
+_OPTIONS = (
+    ("flowproof_session", str, "", "What to judge by: a file that flowproof inspect writes."),
+    ("flowproof_rules", str, "", "Payload rules: a YAML file."),
+    ("flowproof_record", str, "", "Folder for redacted recordings (.mitm, .har)."),
+    ("flowproof_keep", int, 2000, "How many exchanges the view keeps."),
+)
+_CHANGES = {"expired": "exp-past", "no-token": "str-no-token", "wrong-key": "sig-wrong-key", "alg-none": "alg-none"}
+_log = logging.getLogger(__name__)
+
+
+class Inspector:
+    """The addon.  Given a marker it needs no options (the headless process); else it reads them."""
+
+    def __init__(self, marker: Marker | None = None, recorder: Recorder | None = None) -> None:
+        self.marker, self.recorder = marker, recorder
+        self.counts: dict[str, int] = {}
+        self._own = marker is None
+        self._kept: deque[flow.Flow] = deque()
+        self._only_violations = False
+
+    def load(self, loader: Any) -> None:
+        """Options and the content view; called once by mitmproxy."""
+        if self._own:
+            for name, kind, default, text in _OPTIONS:
+                loader.add_option(name, kind, default, text)
+            view.register(lambda: self.marker)
+
+    def configure(self, updated: set[str]) -> None:
+        """Read what the options name; mitmproxy tells the error and does not start."""
+        if not self._own or not updated & {name for name, *_ in _OPTIONS}:
+            return
+        options = ctx.options
+        try:
+            if options.flowproof_session:
+                rules = payload.load(Path(options.flowproof_rules)) if options.flowproof_rules else None
+                self.marker = Marker(session.load(Path(options.flowproof_session)), rules)
+            if options.flowproof_record and self.recorder is None:
+                self.recorder = Recorder(Path(options.flowproof_record))
+        except FlowproofError as error:
+            raise exceptions.OptionsError(str(error)) from error
+
+    def server_connect(self, data: ServerConnectionHookData) -> None:
+        """Verify the server under the name it is to have, whatever name the client asked for."""
+        if self._own and self.marker is not None:
+            data.server.sni = self.marker.session.upstream["server_name"]
+
+    def response(self, flow: HTTPFlow) -> None:
+        """An answered exchange."""
+        self._finished(flow)
+
+    def error(self, flow: HTTPFlow) -> None:
+        """An exchange that came to nothing."""
+        self._finished(flow)
+
+    def done(self) -> None:
+        """Complete the recordings."""
+        if self.recorder is not None:
+            self.recorder.close()
+            self.recorder = None
+
+    def _finished(self, flow: HTTPFlow) -> None:
+        if KEY in flow.metadata or not flow.live:
+            return  # from a file: it was judged when it happened, with the keys and the clock of that time
+        try:
+            mark = self._mark(flow)
+        except Exception as error:  # fail closed: what could not be judged must not look satisfied
+            _log.exception("an exchange could not be judged")
+            mark = Mark(NOT_JUDGED, "", f"the inspector failed: {type(error).__name__}")
+        mark.put(flow)
+        self.counts[mark.verdict] = self.counts.get(mark.verdict, 0) + 1
+        if self.recorder is not None:
+            self.recorder.add(flow)
+        self._bound(flow)
+
+    def _mark(self, flow: HTTPFlow) -> Mark:
+        if self.marker is None:
+            return Mark(NOT_JUDGED, "", "no session was given (flowproof_session)")
+        return self.marker.mark(flow)
+
+    def _bound(self, latest: flow.Flow) -> None:
+        """Drop the oldest exchanges from the view, which would keep every one."""
+        if not self._own:
+            return
+        self._kept.append(latest)
+        shown: Any = ctx.master.addons.get("view")
+        while len(self._kept) > ctx.options.flowproof_keep:
+            oldest = self._kept.popleft()
+            if shown is not None:
+                shown.remove([oldest])
+
+    @command.command("flowproof.explain")
+    def explain(self, flows: Sequence[flow.Flow]) -> str:
+        """What is said of an exchange, and why it matters."""
+        lines = []
+        for item in flows:
+            mark = item.metadata.get(KEY, {})
+            lines.append(f"{mark.get('verdict', 'not judged')} {mark.get('requirement', '')}: {mark.get('reason', '')}")
+            expected = self.marker.session.expected.get(mark.get("stimulus", "")) if self.marker else None
+            if expected is not None:
+                row = expected.requirement
+                lines.append(f"{row.id} ({row.level}): {row.text}\nwhy it matters: {row.why}\nsource: {row.source}")
+        text = "\n".join(lines)
+        _log.warning(text)
+        return text
+
+    @command.command("flowproof.export")
+    def export(self, flows: Sequence[flow.Flow], path: types.Path) -> None:
+        """Write exchanges as cases that can be run again."""
+        cases = []
+        for item in flows:
+            mark = item.metadata.get(KEY, {})
+            request = item.request if isinstance(item, HTTPFlow) else None
+            shown = redact(f"{request.method} {request.path}") if request else ""
+            again = f"flowproof run --only '{mark['case']}'" if mark.get("case") else ""
+            cases.append({**mark, "request": shown, "replay": again})
+        Path(path).write_text(json.dumps(cases, indent=1) + "\n", "utf-8")
+
+    @command.command("flowproof.resend")
+    def resend(self, flows: Sequence[flow.Flow], change: str) -> None:
+        """Send exchanges again with one thing changed: expired, no-token, wrong-key, alg-none."""
+        if change not in _CHANGES or self.marker is None:
+            raise exceptions.CommandError(f"change is one of {', '.join(_CHANGES)}, and a session is needed")
+        token = self._variant(_CHANGES[change])
+        again = []
+        for item in flows:
+            if isinstance(item, HTTPFlow):
+                copy = item.copy()
+                copy.metadata.pop(KEY, None)
+                copy.request.headers.pop("authorization", None)
+                if token:
+                    copy.request.headers["authorization"] = f"Bearer {token}"
+                again.append(copy)
+        ctx.master.commands.call("replay.client", again)
+
+    def _variant(self, name: str) -> str:
+        if name == "str-no-token" or self.marker is None:
+            return ""
+        try:
+            found: dict[str, str] = json.loads(Path(self.marker.session.variants).read_text("utf-8"))
+            return found[name]
+        except (OSError, ValueError, KeyError) as error:
+            raise exceptions.CommandError(f"this session has no token of the class {name}") from error
+
+    @command.command("flowproof.violations")
+    def violations(self) -> None:
+        """Show only violations, or everything again."""
+        self._only_violations = not self._only_violations
+        ctx.options.update(view_filter=f"~comment ^{VIOLATES}" if self._only_violations else "")
+
+
+addons = [Inspector()]
