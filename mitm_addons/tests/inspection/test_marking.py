@@ -109,6 +109,7 @@ def test_a_payload_rule_outweighs_a_good_token(known: Session, exchange: Exchang
     marker = Marker(known, payload.load(file))
     good = f"Bearer {token()}"
     flow = exchange(good, body=b'{"a": [{"password": "hunter2-canary"}]}')
+    assert flow.response is not None
     flow.response.headers["X-Id"] = "1"
     mark = marker.mark(flow)
     assert (mark.verdict, mark.reason) == (VIOLATES, "the field password is forbidden")
@@ -249,7 +250,7 @@ def test_sending_again_with_one_thing_changed(tmp_path: Path, exchange: Exchange
         sent = []
         addon = _addon(context, tmp_path)
         addon.marker = Marker(session.from_json({**data(tmp_path), "variants": str(variants)}))
-        context.master.commands.call = lambda name, flows: sent.append((name, flows))  # type: ignore[method-assign]
+        context.master.commands.call = lambda name, flows: sent.append((name, flows))
         flow = exchange(f"Bearer {token()}")
         addon.response(flow)
         addon.resend([flow], "expired")
