@@ -12,7 +12,7 @@ Floors, each importing only lower ones (a test keeps the arrows):
     catalogue, judge, subsystems
                               what is required; the only place an outcome is decided; the reference servers
     lab                       where servers run: processes, balancers, addresses
-    known, scenario, exchanges, targets, selection, engine, run
+    known, scenario, exchanges, targets, selection, engine, run, mutants, serve, explain, listing
                               one case's journey, many at a time
     plugin                    pytest glue only
     cli                       verbs only

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,17 +15,18 @@ from typing import Any
 import pytest
 
 from harness import __version__, resources
-from harness.catalogue import expand
 from harness.config import Options, resolve
 from harness.errors import FlowproofError, UsageError
 from harness.explain import explain
 from harness.guide import guide
 from harness.inspection import Wanted, inspect
 from harness.known import FAULTS, catalogue
+from harness.lab.embedded import EmbeddedLab
+from harness.listing import LISTS
 from harness.mutants import Matrix, matrix
 from harness.plugin import RUN
 from harness.run import Run
-from harness.targets import EMBEDDED
+from harness.serve import serve
 from harness.writers import allure_html, junit, page, record
 
 Arguments = argparse.Namespace
@@ -70,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--seed", type=int, metavar="N", help="repeat a run exactly")
     run.add_argument("--report", metavar="DIR", help="where the record goes (default reports/latest)")
     show = _verb(verbs, "list", _list, "what there is to judge")
-    show.add_argument("what", choices=list(_LISTS))
+    show.add_argument("what", choices=list(LISTS))
     show.add_argument("--json", action="store_true")
     words = _verb(verbs, "explain", _explain, "a requirement or a case in words")
     words.add_argument("id")
@@ -78,6 +80,9 @@ def _parser() -> argparse.ArgumentParser:
     kill.add_argument("--area", default="", help="only the faults of one area")
     kill.add_argument("--json", action="store_true")
     kill.add_argument("--report", type=Path, metavar="DIR", help="also write mutants.json there, for the page")
+    up = _verb(verbs, "serve", _serve, "bring the reference topology up: addresses, files, curl lines")
+    up.add_argument("--flow", default="", help="only this flow")
+    up.add_argument("--target", choices=["embedded"], default="embedded")
     form = _verb(verbs, "report", _report, "write a report anew from a record")
     form.add_argument("dir", type=Path, metavar="DIR")
     form.add_argument("--format", choices=list(_FORMATS), default="page")
@@ -106,7 +111,7 @@ def _verb(verbs: Any, name: str, function: Callable[[Arguments], int], text: str
 
 
 class _Injected:
-    """Gives the pytest plugin the run that was resolved here, and keeps pytest's own report off the terminal."""
+    """Gives the pytest plugin the run that was resolved here."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -115,13 +120,17 @@ class _Injected:
     def pytest_configure(self, config: pytest.Config) -> None:
         config.stash[RUN] = self._run
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionstart(self, session: pytest.Session) -> None:
-        session.config.pluginmanager.unregister(name="terminalreporter")
-
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         if isinstance(excinfo.value, pytest.exit.Exception):
             print(f"flowproof: {excinfo.value.msg}", file=sys.stderr)  # noqa: T201
+
+
+class _Quiet:
+    """Takes pytest's own report off the terminal, once pytest has put it there."""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.pluginmanager.unregister(name="terminalreporter")
 
 
 def _run(arguments: Arguments) -> int:
@@ -132,6 +141,7 @@ def _run(arguments: Arguments) -> int:
 def _execute(options: Options) -> int:
     """Run pytest on the suites, on nothing but our own configuration."""
     run = Run(options)
+    _check_folder(options.report)
     # Whatever the environment would add could deselect cases or change what a test does.
     for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
         os.environ.pop(name, None)
@@ -139,7 +149,8 @@ def _execute(options: Options) -> int:
     suites = str(resources.SUITES)
     results = str(options.report / "allure-results")
     allure = ["-p", "allure_pytest.plugin", "--alluredir", results, "--clean-alluredir"]
-    status = pytest.main(["-c", f"{suites}/pytest.ini", "--rootdir", suites, *allure, suites], plugins=[_Injected(run)])
+    own = ["-c", f"{suites}/pytest.ini", "--rootdir", suites]
+    status = pytest.main([*own, *allure, suites], plugins=[_Injected(run), _Quiet()])
     if not run.planned:
         return 2 if status == pytest.ExitCode.USAGE_ERROR else 3
     left_out = {case.id for case in run.cases} - {case.id for case in run.planned}
@@ -148,8 +159,20 @@ def _execute(options: Options) -> int:
     return run.status
 
 
+def _check_folder(folder: Path) -> None:
+    """Raises :class:`UsageError` for a report folder that cannot be, before anything is started."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"the report folder cannot be made: {error.strerror}",
+            where=str(folder),
+            attempt="name another with --report",
+        ) from error
+
+
 def _list(arguments: Arguments) -> int:
-    rows = _LISTS[arguments.what]()
+    rows = LISTS[arguments.what]()
     if arguments.json:
         print(json.dumps(rows, indent=1))  # noqa: T201
     else:
@@ -158,86 +181,20 @@ def _list(arguments: Arguments) -> int:
     return 0
 
 
-def _requirements() -> list[dict[str, Any]]:
-    known = catalogue()
-    cases, _ = expand(known, EMBEDDED.features)
-    return [
-        {
-            "id": row.id,
-            "level": str(row.level),
-            "basis": str(row.basis),
-            "source": str(row.source),
-            "cases": sum(case.requirement is row for case in cases),
-            "faults": list(row.faults),
-            "text": row.text,
-        }
-        for row in known.requirements
-    ]
-
-
-def _cases() -> list[dict[str, Any]]:
-    known = catalogue()
-    everything = {row.id: row for row in known.requirements}
-    features = {need for row in everything.values() for need in row.needs}
-    withheld = {item.case: item.reason for item in expand(known, EMBEDDED.features)[1]}
-    return [
-        {
-            "id": case.id,
-            "requirement": case.requirement.id,
-            "level": str(case.requirement.level),
-            "flow": case.flow.name,
-            "posture": str(case.posture),
-            "path": str(case.path),
-            "stimulus": case.stimulus.id,
-            "expected": case.expected,
-            "depth": str(case.depth),
-            "withheld": withheld.get(case.id),
-        }
-        for case in expand(known, features)[0]
-    ]
-
-
-def _flows() -> list[dict[str, Any]]:
-    return [
-        {
-            "flow": flow.name,
-            "client": flow.client,
-            "server": flow.server.name,
-            "endpoint": flow.server.endpoint,
-            "default": str(flow.server.default),
-            "postures": [str(posture) for posture in flow.server.postures],
-        }
-        for flow in catalogue().flows.values()
-    ]
-
-
-def _faults() -> list[dict[str, Any]]:
-    known = catalogue()
-    return [
-        {"name": fault.name, "area": fault.area, "breaks": list(known.breaks(fault.name)), "summary": fault.summary}
-        for fault in FAULTS.values()
-    ]
-
-
-def _features() -> list[dict[str, Any]]:
-    rows = catalogue().requirements
-    needed = {need: [row.id for row in rows if need in row.needs] for row in rows for need in row.needs}
-    return [
-        {"feature": name, "embedded": name in EMBEDDED.features, "requirements": ids} for name, ids in needed.items()
-    ]
-
-
-_LISTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
-    "requirements": _requirements,
-    "cases": _cases,
-    "flows": _flows,
-    "faults": _faults,
-    "features": _features,
-}
-
-
 def _explain(arguments: Arguments) -> int:
     print(explain(catalogue(), arguments.id))  # noqa: T201
+    return 0
+
+
+def _serve(arguments: Arguments) -> int:
+    known, end = catalogue(), threading.Event()
+    lab = EmbeddedLab(known.servers, known.flows, FAULTS)
+    try:
+        serve(known, lab, arguments.flow, lambda line: print(line, flush=True), end)  # noqa: T201
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        lab.close()
     return 0
 
 
@@ -247,7 +204,7 @@ def _mutants(arguments: Arguments) -> int:
     if arguments.report:
         _write(arguments.report / "mutants.json", text)
     print(text if arguments.json else _matrix_in_words(found))  # noqa: T201
-    return 0 if found.holds else 1
+    return 3 if found.errors else 0 if found.holds else 1
 
 
 def _mutant_progress(quiet: bool) -> Callable[[str, int, int], None]:
@@ -268,6 +225,7 @@ def _matrix_in_words(found: Matrix) -> str:
         )
         lines.append(f"{kill.fault}: {state}, also failed: {len(kill.also_failed)}")
     lines += [f"false alarm: {text}" for text in found.false_alarms]
+    lines += [f"harness error: {text}" for text in found.errors]
     facts = found.to_json()
     lines.append(
         f"{facts['faults']} faults, {facts['killed']} killed, {len(facts['survivors'])} survivors, "

@@ -76,14 +76,16 @@ def _convert(key: str, value: Any) -> Any:
     if key == "depth":
         return Depth(value)
     if key == "seed":
-        number = int(value)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise ValueError(f"seed {value!r} is not a whole number")
+        number = value
         if not 0 <= number < 2**31:
             raise ValueError(f"seed {number} is not between 0 and {2**31 - 1}")
         return number
     if key == "report":
         return Path(value)
     if key in ("only", "skip"):
-        if isinstance(value, str) or not all(isinstance(item, str) for item in value):
+        if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
             raise ValueError(f"{key} is a list of strings")
         return tuple(value) if key == "only" else tuple(Skip.parse(item) for item in value)
     if not isinstance(value, str):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.lab import ConfigurationRefused, Door, Lab
@@ -17,12 +17,16 @@ from harness.wire.stimuli import Stimuli
 
 @dataclass(frozen=True)
 class Attempt:
-    """What one try left behind on the client's side, before anybody else was asked."""
+    """What one try left behind on the client's side, before anybody else was asked.
+
+    ``acts`` says that the request, if accepted, has an effect that can be looked for.
+    """
 
     nonce: str
     door: Door | None = None
     client: ClientView | None = None
     client_port: int | None = None
+    acts: bool = True
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -40,9 +44,10 @@ class Bench:
 
     def attempt(self, case: Case, door: Door | ConfigurationRefused, role: str = "") -> Attempt:
         """Carry out *case*'s stimulus at *door*; *role* tells a control from the case itself."""
-        nonce = self.nonce(case.id, role)
         if isinstance(door, ConfigurationRefused):
-            return Attempt(nonce, extra={"start": {"refused": door.message}})
+            return Attempt(self.nonce(case.id, role), extra={"start": {"refused": door.message}})
+        # Servers behind a faulty balancer serve the right one too; their effects must be told apart.
+        nonce = self.nonce(case.id, role, door.setup.fault)
         return PROCEDURES[case.stimulus.transport](self, case, door, nonce)
 
     def exchange(self, attempt: Attempt, effects: Collection[str]) -> Exchange:
@@ -51,24 +56,26 @@ class Bench:
             return Exchange(attempt.nonce, extra=dict(attempt.extra))
         balancer, server = self.lab.views(attempt.door, attempt.client_port)
         extra = {"server_leaf_sha256": attempt.door.server_leaf_sha256, **attempt.extra}
-        return Exchange(attempt.nonce, attempt.client, balancer, server, attempt.nonce in effects, extra)
+        effect = attempt.nonce in effects if attempt.acts else None
+        return Exchange(attempt.nonce, attempt.client, balancer, server, effect, extra)
 
 
 def _prepared(bench: Bench, case: Case, door: Door, nonce: str) -> Prepared:
-    return bench.stimuli.request(case.flow, case.stimulus, door.host_header, nonce)
+    flow = replace(case.flow, path=case.params.get("path", case.flow.path))
+    return bench.stimuli.request(flow, case.stimulus, door.host_header, nonce)
 
 
 def _request(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
     """The flow's request over TLS, with the stimulus's certificate and token."""
     context = bench.stimuli.context(door.ca, case.flow.client_secret, case.stimulus.certificate)
     client = send(door.address, _prepared(bench, case, door, nonce), context)
-    return Attempt(nonce, door, client, client.local_port)
+    return Attempt(nonce, door, client, client.local_port, bool(case.flow.effect))
 
 
 def _clear_text(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
     """The same request, not encrypted."""
     client = send(door.address, _prepared(bench, case, door, nonce), None)
-    return Attempt(nonce, door, client, client.local_port)
+    return Attempt(nonce, door, client, client.local_port, bool(case.flow.effect))
 
 
 def _start(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
@@ -78,14 +85,15 @@ def _start(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
 
 def _script(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
     """The steps that the catalogue writes down, on a server of their own."""
-    player = Player(bench.lab, bench.stimuli, case, door, lambda step: bench.nonce(case.id, step))
+    player = Player(bench.lab, bench.stimuli, case, door, lambda step: bench.nonce(nonce, step))
     return Attempt(nonce, extra={"steps": player.play()})
 
 
 def _initiated(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
     """The subsystem under test is the client; the harness only sets it off."""
     act = bench.lab.act(door, case.flow, nonce)
-    return Attempt(nonce, door, None, act.get("local_port"), {"act": dict(act), "now": bench.lab.now()})
+    extra = {"act": dict(act), "now": bench.lab.now()}
+    return Attempt(nonce, door, None, act.get("local_port"), bool(case.flow.effect), extra)
 
 
 Procedure = Callable[[Bench, Case, Door, str], Attempt]
@@ -93,23 +101,42 @@ Procedure = Callable[[Bench, Case, Door, str], Attempt]
 PROCEDURES: Mapping[str, Procedure] = {
     GOOD: _request,
     "j-tls-untrusted": _request,
+    "j-tls-wrong-name": _request,
     "t-plaintext": _clear_text,
     "start": _start,
     "initiated": _initiated,
     "server-wrong-ca": _initiated,
     "server-wrong-name": _initiated,
     "server-expired": _initiated,
+    "validation-off": _initiated,
+    "corporate-front": _initiated,
+    "in-cluster": _request,
+    "in-cluster-wrong-ca": _request,
+    "empty-jwks-url": _request,
+    "old-switch-name": _request,
+    "publish-api": _request,
+    "without-sni": _request,
+    "token-stripped": _request,
+    "client-key-held": _request,
+    "renewed-ingestion-client": _script,
+    "renewed-portal-client": _script,
     "j-cache-hit": _script,
     "j-cache-expiry": _script,
     "j-outage-warm": _script,
     "j-outage-stale": _script,
     "j-rot-removed": _script,
     "j-rot-overlap": _script,
+    "j-rot-new-kid": _script,
+    "j-kid-flood": _script,
+    "j-outage-token-expires": _script,
 }
 TRANSPORTS: Mapping[str, str] = {
     "j-tls-untrusted": "a good token, while the JWKS URL leads to a server whose certificate another CA has signed",
+    "j-tls-wrong-name": "a good token, while the JWKS URL leads to a server whose certificate is for another name",
     "t-plaintext": "a good request in clear text on the TLS port",
     "start": "nothing is sent: the server is started with this configuration",
+    "renewed-ingestion-client": "the ingestion client certificate is renewed while gateways run",
+    "renewed-portal-client": "management's client certificate is renewed while management runs",
     "j-cache-hit": "several good tokens one after the other",
     "j-cache-expiry": "good tokens before and after the key cache has expired",
     "j-outage-warm": "good tokens while management is down and the cached keys are fresh",
@@ -119,6 +146,19 @@ TRANSPORTS: Mapping[str, str] = {
     "server-wrong-ca": "the client under test connects to a server whose certificate another CA has signed",
     "server-wrong-name": "the client under test connects to a server whose certificate is for another name",
     "server-expired": "the client under test connects to a server whose certificate has expired",
+    "j-rot-new-kid": "management signs with a new key; the next token names a key id the server has not seen",
+    "j-kid-flood": "many tokens that name unknown keys, one after the other",
+    "j-outage-token-expires": "one token for the whole outage, which it does not outlive",
+    "validation-off": "the client under test has no CA for the platform API, whose certificate another CA has signed",
+    "corporate-front": "the client under test meets a balancer whose own certificate is under a corporate CA",
+    "in-cluster": "a good request, while the keys come from the in-cluster service under management-ca",
+    "in-cluster-wrong-ca": "a good request, while the in-cluster service has a certificate of ingress-ca",
+    "empty-jwks-url": "a good request to a server whose jwksUrl is set, but empty",
+    "old-switch-name": "a good request to a gateway that is configured with validateApimClient, the old name",
+    "publish-api": "the gateway's second request: an API is published",
+    "without-sni": "a good request through a balancer that names no host to the server",
+    "token-stripped": "a good request through a balancer that drops the Authorization header",
+    "client-key-held": "a good request through a balancer that was given management's client key",
     "initiated": "the subsystem that is the client sends its own request; nothing is made up",
 }
 """The transport classes that the catalogue may name, and what each does."""

@@ -20,6 +20,11 @@ _EXPECTED: Mapping[str, str] = {
     "start-refused": "the server refuses to start and names the settings to change",
     "no-clear-text": "no application answer in clear text, and no effect",
     "as-scripted": "each step of a script ends as written: requests, moved clocks, outages, rotated keys",
+    "called": "the client under test gets through with its own request",
+    "no-token-sent": "the client under test gets through, and sends no JWT",
+    "own-request-refused": "the client under test is turned away: it cannot present what is asked",
+    "keys-published": "a set of public keys, and nothing private",
+    "token-lost": "the request is refused for want of a token: the balancer dropped it",
     "nothing-sent": "the client under test refuses the server's certificate and sends nothing, no token above all",
     "token-sent": "the client under test sends a JWT that is valid now, and its request succeeds",
 }
@@ -51,21 +56,21 @@ def explain(catalogue: Catalogue, identifier: str) -> str:
     for row in catalogue.requirements:
         if identifier in (row.id, f"{row.area}/{row.id}"):
             return "\n".join(_requirement(catalogue, row))
-    cases, withheld = expand(catalogue, ())
+    cases, withheld = expand(catalogue, catalogue.features)
     wanted = identifier.replace("__", "/")
     for case in cases:
         if case.id == wanted:
             return "\n".join(_case(catalogue, case))
     for item in withheld:
-        if item.case == wanted:
-            return f"{item.case}\n  withheld: {item.reason}"
+        if item.case.id == wanted:
+            return f"{item.case.id}\n  withheld: {item.reason}"
     raise UsageError(
         f"no requirement or case {identifier!r}", attempt="see flowproof list requirements, flowproof list cases"
     )
 
 
 def _requirement(catalogue: Catalogue, row: Requirement) -> Iterator[str]:
-    cases = [case for case in expand(catalogue, row.needs)[0] if case.requirement is row]
+    cases = [case for case in expand(catalogue, catalogue.features)[0] if case.requirement is row]
     yield f"{row.id} ({row.level}, {row.area})"
     yield f"  {row.text}"
     yield f"  why it matters: {row.why}"

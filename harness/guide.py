@@ -12,7 +12,6 @@ from harness.writers.page import Guide
 def guide() -> Guide:
     """The guide of the installed catalogue."""
     known = catalogue()
-    features = {need for row in known.requirements for need in row.needs}
     flows = {
         flow.name: {
             "client": flow.client,
@@ -29,7 +28,7 @@ def guide() -> Guide:
         flows=flows,
         words={**words(), "stimulus": {name: row.summary for name, row in known.classes.items()}},
         faults={name: fault.summary for name, fault in FAULTS.items()},
-        cases=len(expand(known, features)[0]),
+        cases=len(expand(known, known.features)[0]),
     )
 
 

@@ -126,7 +126,7 @@ def expected(known: Catalogue, flow: Flow, posture: Posture) -> dict[str, Any]:
     Under mTLS nothing may get through such a place, whatever the token; else what holds directly holds here too.
     """
     found: dict[str, Any] = {}
-    cases = [case for case in expand(known, ())[0] if _matches(case, flow, posture)]
+    cases = [case for case in expand(known, known.features)[0] if _matches(case, flow, posture)]
     for case in sorted(cases, key=lambda case: case.path is not FlowPath.TERMINATING):
         found.setdefault(case.stimulus.token, _told(case))
     broken = next((item for item in found.values() if item["check"] == "flow-broken"), None)

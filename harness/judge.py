@@ -15,7 +15,10 @@ _PRECEDENCE = (
     (FindingKind.UNOBSERVED, Outcome.UNOBSERVED),
     (FindingKind.WRONG_REASON, Outcome.WRONG_REASON),
 )
-_REJECTIONS = frozenset(CHECKS) - {"served", "token-sent", "nothing-sent", "start-refused", "as-scripted"}
+# What proves something only beside a request that was let in; the others show their positive themselves.
+_REJECTIONS = frozenset(
+    {"certificate-refused", "token-refused", "refused", "flow-broken", "no-clear-text", "token-lost"}
+) & frozenset(CHECKS)
 
 
 @dataclass(frozen=True)
@@ -104,10 +107,9 @@ def _untrusted(rows: list[Mapping[str, object]], planned: set[str], own_lab: boo
 
 def _explained(row: Mapping[str, object], rows: list[Mapping[str, object]]) -> bool:
     """What could not be seen is no riddle where the same flow, in the same posture, has a failure of its own."""
-    return any(
-        other["outcome"] in BROKEN and (other["flow"], other["posture"]) == (row["flow"], row["posture"])
-        for other in rows
-    )
+    place = (row["flow"], row["posture"])
+    broken = (other for other in rows if other["outcome"] in BROKEN and other["level"] == Level.MUST)
+    return any((other["flow"], other["posture"]) == place for other in broken)
 
 
 def _sum_up(rows: list[Mapping[str, object]], what: str) -> list[str]:

@@ -10,6 +10,7 @@ from harness.catalogue import Catalogue, Known, load
 from harness.checks import CHECKS
 from harness.exchanges import TRANSPORTS
 from harness.lab.balancing import BALANCER_FAULTS
+from harness.lab.variants import VARIANTS
 from harness.model.case import GOOD
 from harness.model.fault import Fault
 from harness.subsystems.faults import known as subsystem_faults
@@ -27,4 +28,4 @@ def catalogue() -> Catalogue:
         "token": {name: row.summary for name, row in TOKEN_CLASSES.items() if name != GOOD},
         "transport": TRANSPORTS,
     }
-    return load(resources.SUITES, Known(CHECKS, FAULTS, stimuli))
+    return load(resources.SUITES, Known(CHECKS, FAULTS, stimuli, VARIANTS))

@@ -43,10 +43,11 @@ class Kill:
 
 @dataclass
 class Matrix:
-    """All kills, and what the reference failed."""
+    """All kills, what the reference failed, and where the harness itself failed, which is no kill."""
 
     kills: list[Kill] = field(default_factory=list)
     reference: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
     cases: int = 0
     area: str = ""
     catalogue_sha256: str = ""
@@ -58,6 +59,7 @@ class Matrix:
             "killed": sum(kill.killed for kill in self.kills),
             "survivors": [kill.fault for kill in self.kills if not kill.killed],
             "false_alarms": self.false_alarms,
+            "harness_errors": self.errors,
             "cases": self.cases,
             "area": self.area,
             "catalogue_sha256": self.catalogue_sha256,
@@ -81,8 +83,8 @@ class Matrix:
 
     @property
     def holds(self) -> bool:
-        """No survivor, no false alarm, and at least one fault."""
-        return bool(self.kills) and all(kill.killed for kill in self.kills) and not self.false_alarms
+        """No survivor, no false alarm, no error of our own, and at least one fault."""
+        return bool(self.kills) and all(kill.killed for kill in self.kills) and not (self.false_alarms or self.errors)
 
 
 def matrix(area: str, seed: int, told: Told) -> Matrix:
@@ -105,6 +107,9 @@ def matrix(area: str, seed: int, told: Told) -> Matrix:
             ]
             results = _run(Engine(bench, known.classes, fault=fault.name if fault else ""), affected)
             found.cases += len(results)
+            who = fault.name if fault else "reference"
+            failed = (result for result in results if result.verdict.outcome is Outcome.HARNESS_ERROR)
+            found.errors += [f"{who}: {result.case.id}: {result.verdict.reason}" for result in failed]
             if fault is None:
                 found.reference = [result.case.id for result in results if result.verdict.outcome is not Outcome.PASS]
             else:

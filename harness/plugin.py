@@ -7,6 +7,7 @@ are those of ``flowproof run``; given to pytest itself they carry the prefix ``-
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +132,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     console = session.config.stash.setdefault(PROGRESS, Console())
     run.progress = console.progress
     try:
-        console.begin(run.header())
+        console.begin(run.header(), len(planned))
         run.start(planned)
     except FlowproofError as error:
         raise pytest.UsageError(str(error)) from error
@@ -148,7 +149,12 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     run = session.config.stash.get(RUN, None)
     if run is None or not run.planned:
         return
-    if exitstatus == pytest.ExitCode.INTERRUPTED:
-        run.interrupt()
-    session.exitstatus = run.finish()
+    # Taking down takes a moment; a second Ctrl-C in it would leave processes and keys behind.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        if exitstatus == pytest.ExitCode.INTERRUPTED:
+            run.interrupt()
+        session.exitstatus = run.finish()
+    finally:
+        signal.signal(signal.SIGINT, before)
     session.config.stash[PROGRESS].end(run.header(), run.rows, run.status, run.trouble, run.seconds, run.options.report)

@@ -52,6 +52,7 @@ class Run:
         self.status = 3
         self._started = time.monotonic()
         self._changed = threading.Condition()
+        self._over = False
         self._by_case: dict[str, Row] = {}
         self._failure: FlowproofError | None = None
         self._recorder: Recorder | None = None
@@ -73,7 +74,7 @@ class Run:
             "catalogue_sha256": self.catalogue.sha256,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "planned": [case.id for case in self.planned],
-            "withheld": [{"case": item.case, "reason": item.reason} for item in self._withheld],
+            "withheld": [{"case": item.case.id, "reason": item.reason} for item in self._withheld],
             "skipped": [{"case": case.id, "reason": skip.reason} for case, skip in self._skipped],
             "scope": f"{self.target.scope} {OUT_OF_SCOPE}",
         }
@@ -97,10 +98,15 @@ class Run:
         except Exception as error:  # anything else is a bug of ours, and must be told as one
             self._failure = FlowproofError(f"internal error: {type(error).__name__}: {error}")
         finally:
-            if bench is not None:
-                bench.lab.close()
-            with self._changed:
-                self._changed.notify_all()
+            try:
+                if bench is not None:
+                    bench.lab.close()
+            except Exception as error:
+                self._failure = self._failure or FlowproofError(f"the lab could not be taken down: {error}")
+            finally:
+                with self._changed:
+                    self._over = True
+                    self._changed.notify_all()
 
     def _done(self, result: Result) -> None:
         controls = asdict(result.controls) if result.controls else None
@@ -118,7 +124,7 @@ class Run:
     def wait(self, case: Case) -> Row | None:
         """The row of *case*, once it is written; None when the run ended without one."""
         with self._changed:
-            self._changed.wait_for(lambda: case.id in self._by_case or not self._thread.is_alive())
+            self._changed.wait_for(lambda: case.id in self._by_case or self._over)
             return self._by_case.get(case.id)
 
     def interrupt(self) -> None:
@@ -133,7 +139,7 @@ class Run:
             return self.status
         self._thread.join()
         try:
-            if self._failure is not None and self._failure.exit_status != 2:
+            if self._failure is not None:
                 self.trouble.append(str(self._failure))
             self._add_missing()
             planned = (case.id for case in self.planned)
@@ -142,16 +148,24 @@ class Run:
                 self.trouble.insert(0, "the run was interrupted")
             if self.trouble:
                 self.status = 3
-            footer = self._footer()
-            self._recorder.finish(footer)
-            junit.write(self.options.report, self.rows)
-            allure_html.complete(self.options.report, self._header)
-            page.write(self.options.report, self._header, self.rows, footer, guide())
+            self._write_beside()
+            self._recorder.finish(self._footer())
         except FlowproofError as error:
             self._recorder.abandon()
             self.trouble.append(str(error))
             self.status = 3
         return self.status
+
+    def _write_beside(self) -> None:
+        """Everything but the record itself: what fails here is told there."""
+        folder = self.options.report
+        try:
+            junit.write(folder, self.rows)
+            allure_html.complete(folder, self._header)
+            page.write(folder, self._header, self.rows, self._footer(), guide())
+        except FlowproofError as error:
+            self.trouble.append(str(error))
+            self.status = 3
 
     def _add_missing(self) -> None:
         have = set(self._by_case)

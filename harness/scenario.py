@@ -3,11 +3,15 @@
 A step is a mapping with one of these, and what it expects (which is the check's business):
 
     request: good | former          a request with a token under the current, or the previous, signing key
+    request: kept | stranger        with one token for the whole script; under a key nobody has published
     advance: HOURS                  the clocks of the server, its management and the client move on
     management: down | up           the platform API, which holds the keys, goes away or comes back
     rotate: replace | overlap | retire
                                     management signs with a new key and publishes it alone, beside the old one; or
                                     withdraws the old one
+    act: WHOM                       the client under test makes its own request
+    renew: SECRET                   a TLS secret is issued anew: another key, the same subject
+    register: gateway               management registers the gateway again, which gives it what it presents
     fetches: NUMBER                 how often the server has fetched keys by now
 """
 
@@ -22,6 +26,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from harness.errors import CatalogueError
 from harness.lab import Door, Lab
 from harness.model.case import Case
+from harness.model.exchange import ServerView
 from harness.wire.pki import key_id
 from harness.wire.send import send
 from harness.wire.stimuli import Stimuli
@@ -36,6 +41,11 @@ def _next_key() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
+@cache
+def _stranger_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
 class Player:
     """Plays one case's script at *door*; *nonce* names step *n*'s request."""
 
@@ -43,12 +53,16 @@ class Player:
         self._lab, self._stimuli, self._case, self._door, self._nonce = lab, stimuli, case, door, nonce
         self._key = self._former = stimuli.signing_key
         self._offset = 0.0
+        self._renewed = ""
         self._do: Mapping[str, Callable[[Any, str], Facts]] = {
             "request": self._request,
             "advance": self._advance,
             "management": self._management,
             "rotate": self._rotate,
             "fetches": self._fetches,
+            "act": self._act,
+            "renew": self._renew,
+            "register": self._register,
         }
 
     def play(self) -> list[Facts]:
@@ -63,16 +77,16 @@ class Player:
 
     def _request(self, token: str, number: str) -> Facts:
         nonce, door, flow = self._nonce(number), self._door, self._case.flow
-        key = {"good": self._key, "former": self._former}[token]
+        keys = {"good": self._key, "kept": self._key, "former": self._former, "stranger": _stranger_key()}
+        offset = 0.0 if token == "kept" else self._offset
         context = self._stimuli.context(door.ca, flow.client_secret, self._case.stimulus.certificate)
-        request = self._stimuli.signed_by(key, self._offset, flow, door.host_header, nonce)
+        request = self._stimuli.signed_by(keys[token], offset, flow, door.host_header, nonce)
         client = send(door.address, request, context)
         _, server = self._lab.views(door, client.local_port)
-        reason = server.rejected or next((item.reason for item in server.requests), "") if server else ""
         return {
             "status": client.response.status if client.response else None,
             "ended": client.alert or client.fault or ("timed out" if client.timed_out else ""),
-            "reason": reason,
+            "reason": self._reason(server),
             "effect": nonce in self._lab.effects([door.setup])[door.setup],
         }
 
@@ -91,6 +105,31 @@ class Player:
         keys = [self._key, self._former] if how == "overlap" else [self._key]
         self._lab.publish_keys(self._door.setup, keys)
         return {"kid": key_id(self._key.public_key())}
+
+    def _act(self, _whom: str, number: str) -> Facts:
+        nonce, door = self._nonce(number), self._door
+        act = self._lab.act(door, self._case.flow, nonce)
+        _, server = self._lab.views(door, act.get("local_port"))
+        chain = server.client_chain if server else ()
+        return {
+            "status": act.get("status"),
+            "ended": act.get("error", ""),
+            "reason": self._reason(server),
+            "effect": nonce in self._lab.effects([door.setup])[door.setup],
+            "certificate": "" if not chain else "renewed" if chain[0].sha256 == self._renewed else "old",
+        }
+
+    def _renew(self, secret: str, _number: str) -> Facts:
+        self._renewed = self._lab.renew(self._door.setup, secret)
+        return {"sha256": self._renewed}
+
+    def _register(self, _whom: str, _number: str) -> Facts:
+        self._lab.register(self._door, self._case.flow)
+        return {}
+
+    @staticmethod
+    def _reason(server: ServerView | None) -> str:
+        return server.rejected or next((item.reason for item in server.requests), "") if server else ""
 
     def _fetches(self, _expected: int, _number: str) -> Facts:
         return {"fetches": self._lab.counters(self._door.setup).get("jwks_fetches", 0)}

@@ -16,10 +16,14 @@ def matches(case: Case, glob: str) -> bool:
 
     ``__`` stands for ``/`` as it does in file names.
     """
-    pattern = glob.replace("__", "/").rstrip("/")
-    if "/" in pattern or "*" in pattern:
-        return fnmatchcase(case.id, pattern) or fnmatchcase(case.id, f"{pattern}/*")
-    return any(fnmatchcase(part, pattern) for part in case.id.split("/"))
+    pattern = _plain(glob)
+    if fnmatchcase(case.id, pattern) or fnmatchcase(case.id, f"{pattern}/*"):
+        return True
+    return "/" not in pattern and any(fnmatchcase(part, pattern) for part in case.id.split("/"))
+
+
+def _plain(glob: str) -> str:
+    return glob.replace("__", "/").rstrip("/")
 
 
 def select(cases: Iterable[Case], options: Options) -> tuple[list[Case], list[tuple[Case, Skip]]]:
@@ -46,7 +50,11 @@ def _wanted(case: Case, options: Options) -> bool:
     if options.only and not any(matches(case, glob) for glob in options.only):
         return False
     deep_enough = options.depth is Depth.FULL or case.depth is Depth.QUICK
-    return deep_enough or bool(options.fault and options.fault in case.requirement.faults) or case.id in options.only
+    return (
+        deep_enough
+        or bool(options.fault and options.fault in case.requirement.faults)
+        or case.id in map(_plain, options.only)
+    )
 
 
 def _first(skips: Iterable[Skip], case: Case) -> list[Skip]:

@@ -20,12 +20,14 @@ def expand(catalogue: Catalogue, features: Collection[str]) -> tuple[tuple[Case,
     cases: dict[str, Case] = {}
     withheld: dict[str, Withheld] = {}
     for row in catalogue.requirements:
-        missing = [feature for feature in row.needs if feature not in features]
         for case in _of(catalogue, row):
+            needed = (*row.needs, *case.flow.needed(case.posture))
+            missing = [feature for feature in dict.fromkeys(needed) if feature not in features]
+            reason = f"the target does not have {', '.join(missing)}" if missing else _impossible(case)
             if case.id in cases or case.id in withheld:
                 raise CatalogueError(f"two blocks make the case {case.id}", where=row.id)
-            if missing:
-                withheld[case.id] = Withheld(case.id, f"the target does not have {', '.join(missing)}")
+            if reason:
+                withheld[case.id] = Withheld(case, reason)
             else:
                 cases[case.id] = case
     return tuple(cases.values()), tuple(withheld.values())
@@ -39,7 +41,12 @@ def _of(catalogue: Catalogue, row: Requirement) -> Iterator[Case]:
 def _block(catalogue: Catalogue, row: Requirement, block: Cells) -> Iterator[Case]:
     grid = product(block.flows, block.postures, block.paths, block.certificates, block.tokens, block.transports)
     for name, posture, path, certificate, token, transport in grid:
-        flow = catalogue.flows[name]
-        if posture is Posture.DEFAULT or posture in flow.server.postures:
-            stimulus = Stimulus(certificate, token, transport)
-            yield Case(row, flow, posture, path, stimulus, block.expect, block.depth, block.params)
+        stimulus = Stimulus(certificate, token, transport)
+        yield Case(row, catalogue.flows[name], posture, path, stimulus, block.expect, block.depth, block.params)
+
+
+def _impossible(case: Case) -> str:
+    """Why there is no such case at any target; '' if there is."""
+    server = case.flow.server
+    known = case.posture is Posture.DEFAULT or case.posture in server.postures
+    return "" if known else f"the {server.endpoint} has no posture {case.posture}"

@@ -25,12 +25,14 @@ _CELL_KEYS = {"expect", "flows", "postures", "paths", "certificates", "tokens", 
 class Known:
     """What code offers and the catalogue may name: checks, faults, stimulus classes by kind.
 
-    ``stimuli`` maps kind (certificate, token, transport) to what code can present: class id -> summary.
+    ``variants`` are the ways in which a setup can differ, ``stimuli`` maps kind (certificate, token, transport) to what
+    code can present: class id -> summary.
     """
 
     checks: Collection[str]
     faults: Collection[str]
     stimuli: Mapping[str, Mapping[str, str]]
+    variants: Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,13 @@ class Catalogue:
     requirements: tuple[Requirement, ...]
     sha256: str
 
+    @property
+    def features(self) -> frozenset[str]:
+        """Every feature that something needs."""
+        of_rows = {need for row in self.requirements for need in row.needs}
+        of_flows = {need for flow in self.flows.values() for posture in Posture for need in flow.needed(posture)}
+        return frozenset(of_rows | of_flows)
+
     def breaks(self, fault: str) -> tuple[str, ...]:
         """Ids of the requirements that *fault* breaks, in catalogue order."""
         return tuple(row.id for row in self.requirements if fault in row.faults)
@@ -51,6 +60,14 @@ class Catalogue:
 
 def load(folder: FilePath, known: Known) -> Catalogue:
     """Read the catalogue under *folder*; raises :class:`CatalogueError` naming file, row and what is wrong with it."""
+    try:
+        return _load(folder, known)
+    except (KeyError, TypeError, AttributeError) as error:
+        what = f"something has the wrong shape: {type(error).__name__}: {error}"
+        raise CatalogueError(what, where=str(folder), attempt="compare it with its neighbours") from error
+
+
+def _load(folder: FilePath, known: Known) -> Catalogue:
     files = sorted(folder.glob("*/catalogue.yaml"))
     topology_file = folder / "topology.yaml"
     digest = hashlib.sha256()
@@ -59,6 +76,7 @@ def load(folder: FilePath, known: Known) -> Catalogue:
     topology = _mapping(topology_file)
     servers = {name: _server(topology_file, name, row) for name, row in topology["servers"].items()}
     flows = {name: _flow(topology_file, name, row, servers) for name, row in topology["flows"].items()}
+    groups = {"all": list(flows), **topology.get("groups", {})}
     areas = {file: _mapping(file) for file in files}
     classes: dict[str, StimulusClass] = {}
     for file, area in areas.items():
@@ -69,7 +87,7 @@ def load(folder: FilePath, known: Known) -> Catalogue:
     rows: dict[str, Requirement] = {}
     for file, area in areas.items():
         for row in area.get("requirements", []):
-            reader = _Row(file, area.get("documents", {}), flows, classes, known, row)
+            reader = _Row(file, area.get("documents", {}), flows, groups, classes, known, row)
             _once(file, reader.id, rows)
             rows[reader.id] = reader.requirement()
     _complete(folder, rows.values(), known)
@@ -93,11 +111,15 @@ def _mapping(file: FilePath) -> dict[str, Any]:
     return data
 
 
+_MERGE = "tag:yaml.org,2002:merge"  # <<: what it brings may be said otherwise beside it
+
+
 class _StrictLoader(yaml.SafeLoader):
     """YAML keeps the last of two equal keys; a catalogue must not lose a row that way."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        plain = (key for key, _ in node.value if key.tag != _MERGE)
+        keys = [self.construct_object(key, deep=True) for key in plain]
         twice = {key for key in keys if keys.count(key) > 1}
         if twice:
             raise yaml.YAMLError(f"duplicate key {min(twice)!r}{node.start_mark}")
@@ -146,6 +168,11 @@ def _flow(file: FilePath, name: str, row: Mapping[str, Any], servers: Mapping[st
             body=request.get("body", ""),
             success=request["success"],
             effect=row["effect"],
+            needs=tuple(row.get("needs", ())),
+            posture_needs={
+                _enum(file, Posture, posture, name): tuple(needs)
+                for posture, needs in row.get("posture_needs", {}).items()
+            },
         )
     except KeyError as error:
         raise CatalogueError(f"flow {name!r} lacks, or names an unknown, {error}", where=str(file)) from error
@@ -175,6 +202,7 @@ class _Row:
     file: FilePath
     documents: Mapping[str, str]
     flows: Mapping[str, Flow]
+    groups: Mapping[str, list[str]]
     classes: Mapping[str, StimulusClass]
     known: Known
     row: Mapping[str, Any]
@@ -225,12 +253,15 @@ class _Row:
         unknown = set(block) - _CELL_KEYS
         if unknown:
             self._fail(f"unknown key {min(unknown)!r} in cells")
+        for key in ("postures", "paths"):
+            if not block.get(key):
+                self._fail(f"cells without {key} cover nothing")
         self._known([block.get("expect", "")], self.known.checks, "check")
-        flows = block.get("flows", "all")
+        self._known([block.get("params", {}).get("variant", "")], {"", *self.known.variants}, "variant")
         names: Callable[[str], tuple[str, ...]] = lambda key: tuple(block.get(key, ()))  # noqa: E731
         return Cells(
             expect=block["expect"],
-            flows=tuple(self.flows) if flows == "all" else self._known(flows, self.flows, "flow"),
+            flows=self._flows(block.get("flows", "all")),
             postures=tuple(_enum(self.file, Posture, item, self.id) for item in block.get("postures", ())),
             paths=tuple(_enum(self.file, Path, item, self.id) for item in block.get("paths", ())),
             certificates=self._stimuli("certificate", names("certificates")),
@@ -239,6 +270,14 @@ class _Row:
             depth=_enum(self.file, Depth, block.get("depth", Depth.QUICK), self.id),
             params=block.get("params", {}),
         )
+
+    def _flows(self, flows: str | list[str]) -> tuple[str, ...]:
+        """Flows by name, or the name of a group of the topology."""
+        if isinstance(flows, str):
+            if flows not in self.groups:
+                self._fail(f"unknown group of flows {flows!r}")
+            flows = self.groups[flows]
+        return self._known(flows, self.flows, "flow")
 
     def _stimuli(self, kind: str, names: tuple[str, ...]) -> tuple[str, ...]:
         """The named classes of *kind*; ``good`` where none is named."""

@@ -23,6 +23,11 @@ CHECKS: Mapping[str, Check] = {
     "no-clear-text": transport.no_clear_text,
     "token-sent": clients.token_sent,
     "nothing-sent": clients.nothing_sent,
+    "called": clients.called,
+    "no-token-sent": clients.no_token_sent,
+    "own-request-refused": clients.own_request_refused,
+    "keys-published": configuration.keys_published,
+    "token-lost": access.token_lost,
     "as-scripted": scenario.as_scripted,
 }
 

@@ -58,6 +58,8 @@ def flow_broken(question: Question) -> list[Finding]:
         return [violation("flow-works", f"the flow works through a terminating balancer: {who}")]
     if question.exchange.effect:
         return [wrong_reason("acted-upon", "answered with an error, but acted upon all the same")]
+    if question.client.fault or question.client.timed_out:
+        return [unobserved("network", question.client.fault or "no answer within the deadline")]
     if balancer is None and question.both_sides:
         return [unobserved("balancer-silent", "the balancer told nothing of this connection")]
     if balancer is not None and balancer.upstream_port is None:
@@ -119,6 +121,8 @@ def _turned_away(question: Question, because: frozenset[Reason], statuses: froze
         yield unobserved("network", client.fault or f"the client refused the server: {client.server_refused}")
     elif client.timed_out:
         yield unobserved("no-answer", "neither accepted nor rejected within the deadline")
+    elif question.answered_by_balancer:
+        yield unobserved("not-forwarded", "the balancer answered by itself; the server never judged the stimulus")
     elif status is not None and status >= 500:
         yield violation("server-error", f"answered {status}: an attacker's bytes must not make the server fail")
     elif status is not None and status not in statuses:
@@ -150,9 +154,6 @@ def _numbers(values: frozenset[int]) -> str:
 def _stimulus_arrived(question: Question) -> Iterator[Finding]:
     """Through a balancer a rejection counts only if the balancer forwarded the stimulus unchanged."""
     yield from _forwarding(question, unobserved)
-    request = question.balancer_request
-    if question.case.path is Path.TERMINATING and request is not None and request.decision == "balancer":
-        yield unobserved("not-forwarded", "the balancer answered by itself; the server never judged the stimulus")
 
 
 def _forwarding(question: Question, make: Maker) -> Iterator[Finding]:
@@ -170,7 +171,10 @@ def _forwarding(question: Question, make: Maker) -> Iterator[Finding]:
 
 def _differences(question: Question, who: str, seen: RequestView | None, make: Maker) -> Iterator[Finding]:
     client = question.client
-    if seen is None:
+    if who == "server" and question.exchange.server is None:
+        if question.both_sides and client.response is not None:
+            yield unobserved("server-silent", "the server told nothing of this connection")
+    elif seen is None:
         if question.both_sides and client.response is not None:
             yield make("not-forwarded", f"the {who} saw no request")
     elif seen.authorization_sha256 != client.authorization_sha256:
@@ -190,3 +194,13 @@ def _privacy(question: Question) -> Iterator[Finding]:
     seen = question.client.server_chain[0].sha256 if question.client.server_chain else ""
     if own and seen and own != seen:
         yield violation("other-certificate", "the client saw another certificate than the server's own")
+
+
+def token_lost(question: Question) -> list[Finding]:
+    """A good token that the balancer drops must leave the request refused for want of a token, and not acted upon."""
+    seen = question.balancer_request
+    if seen is None:
+        return [unobserved("balancer-silent", "the balancer told nothing of this request")]
+    if not seen.authorization_sha256:
+        return [unobserved("no-token", "no token reached the balancer")]
+    return list(_turned_away(question, frozenset({Reason.TOKEN_MISSING}), question.dialect.token_statuses))

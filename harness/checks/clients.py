@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.checks.question import Question, unobserved, violation
+from harness.checks.question import Question, unobserved, violation, wrong_reason
 from harness.model.verdict import Finding
 
 
@@ -16,8 +16,8 @@ def nothing_sent(question: Question) -> list[Finding]:
         return [violation("sent", f"{question.case.flow.client} sent its request{token} to a server it must not trust")]
     if act.get("status") is not None:
         return [violation("sent", f"{question.case.flow.client} was answered by a server it must not trust")]
-    if question.exchange.server is None and question.both_sides:
-        return [unobserved("server-silent", "the server told nothing of this connection")]
+    if question.exchange.server is None and question.exchange.balancer is None and question.both_sides:
+        return [unobserved("server-silent", "neither server nor balancer told anything of this connection")]
     if not act.get("error"):
         return [unobserved("no-account", f"{question.case.flow.client} does not say why it sent nothing")]
     return []
@@ -32,6 +32,8 @@ def token_sent(question: Question) -> list[Finding]:
     seen = question.server_request
     if act is None:
         return [unobserved("not-driven", "the client under test could not be driven")]
+    if seen is None and act.get("status") is not None:
+        return [unobserved("server-silent", "answered, but the server told nothing of this request")]
     if seen is None:
         told = act.get("error") or "no request was seen"
         return [violation("not-sent", f"{question.case.flow.client} reached nobody: {told}")]
@@ -43,4 +45,44 @@ def token_sent(question: Question) -> list[Finding]:
     if act.get("status") != question.case.flow.success:
         told = act.get("error") or f"answered {act.get('status')}"
         return [violation("not-served", f"{question.case.flow.client}'s own request did not succeed: {told}")]
+    return []
+
+
+def called(question: Question) -> list[Finding]:
+    """The client under test must get through with its own request."""
+    act = question.exchange.extra.get("act")
+    if act is None:
+        return [unobserved("not-driven", "the client under test could not be driven")]
+    if act.get("status") != question.case.flow.success:
+        told = act.get("error") or f"answered {act.get('status')}"
+        return [violation("not-served", f"{question.case.flow.client}'s own request did not succeed: {told}")]
+    if question.server_request is None and question.both_sides:
+        return [unobserved("server-silent", "the server told nothing of this request")]
+    return []
+
+
+def no_token_sent(question: Question) -> list[Finding]:
+    """The client under test must get through, and send no JWT: the product has none on this flow."""
+    findings = called(question)
+    seen = question.server_request
+    if not findings and seen is not None and seen.authorization_sha256:
+        return [violation("token", f"{question.case.flow.client} sent a token, which the documents say it never does")]
+    return findings
+
+
+def own_request_refused(question: Question) -> list[Finding]:
+    """The client under test must be turned away for the reasons in ``params["because"]``: it has no more to show."""
+    act, seen = question.exchange.extra.get("act"), question.server_request
+    if act is None:
+        return [unobserved("not-driven", "the client under test could not be driven")]
+    if act.get("status") is not None and act["status"] < 400:
+        return [violation("accepted", f"answered {act['status']}, although {question.case.flow.client} sends no token")]
+    if question.exchange.effect:
+        return [wrong_reason("acted-upon", f"answered {act.get('status')}, but acted upon all the same")]
+    because = question.case.params["because"]
+    if question.exchange.server is None:
+        return [unobserved("server-silent", "the server told nothing of this connection")]
+    if seen is None or seen.reason not in because:
+        told = (seen.reason if seen else "") or question.server_reason or "nothing"
+        return [wrong_reason("other-reason", f"the server says {told}, expected {' or '.join(because)}")]
     return []

@@ -74,6 +74,12 @@ class Question:
         return balancer.requests[0] if balancer and balancer.requests else None
 
     @property
+    def answered_by_balancer(self) -> bool:
+        """Whether the answer is the balancer's own, not the server's."""
+        request = self.balancer_request
+        return request is not None and request.decision == "balancer"
+
+    @property
     def balancer(self) -> BalancerView | None:
         """The balancer's view, None on the direct path or where it told nothing."""
         return None if self.case.path is Path.DIRECT else self.exchange.balancer

@@ -34,17 +34,23 @@ def _step(question: Question, name: str, step: Mapping[str, Any], facts: Mapping
         if facts["fetches"] != step["fetches"]:
             yield violation("fetches", f"{name}: the keys were fetched {facts['fetches']} times")
     elif step.get("then") == "served":
-        yield from _served(question, name, facts)
+        yield from _served(question, name, step, facts)
     elif step.get("then") == "refused":
         yield from _refused(question, name, step, facts)
+    elif "request" in step or "act" in step:
+        yield unobserved("no-expectation", f"{name}: the script does not say what must happen")
 
 
-def _served(question: Question, name: str, facts: Mapping[str, Any]) -> Iterator[Finding]:
+def _served(question: Question, name: str, step: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator[Finding]:
     if facts["status"] != question.case.flow.success:
         told = facts["reason"] or facts["ended"] or "nothing"
         yield violation("not-served", f"{name}: answered {facts['status']}; the server says: {told}")
     elif not facts["effect"]:
         yield violation("no-effect", f"{name}: answered {facts['status']}, but not done: {question.case.flow.effect}")
+    elif step.get("presents", facts.get("certificate")) != facts.get("certificate"):
+        yield violation(
+            "other-certificate", f"{name}: the client presented its {facts['certificate'] or 'no'} certificate"
+        )
 
 
 def _refused(question: Question, name: str, step: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator[Finding]:

@@ -46,7 +46,6 @@ class Lab(Protocol):
     """A place to run cases in.  Methods raise :class:`harness.errors.LabError` when the lab itself fails."""
 
     grade: Grade
-    features: Collection[str]
 
     def open(self, setups: Iterable[Setup]) -> Mapping[Setup, Door | ConfigurationRefused]:
         """Bring up everything *setups* need, at once; opened setups stay open until :meth:`release` or the end."""
@@ -76,6 +75,12 @@ class Lab(Protocol):
 
     def publish_keys(self, setup: Setup, keys: Sequence[rsa.RSAPrivateKey]) -> None:
         """Make *keys* the ones that this server's management publishes."""
+
+    def renew(self, setup: Setup, secret: str) -> str:
+        """Issue the TLS *secret* anew, with another key; returns the SHA-256 of the new certificate."""
+
+    def register(self, door: Door, flow: Flow) -> None:
+        """Let management register *flow*'s client (a gateway) once more, which gives it what it presents."""
 
     def counters(self, setup: Setup) -> Mapping[str, int]:
         """How often this server has done what it counts (``jwks_fetches`` and so on)."""

@@ -7,6 +7,7 @@ custom resources of the product (secret names, clientSubjectDN); see each requir
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -14,16 +15,30 @@ import yaml
 from harness.model.catalogue import Server
 from harness.model.vocabulary import Posture
 
-PLATFORM_HOST = "api.apic.test"
-PLATFORM_SECRET = "api-endpoint"
 JWKS_PATH = "/api/cloud/oauth2/certs"
 
 Spec = dict[str, Any]
 
 
-def jwks_url(port: int) -> str:
-    """Where management publishes its keys, when its platform API listens on *port*."""
-    return f"https://{PLATFORM_HOST}:{port}{JWKS_PATH}"
+@dataclass(frozen=True)
+class Endpoint:
+    """Where the platform API is reached: its host, the secret with its certificate, and how a CR names its CA."""
+
+    host: str
+    secret: str
+    ca_setting: str
+    ca_secret: str
+
+    def jwks_url(self, port: int) -> str:
+        """Where management publishes its keys, when it listens on *port*."""
+        return f"https://{self.host}:{port}{JWKS_PATH}"
+
+
+PLATFORM = Endpoint("api.apic.test", "api-endpoint", "mgmtPlatformEndpointCASecret", "ingress-ca")
+"""External communication: through an ingress or a route."""
+
+SERVICE = Endpoint("management-juhu.apic.svc", "management-server", "mgmtPlatformEndpointSvcCASecret", "management-ca")
+"""In-cluster communication: the service itself, under management-ca."""
 
 
 def _switches(posture: Posture, url: str) -> Spec:
@@ -56,23 +71,41 @@ def _analytics(server: Server) -> Spec:
     }
 
 
+def _gateway(server: Server) -> Spec:
+    return {
+        "apicGatewayServiceV5CompatibilityMode": server.name == "v5c-gateway",
+        "gatewayManagerEndpoint": _endpoint(server.host, server.secret),
+    }
+
+
 _KINDS: Mapping[str, tuple[str, Callable[[Server], Spec]]] = {
     "PortalCluster": ("portal.apiconnect.ibm.com/v1beta1", _portal),
     "AnalyticsCluster": ("analytics.apiconnect.ibm.com/v1beta1", _analytics),
+    "GatewayCluster": ("gateway.apiconnect.ibm.com/v1beta1", _gateway),
 }
 
 
-def custom_resource(server: Server, posture: Posture, url: str) -> str:
-    """The custom resource of *server* in *posture*, as YAML; *url* is the JWKS URL it would use."""
+def custom_resource(server: Server, posture: Posture, platform: Endpoint, port: int, changes: Mapping[str, Any]) -> str:
+    """The custom resource of *server* in *posture*, as YAML.
+
+    Its keys come from *platform*, which listens on *port*; *changes* are settings that differ, None removes one.
+    """
     version, specify = _KINDS[server.kind]
-    spec = {"mgmtPlatformEndpointCASecret": {"secretName": "ingress-ca"}, **specify(server), **_switches(posture, url)}
-    return _document(version, server.kind, server.name, spec)
+    settings = {
+        platform.ca_setting: {"secretName": platform.ca_secret},
+        **specify(server),
+        **_switches(posture, platform.jwks_url(port)),
+        **changes,
+    }
+    return _document(
+        version, server.kind, server.name, {key: item for key, item in settings.items() if item is not None}
+    )
 
 
-def management_resource() -> str:
+def management_resource(platform: Endpoint = PLATFORM) -> str:
     """Management's custom resource: its platform API and the client credentials it uses towards the others."""
     spec = {
-        "platformAPIEndpoint": _endpoint(PLATFORM_HOST, PLATFORM_SECRET),
+        "platformAPIEndpoint": _endpoint(platform.host, platform.secret),
         "portal": {"admin": {"secretName": "portal-admin-client"}},
         "analytics": {"ingestion": {"secretName": "analytics-ingestion-client"}},
         "gateway": {"client": {"secretName": "gateway-client-client"}},

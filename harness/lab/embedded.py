@@ -6,22 +6,24 @@ behind goes at the next start.
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from harness.decode.certificates import view
-from harness.lab import deployment
-from harness.lab.balancing import BALANCER_FAULTS, listener
+from harness.errors import LabError
+from harness.lab.balancing import Before, listener
 from harness.lab.base import ConfigurationRefused, Door
-from harness.lab.folders import BAD_SERVER_VARIANTS, IMPOSTOR, Folders, file_name, publish
+from harness.lab.folders import Folders, file_name, publish
+from harness.lab.plan import MANAGEMENT, PLATFORM_API, Instance, Plan
 from harness.lab.worker import Mailbox, Worker
 from harness.model.case import Setup
 from harness.model.catalogue import Flow, Server
@@ -35,17 +37,15 @@ from harness.wire.send import Address
 LOOPBACK = "127.0.0.1"
 RECORD_SECONDS = 5.0
 _FOLDER = "flowproof-"
-_KINDS = {"PortalCluster": "portal", "AnalyticsCluster": "analytics"}
-_ACTIONS = {"management-to-portal": "register-portal", "management-to-analytics": "publish-event"}
-
-
-@dataclass(frozen=True)
-class _Management:
-    """A management instance: its name, its fault or '', and the deployment folder it reads."""
-
-    name: str
-    fault: str
-    folder: FilePath
+# What the client under test is told to do, by the server at which its flow ends.
+_ACTIONS = {
+    "portal": "register-portal",
+    "analytics": "publish-event",
+    "api-gateway": "register-gateway",
+    "v5c-gateway": "register-gateway",
+    "event-gateway": "register-gateway",
+    PLATFORM_API: "call-platform",
+}
 
 
 class EmbeddedLab:
@@ -56,7 +56,6 @@ class EmbeddedLab:
     """
 
     grade = Grade.BOTH_SIDES
-    features: Collection[str] = frozenset()
 
     def __init__(self, servers: Mapping[str, Server], flows: Mapping[str, Flow], faults: Mapping[str, Fault]) -> None:
         sweep()
@@ -68,6 +67,10 @@ class EmbeddedLab:
         self._doors: dict[Setup, Door | ConfigurationRefused] = {}
         self._offsets: dict[Setup, float] = {}
         self._down: set[str] = set()
+        self._registered: set[str] = set()
+        self._numbers = itertools.count()
+        # Cases run side by side, and some bring up what they need as they go.
+        self._changing = threading.RLock()
         self._workers: list[Worker] = []
         try:
             # Both start at once: what they import takes longer than making the keys they wait for.
@@ -75,6 +78,7 @@ class EmbeddedLab:
             self._balancers = self._worker("mitm_addons.balancer")
             self.pki = Pki.create()
             self._folders = Folders(self.folder, self.pki)
+            self._plan = Plan(servers, faults, self._folders)
         except BaseException:
             self.close()
             raise
@@ -95,77 +99,50 @@ class EmbeddedLab:
         """See :meth:`harness.lab.base.Lab.open`."""
         wanted = list(dict.fromkeys(setups))
         fresh = [setup for setup in wanted if setup not in self._doors]
-        self._start_managements({self._management(setup): None for setup in fresh})
-        self._start_servers(fresh)
+        self._start([self._plan.management(setup) for setup in fresh])
+        served = [setup for setup in fresh if setup.server != PLATFORM_API]
+        self._start([self._plan.server(setup, self._ports[self._plan.management(setup).name]) for setup in served])
         self._start_balancers([setup for setup in fresh if setup.path is not Path.DIRECT])
         for setup in fresh:
             self._doors[setup] = self._door(setup)
         return {setup: self._doors[setup] for setup in wanted}
 
-    def _start_managements(self, wanted: Iterable[_Management]) -> None:
-        missing = [management for management in wanted if management.name not in self._ports]
-        if missing:
-            config = private_file(self.folder / "management.yaml", deployment.management_resource().encode())
-            self._start([self._management_instance(management, config) for management in missing])
+    def _start(self, wanted: Iterable[Instance], port: int = 0) -> None:
+        """Start what is not running yet, all at once."""
+        with self._changing:
+            self._start_missing(wanted, port)
 
-    def _management_instance(self, management: _Management, config: FilePath, port: int = 0) -> dict[str, Any]:
-        faults = [management.fault] if management.fault else []
-        return {**self._instance(management.name, "management", config, faults, management.folder), "port": port}
-
-    def _start_servers(self, setups: Iterable[Setup]) -> None:
-        wanted = {self._instance_id(setup): setup for setup in setups}
-        started = self._ports.keys() | self._refused.keys()
-        instances = []
-        for name, setup in wanted.items():
-            if name not in started:
-                server = self._servers[setup.server]
-                url = deployment.jwks_url(self._ports[self._management(setup).name])
-                text = deployment.custom_resource(server, setup.posture, url)
-                config = private_file(self.folder / f"{file_name(name)}.yaml", text.encode())
-                faults = self._faults_on(_KINDS[server.kind], setup)
-                folder = self._server_folder(setup)
-                instances.append(self._instance(name, _KINDS[server.kind], config, faults, folder))
-        self._start(instances)
-
-    def _instance(self, name: str, kind: str, config: FilePath, faults: list[str], folder: FilePath) -> dict[str, Any]:
-        return {
-            "id": name,
-            "kind": kind,
-            "config": str(config),
-            "folder": str(folder),
-            "hosts": dict.fromkeys((deployment.PLATFORM_HOST, *self._hosts()), LOOPBACK),
-            "faults": faults,
-        }
-
-    def _hosts(self) -> list[str]:
-        return [server.host for server in self._servers.values()]
-
-    def _start(self, instances: list[dict[str, Any]]) -> None:
-        if not instances:
+    def _start_missing(self, wanted: Iterable[Instance], port: int) -> None:
+        known = self._ports.keys() | self._refused.keys()
+        instances = {instance.name: instance for instance in wanted if instance.name not in known}
+        hosts = dict.fromkeys(self._plan.hosts, LOOPBACK)
+        orders = [instance.order(self._config(instance), hosts, port) for instance in instances.values()]
+        if not orders:
             return
-        for name, result in self._subsystems.call("start", instances=instances).items():
+        for name, result in self._subsystems.call("start", instances=orders).items():
             if "port" in result:
                 self._ports[name] = result["port"]
             else:
                 self._refused[name] = result["refused"]
 
+    def _config(self, instance: Instance) -> FilePath:
+        return private_file(self.folder / f"{file_name(instance.name)}.yaml", instance.config.encode())
+
     def _start_balancers(self, setups: Iterable[Setup]) -> None:
         listeners = []
         for setup in setups:
-            instance = self._instance_id(setup)
-            if instance in self._refused:
-                continue
-            server = self._servers[setup.server]
-            fault = setup.fault if setup.fault in BALANCER_FAULTS else ""
-            client = next(flow.client_secret for flow in self._flows.values() if flow.server.name == server.name)
-            name, port = self._listener_id(setup), self._ports[instance]
-            listeners.append(listener(name, setup.path, server, port, self.secrets, client, fault))
+            instance = self._plan.server_name(setup)
+            if instance not in self._refused:
+                server = self._servers[setup.server]
+                clients = (flow.client_secret for flow in self._flows.values() if flow.server.name == server.name)
+                before = Before(server, self._ports[instance], self.secrets, next(clients), self._folders.impostor)
+                listeners.append(listener(self._listener_id(setup), setup, before))
         if listeners:
             for name, result in self._balancers.call("listen", listeners=listeners).items():
                 self._ports[name] = result["port"]
 
     def _door(self, setup: Setup) -> Door | ConfigurationRefused:
-        instance = self._instance_id(setup)
+        instance = self._plan.server_name(setup)
         if instance in self._refused:
             return ConfigurationRefused(self._refused[instance])
         server = self._servers[setup.server]
@@ -177,12 +154,12 @@ class EmbeddedLab:
     def release(self, setups: Iterable[Setup]) -> None:
         """See :meth:`harness.lab.base.Lab.release`."""
         gone = [setup for setup in setups if self._doors.pop(setup, None) is not None]
-        kept = {self._instance_id(setup) for setup in self._doors}
+        kept = {self._plan.server_name(setup) for setup in self._doors}
         listeners = [self._listener_id(setup) for setup in gone if self._listener_id(setup) in self._ports]
-        instances = {self._instance_id(setup) for setup in gone} - kept
+        instances = {self._plan.server_name(setup) for setup in gone} - kept
         if listeners:
             self._balancers.call("close", listeners=listeners)
-        instances |= {self._management(setup).name for setup in gone if setup.own}
+        instances |= {self._plan.management(setup).name for setup in gone if setup.own}
         stopped = sorted(name for name in instances if name in self._ports and name not in self._down)
         if stopped:
             self._subsystems.call("stop", instances=stopped)
@@ -198,6 +175,7 @@ class EmbeddedLab:
         balancer: BalancerView | None = None
         upstream = client_port
         if client_port is None:
+            self._check_alive()  # nobody could be reached: is there anybody left?
             return None, None
         if door.setup.path is not Path.DIRECT:
             record = self._record(self._listener_id(door.setup), door.address.port, client_port)
@@ -207,7 +185,7 @@ class EmbeddedLab:
             upstream = balancer.upstream_port
             if upstream is None:
                 return balancer, None
-        instance = self._instance_id(door.setup)
+        instance = self._plan.server_name(door.setup)
         record = self._record(instance, self._ports[instance], upstream or 0)
         return balancer, ServerView.from_json(record) if record else None
 
@@ -224,7 +202,7 @@ class EmbeddedLab:
 
     def effects(self, setups: Iterable[Setup]) -> Mapping[Setup, Collection[str]]:
         """See :meth:`harness.lab.base.Lab.effects`."""
-        names = {setup: self._instance_id(setup) for setup in setups}
+        names = {setup: self._plan.server_name(setup) for setup in setups}
         asked = sorted({name for name in names.values() if name in self._ports})
         states = self._subsystems.call("state", instances=asked) if asked else {}
         return {setup: frozenset(states.get(name, {}).get("effects", ())) for setup, name in names.items()}
@@ -233,9 +211,28 @@ class EmbeddedLab:
         """See :meth:`harness.lab.base.Lab.act`."""
         url = f"https://{door.address.server_name}:{door.address.port}"
         target = {"url": url, "connect": LOOPBACK}
-        name = self._management(door.setup).name
-        result = self._subsystems.call("act", instance=name, action=_ACTIONS[flow.name], target=target, nonce=nonce)
-        return dict(result)
+        client = self._plan.client(door.setup, flow)
+        self._start([client])
+        if flow.server.name == "analytics" and flow.client != MANAGEMENT:
+            self._register(door, client)
+        action = "fetch-keys" if flow.path.endswith("/certs") else _ACTIONS[flow.server.name]
+        return dict(self._subsystems.call("act", instance=client.name, action=action, target=target, nonce=nonce))
+
+    def _register(self, door: Door, gateway: Instance) -> None:
+        """Let management register *gateway*, which gives it what it presents to analytics; the JWT is switched on."""
+        management = self._plan.management(door.setup)
+        with self._changing:
+            if gateway.name in self._registered:
+                return
+            host = self._servers[gateway.kind].host
+            target = {"url": f"https://{host}:{self._ports[gateway.name]}", "connect": LOOPBACK, "with_jwt": True}
+            nonce = f"registration-{next(self._numbers)}"
+            result = self._subsystems.call(
+                "act", instance=management.name, action="register-gateway", target=target, nonce=nonce
+            )
+            if result["status"] != 201:
+                raise LabError(f"{gateway.name} could not be registered: {result['error'] or result['status']}")
+            self._registered.add(gateway.name)
 
     def now(self) -> float:
         """The lab's clock, seconds since the epoch."""
@@ -245,29 +242,40 @@ class EmbeddedLab:
 
     def set_clock(self, setup: Setup, offset: float) -> None:
         """See :meth:`harness.lab.base.Lab.set_clock`."""
-        running = [name for name in (self._instance_id(setup), self._management(setup).name) if name not in self._down]
+        names = (self._plan.server_name(setup), self._plan.management(setup).name)
+        running = [name for name in names if name not in self._down]
         self._offsets[setup] = offset
         self._subsystems.call("clock", offset=offset, instances=running)
 
     def set_management(self, setup: Setup, *, up: bool) -> None:
         """See :meth:`harness.lab.base.Lab.set_management`."""
-        management = self._management(setup)
+        management = self._plan.management(setup)
         if not up:
             self._subsystems.call("stop", instances=[management.name])
             self._down.add(management.name)
             return
-        config = self.folder / "management.yaml"
-        self._start([self._management_instance(management, config, self._ports[management.name])])
+        self._start([management], self._ports.pop(management.name))
         self._down.discard(management.name)
         self.set_clock(setup, self._offsets.get(setup, 0.0))
 
     def publish_keys(self, setup: Setup, keys: Sequence[rsa.RSAPrivateKey]) -> None:
         """See :meth:`harness.lab.base.Lab.publish_keys`."""
-        publish(self._management(setup).folder, keys)
+        publish(self._plan.management(setup).folder, keys)
+
+    def renew(self, setup: Setup, secret: str) -> str:
+        """See :meth:`harness.lab.base.Lab.renew`."""
+        return self._folders.renew(self._plan.management(setup).folder, secret)
+
+    def register(self, door: Door, flow: Flow) -> None:
+        """See :meth:`harness.lab.base.Lab.register`."""
+        gateway = self._plan.client(door.setup, flow)
+        self._start([gateway])
+        self._registered.discard(gateway.name)
+        self._register(door, gateway)
 
     def counters(self, setup: Setup) -> Mapping[str, int]:
         """See :meth:`harness.lab.base.Lab.counters`."""
-        name = self._instance_id(setup)
+        name = self._plan.server_name(setup)
         counted: Mapping[str, int] = self._subsystems.call("state", instances=[name])[name]["counters"]
         return counted
 
@@ -280,29 +288,8 @@ class EmbeddedLab:
 
     # Names
 
-    def _faults_on(self, kind: str, setup: Setup) -> list[str]:
-        fault = self._faults.get(setup.fault)
-        return [fault.name] if fault and fault.where == "subsystem" and kind in fault.on else []
-
-    def _management(self, setup: Setup) -> _Management:
-        """Which management serves this setup: the deployment's, a faulty one, an impostor, or one of its own."""
-        if setup.variant == IMPOSTOR:
-            return _Management(IMPOSTOR, "", self._folders.impostor())
-        fault = next(iter(self._faults_on("management", setup)), "")
-        folder = self._folders.own(self._instance_id(setup)) if setup.own else self._folders.deployment
-        return _Management(f"management|{fault}|{setup.own}|{setup.own and setup.fault}", fault, folder)
-
-    def _server_folder(self, setup: Setup) -> FilePath:
-        if setup.variant in BAD_SERVER_VARIANTS:
-            return self._folders.bad_server(self._servers[setup.server], setup.variant)
-        return self._management(setup).folder if setup.own else self._folders.deployment
-
-    def _instance_id(self, setup: Setup) -> str:
-        parts = [setup.server, str(setup.posture), setup.fault, setup.variant, setup.own]
-        return "|".join(parts)
-
     def _listener_id(self, setup: Setup) -> str:
-        return f"{self._instance_id(setup)}|{setup.path}"
+        return "|".join((self._plan.server_name(setup), setup.path, setup.variant, setup.fault))
 
 
 def sweep() -> None:

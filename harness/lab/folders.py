@@ -16,12 +16,12 @@ from pathlib import Path as FilePath
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from harness.decode.certificates import view
 from harness.model.catalogue import Server
 from harness.wire.files import private_file, private_folder
 from harness.wire.issue import Identity, Profile, issue
 from harness.wire.pki import Pki, key_set
 
-IMPOSTOR = "impostor-platform-api"
 _MONTH = timedelta(days=30)
 
 
@@ -38,7 +38,6 @@ _BAD_SERVERS: Mapping[str, Callable[[Profile], Profile]] = {
     "server-wrong-name": _other_name,
     "server-expired": _expired,
 }
-BAD_SERVER_VARIANTS = frozenset({*_BAD_SERVERS, "server-wrong-ca"})
 
 
 class Folders:
@@ -60,32 +59,51 @@ class Folders:
         """The deployment's secrets, with published keys that can be changed without touching anybody else's."""
         folder = self._home / file_name(name)
         if not folder.exists():
-            private_folder(folder)
-            (folder / "secrets").symlink_to(self.deployment / "secrets")
+            self._link_secrets(private_folder(folder), but="")
             self._jwt(folder)
         return folder
+
+    def renew(self, folder: FilePath, secret: str) -> str:
+        """Issue *secret* anew in an own *folder*: another key, the same subject.  Returns its certificate's SHA-256."""
+        identity = issue(self._pki.profile(secret), self._pki.issuer(secret))
+        (folder / "secrets" / secret).unlink(missing_ok=True)
+        self._write(folder / "secrets" / secret, secret, identity)
+        return view(identity.certificate).sha256
+
+    def _link_secrets(self, folder: FilePath, but: str) -> FilePath:
+        secrets = private_folder(folder / "secrets")
+        for secret in (self.deployment / "secrets").iterdir():
+            if secret.name != but:
+                (secrets / secret.name).symlink_to(secret)
+        return secrets
+
+    def _write(self, home: FilePath, secret: str, identity: Identity) -> None:
+        private_folder(home)
+        private_file(home / "tls.key", identity.key_pem())
+        private_file(home / "tls.crt", identity.pem())
+        private_file(home / "ca.crt", self._pki.issuer(secret).pem())
+
+    def service_under_ingress_ca(self, secret: str) -> FilePath:
+        """A deployment whose in-cluster service *secret* has a certificate of ingress-ca, not of management-ca."""
+        identity = issue(self._pki.profile(secret), self._pki.secrets["ingress-ca"])
+        return self._with(f"{secret}-under-ingress-ca", secret, identity)
 
     def bad_server(self, server: Server, variant: str) -> FilePath:
         """A deployment in which *server*'s certificate is what *variant* says."""
         if variant == "server-wrong-ca":
             return self.impostor()
-        folder = self._home / file_name(f"{variant}-{server.name}")
+        profile = _BAD_SERVERS[variant](self._pki.profile(server.secret))
+        identity = issue(profile, self._pki.issuer(server.secret))
+        return self._with(f"{variant}-{server.name}", server.secret, identity)
+
+    def _with(self, name: str, secret: str, identity: Identity) -> FilePath:
+        """The deployment with another *identity* in *secret*."""
+        folder = self._home / file_name(name)
         if not folder.exists():
-            secrets = private_folder(private_folder(folder) / "secrets")
-            for secret in (self.deployment / "secrets").iterdir():
-                if secret.name != server.secret:
-                    (secrets / secret.name).symlink_to(secret)
-            profile = _BAD_SERVERS[variant](self._pki.profile(server.secret))
-            self._write(
-                private_folder(secrets / server.secret), issue(profile, self._pki.issuer(server.secret)), server
-            )
+            secrets = self._link_secrets(private_folder(folder), but=secret)
+            self._write(secrets / secret, secret, identity)
             self._jwt(folder)
         return folder
-
-    def _write(self, folder: FilePath, identity: Identity, server: Server) -> None:
-        private_file(folder / "tls.key", identity.key_pem())
-        private_file(folder / "tls.crt", identity.pem())
-        private_file(folder / "ca.crt", self._pki.issuer(server.secret).pem())
 
     def _jwt(self, folder: FilePath) -> None:
         jwt = private_folder(folder / "jwt")

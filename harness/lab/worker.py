@@ -49,7 +49,7 @@ class Worker:
     @property
     def alive(self) -> bool:
         """Whether the child still answers."""
-        return not self._ended
+        return not self._ended and self._process.poll() is None
 
     def call(self, op: str, **arguments: Any) -> Any:
         """Send a command and wait for its result; raises :class:`LabError` if it fails, dies or takes too long."""
@@ -110,11 +110,8 @@ class Worker:
     def _read(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            try:
-                message = json.loads(line)
-            except ValueError:
-                message = {"kind": "noise", "line": line.decode("utf-8", "replace")[:200]}
-            if message.get("kind") in ("ready", "reply"):
+            message = _message(line)
+            if message["kind"] in ("ready", "reply"):
                 with self._changed:
                     if message["kind"] == "ready":
                         self._ready = True
@@ -127,6 +124,17 @@ class Worker:
             self._ended = True
             self._changed.notify_all()
         self._on_event({"kind": "ended", "expected": self._closing})
+
+
+def _message(line: bytes) -> Mapping[str, Any]:
+    """A line of the child's; what is none of the protocol's is noise, told as such."""
+    try:
+        message = json.loads(line)
+    except ValueError:
+        message = None
+    if isinstance(message, dict) and "kind" in message and (message["kind"] != "reply" or "id" in message):
+        return message
+    return {"kind": "noise", "line": line.decode("utf-8", "replace")[:200]}
 
 
 class Mailbox:

@@ -83,9 +83,9 @@ class Case:
     def control(self, fault: str = "") -> Setup | None:
         """Where this case's positive twin runs: the same server, in the same posture, reached with everything good.
 
-            None where no such twin exists: a posture that must not start, a case that is itself the positive, or a script,
-        which has its positives among its steps.  A
-            terminating balancer cannot carry mTLS, so the twin of those cases goes directly.
+        None where no such twin exists: a posture that must not start, a case that is itself the positive, or a script,
+        which has its positives among its steps.  A terminating balancer cannot carry mTLS, so the twin of those cases
+        goes directly.
         """
         positive = self.stimulus.id == GOOD and self.path is not Path.TERMINATING
         if self.posture is Posture.TLS_ONLY or positive or "steps" in self.params:
@@ -98,5 +98,5 @@ class Case:
 class Withheld:
     """A case that does not apply here, and why; decided once, listed in the header."""
 
-    case: str
+    case: Case
     reason: str

@@ -41,7 +41,8 @@ class Server:
 @dataclass(frozen=True)
 class Flow:
     """One documented flow.  ``request`` is how a harmless, effective request is made; ``{nonce}`` in path or body is
-    replaced.  ``client_secret`` names the client's TLS secret, '' where it has none."""
+    replaced.  ``client_secret`` names the client's TLS secret, '' where it has none.  ``needs`` and
+    ``posture_needs`` are features without which a target does not have this flow, or not in that posture."""
 
     name: str
     client: str
@@ -52,6 +53,12 @@ class Flow:
     body: str
     success: int
     effect: str
+    needs: tuple[str, ...] = ()
+    posture_needs: Mapping[Posture, tuple[str, ...]] = field(default_factory=dict, hash=False)
+
+    def needed(self, posture: Posture) -> tuple[str, ...]:
+        """The features a target must have for this flow to be in *posture*."""
+        return (*self.needs, *self.posture_needs.get(posture, ()))
 
 
 @dataclass(frozen=True)

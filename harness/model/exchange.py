@@ -8,7 +8,7 @@ the signature.  Ports are TCP ports on loopback, digests are lower-case hex SHA-
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 Json = dict[str, Any]
@@ -178,11 +178,14 @@ class Exchange:
     lab_fault: str = ""
 
     def to_json(self) -> Json:
-        """Plain JSON with empty members left out."""
-        return {key: _slim(value) for key, value in asdict(self).items() if value not in (None, "", {}, ())}
+        """Plain JSON; members of views that say nothing are left out, what a token or a target said stays."""
+        slim = _slim(self)
+        assert isinstance(slim, dict)
+        return slim
 
 
 def _slim(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _slim(item) for key, item in value.items() if item not in (None, "", (), [])}
-    return [_slim(item) for item in value] if isinstance(value, list | tuple) else value
+    if is_dataclass(value):
+        members = ((field.name, getattr(value, field.name)) for field in fields(value))
+        return {name: _slim(item) for name, item in members if item not in (None, "", (), {})}
+    return [_slim(item) for item in value] if isinstance(value, tuple) else value

@@ -37,7 +37,8 @@ class Refused(UsageError):
 
 @dataclass(frozen=True)
 class Configuration:
-    """What a custom resource says.  ``jwks_authorities`` verify the key server, ``jwks_address`` is where it is."""
+    """What a custom resource says.  ``jwks_authorities`` verify the key server, ``jwks_address`` is where it is;
+    ``platform_authorities`` verify the platform API in other calls (None: the CR names no CA, so nothing does)."""
 
     kind: Kind
     name: str
@@ -47,6 +48,7 @@ class Configuration:
     subject: x509.Name | None = None
     jwks_authorities: tuple[x509.Certificate, ...] = ()
     jwks_address: str = ""
+    platform_authorities: tuple[x509.Certificate, ...] | None = None
     clients: dict[str, str] = field(default_factory=dict)
 
 
@@ -86,7 +88,7 @@ class Resource:
 
     def _document(self) -> Mapping[str, Any]:
         try:
-            document = yaml.load(self.path.read_text("utf-8"), Loader=_loader)
+            document = yaml.load(self.path.read_text("utf-8"), Loader=_loader)  # noqa: S506 - a SafeLoader, in C where there is one
         except OSError as error:
             raise Refused(f"the custom resource cannot be read ({error.strerror})", where=str(self.path)) from error
         except (yaml.YAMLError, ValueError) as error:
@@ -121,6 +123,7 @@ def configure(kind: Kind, path: Path, folder: Path, hosts: Mapping[str, str], ru
         _subject(resource, kind, validate),
         _jwks_authorities(resource, folder, jwks_url) if jwks_url else (),
         hosts[str(urlsplit(jwks_url).hostname)] if jwks_url else "",
+        _authorities(resource, folder, CA_SECRET) if resource.get(CA_SECRET) is not None else None,
     )
 
 
@@ -146,7 +149,7 @@ def _secret(resource: Resource, folder: Path, name: str, place: str) -> Secret:
 
 def _validate(resource: Resource, kind: Kind, rules: Rules, jwks_url: str) -> bool:
     """mtlsValidateClient, with its default; refuses what would leave a server open that must not be."""
-    place = _switch(resource, kind)
+    place = _switch(resource, kind, rules)
     value = resource.get(place)
     if value is None:
         return rules.default_validate(bool(kind.validates))
@@ -171,8 +174,8 @@ def _both_off(resource: Resource, kind: Kind, place: str) -> Refused:
     )
 
 
-def _switch(resource: Resource, kind: Kind) -> str:
-    if kind.old_switch and resource.get(kind.old_switch) is not None:
+def _switch(resource: Resource, kind: Kind, rules: Rules) -> str:
+    if rules.reads_old_switch and kind.old_switch and resource.get(kind.old_switch) is not None:
         _log.warning("%s: spec.%s is the old name of spec.%s", resource.path, kind.old_switch, MTLS)
         return MTLS if resource.get(MTLS) is not None else kind.old_switch
     return MTLS
@@ -220,6 +223,11 @@ def _jwks_authorities(resource: Resource, folder: Path, jwks_url: str) -> tuple[
             "is not set, so the keys at spec.jwksUrl would come from an unverified server",
             f"spec.{place}.secretName: the CA's secret",
         )
+    return _authorities(resource, folder, place)
+
+
+def _authorities(resource: Resource, folder: Path, place: str) -> tuple[x509.Certificate, ...]:
+    name = resource.secret_name(place) or ""
     try:
         return certificates(read_file(folder / "secrets" / name / "ca.crt"), "its ca.crt")
     except UsageError as error:

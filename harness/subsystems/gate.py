@@ -26,6 +26,8 @@ class Gate:
 
     async def admit(self, ask: Ask, certificate: x509.Certificate | None) -> None:
         """Raises Rejected, and nothing else, unless *ask* may be acted upon."""
+        if not self.rules.protects(ask.path):
+            return
         self._check_subject(certificate)
         if self.rules.verifies_token(self.protection):
             await self._check_token(ask)

@@ -13,16 +13,19 @@ from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 
 from harness.errors import UsageError
 from harness.subsystems.application import Application
+from harness.subsystems.caller import Caller
+from harness.subsystems.certificates import certificates, read_file
 from harness.subsystems.client import Call, CallFailed, Trust, call
 from harness.subsystems.clock import LabClock
 from harness.subsystems.configuration import Configuration, configure
 from harness.subsystems.door import Door, Doors, House
 from harness.subsystems.endpoint import Channel, Service
 from harness.subsystems.gate import Gate
+from harness.subsystems.gateway import Gateway
 from harness.subsystems.jwks import Keys
 from harness.subsystems.keys import FetchFailed, KeyCache
 from harness.subsystems.kinds import MANAGEMENT, Kind
-from harness.subsystems.management import PlatformApi, Sender
+from harness.subsystems.management import INGRESS_CA, PlatformApi, Sender, database
 from harness.subsystems.rules import Rules
 from harness.subsystems.tls import ServerTls, server_context
 
@@ -59,6 +62,7 @@ class Instance:
         self._order, self._around = order, around
         self.clock = LabClock()
         self._configuration = configure(order.kind, order.config, order.folder, order.hosts, order.rules)
+        self._stored = database(order.folder, self._configuration.clients.values())
         self.counters: Counter[str] = Counter(accepted=0, rejected=0)
         self._application = self._make_application()
         service = Service(order.kind.name, self._gate(), self._application, self.counters)
@@ -88,15 +92,23 @@ class Instance:
         return {"effects": self._application.effects(), "counters": dict(self.counters)}
 
     async def act(self, action: str, target: dict[str, str], nonce: str) -> dict[str, Any]:
-        """Management only: make a request to another subsystem.  Raises UsageError."""
+        """Make a request to another subsystem.  Raises UsageError."""
         if self._order.kind is not MANAGEMENT:
-            raise UsageError(f"{self._order.id} is a {self._order.kind.name}; only management initiates requests")
-        sender = Sender(self._order.folder, self._configuration.clients, self.clock, self._order.rules)
+            return await self._caller().act(self._around.reactor, action, target, nonce)
+        clients = self._configuration.clients
+        sender = Sender(self._order.folder, clients, self.clock, self._order.rules, self._stored)
         return await sender.act(self._around.reactor, action, target, nonce)
+
+    def _caller(self) -> Caller:
+        application, configuration = self._application, self._configuration
+        ca = certificates(read_file(self._order.folder / "secrets" / INGRESS_CA / "ca.crt"), f"ca.crt of {INGRESS_CA}")
+        given = application.ingestion if isinstance(application, Gateway) else lambda newest: None
+        sends = self._order.kind.sends_event_token
+        return Caller(self.clock, self._order.rules, configuration.platform_authorities, ca, given, sends)
 
     def _make_application(self) -> Application:
         make = self._order.kind.application
-        return make() if make is not None else PlatformApi(self._order.folder, self.counters)
+        return make() if make is not None else PlatformApi(self._order.folder, self.counters, self._order.rules)
 
     def _gate(self) -> Gate:
         configuration, rules, now = self._configuration, self._order.rules, self.clock.now
@@ -106,11 +118,15 @@ class Instance:
         if not configuration.protection.jwks_url:
             return _no_keys
         lifetime = self._order.rules.key_lifetime(configuration.kind.key_lifetime)
-        return KeyCache(self._fetch_keys, self.clock.now, lifetime, self.counters).keys_for
+        return KeyCache(self._fetch_keys, self.clock.now, lifetime, self.counters, self._order.rules).keys_for
 
     async def _fetch_keys(self) -> bytes:
         configuration = self._configuration
-        trust = Trust(configuration.jwks_authorities, self.clock, verifies=self._order.rules.verifies_key_server)
+        rules = self._order.rules
+        verifies, verifies_host = rules.verifies_key_server, rules.verifies_host
+        trust = Trust(
+            rules.trusts(configuration.jwks_authorities), self.clock, verifies=verifies, verifies_host=verifies_host
+        )
         request = Call("GET", configuration.protection.jwks_url, configuration.jwks_address)
         try:
             reply = await call(self._around.reactor, request, trust)

@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 from harness.model.vocabulary import Reason
 from harness.subsystems.jwks import Keys, UnusableKeySet, parse_keys
 from harness.subsystems.outcome import Rejected
+from harness.subsystems.rules import Rules
 
 UNKNOWN_KEY_COOLDOWN = 30.0
 """Seconds between two fetches caused by tokens with unknown key ids."""
@@ -34,9 +35,15 @@ class KeyCache:
     """
 
     def __init__(
-        self, fetch: Callable[[], Awaitable[bytes]], now: Callable[[], float], lifetime: float, counters: Counter[str]
+        self,
+        fetch: Callable[[], Awaitable[bytes]],
+        now: Callable[[], float],
+        lifetime: float,
+        counters: Counter[str],
+        rules: Rules,
     ) -> None:
         self._fetch, self._now, self._lifetime, self._counters = fetch, now, lifetime, counters
+        self._rules = rules
         counters.update(jwks_fetches=0, jwks_failures=0, jwks_cache_hits=0)
         self._keys: Keys = {}
         self._fetched_at: float | None = None
@@ -52,7 +59,7 @@ class KeyCache:
         if not self._fresh():
             if not await self._refresh():
                 raise Rejected(Reason.KEYS_UNAVAILABLE, "no fresh keys from the JWKS URL")
-        elif kid is not None and kid not in self._keys and self._may_ask_again():
+        elif kid is not None and kid not in self._keys and self._rules.refetches(self._may_ask_again()):
             self._asked_for_unknown_at = self._now()
             await self._refresh()
         else:
@@ -88,6 +95,8 @@ class KeyCache:
         except (FetchFailed, UnusableKeySet) as error:
             self._counters["jwks_failures"] += 1
             _log.warning("keys not refreshed: %s", error)
+            if not self._rules.keeps_keys_on_failure:
+                self._keys, self._fetched_at = {}, None
             return False
         self._keys, self._fetched_at = keys, self._now()
         return True

@@ -20,6 +20,7 @@ class Kind:
     ``endpoint`` is where under spec its hosts are; ``validates`` the documented default of mtlsValidateClient (None:
     it has no such switch and verifies no client); ``needs_one`` says that mTLS and JWT may not both be off; ``can_jwt``
     that it has a jwksUrl; ``subjects`` are the places under spec for the client's subject DN, the current one first;
+    ``sends_event_token`` that it can send a JWT with API events (the v5-compatible and event gateways never do);
     ``key_lifetime`` is in seconds (portal: public code; analytics: documented; gateways: assumption).
     """
 
@@ -34,6 +35,7 @@ class Kind:
     old_switch: str = ""
     ignores_token_under_mtls: bool = False
     key_lifetime: float = HALF_HOUR
+    sends_event_token: bool = False
 
 
 MANAGEMENT = Kind("management", "ManagementCluster", "platformAPIEndpoint", can_jwt=False)
@@ -64,7 +66,7 @@ KINDS = {
             ignores_token_under_mtls=True,
             key_lifetime=DAY,
         ),
-        Kind("api-gateway", *_GATEWAY, validates=False, old_switch="validateApimClient"),
+        Kind("api-gateway", *_GATEWAY, validates=False, old_switch="validateApimClient", sends_event_token=True),
         Kind("v5c-gateway", *_GATEWAY, validates=False, old_switch="validateApimClient"),
         # Default mTLS, no documented JWT alternative: so its mTLS cannot be turned off either.
         Kind("event-gateway", *_GATEWAY, validates=True, needs_one=True, can_jwt=False),

@@ -7,8 +7,10 @@ public: the shape of API Connect's published tokens is taken instead (assumption
 from __future__ import annotations
 
 import json
+import logging
 import uuid
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from harness.errors import UsageError
 from harness.subsystems.application import Answer, Application, nothing_here
-from harness.subsystems.certificates import certificates, material, read_file, read_secret
+from harness.subsystems.certificates import Secret, certificates, material, read_file, read_secret
 from harness.subsystems.client import Call, CallFailed, Reply, Trust, call
 from harness.subsystems.clock import LabClock
 from harness.subsystems.jwks import ALGORITHM, UnusableKeySet, parse_keys
@@ -28,7 +30,10 @@ from harness.subsystems.records import Ask
 from harness.subsystems.rules import Rules
 
 KEYS_PATH = "/api/cloud/oauth2/certs"
+PLATFORM_PATH = "/api/cloud/info"  # any other call to the platform REST API; this one is the reference's own
+INGESTION_CLIENT = "analytics-ingestion-client"
 TOKEN_SECONDS = 900
+_log = logging.getLogger(__name__)
 INGRESS_CA = "ingress-ca"
 
 
@@ -55,26 +60,33 @@ ACTIONS = {
 class PlatformApi(Application):
     """``GET /api/cloud/oauth2/certs``: the JWK set, read from the folder each time, so a rotation shows at once."""
 
-    def __init__(self, folder: Path, counters: Counter[str]) -> None:
-        self._folder, self._counters = folder, counters
+    def __init__(self, folder: Path, counters: Counter[str], rules: Rules) -> None:
+        self._folder, self._counters, self._rules = folder, counters, rules
         counters.update(jwks_hits=0)
 
     def act(self, ask: Ask) -> Answer:
         """Serve the keys."""
+        if ask.method in ("GET", "HEAD") and ask.path == PLATFORM_PATH:
+            return Answer(200, {"name": "platform API"})
         if ask.method not in ("GET", "HEAD") or ask.path != KEYS_PATH:
             raise nothing_here(ask)
         self._counters["jwks_hits"] += 1
-        return Answer(200, _jwks(self._folder))
+        return Answer(200, self._rules.publishes(_jwks(self._folder)))
 
 
 @dataclass(frozen=True)
 class Sender:
-    """Management's client half; ``clients`` maps the places of Action.client to secret names."""
+    """Management's client half.
+
+    ``clients`` maps the places of Action.client to secret names; ``stored`` are the copies of those secrets in
+    management's database, which are read when it starts and not again.
+    """
 
     folder: Path
     clients: dict[str, str]
     clock: LabClock
     rules: Rules
+    stored: Mapping[str, Secret]
 
     async def act(self, reactor: Any, name: str, target: dict[str, str], nonce: str) -> dict[str, Any]:
         """Do the action *name* to *target*: ``{"status", "error", "local_port"}``; status None where no answer came.
@@ -83,17 +95,19 @@ class Sender:
         """
         if name not in ACTIONS:
             raise UsageError(f"unknown action {name!r}; known: {', '.join(ACTIONS)}")
-        action = ACTIONS[name]
         try:
-            reply = await self._send(reactor, action, target, nonce)
+            reply = await self._send(reactor, name, target, nonce)
         except CallFailed as error:
             return {"status": None, "error": str(error), "local_port": error.local_port}
         return {"status": reply.status, "error": "", "local_port": reply.local_port}
 
-    async def _send(self, reactor: Any, action: Action, target: dict[str, str], nonce: str) -> Reply:
+    async def _send(self, reactor: Any, name: str, target: dict[str, str], nonce: str) -> Reply:
+        action = ACTIONS[name]
         if action.client not in self.clients:
             raise UsageError(f"the management CR names no client secret at spec.{action.client}.secretName")
-        body = {name: value.replace("{nonce}", nonce) for name, value in action.body.items()}
+        body: dict[str, Any] = {name: value.replace("{nonce}", nonce) for name, value in action.body.items()}
+        if name == "register-gateway":
+            body["ingestion"] = self._ingestion(with_jwt=bool(target.get("with_jwt")))
         headers = {"X-Flowproof-Case": nonce, "Content-Type": "application/json"}
         if self.rules.sends_token:
             headers["Authorization"] = f"Bearer {self._token()}"
@@ -101,10 +115,21 @@ class Sender:
         request = Call(action.method, url, target.get("connect", "127.0.0.1"), headers, json.dumps(body).encode())
         return await call(reactor, request, self._trust(self.clients[action.client]))
 
+    def _ingestion(self, *, with_jwt: bool) -> dict[str, str]:
+        """What a gateway gets to present to analytics: the current client certificate, and a JWT if switched on."""
+        secret = self._secret(INGESTION_CLIENT)
+        parts = {"certificate": secret.certificate, "key": secret.key, "authority": secret.authority}
+        given = {name: part.decode() for name, part in parts.items()}
+        return {**given, "token": self._token()} if with_jwt else given
+
+    def _secret(self, name: str) -> Secret:
+        return self.stored[name] if name in self.stored else read_secret(self.folder, name)
+
     def _trust(self, client: str) -> Trust:
         ca = read_file(self.folder / "secrets" / INGRESS_CA / "ca.crt")
-        identity = material(read_secret(self.folder, client))
-        return Trust(certificates(ca, f"ca.crt of {INGRESS_CA}"), self.clock, identity, self.rules.verifies_server)
+        identity = material(self._secret(client))
+        authorities = certificates(ca, f"ca.crt of {INGRESS_CA}")
+        return Trust(authorities, self.clock, identity, self.rules.verifies_server, self.rules.verifies_host)
 
     def _token(self) -> str:
         key = _signing_key(read_file(self.folder / "jwt" / "signing.key"))
@@ -121,6 +146,17 @@ class Sender:
             "scopes": {"url": "/api", "actions": ["manage"], "realm": "admin"},
         }
         return jwt.encode(claims, key, algorithm=ALGORITHM, headers={"kid": _kid_of(key, _jwks(self.folder))})
+
+
+def database(folder: Path, names: Iterable[str]) -> dict[str, Secret]:
+    """The copies management makes of the secrets *names* when it starts; one that is not there yet is left out."""
+    copies = {}
+    for name in names:
+        try:
+            copies[name] = read_secret(folder, name)
+        except UsageError:
+            _log.info("no secret %s yet", name)
+    return copies
 
 
 @lru_cache(maxsize=16)

@@ -69,6 +69,11 @@ def as_given(value: T) -> T:
     return value
 
 
+def everything(path: str) -> bool:
+    """Every path of an endpoint is protected alike."""
+    return True
+
+
 @dataclass(frozen=True)
 class Rules:
     """The decisions, in the order in which they are made."""
@@ -97,8 +102,20 @@ class Rules:
     # Keys: seconds they may be used (given: the kind's), what if there are none, is their server verified?
     key_lifetime: Callable[[float], float] = as_given
     works_without_keys: bool = False
+    refetches: Callable[[bool], bool] = as_given
+    keeps_keys_on_failure: bool = True
     verifies_key_server: bool = True
-    # Management as a client
+    # Whose old name of mtlsValidateClient counts?  Whose paths are protected?  (given: the documented answer)
+    reads_old_switch: bool = True
+    protects: Callable[[str], bool] = everything
+    # A gateway as a client of analytics: does it send a JWT? (given: the kind's)
+    sends_event_token: Callable[[bool], bool] = as_given
+    presents_newest: bool = True
+    # Management's key set: what is published besides the public keys?
+    publishes: Callable[[bytes], bytes] = as_given
+    # Any subsystem as a client
     sends_token: bool = True
     token_age: float = 0.0
     verifies_server: bool = True
+    verifies_host: bool = True
+    trusts: Callable[[tuple[x509.Certificate, ...]], tuple[x509.Certificate, ...]] = as_given

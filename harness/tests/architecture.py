@@ -16,14 +16,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 MAX_LINES = 330
 OURS = ("harness", "mitm_addons")
-# Not named by the docstring: data's place, parts of a case's journey, and the door to the command line.
+# Not named by the docstring: data's place, what else a verb does with cases, and the door to the command line.
 UNNAMED = {
     "resources": "config",
-    "scenario": "engine",
-    "explain": "engine",
     "guide": "engine",
     "inspection": "engine",
-    "mutants": "engine",
     "__main__": "cli",
 }
 # One vocabulary, one journey, one command: their parts may import one another, though never in a circle.

@@ -25,7 +25,7 @@ CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 12.0
 MAX_ANSWER_BYTES = 1 << 20
 # What a report needs of an answer; the rest is the target's and stays with it.
-KEPT_BODY_CHARACTERS = 400
+KEPT_BODY_CHARACTERS = 2000
 KEPT_HEADERS = frozenset({"www-authenticate", "content-type", "server", "retry-after", "via"})
 
 
@@ -101,8 +101,6 @@ def _exchange(
         tls = context.wrap_socket(raw, server_hostname=address.server_name)
     except ssl.SSLCertVerificationError as error:
         return replace(facts, server_refused=error.verify_message or str(error))
-    except ssl.SSLError as error:
-        return replace(facts, **_tls_end(error))
     except OSError as error:
         return replace(facts, **_end(error))
     with tls:
@@ -132,15 +130,17 @@ def _talk(stream: socket.socket, facts: ClientView, request: Prepared, deadline:
             parser.feed(data)
             if not data:
                 break
-    except ssl.SSLError as error:
-        return replace(facts, **_tls_end(error))
     except OSError as error:
-        return replace(facts, **_end(error))
+        facts = replace(facts, **_end(error))
     except h11.RemoteProtocolError as error:
-        return replace(facts, closed=True, fault="" if parser.empty else f"the answer is not HTTP: {error}")
-    if parser.response is not None:
-        return replace(facts, response=parser.response)
-    return replace(facts, **(_end(write_error) if write_error else {"closed": True}))
+        facts = replace(facts, closed=True, fault="" if parser.empty else f"the answer is not HTTP: {error}")
+    else:
+        if parser.response is None:
+            facts = replace(facts, **(_end(write_error) if write_error else {"closed": True}))
+    # A status counts however its body ended: an acceptance that is cut short is an acceptance all the same.
+    if parser.response is None:
+        return facts
+    return replace(facts, response=parser.response, closed=False, fault="", timed_out=False)
 
 
 class _Answer:
@@ -190,19 +190,22 @@ class _Answer:
         return Response(self._head.status_code, headers, body)
 
 
-def _tls_end(error: ssl.SSLError) -> dict[str, Any]:
-    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-        return {"closed": True}
-    alert = alert_name(error.reason or "")
-    return {"alert": alert} if alert else {"closed": True, "fault": f"TLS: {error.reason or error}"}
-
-
 def _end(error: OSError) -> dict[str, Any]:
+    """How a connection ended, as members of a ClientView."""
+    if isinstance(error, ssl.SSLError):
+        return _tls_end(error)
     if isinstance(error, TimeoutError):
         return {"timed_out": True}
     if isinstance(error, ConnectionError):
         return {"closed": True}
     return {"fault": str(error)}
+
+
+def _tls_end(error: ssl.SSLError) -> dict[str, Any]:
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return {"closed": True}
+    alert = alert_name(error.reason or "")
+    return {"alert": alert} if alert else {"closed": True, "fault": f"TLS: {error.reason or error}"}
 
 
 def _since(started: float) -> float:

@@ -12,6 +12,7 @@ from typing import Any
 from harness.model.vocabulary import Outcome, Path
 from harness.writers.rows import Row
 
+_LET_IN = frozenset({"served", "token-sent", "no-token-sent", "called", "keys-published"})
 _SHOWS = (("certificate", "certificate-refused"), ("JWT", "token-refused"))
 
 
@@ -22,7 +23,9 @@ def protection(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
     """
     cells: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
-        cells[row["flow"], row["posture"]].append(row)
+        # What an odd balancer does is a finding of its own, not how the flow is protected.
+        if not row["case"].startswith("balancers/"):
+            cells[row["flow"], row["posture"]].append(row)
     table: defaultdict[str, dict[str, Any]] = defaultdict(dict)
     for (flow, posture), members in cells.items():
         table[flow][posture] = _cell(members)
@@ -33,7 +36,7 @@ def _cell(rows: list[Row]) -> dict[str, Any]:
     passed = [row for row in rows if row["outcome"] == Outcome.PASS]
     if any(row["expected"] == "start-refused" for row in passed):
         return {"state": "refused at start"}
-    served = {row["path"] for row in passed if row["expected"] in ("served", "token-sent")}
+    served = {row["path"] for row in passed if row["expected"] in _LET_IN}
     let_in = [row for row in rows if row["reason_code"] in ("accepted", "flow-works")]
     verified = [
         name
@@ -43,10 +46,17 @@ def _cell(rows: list[Row]) -> dict[str, Any]:
     return {
         "state": "shown" if passed else "not shown",
         "server_verified_by": "the client, by its CA" if served else "not shown",
-        "client_verified_by": verified or (["nobody"] if served else []),
+        "client_verified_by": verified or (["nobody"] if any(map(_unauthenticated, [*passed, *let_in])) else []),
         "clear_text_at": ["terminating balancer"] if Path.TERMINATING in served else [],
         "works_over": sorted(served),
     }
+
+
+def _unauthenticated(row: Row) -> bool:
+    """Whether this row let in somebody who lacked what identifies a client, rightly or not."""
+    if row["expected"] in _LET_IN:
+        return row["stimulus"] == "tls-no-cert+str-no-token" or row["expected"] in ("called", "keys-published")
+    return bool({"tls-no-cert", "str-no-token"} & set(row["stimulus"].split("+")))
 
 
 def in_words(cell: Mapping[str, Any]) -> str:

@@ -16,6 +16,22 @@ from harness.writers.rows import Row
 
 NAME = "run.jsonl"
 _DRAFT = ".run.jsonl.part"
+# What a reader of a record relies on.
+_HEADER = ("seed", "target", "planned")
+_ROW = (
+    "case",
+    "requirement",
+    "level",
+    "source",
+    "flow",
+    "posture",
+    "path",
+    "stimulus",
+    "expected",
+    "outcome",
+    "reason",
+    "ms",
+)
 
 Record = tuple[dict[str, Any], list[Row], dict[str, Any]]
 """Header, rows, footer."""
@@ -29,6 +45,8 @@ class Recorder:
         self._lock = threading.Lock()
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            # A record of an earlier run must not be taken for this one's, should this one end without any.
+            self._final.unlink(missing_ok=True)
             self._file: IO[str] = self._draft.open("w", encoding="utf-8")
         except OSError as error:
             raise UsageError(
@@ -87,4 +105,11 @@ def read(folder: Path) -> Record:
     kinds = [line.get("kind") if isinstance(line, dict) else None for line in lines]
     if len(lines) < 2 or kinds[0] != "header" or kinds[-1] != "footer" or set(kinds[1:-1]) - {"row"}:
         raise UsageError("the record is not whole", where=str(file), attempt="run again")
-    return lines[0], lines[1:-1], lines[-1]
+    header, rows, footer = lines[0], lines[1:-1], lines[-1]
+    missing = [name for name in _HEADER if name not in header]
+    missing += [f"{name} in a row" for row in rows for name in _ROW - row.keys()][:1]
+    if missing:
+        raise UsageError(f"the record lacks {missing[0]}", where=str(file), attempt="run again")
+    if footer.get("cases") != len(rows) or set(header["planned"]) - {row["case"] for row in rows}:
+        raise UsageError("rows are missing from the record", where=str(file), attempt="run again")
+    return header, rows, footer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -19,7 +18,7 @@ Row = dict[str, Any]
 def row(case: Case, exchange: Exchange, verdict: Verdict, controls: Mapping[str, str] | None, ms: float) -> Row:
     """The row of one case.  Whatever a target said passes through redaction before it gets here."""
     requirement = case.requirement
-    evidence = json.loads(redact(json.dumps(exchange.to_json())))
+    evidence = exchange.to_json()
     if controls is not None:
         evidence["twin"] = dict(controls)
     if verdict.notes:
@@ -41,9 +40,18 @@ def row(case: Case, exchange: Exchange, verdict: Verdict, controls: Mapping[str,
         "reason": redact(verdict.reason),
         "reason_code": verdict.code,
         "grade": str(verdict.grade),
-        "evidence": evidence,
+        "evidence": _redacted(evidence),
         "ms": ms,
     }
+
+
+def _redacted(value: Any) -> Any:
+    """*value* with every string in it redacted, however deep: a token can turn up anywhere in what a target says."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {key: _redacted(item) for key, item in value.items()}
+    return [_redacted(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def missing_row(case: Case, grade: Grade, why: str) -> Row:

@@ -42,15 +42,22 @@ class Console:
         # Piped output has no width of its own; a table folded to 80 columns cannot be read.
         self._console = console or RichConsole(highlight=False, width=None if sys.stdout.isatty() else 160)
         self._bar: Progress | None = None
+        self._deaf = False
         self._task: Any = None
 
-    def begin(self, header: Mapping[str, Any]) -> None:
+    def _print(self, *what: Any) -> None:
+        """Print, unless whoever read the output has seen enough: the run goes on, and its record is what counts."""
+        if not self._deaf:
+            try:
+                self._console.print(*what)
+            except (BrokenPipeError, SystemExit):  # rich makes the second of the first
+                self._deaf = True
+
+    def begin(self, header: Mapping[str, Any], planned: int) -> None:
         """First words: what is judged."""
         fault = f", with the fault [bold]{escape(str(header['fault']))}[/]" if header.get("fault") else ""
-        self._console.print(f"Judging {escape(str(header['scope']))}")
-        self._console.print(
-            f"{len(header['planned']) or 'all selected'} cases, depth {header['depth']}, seed {header['seed']}{fault}"
-        )
+        self._print(f"Judging {escape(str(header['scope']))}")
+        self._print(f"{planned} cases, depth {header['depth']}, seed {header['seed']}{fault}")
         if self._console.is_terminal:
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
             self._bar = Progress(*columns, console=self._console, transient=True)
@@ -62,7 +69,7 @@ class Console:
         if self._bar is not None:
             self._bar.update(self._task, completed=done, total=planned, description=escape(row["flow"]))
         elif done == planned or done % max(1, planned // _PLAIN_STEPS) == 0:
-            self._console.print(f"  {done}/{planned} cases")
+            self._print(f"  {done}/{planned} cases")
 
     def end(
         self,
@@ -76,28 +83,26 @@ class Console:
         """Last words: flows, failures, outcomes, scope, what to do next."""
         if self._bar is not None:
             self._bar.stop()
-        self._console.print()
-        self._console.print(_flows(rows))
+        self._print()
+        self._print(_flows(rows))
         self._failures(rows)
         counts = outcomes(rows)
         told = [f"{counts[name]} {name} ({text})" for name, text in LEGEND.items() if counts[name]]
-        self._console.print("\n" + "; ".join(told) + f"; {len(rows)} cases in {seconds:.1f} s")
+        self._print("\n" + "; ".join(told) + f"; {len(rows)} cases in {seconds:.1f} s")
         for text in trouble:
-            self._console.print(f"[yellow]not trustworthy:[/] {escape(text)}")
-        self._console.print(
-            f"Result: {_STATUS[status]} (exit status {status}); record: {escape(str(report))}/run.jsonl"
-        )
+            self._print(f"[yellow]not trustworthy:[/] {escape(text)}")
+        self._print(f"Result: {_STATUS[status]} (exit status {status}); record: {escape(str(report))}/run.jsonl")
         withheld = len(header["withheld"]) + len(header["skipped"])
         if withheld:
-            self._console.print(f"{withheld} cases were withheld or skipped; the record's first line says why.")
-        self._console.print(f"This judged {escape(str(header['scope']))}\nNext: {_next(rows, header)}")
+            self._print(f"{withheld} cases were withheld or skipped; the record's first line says why.")
+        self._print(f"This judged {escape(str(header['scope']))}\nNext: {_next(rows, header)}")
 
     def _failures(self, rows: Sequence[Row]) -> None:
         bad = [row for row in rows if row["outcome"] in BROKEN]
         for row in bad[:_SHOWN_FAILURES]:
-            self._console.print(f"  [red]{row['outcome']}[/] {escape(row['case'])}: {escape(row['reason'])}")
+            self._print(f"  [red]{row['outcome']}[/] {escape(row['case'])}: {escape(row['reason'])}")
         if len(bad) > _SHOWN_FAILURES:
-            self._console.print(f"  and {len(bad) - _SHOWN_FAILURES} more; all are in the record")
+            self._print(f"  and {len(bad) - _SHOWN_FAILURES} more; all are in the record")
 
 
 def _flows(rows: Sequence[Row]) -> Table:
@@ -112,12 +117,19 @@ def _flows(rows: Sequence[Row]) -> Table:
     for flow in dict.fromkeys(row["flow"] for row in rows):
         own = [row for row in rows if row["flow"] == flow]
         cells = [_score([row for row in own if row["path"] == path]) for path in FlowPath]
-        conforms = "[red]no[/]" if any(row["outcome"] in BROKEN and row["level"] == "MUST" for row in own) else "yes"
         verified = _grouped({posture: in_words(cell) for posture, cell in shields[flow].items()})
         open_at = {posture: ", ".join(cell.get("clear_text_at", ())) for posture, cell in shields[flow].items()}
         readable = _grouped({posture: place for posture, place in open_at.items() if place}) or "nowhere"
-        table.add_row(escape(flow), *cells, conforms, escape(verified), escape(readable))
+        table.add_row(escape(flow), *cells, _conforms(own), escape(verified), escape(readable))
     return table
+
+
+def _conforms(rows: Sequence[Row]) -> str:
+    """``yes`` only where every MUST was seen to hold."""
+    outcomes_of_musts = {row["outcome"] for row in rows if row["level"] == "MUST"}
+    if outcomes_of_musts & BROKEN:
+        return "[red]no[/]"
+    return "yes" if outcomes_of_musts <= {Outcome.PASS, Outcome.UNSUPPORTED} else "[yellow]not shown[/]"
 
 
 def _grouped(facts: Mapping[str, str]) -> str:

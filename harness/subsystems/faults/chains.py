@@ -33,6 +33,8 @@ def _instead_of_required(rules: Rules, demand: Demand) -> Rules:
     "requests-but-does-not-require",
     on=MTLS,
     implies=(
+        "CFG-12",
+        "JWT-14",
         "CFG-5",
         "FLW-2",
         "FLW-3",
@@ -47,6 +49,8 @@ def requests_but_does_not_require(rules: Rules) -> Rules:
     "accepts-no-client-certificate",
     on=MTLS,
     implies=(
+        "CFG-12",
+        "JWT-14",
         "CFG-2",
         "CFG-5",
         "FLW-2",

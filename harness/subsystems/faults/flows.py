@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+
+from cryptography import x509
 
 from harness.subsystems.faults.registry import fault
 from harness.subsystems.jwks import Keys
@@ -34,7 +37,7 @@ def answers_clear_text(rules: Rules) -> Rules:
     return replace(rules, answers_clear_text=True)
 
 
-@fault("starts-unprotected", on=SERVERS)
+@fault("starts-unprotected", on=(*SERVERS, "event-gateway"))
 def starts_unprotected(rules: Rules) -> Rules:
     """starts with mTLS off and no JWKS URL"""
     return replace(rules, may_be_unprotected=True)
@@ -50,13 +53,21 @@ def default_is_tls_only(rules: Rules) -> Rules:
     return replace(rules, default_validate=lambda documented: False)
 
 
-@fault("ignores-token", on=(*SERVERS, *GATEWAYS), implies=(*BAD_TOKENS, "CFG-5", "JWT-*"))
+@fault("ignores-token", on=(*SERVERS, *GATEWAYS), implies=("FLW-7", *BAD_TOKENS, "CFG-5", "JWT-*"))
 def ignores_token(rules: Rules) -> Rules:
     """verifies no token although a JWKS URL is set"""
     return replace(rules, verifies_token=lambda protection: False)
 
 
-@fault("verifies-token-by-default", on=(*SERVERS, *GATEWAYS))
+@fault(
+    "verifies-token-by-default",
+    on=(*SERVERS, *GATEWAYS),
+    implies=(
+        "CFG-1-GATEWAY",
+        "FLW-1",
+        "JWT-6",
+    ),
+)
 def verifies_token_by_default(rules: Rules) -> Rules:
     """demands a well-formed, unexpired token although no JWKS URL is set"""
 
@@ -120,6 +131,7 @@ def demands_certificate_under_jwt(rules: Rules) -> Rules:
     "acts-before-verifying",
     on=(*SERVERS, *GATEWAYS),
     implies=(
+        "FLW-7",
         "JWT-*",
         "PKI-*",
         "CFG-*",
@@ -142,7 +154,89 @@ def sends_stale_token(rules: Rules) -> Rules:
     return replace(rules, token_age=7 * 86_400.0)
 
 
-@fault("skips-server-verification", on=("management",))
+CALLERS = ("management", "portal", "analytics", "api-gateway", "v5c-gateway", "event-gateway")
+
+
+@fault("skips-server-verification", on=CALLERS, implies=("BAL-*",))
 def skips_server_verification(rules: Rules) -> Rules:
-    """management sends requests to servers whose certificate does not verify"""
+    """sends its own requests to servers whose certificate does not verify"""
     return replace(rules, verifies_server=False)
+
+
+@fault("skips-host-name", on=CALLERS, implies=("JWT-4",))
+def skips_host_name(rules: Rules) -> Rules:
+    """sends its own requests to any server of the CA, whatever name its certificate is for"""
+    return replace(rules, verifies_host=False)
+
+
+@fault(
+    "publishes-private-key",
+    on=("management",),
+    implies=(
+        "CFG-*",
+        "FLW-*",
+        "JWT-*",
+    ),
+)
+def publishes_private_key(rules: Rules) -> Rules:
+    """publishes a private member of its signing key in the JWK set"""
+
+    def leak(jwks: bytes) -> bytes:
+        document = json.loads(jwks)
+        for key in document["keys"]:
+            key["d"] = "AQAB"
+        return json.dumps(document).encode()
+
+    return replace(rules, publishes=leak)
+
+
+@fault("gateway-omits-token", on=("api-gateway",), implies=("JWT-6",))
+def gateway_omits_token(rules: Rules) -> Rules:
+    """the API gateway sends no JWT with its events, although it was given one"""
+    return replace(rules, sends_event_token=lambda documented: False)
+
+
+@fault("v5c-sends-token", on=("v5c-gateway", "event-gateway"))
+def v5c_sends_token(rules: Rules) -> Rules:
+    """a v5-compatible or event gateway sends a JWT with its events"""
+    return replace(rules, sends_event_token=lambda documented: True)
+
+
+@fault("demands-certificate-by-default", on=GATEWAYS, implies=("CFG-*", "JWT-*"))
+def demands_certificate_by_default(rules: Rules) -> Rules:
+    """a gateway demands a client certificate although nothing switched that on"""
+    return replace(rules, default_validate=lambda documented: True)
+
+
+@fault("protects-only-registration", on=GATEWAYS)
+def protects_only_registration(rules: Rules) -> Rules:
+    """a gateway verifies the registration of a service, but not the publishing of APIs"""
+    return replace(rules, protects=lambda path: not path.startswith("/mgmt/apis/"))
+
+
+@fault("keeps-old-ingestion-certificate", on=("api-gateway",))
+def keeps_old_ingestion_certificate(rules: Rules) -> Rules:
+    """a gateway goes on presenting the client certificate it was given first"""
+    return replace(rules, presents_newest=False)
+
+
+@fault("ignores-old-switch-name", on=GATEWAYS)
+def ignores_old_switch_name(rules: Rules) -> Rules:
+    """a gateway does not know validateApimClient, the old name of mtlsValidateClient"""
+    return replace(rules, reads_old_switch=False)
+
+
+@fault("refuses-platform-api", on=("portal", "analytics", "api-gateway"), implies=("JWT-*", "CFG-*", "FLW-*", "BAL-*"))
+def refuses_platform_api(rules: Rules) -> Rules:
+    """cannot reach the platform API, because it trusts no CA for it"""
+    return replace(rules, trusts=lambda authorities: ())
+
+
+@fault("distrusts-in-cluster-service", on=(*SERVERS, *GATEWAYS))
+def distrusts_in_cluster_service(rules: Rules) -> Rules:
+    """does not trust management-ca, so it fetches no keys from the in-cluster service"""
+
+    def without_management(authorities: tuple[x509.Certificate, ...]) -> tuple[x509.Certificate, ...]:
+        return tuple(ca for ca in authorities if ca.subject.rfc4514_string() != "CN=management-ca")
+
+    return replace(rules, trusts=without_management)

@@ -54,6 +54,7 @@ def _verifies(token: Token, key: object) -> bool:
     "accepts-missing-token",
     on=VERIFIERS,
     implies=(
+        "JWT-14",
         "CFG-4",
         "CFG-5",
     ),
@@ -124,6 +125,7 @@ def trusts_header_x5c(rules: Rules) -> Rules:
     "skips-signature",
     on=VERIFIERS,
     implies=(
+        "JWT-14",
         "CFG-3",
         "CFG-5",
         "JWT-3",
@@ -141,7 +143,7 @@ def tries_any_key(rules: Rules) -> Rules:
     return _accepting(rules, lambda token, keys: any(_verifies(token, published.key) for published in keys.values()))
 
 
-@fault("ignores-expiry", on=VERIFIERS)
+@fault("ignores-expiry", on=VERIFIERS, implies=("JWT-9",))
 def ignores_expiry(rules: Rules) -> Rules:
     """accepts expired tokens"""
     return replace(rules, checks_expiry=False)
@@ -183,6 +185,7 @@ def _signed_with(token: Token, key: rsa.RSAPublicKey) -> bool:
     "answers-403-for-token",
     on=VERIFIERS,
     implies=(
+        "FLW-7",
         "JWT-*",
         "CFG-*",
     ),
@@ -196,6 +199,7 @@ def answers_403_for_token(rules: Rules) -> Rules:
     "answers-500-on-bad-token",
     on=VERIFIERS,
     implies=(
+        "FLW-7",
         "JWT-*",
         "CFG-*",
     ),
@@ -222,6 +226,7 @@ def fetches_keys_unverified(rules: Rules) -> Rules:
     "fetches-keys-per-request",
     on=VERIFIERS,
     implies=(
+        "JWT-10-REFETCH",
         "JWT-8",
         "JWT-9",
     ),
@@ -237,7 +242,14 @@ def keeps_keys_forever(rules: Rules) -> Rules:
     return replace(rules, key_lifetime=lambda documented: math.inf)
 
 
-@fault("accepts-without-keys", on=VERIFIERS, implies=("JWT-4",))
+@fault(
+    "accepts-without-keys",
+    on=VERIFIERS,
+    implies=(
+        "FLW-7",
+        "JWT-4",
+    ),
+)
 def accepts_without_keys(rules: Rules) -> Rules:
     """accepts every token while the JWKS URL cannot be reached"""
     return replace(rules, works_without_keys=True)
@@ -253,3 +265,27 @@ def refuses_unknown_members(rules: Rules) -> Rules:
             raise Rejected(Reason.TOKEN_CLAIMS, f"{min(unknown)} is unknown here")
 
     return replace(rules, proof=proof)
+
+
+@fault("never-refetches-keys", on=VERIFIERS)
+def never_refetches_keys(rules: Rules) -> Rules:
+    """does not fetch the keys anew when a token names one it has not seen"""
+    return replace(rules, refetches=lambda documented: False)
+
+
+@fault("refetches-for-every-unknown-key", on=VERIFIERS)
+def refetches_for_every_unknown_key(rules: Rules) -> Rules:
+    """fetches the keys anew for every token that names one it has not seen"""
+    return replace(rules, refetches=lambda documented: True)
+
+
+@fault("forgets-keys-on-failure", on=VERIFIERS)
+def forgets_keys_on_failure(rules: Rules) -> Rules:
+    """drops the keys it has when they cannot be fetched anew"""
+    return replace(rules, keeps_keys_on_failure=False)
+
+
+@fault("trusts-key-server-by-ca-alone", on=VERIFIERS, implies=("FLW-8",))
+def trusts_key_server_by_ca_alone(rules: Rules) -> Rules:
+    """takes keys from any server of the CA, whatever name its certificate is for"""
+    return replace(rules, verifies_host=False)

@@ -208,6 +208,6 @@ def test_management_refuses_a_server_it_cannot_verify(own_lab: Deployment, manag
     gone = act(own_lab, management, "register-portal", server, "n3")
     assert gone["status"] is None and "refused" in gone["error"]
     assert (
-        "only management"
+        "unknown action"
         in own_lab.process.ask("act", instance=own_lab.start("portal").id, action="x", target={}, nonce="")["error"]
     )

@@ -57,7 +57,7 @@ def test_concurrent_requests_share_one_fetch(lab: Deployment) -> None:
     body = (lab.folder / "jwt" / "jwks.json").read_bytes()
     answer: Deferred[bytes] = Deferred()
     counters: Counter[str] = Counter()
-    cache = KeyCache(lambda: answer, time.time, 60, counters)
+    cache = KeyCache(lambda: answer, time.time, 60, counters, Rules())
     asked = [Deferred.fromCoroutine(cache.keys_for(lab.pki.kid)) for _ in range(20)]
     got: list[Any] = []
     for one in asked:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from pathlib import Path
 
 import pytest
 
+from harness.tests.wire.servers import client_context, server_context
 from harness.wire.pki import Pki
 from harness.wire.tokens import Mint
 
@@ -28,3 +30,25 @@ def mint(pki: Pki) -> Mint:
     """A mint whose clock stands still and whose jti is always the same: two good tokens are equal to the byte."""
     start = time.time()
     return Mint(pki.signing_key, pki.kid, clock=lambda: start, ids=lambda: "11111111-1111-4111-8111-111111111111")
+
+
+@pytest.fixture
+def secrets(deployment: Path) -> Path:
+    return deployment / "secrets"
+
+
+@pytest.fixture
+def ca(secrets: Path) -> Path:
+    return secrets / "portal-admin" / "ca.crt"
+
+
+@pytest.fixture
+def tls(secrets: Path) -> ssl.SSLContext:
+    """A server's context that asks for no client certificate."""
+    return server_context(secrets / "portal-admin")
+
+
+@pytest.fixture
+def trusting(ca: Path) -> ssl.SSLContext:
+    """A client's context that trusts the server's CA and presents nothing."""
+    return client_context(ca)

@@ -53,6 +53,7 @@ REFUSED: dict[str, int | None] = {
 }
 POSITIVE = {
     "good",
+    "ren-leaf-new-key",
     "via-intermediate",
     "ta-ica-out-of-order",
     "eku-absent",

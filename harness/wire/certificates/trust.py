@@ -42,6 +42,12 @@ def _good(pki: Pki, secret: str) -> Identity:
     return pki.secrets[secret]
 
 
+@CLASSES.add("ren-leaf-new-key", twin="ren-leaf-new-key")
+def _renewed(pki: Pki, secret: str) -> Identity:
+    """the same subject under the same CA with a new key, as after a renewal or in the other data centre"""
+    return issue(pki.profile(secret), pki.issuer(secret))
+
+
 @CLASSES.add("tls-no-cert")
 def _no_cert(pki: Pki, secret: str) -> None:
     """no client certificate at all"""

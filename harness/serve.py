@@ -1,0 +1,87 @@
+"""Brings the reference topology up for people: addresses, files, curl lines that work when pasted.  Judges nothing."""
+
+from __future__ import annotations
+
+import shlex
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path as FilePath
+
+from harness.catalogue import Catalogue
+from harness.errors import UsageError
+from harness.lab import ConfigurationRefused, Door
+from harness.lab.embedded import EmbeddedLab
+from harness.model.case import Setup
+from harness.model.catalogue import Flow
+from harness.model.vocabulary import Path, Posture
+from harness.wire.files import private_file
+from harness.wire.tokens import Mint
+
+# A token lives for a quarter of an hour; the file is renewed long before.
+RENEWAL_SECONDS = 300.0
+_TOKEN_FILE = "authorization.header"
+
+
+def serve(catalogue: Catalogue, lab: EmbeddedLab, flow: str, tell: Callable[[str], None], end: threading.Event) -> None:
+    """Serve *flow* ('' = every flow of which the harness can be the client) until *end* is set.
+
+    Raises :class:`UsageError` for an unknown flow.
+    """
+    if flow and flow not in catalogue.flows:
+        raise UsageError(f"unknown flow {flow!r}", attempt="see flowproof list flows")
+    flows = [catalogue.flows[flow]] if flow else list(catalogue.flows.values())
+    setups = [
+        Setup(item.server.name, posture, path)
+        for item in flows
+        for posture in item.server.postures
+        if posture is not Posture.TLS_ONLY
+        for path in Path
+    ]
+    doors = lab.open(setups)
+    header = lab.folder / _TOKEN_FILE
+    mint = Mint.of(lab.pki, lab.now)
+    _write_token(header, mint)
+    tell(f"files (private, gone when this ends): {lab.folder}")
+    for item in flows:
+        for line in _lines(lab, item, doors, header):
+            tell(line)
+    tell("\nCtrl-C ends it.")
+    while not end.wait(RENEWAL_SECONDS):
+        _write_token(header, mint)
+
+
+def _write_token(file: FilePath, mint: Mint) -> None:
+    private_file(file, f"Authorization: Bearer {mint.token()}\n".encode())
+
+
+def _lines(
+    lab: EmbeddedLab, flow: Flow, doors: Mapping[Setup, Door | ConfigurationRefused], header: FilePath
+) -> Iterator[str]:
+    yield f"\n{flow.name}: {flow.server.endpoint}"
+    for posture in flow.server.postures:
+        if posture is Posture.TLS_ONLY:
+            continue
+        for path in Path:
+            door = doors[Setup(flow.server.name, posture, path)]
+            if isinstance(door, Door):
+                yield f"  {posture}, {path}: {door.address.host}:{door.address.port}"
+                yield f"    {' '.join(curl(lab, flow, posture, path, door, header))}"
+
+
+def curl(lab: EmbeddedLab, flow: Flow, posture: Posture, path: Path, door: Door, header: FilePath) -> Iterable[str]:
+    """The command that makes *flow*'s request as management would: with its certificate, its token, or both."""
+    host, port = door.address.server_name, door.address.port
+    yield "curl -sS --resolve"
+    yield f"{host}:{port}:{door.address.host}"
+    yield f"--cacert {shlex.quote(str(door.ca))}"
+    if flow.client_secret:
+        secret = lab.secrets / flow.client_secret
+        yield f"--cert {shlex.quote(str(secret / 'tls.crt'))} --key {shlex.quote(str(secret / 'tls.key'))}"
+        yield f"-H @{shlex.quote(str(header))}"
+    if flow.body:
+        yield f"-X {flow.method} -H 'Content-Type: application/json'"
+        yield f"-d {shlex.quote(flow.body.replace('{nonce}', 'demo'))}"
+    yield f"https://{host}:{port}{flow.path.replace('{nonce}', 'demo')}"
+    effective = flow.server.default if posture is Posture.DEFAULT else posture
+    if path is Path.TERMINATING and effective in (Posture.MTLS, Posture.BOTH):
+        yield "  # refused with 502, as it must be: this balancer does not hold the client's key"

@@ -1,0 +1,26 @@
+"""How a table of deviations reads: a change to a conforming question, and what a check must find then."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.checks import CHECKS, Question
+from harness.model.exchange import Exchange
+from harness.model.vocabulary import Grade
+from harness.tests import builders
+
+Found = list[tuple[str, str]]
+CLIENT_ONLY = Grade.CLIENT_ONLY
+
+
+def found(question: Question) -> Found:
+    """Kind and code of everything the question's check finds."""
+    findings = CHECKS[question.case.expected](question)
+    assert all(item.text for item in findings)
+    return [(str(item.kind), item.code) for item in findings]
+
+
+def served(facts: Exchange | None = None, grade: Grade = Grade.BOTH_SIDES, **case: Any) -> Question:
+    """The question about a request that was served directly, unless *facts* say otherwise."""
+    facts = facts or builders.exchange(told=builders.server(builders.request()))
+    return builders.ask(builders.case("served", **case), facts, grade)

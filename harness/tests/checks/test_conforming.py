@@ -1,0 +1,179 @@
+"""For every check: a conforming exchange passes, over every path and with evidence of one side or both."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.checks import CHECKS, Question
+from harness.judge import judge
+from harness.model.case import Stimulus
+from harness.model.exchange import Exchange, Response
+from harness.model.vocabulary import Grade, Outcome, Path, Posture, Reason
+from harness.tests.builders import (
+    NOW,
+    ask,
+    case,
+    client,
+    exchange,
+    passthrough,
+    rejecting,
+    request,
+    server,
+    terminating,
+)
+from harness.tests.checks.support import CLIENT_ONLY, found
+
+NO_TOKEN = request(token=None, authorization_sha256="")
+BAD_CERT, BAD_TOKEN = Stimulus("bad-cert"), Stimulus(token="bad-token")
+ACCEPTED = server(request())
+UNTRUSTED = Reason.CERTIFICATE_UNTRUSTED
+ALERT = client(None, alert="unknown_ca")
+MESSAGE = "mtlsValidateClient is false and there is no jwksUrl"
+ACT = {"act": {"status": 201, "error": ""}, "now": NOW}
+REFUSAL = {"act": {"status": None, "error": "certificate verify failed"}, "now": NOW}
+SCRIPT = [
+    {"request": "good", "then": "served"},
+    {"rotate": "replace"},
+    {"request": "former", "then": "refused", "because": ["token-key"]},
+    {"fetches": 2},
+]
+PLAYED = [
+    {"status": 201, "reason": "", "effect": True, "ended": ""},
+    {"kid": "2"},
+    {"status": 401, "reason": "token-key", "effect": False, "ended": ""},
+    {"fetches": 2},
+]
+
+CONFORMING: dict[str, list[Question]] = {
+    "served": [
+        ask(case(), exchange(told=ACCEPTED)),
+        ask(case(path=Path.PASSTHROUGH), exchange(told=ACCEPTED, between=passthrough())),
+        ask(case(path=Path.TERMINATING, posture=Posture.JWT), exchange(told=ACCEPTED, between=terminating())),
+        ask(case(stimulus=Stimulus("odd-cert")), exchange(told=ACCEPTED)),
+        ask(case(), exchange(effect=None), CLIENT_ONLY),
+        ask(case(path=Path.TERMINATING), exchange(effect=None), CLIENT_ONLY),
+    ],
+    "certificate-refused": [
+        ask(
+            case("certificate-refused", stimulus=BAD_CERT),
+            exchange(ALERT, rejecting(UNTRUSTED, tls=True), effect=False),
+        ),
+        ask(
+            case("certificate-refused", stimulus=BAD_CERT),
+            exchange(client(None, closed=True), rejecting(UNTRUSTED, tls=True), effect=False),
+        ),
+        ask(case("certificate-refused", stimulus=BAD_CERT), exchange(client(403), rejecting(UNTRUSTED), effect=False)),
+        ask(
+            case("certificate-refused", stimulus=BAD_CERT, path=Path.PASSTHROUGH),
+            exchange(ALERT, rejecting(UNTRUSTED, tls=True), passthrough(), effect=False),
+        ),
+        ask(
+            case("certificate-refused", stimulus=BAD_CERT, statuses=[418]),
+            exchange(client(418), rejecting(UNTRUSTED), effect=False),
+        ),
+    ],
+    "token-refused": [
+        ask(
+            case("token-refused", stimulus=BAD_TOKEN),
+            exchange(client(401), rejecting(Reason.TOKEN_SIGNATURE), effect=False),
+        ),
+        ask(
+            case("token-refused", stimulus=Stimulus(transport="no-keys")),
+            exchange(client(401), rejecting(Reason.KEYS_UNAVAILABLE), effect=False),
+        ),
+        ask(
+            case("token-refused", stimulus=BAD_TOKEN, path=Path.TERMINATING),
+            exchange(client(401), rejecting(Reason.TOKEN_SIGNATURE), terminating(), effect=False),
+        ),
+        ask(
+            case("token-refused", stimulus=BAD_TOKEN, statuses=[400, 401]),
+            exchange(client(400), rejecting(Reason.TOKEN_SIGNATURE), effect=False),
+        ),
+    ],
+    "refused": [
+        ask(
+            case("refused", stimulus=Stimulus("bad-cert", "bad-token")),
+            exchange(ALERT, rejecting(UNTRUSTED, tls=True), effect=False),
+        ),
+        ask(
+            case("refused", stimulus=Stimulus("bad-cert", "bad-token")),
+            exchange(client(401), rejecting(Reason.TOKEN_SIGNATURE), effect=False),
+        ),
+        ask(
+            case("refused", stimulus=Stimulus("bad-cert", "bad-token")),
+            exchange(client(403), rejecting(UNTRUSTED), effect=False),
+        ),
+    ],
+    "flow-broken": [
+        ask(
+            case("flow-broken", path=Path.TERMINATING),
+            exchange(client(502), rejecting(Reason.CERTIFICATE_MISSING, tls=True), terminating(), effect=False),
+        ),
+        ask(case("flow-broken", path=Path.TERMINATING), exchange(client(502), effect=None), CLIENT_ONLY),
+    ],
+    "start-refused": [
+        ask(case("start-refused", posture=Posture.TLS_ONLY), exchange(extra={"start": {"refused": MESSAGE}})),
+    ],
+    "no-clear-text": [
+        ask(case("no-clear-text"), exchange(client(None, closed=True), effect=False)),
+        ask(case("no-clear-text"), exchange(client(None, closed=True, fault="the answer is not HTTP"), effect=False)),
+    ],
+    "token-sent": [
+        ask(case("token-sent"), exchange(told=ACCEPTED, extra=ACT)),
+        ask(case("token-sent", path=Path.TERMINATING), exchange(told=ACCEPTED, extra=ACT)),
+    ],
+    "nothing-sent": [
+        ask(case("nothing-sent"), exchange(told=server(), extra=REFUSAL)),
+        ask(case("nothing-sent"), exchange(told=rejecting(Reason.TLS_HANDSHAKE, tls=True), extra=REFUSAL)),
+        ask(case("nothing-sent"), exchange(extra=REFUSAL), CLIENT_ONLY),
+    ],
+    "called": [
+        ask(case("called"), exchange(told=ACCEPTED, extra=ACT)),
+        ask(case("called"), exchange(extra=ACT), CLIENT_ONLY),
+    ],
+    "no-token-sent": [ask(case("no-token-sent"), exchange(told=server(NO_TOKEN), extra=ACT))],
+    "own-request-refused": [
+        ask(
+            case("own-request-refused", because=["token-missing"]),
+            exchange(told=rejecting(Reason.TOKEN_MISSING), extra={"act": {"status": 401}}, effect=False),
+        ),
+    ],
+    "keys-published": [
+        ask(
+            case("keys-published"),
+            exchange(client(response=Response(201, (), '{"keys": [{"kty": "RSA", "kid": "1"}]}')), effect=None),
+        ),
+    ],
+    "token-lost": [
+        ask(
+            case("token-lost", path=Path.TERMINATING),
+            exchange(client(401), rejecting(Reason.TOKEN_MISSING), terminating(), effect=False),
+        ),
+    ],
+    "as-scripted": [ask(case("as-scripted", steps=SCRIPT), exchange(extra={"steps": PLAYED}))],
+}
+QUESTIONS = [(name, number) for name, questions in CONFORMING.items() for number in range(len(questions))]
+
+
+@pytest.mark.parametrize(("name", "number"), QUESTIONS)
+def test_conforming(name: str, number: int) -> None:
+    question = CONFORMING[name][number]
+    assert question.case.expected == name
+    assert [item for item in found(question) if item[0] != "note"] == []
+    assert judge(question).outcome is Outcome.PASS
+
+
+def test_every_check_is_here() -> None:
+    assert set(CONFORMING) == set(CHECKS)
+
+
+@pytest.mark.parametrize("name", sorted(CHECKS))
+def test_without_any_facts_nothing_passes(name: str) -> None:
+    assert judge(ask(case(name), Exchange("fp-1"))).outcome in (Outcome.HARNESS_ERROR, Outcome.UNOBSERVED)
+
+
+def test_a_rejection_seen_from_one_side_says_so() -> None:
+    for name in ("certificate-refused", "refused"):
+        question = ask(case(name, stimulus=BAD_CERT), exchange(ALERT, effect=None), CLIENT_ONLY)
+        assert found(question) == [("note", "reason-unseen")]
+        assert judge(question).grade is Grade.CLIENT_ONLY

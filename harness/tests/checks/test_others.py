@@ -1,0 +1,141 @@
+"""Clear text, refusals to start, published keys and scripts: every kind of deviation and what is found then."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from harness.judge import judge
+from harness.model.exchange import ClientView, Response
+from harness.model.vocabulary import Outcome, Posture
+from harness.tests.builders import ask, case, client, exchange
+from harness.tests.checks.support import Found, found
+
+# Clear text
+
+
+@pytest.mark.parametrize(
+    ("seen", "effect", "expected"),
+    [
+        (client(201), True, [("violation", "acted-upon")]),
+        (client(None, closed=True), True, [("violation", "acted-upon")]),
+        (client(200), False, [("violation", "clear-text")]),
+        (client(401), False, [("violation", "clear-text")]),
+        (client(404), None, [("violation", "clear-text")]),
+        (client(500), False, [("violation", "clear-text")]),
+        (client(400), False, [("note", "refused-in-clear")]),
+        (client(301), False, [("note", "refused-in-clear")]),
+        (client(None, timed_out=True), False, [("note", "silent")]),
+        (client(None, closed=True), False, []),
+        (client(None, local_port=None, fault="cannot connect"), False, [("unobserved", "network")]),
+    ],
+)
+def test_no_clear_text(seen: ClientView, effect: bool | None, expected: Found) -> None:
+    assert found(ask(case("no-clear-text"), exchange(seen, effect=effect))) == expected
+
+
+# Refusing to start
+
+
+@pytest.mark.parametrize(
+    ("extra", "expected"),
+    [
+        ({}, [("unobserved", "not-tried")]),
+        ({"start": {"port": 4443}}, [("violation", "started")]),
+        ({"start": {"refused": "no"}}, [("wrong-reason", "unclear-refusal")]),
+        ({"start": {"refused": "mtlsValidateClient is false"}}, [("wrong-reason", "unclear-refusal")]),
+        ({"start": {"refused": ""}}, [("wrong-reason", "unclear-refusal")]),
+        ({"start": {"refused": "mtlsValidateClient is false, jwksUrl is not set"}}, []),
+    ],
+)
+def test_start_refused(extra: dict[str, Any], expected: Found) -> None:
+    assert found(ask(case("start-refused", posture=Posture.TLS_ONLY), exchange(extra=extra))) == expected
+
+
+# Published keys
+
+KEY = {"kty": "RSA", "kid": "1", "n": "AQAB", "e": "AQAB", "use": "sig", "alg": "RS256"}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        (201, json.dumps({"keys": [KEY]}), []),
+        (201, json.dumps({"keys": [KEY, {**KEY, "kid": "2"}]}), []),
+        (404, json.dumps({"keys": [KEY]}), [("violation", "not-served")]),
+        (201, "no JSON", [("violation", "no-key-set")]),
+        (201, "", [("violation", "no-key-set")]),
+        (201, "[]", [("violation", "no-key-set")]),
+        (201, "null", [("violation", "no-key-set")]),
+        (201, '{"keys": null}', [("violation", "no-key-set")]),
+        (201, '{"keys": ["RSA"]}', [("violation", "no-key-set")]),
+        (201, '{"keys": []}', [("violation", "no-usable-key")]),
+        (201, json.dumps({"keys": [{**KEY, "kid": ""}]}), [("violation", "no-usable-key")]),
+        (201, json.dumps({"keys": [KEY, {"kid": "2"}]}), [("violation", "no-usable-key")]),
+        (201, json.dumps({"keys": [{**KEY, "d": "AQAB"}]}), [("violation", "private-key")]),
+        (201, json.dumps({"keys": [{"kty": "oct", "kid": "1", "k": "AQAB"}]}), [("violation", "private-key")]),
+    ],
+)
+def test_keys_published(status: int, body: str, expected: Found) -> None:
+    seen = client(status, response=Response(status, (), body))
+    assert found(ask(case("keys-published"), exchange(seen, effect=None))) == expected
+
+
+@pytest.mark.parametrize("seen", [client(None, local_port=None, fault="cannot connect"), client(None, timed_out=True)])
+def test_keys_that_nobody_could_ask_for(seen: ClientView) -> None:
+    assert judge(ask(case("keys-published"), exchange(seen, effect=None))).outcome is Outcome.UNOBSERVED
+
+
+# Scripts
+
+SERVED = {"status": 201, "reason": "", "effect": True, "ended": ""}
+TURNED_AWAY = {"status": 401, "reason": "token-key", "effect": False, "ended": ""}
+REFUSE = {"request": "former", "then": "refused", "because": ["token-key"]}
+SERVE = {"request": "good", "then": "served"}
+
+
+@pytest.mark.parametrize(
+    ("step", "facts", "expected"),
+    [
+        (SERVE, {**SERVED, "status": 401, "reason": "token-key"}, ("violation", "not-served")),
+        (SERVE, {**SERVED, "status": None, "ended": "timed out"}, ("violation", "not-served")),
+        (SERVE, {**SERVED, "effect": False}, ("violation", "no-effect")),
+        (REFUSE, SERVED, ("violation", "accepted")),
+        (REFUSE, {**TURNED_AWAY, "effect": True}, ("wrong-reason", "acted-upon")),
+        (REFUSE, {**TURNED_AWAY, "status": None, "ended": "timed out"}, ("unobserved", "no-answer")),
+        (REFUSE, {**TURNED_AWAY, "status": 404}, ("wrong-reason", "other-status")),
+        (REFUSE, {**TURNED_AWAY, "status": 500}, ("wrong-reason", "other-status")),
+        (REFUSE, {**TURNED_AWAY, "reason": "token-expired"}, ("wrong-reason", "other-reason")),
+        (REFUSE, {**TURNED_AWAY, "reason": ""}, ("wrong-reason", "other-reason")),
+        ({"fetches": 1}, {"fetches": 2}, ("violation", "fetches")),
+    ],
+)
+def test_as_scripted(step: dict[str, Any], facts: dict[str, Any], expected: tuple[str, str]) -> None:
+    about = case("as-scripted", steps=[SERVE, step, SERVE])
+    assert found(ask(about, exchange(extra={"steps": [SERVED, facts, SERVED]}))) == [expected]
+
+
+def test_a_script_says_at_which_step() -> None:
+    about = case("as-scripted", steps=[SERVE, REFUSE])
+    assert "step 2" in judge(ask(about, exchange(extra={"steps": [SERVED, SERVED]}))).reason
+
+
+def test_keys_that_cannot_be_had_may_be_the_servers_trouble() -> None:
+    facts = {**TURNED_AWAY, "status": 503, "reason": "keys-unavailable"}
+    about = case("as-scripted", steps=[{**REFUSE, "because": ["keys-unavailable"]}])
+    assert found(ask(about, exchange(extra={"steps": [facts]}))) == []
+
+
+@pytest.mark.parametrize("played", [[], [SERVED], [SERVED, SERVED, SERVED]])
+def test_a_script_that_was_not_played_is_not_judged(played: list[dict[str, Any]]) -> None:
+    about = case("as-scripted", steps=[SERVE, SERVE])
+    assert found(ask(about, exchange(extra={"steps": played}))) == [("unobserved", "not-played")]
+    assert found(ask(case("as-scripted"), exchange(extra={"steps": played}))) == [("unobserved", "not-played")]
+
+
+@pytest.mark.parametrize("step", [{"request": "former"}, {"request": "former", "then": "rejected"}])
+def test_a_request_without_an_expectation_is_no_pass(step: dict[str, Any]) -> None:
+    question = ask(case("as-scripted", steps=[step]), exchange(extra={"steps": [SERVED]}))
+    assert judge(question).outcome is not Outcome.PASS

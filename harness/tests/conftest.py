@@ -1,0 +1,29 @@
+"""What several folders of tests share: one real run that conforms."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from harness.tests.command import flowproof
+
+SEED = "11"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that has ended, and where its report is."""
+
+    process: subprocess.CompletedProcess[str]
+    report: Path
+
+
+@pytest.fixture(scope="session")
+def conforming(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """``flowproof run --only FLW-5``, with a seed."""
+    folder = tmp_path_factory.mktemp("conforming")
+    process = flowproof("run", "--only", "FLW-5", "--seed", SEED, "--report", "report", cwd=folder)
+    return Finished(process, folder / "report")

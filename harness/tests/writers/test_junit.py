@@ -1,0 +1,97 @@
+"""JUnit: counts that add up, and XML that any reader takes, whatever a target said."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from harness.errors import ReportError
+from harness.model.vocabulary import Outcome
+from harness.tests.builders import row
+from harness.writers import junit
+
+ROWS = [row(f"flows/REQ-{n}/a/mtls/direct/good", str(outcome), reason=f"why {n}") for n, outcome in enumerate(Outcome)]
+
+
+def suite(folder: Path) -> ET.Element:
+    found = ET.parse(folder / junit.NAME).getroot().find("testsuite")
+    assert found is not None
+    return found
+
+
+def test_outcomes(tmp_path: Path) -> None:
+    assert junit.write(tmp_path, ROWS) == tmp_path / junit.NAME
+    top = suite(tmp_path)
+    assert {key: top.get(key) for key in ("tests", "failures", "errors", "skipped")} == {
+        "tests": "6",
+        "failures": "2",
+        "errors": "1",
+        "skipped": "2",
+    }
+    told = {case.get("name"): [child.tag for child in case] for case in top}
+    expected = {
+        "PASS": [],
+        "FAIL": ["failure"],
+        "WRONG_REASON": ["failure"],
+        "UNOBSERVED": ["skipped"],
+        "UNSUPPORTED": ["skipped"],
+        "HARNESS_ERROR": ["error"],
+    }
+    assert told == {item["case"]: expected[item["outcome"]] for item in ROWS}
+    assert os.listdir(tmp_path) == [junit.NAME]
+
+
+def test_a_failure_says_why_and_from_where(tmp_path: Path) -> None:
+    junit.write(tmp_path, [row(outcome="FAIL", reason="answered 201")])
+    failure = suite(tmp_path).find("testcase/failure")
+    assert failure is not None
+    assert (failure.get("message"), failure.get("type")) == ("answered 201", "FAIL")
+    assert failure.text == "A document, section 1\nanswered 201"
+
+
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [
+        ("<b>&amp;\"']]>", "<b>&amp;\"']]>"),
+        ("nul \x00 bell \x07 escape \x1b", "nul \ufffd bell \ufffd escape \ufffd"),
+        ("surrogate \ud800 end", "surrogate \ufffd end"),
+        ("not a character \uffff \ufffe", "not a character \ufffd \ufffd"),
+        ("caf\xe9 \u4e2d \U0001f512", "caf\xe9 \u4e2d \U0001f512"),
+        ("\x85\x9f", "\x85\x9f"),
+    ],
+)
+def test_hostile_characters(tmp_path: Path, reason: str, shown: str) -> None:
+    junit.write(tmp_path, [row(outcome="FAIL", reason=reason)])
+    failure = suite(tmp_path).find("testcase/failure")
+    assert failure is not None and failure.get("message") == shown
+
+
+def test_no_rows(tmp_path: Path) -> None:
+    junit.write(tmp_path, [])
+    assert suite(tmp_path).get("tests") == "0"
+
+
+def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
+    junit.write(tmp_path, ROWS)
+    junit.write(tmp_path, ROWS[:1])
+    assert suite(tmp_path).get("tests") == "1"
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("", "utf-8")
+    for folder in (file, tmp_path / "missing"):
+        with pytest.raises(ReportError, match="cannot write JUnit"):
+            junit.write(folder, ROWS)
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    (tmp_path / f".{junit.NAME}.part").symlink_to("/dev/full")
+    with pytest.raises(ReportError, match="No space left"):
+        junit.write(tmp_path, ROWS)
+    assert not (tmp_path / junit.NAME).exists()

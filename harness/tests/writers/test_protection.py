@@ -1,0 +1,90 @@
+"""The table of who verifies whom: only what a passed case showed is said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.tests.builders import row
+from harness.writers.protection import in_words, protection
+from harness.writers.rows import Row
+
+
+def cell(*rows: Row) -> dict[str, Any]:
+    table = protection(rows)
+    assert list(table) == ["a"] and list(table["a"]) == ["mtls"]
+    found: dict[str, Any] = table["a"]["mtls"]
+    return found
+
+
+def one(expected: str, outcome: str = "PASS", path: str = "direct", **changes: Any) -> Row:
+    return row(f"flows/REQ-1/a/mtls/{path}/x", outcome, expected=expected, **changes)
+
+
+SERVED = one("served")
+CERTIFICATE, TOKEN = one("certificate-refused"), one("token-refused")
+LET_IN = {"outcome": "FAIL", "reason_code": "accepted"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "verified"),
+    [
+        ([SERVED, CERTIFICATE], ["certificate"]),
+        ([SERVED, TOKEN], ["JWT"]),
+        ([TOKEN, CERTIFICATE, SERVED], ["certificate", "JWT"]),
+        ([SERVED, CERTIFICATE, one("token-refused", **LET_IN)], ["certificate"]),
+        ([SERVED, CERTIFICATE, one("certificate-refused", **LET_IN), TOKEN], ["JWT"]),
+    ],
+)
+def test_the_client_is_verified_by(rows: list[Row], verified: list[str]) -> None:
+    assert cell(*rows)["client_verified_by"] == verified
+    assert in_words(cell(*rows)) == " + ".join(verified)
+
+
+BARE = one("served", stimulus="tls-no-cert+str-no-token")
+
+
+def test_who_was_let_in_with_nothing_is_verified_by_nobody() -> None:
+    assert in_words(cell(BARE)) == in_words(cell(SERVED, BARE)) == "nobody"
+
+
+def test_who_was_let_in_against_the_rules_is_verified_by_nobody() -> None:
+    wrong = one("certificate-refused", stimulus="tls-no-cert", **LET_IN)
+    assert cell(SERVED, wrong)["client_verified_by"] == ["nobody"]
+
+
+def test_what_no_case_looked_at_is_not_shown() -> None:
+    assert in_words(cell(SERVED)) == "not shown"
+
+
+def test_nothing_is_shown_by_a_case_that_did_not_pass() -> None:
+    for outcome in ("FAIL", "WRONG_REASON", "UNOBSERVED", "HARNESS_ERROR"):
+        found = cell(one("served", outcome, path="terminating"), one("token-refused", outcome))
+        assert found["state"] == "not shown"
+        assert found["server_verified_by"] == "not shown"
+        assert found["clear_text_at"] == found["works_over"] == []
+        assert in_words(found) == "not shown"
+
+
+def test_where_the_payload_lies_open() -> None:
+    assert cell(SERVED)["clear_text_at"] == []
+    found = cell(SERVED, one("served", path="terminating"), one("served", path="passthrough"))
+    assert found["clear_text_at"] == ["terminating balancer"]
+    assert found["works_over"] == ["direct", "passthrough", "terminating"]
+
+
+def test_a_posture_that_must_not_start() -> None:
+    found = cell(one("start-refused"))
+    assert found == {"state": "refused at start"}
+    assert in_words(found) == "refused at start"
+    assert cell(one("start-refused", "FAIL"))["state"] == "not shown"
+
+
+def test_flows_and_postures_are_told_apart() -> None:
+    rows = [row(f"flows/REQ-1/{flow}/{posture}/direct/x") for flow in ("a", "b") for posture in ("mtls", "jwt")]
+    assert {flow: set(cells) for flow, cells in protection(rows).items()} == {
+        "a": {"mtls", "jwt"},
+        "b": {"mtls", "jwt"},
+    }
+    assert protection([]) == {}

@@ -1,0 +1,104 @@
+"""What a person reads at the terminal: what was judged, what failed, why it cannot be trusted, what to do next."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console as RichConsole
+
+from harness.tests.builders import row
+from harness.writers.rows import Row
+from harness.writers.summary import Console
+
+HEADER: dict[str, Any] = {
+    "scope": "the reference, not [your] deployment.",
+    "planned": ["a"],
+    "withheld": [],
+    "skipped": [],
+    "depth": "quick",
+    "seed": 5,
+    "fault": None,
+}
+
+
+def console() -> tuple[Console, io.StringIO]:
+    text = io.StringIO()
+    return Console(RichConsole(file=text, width=200, highlight=False)), text
+
+
+def ended(rows: list[Row], status: int = 0, trouble: tuple[str, ...] = (), **header: Any) -> str:
+    told, text = console()
+    told.end({**HEADER, **header}, rows, status, trouble, 1.25, Path("out"))
+    return text.getvalue()
+
+
+def test_the_first_and_the_last_words_say_what_was_judged() -> None:
+    told, text = console()
+    told.begin(HEADER, 12)
+    assert "not [your] deployment" in text.getvalue().splitlines()[0]
+    assert "12 cases" in text.getvalue() and "seed 5" in text.getvalue()
+    assert any("not [your] deployment" in line for line in ended([row()]).splitlines()[-3:])
+
+
+def test_a_fault_is_told_at_once() -> None:
+    told, text = console()
+    told.begin({**HEADER, "fault": "ignores-token"}, 12)
+    assert "ignores-token" in text.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [(0, "conforms"), (1, "does not conform"), (3, "the run is not trustworthy")]
+)
+def test_the_result(status: int, words: str) -> None:
+    text = ended([row()], status)
+    assert f"{words} (exit status {status})" in text
+    assert "out/run.jsonl" in text
+
+
+def test_failures_are_shown_as_they_are_and_not_too_many() -> None:
+    rows = [row(f"flows/REQ-{n}/a/mtls/direct/x", "FAIL", reason="[red]said[/] <so>") for n in range(15)]
+    text = ended(rows, 1)
+    assert text.count("[red]said[/] <so>") == 12
+    assert "and 3 more" in text
+    assert "flowproof explain flows/REQ-0/a/mtls/direct/x" in text
+
+
+def test_trouble_is_told() -> None:
+    assert "not trustworthy: it died [really]" in ended([row(outcome="HARNESS_ERROR")], 3, ("it died [really]",))
+
+
+def test_every_outcome_has_a_legend() -> None:
+    for outcome in ("PASS", "FAIL", "WRONG_REASON", "UNOBSERVED", "UNSUPPORTED", "HARNESS_ERROR"):
+        assert f"1 {outcome} (" in ended([row(outcome=outcome)])
+
+
+def test_what_was_left_out_is_counted() -> None:
+    left_out = {"case": "a", "reason": "b"}
+    assert "3 cases were withheld or skipped" in ended([row()], withheld=[left_out] * 2, skipped=[left_out])
+
+
+def _line(rows: list[Row], flow: str) -> str:
+    return next(line for line in ended(rows).splitlines() if line.startswith(flow))
+
+
+def test_a_line_a_flow() -> None:
+    rows = [row("f/R/one/mtls/direct/x"), row("f/R/one/mtls/direct/y", "FAIL"), row("f/R/two/mtls/passthrough/x")]
+    assert "1/2" in _line(rows, "one") and " no " in _line(rows, "one")
+    assert "1/1" in _line(rows, "two") and " yes " in _line(rows, "two")
+
+
+@pytest.mark.parametrize("outcome", ["HARNESS_ERROR", "UNOBSERVED"])
+def test_a_flow_that_nobody_saw_does_not_conform(outcome: str) -> None:
+    assert " yes " not in _line([row("f/R/one/mtls/direct/x", outcome)], "one")
+
+
+def test_progress_in_plain_lines() -> None:
+    told, text = console()
+    for done in range(1, 31):
+        told.progress(row(), done, 30)
+    lines = text.getvalue().split("\n")
+    assert lines[0].strip() == "3/30 cases" and lines[-2].strip() == "30/30 cases"
+    assert len(lines) < 15
