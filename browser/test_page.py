@@ -41,9 +41,9 @@ def test_nothing_is_complained_of_and_nothing_is_loaded(chromium: Any, report: P
 def test_the_counts_are_the_records(chromium: Any, report: Path, lines: list[dict[str, Any]]) -> None:
     _open(chromium, report)
     header, footer = lines[0], lines[-1]
-    assert _text(chromium, "#told") == (
-        f"{footer['cases']} judged, {len(header['skipped'])} not judged of {footer['cases'] + len(header['skipped'])}"
-    )
+    left_out = len(header["skipped"]) + len(header["withheld"])
+    judged = footer["cases"]
+    assert _text(chromium, "#told") == f"{judged} judged, {left_out} not judged of {judged + left_out}"
     rows = chromium.find_elements("css selector", ".counts tbody tr")
     shown = {row.find_element("css selector", "a").text.split()[-1]: row.text.split() for row in rows}
     assert all(str(number) in shown[name] for name, number in footer["outcomes"].items())

@@ -61,7 +61,7 @@ def read_kills(folder: Path, catalogue_sha256: str) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     same = isinstance(found, dict) and found.get("catalogue_sha256") == catalogue_sha256
-    return found if same and _KILLS_SAY <= set(found) else None
+    return found if same and set(found) >= _KILLS_SAY else None
 
 
 def _pieces(
