@@ -153,7 +153,8 @@ def _execute(options: Options) -> int:
     suites = str(resources.SUITES)
     results = str(options.report / "allure-results")
     allure = ["-p", "allure_pytest.plugin", "--alluredir", results, "--clean-alluredir"]
-    own = ["-c", f"{suites}/pytest.ini", "--rootdir", suites]
+    # Nothing is captured: progress is told while a test waits for its row.
+    own = ["-c", f"{suites}/pytest.ini", "--rootdir", suites, "--capture=no"]
     status = pytest.main([*own, *allure, suites], plugins=[_Injected(run), _Quiet()])
     if not run.planned:
         return 2 if status == pytest.ExitCode.USAGE_ERROR else 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -53,12 +54,15 @@ def judge(question: Question, controls: Controls | None = None) -> Verdict:
         return Verdict(Outcome.HARNESS_ERROR, "lab", question.exchange.lab_fault, question.grade)
     if unmade := question.exchange.extra.get("unmade"):
         return Verdict(Outcome.UNOBSERVED, "not-made", f"{UNMADE}{unmade}", question.grade)
+    start = question.exchange.extra.get("start", {})
+    if "refused" in start and question.case.expected != "start-refused":
+        text = f"the server refused to start: {start['refused'] or 'it does not say why'}"
+        return Verdict(Outcome.FAIL, "refused-to-start", text, question.grade)
     try:
-        findings = CHECKS[question.case.expected](question)
+        verdict = _weigh(CHECKS[question.case.expected](question), question.grade)
     except Exception as error:  # fail closed: whatever a check trips over, it is neither a pass nor a fail
         text = f"the check {question.case.expected} raised {type(error).__name__}: {error}"
         return Verdict(Outcome.HARNESS_ERROR, "check-raised", text, question.grade)
-    verdict = _weigh(findings, question.grade)
     refused_too = str(question.exchange.extra.get("twin_refused", ""))
     if not _needs_twin(question, verdict) or not (refused_too or (controls and controls.failed)):
         return verdict
@@ -129,7 +133,10 @@ def exit_status(
 
 def _untrusted(rows: list[Mapping[str, object]], planned: set[str], own_lab: bool) -> list[str]:
     texts = []
-    missing = planned - {str(row["case"]) for row in rows}
+    judged = Counter(str(row["case"]) for row in rows)
+    missing = planned - set(judged)
+    if strangers := {case for case in judged if case not in planned or judged[case] > 1}:
+        texts.append(f"{len(strangers)} cases have a row that was not planned, or two, such as {min(strangers)}")
     if not rows:
         texts.append("no case was run")
     if missing:
@@ -142,6 +149,8 @@ def _untrusted(rows: list[Mapping[str, object]], planned: set[str], own_lab: boo
     if own_lab:
         unseen = [row for row in unproven if row["level"] == Level.MUST and row not in controls]
         texts += _sum_up(unseen, "are MUST and were UNOBSERVED")
+        claimed = [row for row in rows if row["level"] == Level.MUST and row["outcome"] == Outcome.UNSUPPORTED]
+        texts += _sum_up(claimed, "are MUST and were UNSUPPORTED, which no core requirement may be")
     return texts
 
 

@@ -14,6 +14,7 @@ from harness.lab.targetfile import Endpoint, TargetFile, is_safe
 from harness.model.case import GOOD, Stimulus
 from harness.model.catalogue import Flow
 from harness.model.exchange import ClientView
+from harness.model.vocabulary import Posture
 from harness.wire.given import CannotMake, GivenPki, GivenStimuli
 from harness.wire.given.stimuli import REISSUED
 
@@ -107,7 +108,12 @@ class Preflight:
             )
 
     def _told_apart(self, endpoint: Endpoint, flow: Flow, good: ClientView) -> None:
-        """A server that treats everybody alike gets one clear sentence in place of a page of failures."""
+        """A server that treats everybody alike gets one clear sentence in place of a page of failures.
+
+        Where nobody is meant to be authenticated (a gateway's documented default) alike is as it should be.
+        """
+        if flow.server.default is Posture.TLS_ONLY:
+            return
         others = [self._try(endpoint, flow, stimulus) for stimulus in (_NOTHING, _STRANGER)]
         answers = {item.response.status if item.response else None for item in (good, *others) if item}
         if len(answers) == 1:

@@ -192,8 +192,9 @@ class Run:
             junit.write(folder, self.rows)
             allure_html.complete(folder, self._header)
             page.write(folder, self._header, self.rows, self._footer(), guide())
-        except FlowproofError as error:
-            self.trouble.append(str(error))
+        except Exception as error:  # a report that cannot be made must not cost the record
+            told = error if isinstance(error, FlowproofError) else f"a report failed: {type(error).__name__}: {error}"
+            self.trouble.append(str(told))
             self.status = 3
 
     def _add_missing(self) -> None:

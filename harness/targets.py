@@ -52,7 +52,11 @@ class Target:
 def embedded_bench(catalogue: Catalogue, seed: int) -> Bench:
     """A bench on the embedded lab, presenting its deployment's credentials, good and bad."""
     lab = EmbeddedLab(catalogue.servers, catalogue.flows, FAULTS)
-    return Bench(lab, Stimuli(lab.pki, Mint.of(lab.pki, lab.now), lab.folder / "clients"), seed)
+    try:
+        return Bench(lab, Stimuli(lab.pki, Mint.of(lab.pki, lab.now), lab.folder / "clients"), seed)
+    except BaseException:
+        lab.close()
+        raise
 
 
 EMBEDDED = Target(

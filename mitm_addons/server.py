@@ -94,6 +94,12 @@ class Balancer:
         manager: Any = self.master.addons  # not annotated in mitmproxy
         manager.add(*addons)
 
+    def forget(self, client: str, flow: str) -> None:
+        """Drop the record of a finished request: a session that runs long keeps none until the connection ends."""
+        track = self._server.tracks.get(client)
+        if track is not None:
+            track.requests.pop(flow, None)
+
     async def listen(self, listeners: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
         """Opens all of *listeners* or none; their ports by id.  Raises LabError."""
         parsed = [parse(data) for data in listeners]

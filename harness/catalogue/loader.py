@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,6 +18,7 @@ from harness.model.catalogue import Cells, Flow, Requirement, Server, Source, St
 from harness.model.vocabulary import Basis, Depth, Level, Path, Posture, Reason
 
 _Enum = TypeVar("_Enum", bound=StrEnum)
+_ID = re.compile(r"[A-Za-z0-9-]+")
 _REQUIREMENT_KEYS = {"id", "level", "basis", "source", "text", "why", "faults", "cells", "needs", "note"}
 _CELL_KEYS = {"expect", "flows", "postures", "paths", "certificates", "tokens", "transports", "depth", "params"}
 
@@ -77,7 +79,10 @@ def _load(folder: FilePath, known: Known) -> Catalogue:
     servers = {name: _server(topology_file, name, row) for name, row in topology["servers"].items()}
     flows = {name: _flow(topology_file, name, row, servers) for name, row in topology["flows"].items()}
     groups = {"all": list(flows), **topology.get("groups", {})}
+    _only(topology_file, topology, {"product", "servers", "flows", "groups"})
     areas = {file: _mapping(file) for file in files}
+    for file, area in areas.items():
+        _only(file, area, {"documents", "classes", "requirements"})
     classes: dict[str, StimulusClass] = {}
     for file, area in areas.items():
         for kind, rows_of_kind in area.get("classes", {}).items():
@@ -125,6 +130,12 @@ class StrictLoader(yaml.SafeLoader):
         if twice:
             raise yaml.YAMLError(f"duplicate key {min(twice)!r}{node.start_mark}")
         return super().construct_mapping(node, deep)
+
+
+def _only(file: FilePath, found: Mapping[str, Any], known: set[str]) -> None:
+    """A misspelt key would lose all that stands under it."""
+    if unknown := set(found) - known:
+        raise CatalogueError(f"unknown key {min(unknown)!r}", where=str(file), attempt=f"one of {sorted(known)}")
 
 
 def _once(file: FilePath, name: str, taken: Mapping[str, object]) -> None:
@@ -216,6 +227,8 @@ class _Row:
         raise CatalogueError(what, where=f"{self.file} {self.row.get('id', '')}".strip())
 
     def requirement(self) -> Requirement:
+        if not _ID.fullmatch(self.id):
+            self._fail("an id is letters, digits and hyphens, since the ids of cases are made of it")
         unknown = set(self.row) - _REQUIREMENT_KEYS
         if unknown:
             self._fail(f"unknown key {min(unknown)!r}")

@@ -18,8 +18,9 @@ def nothing_sent(question: Question) -> list[Finding]:
         return [violation("sent", f"{question.case.flow.client} was answered by a server it must not trust")]
     if question.exchange.server is None and question.exchange.balancer is None and question.both_sides:
         return [unobserved("server-silent", "neither server nor balancer told anything of this connection")]
-    if not act.get("error"):
-        return [unobserved("no-account", f"{question.case.flow.client} does not say why it sent nothing")]
+    if "certificate" not in (act.get("error") or ""):
+        told = act.get("error") or "nothing"
+        return [unobserved("no-account", f"{question.case.flow.client} blames no certificate, it says: {told}")]
     return []
 
 
@@ -39,8 +40,9 @@ def token_sent(question: Question) -> list[Finding]:
         return [violation("not-sent", f"{question.case.flow.client} reached nobody: {told}")]
     if seen.token is None or seen.token.claims is None:
         return [violation("no-token", f"{question.case.flow.client} sent no JWT")]
-    expiry = seen.token.claims.get("exp")
-    if not isinstance(expiry, int | float) or expiry <= question.exchange.extra["now"]:
+    expiry, start = seen.token.claims.get("exp"), seen.token.claims.get("nbf", 0)
+    now = question.exchange.extra["now"]
+    if not isinstance(expiry, int | float) or not isinstance(start, int | float) or not start <= now < expiry:
         return [violation("stale-token", f"{question.case.flow.client} sent a JWT that is no longer valid")]
     if act.get("status") != question.case.flow.success:
         told = act.get("error") or f"answered {act.get('status')}"

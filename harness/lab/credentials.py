@@ -16,6 +16,8 @@ from harness.wire.given import ClientCredential
 from harness.wire.given.certificates import Sealed
 from harness.wire.issue import Identity, Key
 
+# Their documented default is TLS alone (Enable JWT security instead of mTLS, list of flows).
+_OPEN_BY_DEFAULT = frozenset({"management-to-api-gateway", "management-to-v5c-gateway"})
 NOBODY = "flowproof-client"
 
 
@@ -25,7 +27,7 @@ def open_clients(endpoints: Iterable[Endpoint]) -> dict[str, tuple[str, ClientCr
 
 
 def _open(endpoint: Endpoint) -> tuple[str, ClientCredential]:
-    required = endpoint.posture not in (Posture.JWT, Posture.TLS_ONLY)
+    required = _asks(endpoint)
     if endpoint.client is None:
         name = _common_name(_subject(endpoint)) if endpoint.subject else NOBODY
         return name, ClientCredential(name, None, None, required)
@@ -38,6 +40,12 @@ def _open(endpoint: Endpoint) -> tuple[str, ClientCredential]:
         )
     name = _common_name(identity.certificate.subject)
     return name, ClientCredential(name, identity, _authority(endpoint.client, identity), required)
+
+
+def _asks(endpoint: Endpoint) -> bool:
+    if endpoint.posture is Posture.DEFAULT:
+        return not _OPEN_BY_DEFAULT & set(endpoint.flows)
+    return endpoint.posture not in (Posture.JWT, Posture.TLS_ONLY)
 
 
 def _subject(endpoint: Endpoint) -> x509.Name:

@@ -17,6 +17,8 @@ from harness.wire.files import private_file
 from harness.wire.issue import key_pem
 
 NAME = "target.yaml"
+KEY = "flowproof-signing.key"
+"""Beside the report folder, not in it: reports are handed on."""
 LISTEN = "127.0.0.1:9901"
 
 
@@ -42,7 +44,7 @@ class Service:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             if self.jwks == "ours":
-                self._new_key(folder)
+                self._new_key(_key_file(folder))
             file.write_text(
                 "# Written by flowproof run --url; edit it and use --target for more.\n" + _yaml(document), "utf-8"
             )
@@ -77,7 +79,7 @@ class Service:
         claims = {"iss": self.issuer, "aud": self.audience, "sub": "flowproof"}
         common: dict[str, Any] = {"claims": {name: value for name, value in claims.items() if value}}
         if self.jwks == "ours":
-            return {**common, "jwks": {"listen": LISTEN, "signing_key": "signing.key"}}
+            return {**common, "jwks": {"listen": LISTEN, "signing_key": str(_key_file(folder))}}
         if self.jwks:
             if "://" in self.jwks:
                 raise UsageError(
@@ -86,11 +88,14 @@ class Service:
             common["keys"] = str(Path(self.jwks).resolve())
         return {**common, "captured": {"env": self.token_env}} if self.token_env else {**common, "none": True}
 
-    def _new_key(self, folder: Path) -> None:
-        # One key for all runs into this folder: the service may keep what it fetched.
-        if not (folder / "signing.key").exists():
-            key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-            private_file(folder / "signing.key", key_pem(key))
+    def _new_key(self, file: Path) -> None:
+        # One key for all runs beside this one: the service may keep what it fetched.
+        if not file.exists():
+            private_file(file, key_pem(rsa.generate_private_key(public_exponent=65537, key_size=2048)))
+
+
+def _key_file(folder: Path) -> Path:
+    return folder.resolve().parent / KEY
 
 
 def _yaml(document: Mapping[str, Any]) -> str:

@@ -168,9 +168,6 @@ def test_a_server_that_refuses_to_start(lab: FakeLab) -> None:
     assert outcomes(run(lab, [about])) == {about.id: (Outcome.FAIL, "started")}
 
 
-@pytest.mark.xfail(
-    strict=True, reason="exchanges.py/checks: a server that will not start is a HARNESS_ERROR of `served`"
-)
 def test_a_server_that_wrongly_refuses_to_start_is_at_fault_itself(lab: FakeLab) -> None:
     lab.refused[GOOD.setup()] = "both is not supported"
     (result,) = run(lab, [GOOD])

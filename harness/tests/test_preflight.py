@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator
+from dataclasses import replace
 from email.utils import formatdate
 from pathlib import Path
 
@@ -72,6 +73,13 @@ def test_one_that_answers_all_alike(pki: Pki, tmp_path: Path) -> None:
     world = World(pki, tmp_path, 201, 201, 201)
     with pytest.raises(LabError, match="alike"):
         world.preflight.run([world.flow])
+
+
+def test_an_endpoint_that_authenticates_nobody_may(pki: Pki, tmp_path: Path) -> None:
+    world = World(pki, tmp_path, 201, 201)
+    open_server = replace(world.flow.server, default=Posture.TLS_ONLY)
+    world.preflight.run([replace(world.flow, server=open_server)])
+    assert world.pki.issuer(NAME).key is not None
 
 
 def test_one_that_does_not_serve_the_good(pki: Pki, tmp_path: Path) -> None:

@@ -119,9 +119,6 @@ def test_a_report_folder_that_cannot_be_written(lab: Lab, make: Make, tmp_path: 
 # Fail closed
 
 
-@pytest.mark.xfail(
-    strict=True, reason="targets.py embedded_bench: when presenting fails, children and keys stay behind"
-)
 def test_a_bench_that_cannot_be_had_leaves_no_lab(monkeypatch: pytest.MonkeyPatch, lab: Lab) -> None:
     monkeypatch.setattr(targets, "EmbeddedLab", lambda *_: lab)
     monkeypatch.setattr(targets, "Stimuli", raising(OSError("disk full")))

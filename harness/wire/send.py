@@ -110,7 +110,10 @@ def _exchange(
 
 def _leaf(tls: ssl.SSLSocket) -> tuple[CertificateView, ...]:
     der = tls.getpeercert(binary_form=True)
-    return (view(x509.load_der_x509_certificate(der)),) if der else ()
+    try:
+        return (view(x509.load_der_x509_certificate(der)),) if der else ()
+    except ValueError:  # OpenSSL takes certificates that the library cannot read
+        return ()
 
 
 def _talk(stream: socket.socket, facts: ClientView, request: Prepared, deadline: float) -> ClientView:

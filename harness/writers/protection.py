@@ -38,15 +38,16 @@ def protection(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
 
     Only what a passed case showed is said; what no case looked at is ``not shown``.
     """
+    rows = list(rows)
     cells: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
         # What an odd balancer does is a finding of its own, not how the flow is protected.
         if not row["case"].startswith("balancers/"):
             cells[row["flow"], row["posture"]].append(row)
-    table: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+    table: dict[str, dict[str, Any]] = {row["flow"]: {} for row in rows}
     for (flow, posture), members in cells.items():
         table[flow][posture] = _cell(members)
-    return dict(table)
+    return table
 
 
 def _by_a_holder(row: Row) -> bool:

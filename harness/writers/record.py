@@ -54,7 +54,11 @@ class Recorder:
                 where=str(folder),
                 attempt="name another folder with --report",
             ) from error
-        self.write({"kind": "header", **header})
+        try:
+            self.write({"kind": "header", **header})
+        except ReportError:
+            self.abandon()
+            raise
 
     def write(self, line: dict[str, Any]) -> None:
         """Append one line."""

@@ -144,7 +144,8 @@ def _conforms(rows: Sequence[Row]) -> str:
     outcomes_of_musts = {row["outcome"] for row in rows if row["level"] == "MUST"}
     if outcomes_of_musts & BROKEN:
         return "[red]no[/]"
-    return "yes" if outcomes_of_musts <= {Outcome.PASS, Outcome.UNSUPPORTED} else "[yellow]not shown[/]"
+    held = outcomes_of_musts and outcomes_of_musts <= {Outcome.PASS, Outcome.UNSUPPORTED}
+    return "yes" if held else "[yellow]not shown[/]"
 
 
 def _grouped(facts: Mapping[str, str]) -> str:

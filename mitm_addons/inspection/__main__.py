@@ -29,7 +29,10 @@ from mitm_addons.server import Balancer
 
 
 class _Teller:
-    """Writes a line for each violation."""
+    """Writes a line for each violation, and has the balancer forget the exchange."""
+
+    def __init__(self, balancer: Balancer) -> None:
+        self._balancer = balancer
 
     def response(self, flow: HTTPFlow) -> None:
         self._tell(flow)
@@ -38,6 +41,7 @@ class _Teller:
         self._tell(flow)
 
     def _tell(self, flow: HTTPFlow) -> None:
+        self._balancer.forget(flow.client_conn.id, flow.id)
         mark = flow.metadata.get(KEY, {})
         if mark.get("verdict") == VIOLATES:
             _say(
@@ -64,7 +68,7 @@ async def _headless(marker: Marker, recorder: Recorder | None) -> None:
     judged = inspector.Inspector(marker, recorder)
     balancer = Balancer(lambda _view: None)
     ended, started = asyncio.Event(), asyncio.Event()
-    balancer.add(judged, _Teller(), _Started(started))
+    balancer.add(judged, _Teller(balancer), _Started(started))
     running = asyncio.create_task(balancer.master.run())
     await asyncio.wait({running, asyncio.create_task(started.wait())}, return_when=asyncio.FIRST_COMPLETED)
     loop = asyncio.get_running_loop()

@@ -76,6 +76,8 @@ class Marker:
 
     def _judged(self, flow: HTTPFlow, examined: Examined) -> Mark:
         session = self.session
+        if flow.response is None and flow.error is not None and flow.error.msg.startswith("Client disconnected"):
+            return Mark(NOT_JUDGED, "", "the client went away before the answer", stimulus=examined.stimulus)
         expected = session.expected.get(examined.stimulus)
         if expected is None:
             why = f"no requirement says what must happen with {examined.stimulus} ({examined.why})"

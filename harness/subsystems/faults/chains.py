@@ -34,6 +34,7 @@ def _instead_of_required(rules: Rules, demand: Demand) -> Rules:
     on=MTLS,
     implies=(
         "CFG-12",
+        "PKI-*",
         "JWT-14",
         "CFG-5",
         "FLW-2",
@@ -50,6 +51,7 @@ def requests_but_does_not_require(rules: Rules) -> Rules:
     on=MTLS,
     implies=(
         "CFG-12",
+        "PKI-*",
         "JWT-14",
         "CFG-2",
         "CFG-5",

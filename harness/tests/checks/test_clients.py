@@ -61,7 +61,7 @@ SENT = [("violation", "sent")]
         ({"status": 201, "error": ""}, server(request()), SENT),
         ({"status": None, "error": "reset"}, server(request(token=None)), SENT),
         ({"status": 201, "error": ""}, server(), SENT),
-        ({"status": None, "error": "verify failed"}, None, [("unobserved", "server-silent")]),
+        ({"status": None, "error": "the certificate does not verify"}, None, [("unobserved", "server-silent")]),
         ({"status": None, "error": ""}, server(), [("unobserved", "no-account")]),
     ],
 )
@@ -131,5 +131,5 @@ def test_a_refusal_that_the_server_did_not_tell_of() -> None:
 
 
 def test_a_balancer_may_be_what_is_not_trusted() -> None:
-    extra = {"act": {"status": None, "error": "verify failed"}, "now": NOW}
+    extra = {"act": {"status": None, "error": "the certificate does not verify"}, "now": NOW}
     assert found(ask(case("nothing-sent"), exchange(told=None, between=passthrough(), extra=extra))) == []

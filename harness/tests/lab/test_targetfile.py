@@ -140,14 +140,17 @@ def test_our_keys_do_not_sign_for_production() -> None:
 
 
 def test_the_one_liner_writes_a_target_file(tmp_path: Path) -> None:
-    file = Service("https://a.test/x", ca="ca.crt", audience="orders", jwks="ours").write(tmp_path)
+    folder, key = tmp_path / "report", tmp_path / "flowproof-signing.key"
+    file = Service("https://a.test/x", ca="ca.crt", audience="orders", jwks="ours").write(folder)
     found = targetfile.read(file)
     assert found.endpoints["service"].posture == "jwt"
     assert found.tokens["claims"] == {"aud": "orders", "sub": "flowproof"}
-    assert (tmp_path / "signing.key").stat().st_mode & 0o077 == 0
-    before = (tmp_path / "signing.key").read_bytes()
-    Service("https://a.test/x", ca="ca.crt", jwks="ours").write(tmp_path)
-    assert (tmp_path / "signing.key").read_bytes() == before
+    assert found.secret(found.tokens["jwks"]["signing_key"]).file == key
+    assert [item.name for item in folder.iterdir()] == ["target.yaml"]
+    assert key.stat().st_mode & 0o077 == 0
+    before = key.read_bytes()
+    Service("https://a.test/x", ca="ca.crt", jwks="ours").write(folder)
+    assert key.read_bytes() == before
 
 
 @pytest.mark.parametrize(

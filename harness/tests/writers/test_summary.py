@@ -95,9 +95,6 @@ def test_a_flow_that_nobody_saw_does_not_conform(outcome: str) -> None:
     assert " yes " not in _line([row("f/R/one/mtls/direct/x", outcome)], "one")
 
 
-@pytest.mark.xfail(
-    strict=True, reason="writers/summary.py _conforms: without any MUST a flow `conforms: yes`, failed or not"
-)
 def test_a_flow_without_a_must_is_not_said_to_conform() -> None:
     assert " yes " not in _line([row("f/R/one/mtls/direct/x", "FAIL", level="SHOULD")], "one")
 

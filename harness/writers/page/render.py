@@ -23,6 +23,7 @@ from harness.writers.summary import LEGEND
 
 NAME = "index.html"
 KILLS = "mutants.json"
+_KILLS_SAY = {"faults", "killed", "survivors", "false_alarms", "rows"}
 _HERE = Path(__file__).parent
 _SCRIPTS = ("state.js", "matrix.js", "evidence.js", "main.js")
 _VERDICTS = {
@@ -60,7 +61,7 @@ def read_kills(folder: Path, catalogue_sha256: str) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     same = isinstance(found, dict) and found.get("catalogue_sha256") == catalogue_sha256
-    return found if same else None
+    return found if same and set(found) >= _KILLS_SAY else None
 
 
 def _pieces(

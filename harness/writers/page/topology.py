@@ -97,7 +97,11 @@ def _draw(posture: str, rows: Sequence[Row], guide: Guide) -> Drawing:
         by_flow.setdefault(row["flow"], []).append(row)
     lanes: list[Lane] = []
     top = TOP
-    for flow in sorted(by_flow, key=lambda name: (list(guide.flows).index(name) if name in guide.flows else 999, name)):
+    known = {name: number for number, name in enumerate(guide.flows)}
+    flows = sorted(by_flow, key=lambda name: (known.get(name, len(known)), name))
+    # Flows to one server stand together, so that few arrows cross.
+    order_of = {server: number for number, server in enumerate(dict.fromkeys(_ends(flow, guide)[1] for flow in flows))}
+    for flow in sorted(flows, key=lambda name: order_of[_ends(name, guide)[1]]):
         lanes.append(_lane(flow, posture, by_flow[flow], shields[flow], top))
         top += lanes[-1].height + GAP
     ends = {lane.flow: _ends(lane.flow, guide) for lane in lanes}
@@ -149,19 +153,26 @@ def _path(
 
 
 def _verified(cells: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Who verifies whom, in lines."""
+    clients = {posture: in_words(cell) for posture, cell in cells.items()}
+    servers = {posture: str(cell.get("server_verified_by", "not shown")) for posture, cell in cells.items()}
+    told = [f"client verified by: {_grouped(clients)}", f"server verified by: {_grouped(servers)}"]
+    return [line for text in told for line in textwrap.wrap(text, _COLUMNS, subsequent_indent="    ")]
+
+
+def _grouped(facts: Mapping[str, str]) -> str:
     groups: dict[str, list[str]] = {}
-    for posture, cell in cells.items():
-        groups.setdefault(in_words(cell), []).append(posture)
-    told = [f"{who} ({', '.join(postures)})" if len(cells) > 1 else who for who, postures in groups.items()]
-    return textwrap.wrap("client verified by: " + "; ".join(told), _COLUMNS, subsequent_indent="    ")
+    for posture, fact in facts.items():
+        groups.setdefault(fact, []).append(posture)
+    return "; ".join(f"{fact} ({', '.join(names)})" if len(groups) > 1 else fact for fact, names in groups.items())
 
 
 def _nodes(members: Mapping[str, str], lanes: Sequence[Lane], details: Mapping[str, str]) -> dict[str, Node]:
     """A box for each subsystem, as high as the first to the last of its flows, none upon another."""
     nodes: dict[str, Node] = {}
     bottom = 0
-    for name in dict.fromkeys(members.values()):
-        ys = [lane.y for lane in lanes if members[lane.flow] == name]
+    places = {name: [lane.y for lane in lanes if members[lane.flow] == name] for name in members.values()}
+    for name, ys in sorted(places.items(), key=lambda item: sum(item[1]) / len(item[1])):
         detail = tuple(textwrap.wrap(details.get(name, ""), 24)[:3])
         height = max(46 + 14 * len(detail), 34 * len(ys))
         top = max(bottom + 12, sum(ys) // len(ys) - height // 2)

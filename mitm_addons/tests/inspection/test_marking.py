@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from mitmproxy import io
 from mitmproxy.exceptions import OptionsError
+from mitmproxy.flow import Error
 from mitmproxy.test import taddons
 
 from harness.errors import UsageError
@@ -48,6 +50,17 @@ def test_the_class_of_what_is_presented(known: Session, values: list[str], stimu
     assert Examiner(known.token).examine(values).stimulus == stimulus
 
 
+def test_what_a_lenient_library_would_take(known: Session) -> None:
+    good = token()
+    digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    unused_bit = good[:-1] + digits[digits.index(good[-1]) ^ 1]
+    header = base64.urlsafe_b64encode(b'{"alg":"none","alg":"RS256","kid":"k1"}').rstrip(b"=").decode()
+    twice = ".".join([header, *good.split(".")[1:]])
+    assert [Examiner(known.token).examine([f"Bearer {item}"]).stimulus for item in (unused_bit, twice)] == [
+        "str-opaque"
+    ] * 2
+
+
 def test_a_remembered_token_still_expires(known: Session) -> None:
     now = [time.time()]
     examiner = Examiner(known.token, lambda: now[0])
@@ -82,12 +95,21 @@ def test_what_is_not_of_the_flow_is_not_judged(known: Session, exchange: Exchang
     assert mark.verdict == NOT_JUDGED
 
 
+def test_a_client_that_goes_away_violates_nothing(known: Session, exchange: Exchange) -> None:
+    flow = exchange(f"Bearer {token()}")
+    flow.response, flow.error = None, Error("Client disconnected.")
+    assert Marker(known).mark(flow).verdict == NOT_JUDGED
+    flow.error = Error("connection reset by the server")
+    assert Marker(known).mark(flow).verdict == VIOLATES
+
+
 def test_a_payload_rule_outweighs_a_good_token(known: Session, exchange: Exchange, tmp_path: Path) -> None:
     file = tmp_path / "rules.yaml"
     file.write_text("request: {forbidden_fields: [password], max_bytes: 100}\nresponse: {required_headers: [X-Id]}\n")
     marker = Marker(known, payload.load(file))
     good = f"Bearer {token()}"
     flow = exchange(good, body=b'{"a": [{"password": "hunter2-canary"}]}')
+    assert flow.response is not None
     flow.response.headers["X-Id"] = "1"
     mark = marker.mark(flow)
     assert (mark.verdict, mark.reason) == (VIOLATES, "the field password is forbidden")
@@ -148,6 +170,15 @@ def test_a_saved_file_is_never_judged_anew(tmp_path: Path, exchange: Exchange) -
         loaded.metadata.clear()
         addon.response(loaded)  # type: ignore[arg-type]
         assert MARK not in loaded.metadata, "not live: it has no answer to be judged by now"
+
+
+def test_an_exchange_is_marked_once(tmp_path: Path, exchange: Exchange) -> None:
+    with taddons.context() as context:
+        addon = _addon(context, tmp_path)
+        flow = exchange(f"Bearer {token()}")
+        addon.response(flow)
+        addon.error(flow)
+        assert addon.counts == {SATISFIES: 1}
 
 
 def test_what_cannot_be_judged_is_not_satisfied(
@@ -219,7 +250,7 @@ def test_sending_again_with_one_thing_changed(tmp_path: Path, exchange: Exchange
         sent = []
         addon = _addon(context, tmp_path)
         addon.marker = Marker(session.from_json({**data(tmp_path), "variants": str(variants)}))
-        context.master.commands.call = lambda name, flows: sent.append((name, flows))  # type: ignore[method-assign]
+        context.master.commands.call = lambda name, flows: sent.append((name, flows))
         flow = exchange(f"Bearer {token()}")
         addon.response(flow)
         addon.resend([flow], "expired")

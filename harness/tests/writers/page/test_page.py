@@ -171,6 +171,12 @@ def test_the_kill_matrix_of_the_same_catalogue_only(tmp_path: Path, digest: str,
     assert ("No kill matrix of this catalogue" in text) is not shown
 
 
+@pytest.mark.parametrize("text", ["", "[]", json.dumps({"catalogue_sha256": SHA})])
+def test_a_broken_kill_matrix_breaks_no_page(tmp_path: Path, text: str) -> None:
+    (tmp_path / "mutants.json").write_text(text, "utf-8")
+    assert "No kill matrix of this catalogue" in _Read(_written(tmp_path, [_row(1)])).text
+
+
 def test_the_old_page_stays_until_the_new_one_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = _written(tmp_path, [_row(1)])
     assert [file.name for file in tmp_path.iterdir()] == ["index.html"]
