@@ -23,6 +23,7 @@ _EXPECTED: Mapping[str, str] = {
     "as-scripted": "each step of a script ends as written: requests, moved clocks, outages, rotated keys",
     "called": "the client under test gets through with its own request",
     "no-token-sent": "the client under test gets through, and sends no JWT",
+    "not-bypassed": "past the balancer the client under test reaches no server; through it, it is served",
     "own-request-refused": "the client under test is turned away: it cannot present what is asked",
     "keys-published": "a set of public keys, and nothing private",
     "token-lost": "the request is refused for want of a token: the balancer dropped it",

@@ -17,12 +17,14 @@ ONE, OTHER = "flows/FLW-0/a", "flows/FLW-0/b"
 def _record(folder: Path, rows: Mapping[str, str], withheld: Mapping[str, str]) -> str:
     folder.mkdir()
     left_out = [{"case": case, "reason": reason} for case, reason in withheld.items()]
-    lines: list[dict[str, object]] = [{"kind": "header", "withheld": left_out, "skipped": []}]
+    lines: list[dict[str, object]] = [
+        {"kind": "header", "target": "t", "seed": 1, "planned": [], "withheld": left_out, "skipped": []}
+    ]
     for case, outcome in rows.items():
-        lines.append(
-            {"kind": "row", "case": case, "requirement": "R", "expected": "x", "outcome": outcome, "reason_code": "c"}
-        )
-    lines.append({"kind": "footer"})
+        facts = dict.fromkeys(("level", "source", "flow", "posture", "path", "stimulus", "reason"), "")
+        told = {"requirement": "R", "expected": "x", "outcome": outcome, "reason_code": "c", "ms": 1}
+        lines.append({"kind": "row", "case": case, **facts, **told})
+    lines.append({"kind": "footer", "cases": len(rows)})
     (folder / "run.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
     return str(folder)
 

@@ -16,7 +16,7 @@ from harness.explain import explain
 from harness.known import FAULTS, catalogue
 from harness.model.vocabulary import Depth, Level, Posture
 from harness.model.vocabulary import Path as FlowPath
-from harness.targets import EMBEDDED
+from harness.targets import CONTAINERS, EMBEDDED
 from harness.tests.catalogue.support import Suites
 
 FLOWS, PATHS, TOKENS = ("to-portal", "to-portal-again"), ("direct", "terminating"), ("forged", "stale")
@@ -108,8 +108,14 @@ def test_the_real_catalogue(real: Catalogue) -> None:
 
 
 def test_the_reference_withholds_nothing_but_what_no_target_can_have(real: Catalogue) -> None:
-    assert real.features <= set(EMBEDDED.features)
-    assert not [item for item in expand(real, EMBEDDED.features)[1] if "does not have" in item.reason]
+    assert real.features <= set(CONTAINERS.features)
+    assert not [item for item in expand(real, CONTAINERS.features)[1] if "does not have" in item.reason]
+
+
+def test_on_loopback_only_what_needs_containers_is_withheld(real: Catalogue) -> None:
+    assert set(CONTAINERS.features) - set(EMBEDDED.features) == {"containers"}
+    lacking = [item for item in expand(real, EMBEDDED.features)[1] if "does not have" in item.reason]
+    assert {item.case.requirement.area for item in lacking} == {"operations"}
 
 
 def test_ids_are_stable_from_run_to_run(real: Catalogue) -> None:

@@ -151,6 +151,12 @@ CONFORMING: dict[str, list[Question]] = {
             exchange(client(401), rejecting(Reason.TOKEN_MISSING), terminating(), effect=False),
         ),
     ],
+    "not-bypassed": [
+        ask(
+            case("not-bypassed", path=Path.TERMINATING),
+            exchange(extra={**ACT, "past": [{"status": None, "error": "no route", "local_port": None}]}, effect=False),
+        ),
+    ],
     "as-scripted": [ask(case("as-scripted", steps=SCRIPT), exchange(extra={"steps": PLAYED}))],
 }
 QUESTIONS = [(name, number) for name, questions in CONFORMING.items() for number in range(len(questions))]

@@ -22,8 +22,7 @@ CUT = {"cut_off": "kill server", "then": "cut-off"}
 @cache
 def _case(check: str) -> Case:
     known = catalogue()
-    features = {need for row in known.requirements for need in row.needs}
-    return next(case for case in expand(known, features)[0] if case.expected == check)
+    return next(case for case in expand(known, known.features)[0] if case.expected == check)
 
 
 def _found(check: str, case: Case, extra: Mapping[str, Any], effect: bool = False) -> list[tuple[str, str]]:
