@@ -40,7 +40,7 @@ OPERATED = "operated"
 """The variant of setups with containers of their own, which an operator may stop, cut off or configure anew."""
 # A connection's record is found again by its peer's port.  In one network namespace that is unique; here each site that
 # connects to a listener has ports of its own, below those of the harness (Linux: 32768 and up).
-_PORTS = {
+PORTS = {
     MANAGEMENT: "10000 12999",
     f"{MANAGEMENT}{_INSIDER}": "13000 15999",
     str(Path.PASSTHROUGH): "16000 19999",
@@ -116,7 +116,7 @@ class ContainerLab(OwnLab):
         module = "mitm_addons.balancer" if name in list(Path) else "harness.subsystems"
         networks = self._networks_of(name)
         log = self.folder / f"{name}.log"
-        title, ports = f"{self.folder.name}-{name}", _PORTS.get(_role(name), "")
+        title, ports = f"{self.folder.name}-{name}", PORTS.get(_role(name), "")
         plan = Plan(title, self._image, module, networks, self.folder, daemon.labels(), ports)
         link = Attached(plan, log)
         worker = Worker(name, link, self._mailbox.put, log)

@@ -29,7 +29,8 @@ class Parcels:
         """A tar archive, relative to *home*, of *files* and of what the site may read; empty if nothing is new."""
         wanted = set(files) | {path for path in _entries(self._home) if self.may_read(path)}
         # Their states are noted before they are read: what changes meanwhile is sent again.
-        fresh = {path: state for path in wanted if self._sent.get(path) != (state := _state(path))}
+        states = {path: state for path in wanted if (state := _state(path)) is not None}
+        fresh = {path: state for path, state in states.items() if self._sent.get(path) != state}
         if not fresh:
             return b""
         folders = {parent for path in fresh for parent in path.parents if self._home in parent.parents}
@@ -53,8 +54,12 @@ def _entries(home: Path) -> Iterable[Path]:
         yield from (link for name in names if (link := Path(folder, name)).is_symlink())
 
 
-def _state(path: Path) -> tuple[int, int, int]:
-    found = path.lstat()
+def _state(path: Path) -> tuple[int, int, int] | None:
+    """What tells whether *path* has changed; None for one that is gone, as the link of a renewed secret."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return None
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
@@ -62,7 +67,10 @@ def _archive(home: Path, paths: Iterable[Path]) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for path in paths:
-            entry = archive.gettarinfo(path, str(path.relative_to(home)))
+            try:
+                entry = archive.gettarinfo(path, str(path.relative_to(home)))
+            except FileNotFoundError:
+                continue  # gone since its state was noted
             entry.uid = entry.gid = USER
             entry.uname = entry.gname = ""
             if entry.isreg():

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from harness.errors import UsageError
 from harness.known import FAULTS, catalogue
 from harness.lab.base import Door
 from harness.lab.containers import daemon
+from harness.lab.containers.lab import PORTS
 from harness.lab.containers.operated import OperatedLab
 from harness.model.case import Setup
 from harness.model.vocabulary import Path as FlowPath
@@ -90,6 +92,31 @@ def test_past_the_balancer_there_is_nobody_unless_one_is_an_insider(lab: Operate
     assert [item["status"] for item in lab.past_balancer(door, flow, "fp-past")] == [None, None]
     assert lab.act(door, flow, "fp-through")["status"] == flow.success
     assert lab.act(_door(lab, DIRECT), flow, "fp-insider")["status"] == flow.success
+
+
+def test_a_gateway_is_registered_by_an_insider_and_reaches_analytics_through_the_balancer_only(
+    lab: OperatedLab,
+) -> None:
+    flow = catalogue().flows["api-gateway-to-analytics"]
+    door = _door(lab, Setup("analytics", Posture.JWT, FlowPath.PASSTHROUGH))
+    assert {item["status"] for item in lab.past_balancer(door, flow, "fp-gateway-past")} == {None}
+    assert lab.act(door, flow, "fp-gateway-through")["status"] == flow.success
+    assert lab.act(_door(lab, replace(door.setup, path=FlowPath.DIRECT)), flow, "fp-gateway")["status"] == flow.success
+
+
+def test_a_server_calls_the_platform_api_from_its_own_container(lab: OperatedLab) -> None:
+    flow = catalogue().flows["portal-to-management"]
+    for path in (FlowPath.DIRECT, FlowPath.TERMINATING):
+        door = _door(lab, Setup("platform-api", Posture.DEFAULT, path))
+        act = lab.act(door, flow, f"fp-platform-{path}")
+        assert act["status"] == flow.success and 24000 <= act["local_port"] <= 24999
+
+
+def test_every_site_connects_from_ports_of_its_own() -> None:
+    ranges = sorted(tuple(map(int, text.split())) for text in PORTS.values())
+    assert all(high < low for (_, high), (low, _) in pairwise(ranges)) and ranges[-1][1] < 32768
+    clients = {flow.client for flow in catalogue().flows.values()}
+    assert clients <= PORTS.keys()
 
 
 def test_whoever_connects_to_a_listener_has_ports_of_its_own(lab: OperatedLab) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import tarfile
 from pathlib import Path
 
 import pytest
 
+from harness.lab.containers import parcels as module
 from harness.lab.containers.parcels import Parcels
 from harness.lab.folders import Folders, publish
 from harness.tests.subsystems.conftest import signing_key
@@ -47,8 +49,32 @@ def test_a_balancer_gets_what_it_is_told_to_use(folders: Folders, tmp_path: Path
 
 def test_links_stay_links_and_lead_nowhere_else(folders: Folders, tmp_path: Path) -> None:
     own = folders.own("a case")
-    entry = _packed(Parcels(tmp_path, ["portal-admin"]).pack([]))[f"{own.name}/secrets"]
-    assert entry.issym() and entry.linkname == str(folders.deployment / "secrets")
+    entry = _packed(Parcels(tmp_path, ["portal-admin"]).pack([]))[f"{own.name}/secrets/portal-admin"]
+    assert entry.issym() and entry.linkname == str(folders.deployment / "secrets" / "portal-admin")
+
+
+def test_a_renewed_secret_takes_the_place_of_the_link(folders: Folders, tmp_path: Path) -> None:
+    parcels, own = Parcels(tmp_path, ["portal-admin"]), folders.own("a case")
+    house = tmp_path.parent / f"{tmp_path.name}-house"
+    house.mkdir()
+    for _ in range(2):
+        subprocess.run(["tar", "-x", "-C", house], input=parcels.pack([]), check=True)
+        folders.renew(own, "portal-admin")
+    unpacked = house / own.name / "secrets" / "portal-admin"
+    assert unpacked.is_dir() and not unpacked.is_symlink()
+    assert sorted(path.name for path in unpacked.iterdir()) == ["ca.crt", "tls.crt", "tls.key"]
+
+
+def test_what_goes_while_it_is_packed_is_left_out(
+    folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = folders.own("a case") / "secrets" / "portal-admin"
+    found = list(module._entries(tmp_path))
+    assert link in found
+    link.unlink()
+    monkeypatch.setattr(module, "_entries", lambda _home: found)
+    monkeypatch.setattr(Parcels, "may_read", lambda *_: True)
+    assert str(link.relative_to(tmp_path)) not in _packed(Parcels(tmp_path, []).pack([]))
 
 
 def test_what_was_sent_is_not_sent_again_until_it_changes(folders: Folders, tmp_path: Path) -> None:
