@@ -70,8 +70,10 @@ class Folders:
     def renew(self, folder: FilePath, secret: str) -> str:
         """Issue *secret* anew in an own *folder*: another key, the same subject.  Returns its certificate's SHA-256."""
         identity = issue(self._pki.profile(secret), self._pki.issuer(secret))
-        (folder / "secrets" / secret).unlink(missing_ok=True)
-        self._write(folder / "secrets" / secret, secret, identity)
+        place = folder / "secrets" / secret
+        if place.is_symlink():  # as long as it is the deployment's
+            place.unlink()
+        self._write(place, secret, identity)
         return view(identity.certificate).sha256
 
     def _link_secrets(self, folder: FilePath, but: str) -> FilePath:
