@@ -23,7 +23,7 @@ Exchange = Callable[..., HTTPFlow]
 
 
 def token(key: Any = KEY, kid: str | None = "k1", algorithm: str = "RS256", **changes: Any) -> str:
-    claims = {"iss": "issuer", "sub": "s", "exp": time.time() + 60, **changes}
+    claims = {"iss": "issuer", "sub": "s", "exp": time.time() + 3_600, **changes}
     claims = {name: value for name, value in claims.items() if value is not ...}
     secret: Any = key if algorithm.startswith("RS") else None if algorithm == "none" else "x" * 40
     return jwt.encode(claims, secret, algorithm, headers={"kid": kid} if kid else None)

@@ -42,7 +42,7 @@ from mitm_addons.tests.inspection.conftest import OTHER, Exchange, data, token
         ([f"Bearer {token(exp=1)}"], "exp-past"),
         ([f"Bearer {token(exp=...)}"], "exp-missing"),
         ([f"Bearer {token(exp='never')}"], "exp-string-odd"),
-        ([f"Bearer {token(nbf=time.time() + 99)}"], "nbf-future"),
+        ([f"Bearer {token(nbf=time.time() + 1_800)}"], "nbf-future"),
         ([f"Bearer {token(iss='someone')}"], "claim-iss"),
     ],
 )
