@@ -66,7 +66,7 @@ def test_a_remembered_token_still_expires(known: Session) -> None:
     examiner = Examiner(known.token, lambda: now[0])
     value = [f"Bearer {token()}"]
     assert examiner.examine(value).stimulus == "good"
-    now[0] += 61
+    now[0] += 3_601
     assert examiner.examine(value).stimulus == "exp-past"
 
 
