@@ -28,6 +28,7 @@ from harness.model.vocabulary import Outcome
 BATCH = 32
 # More threads than cores: a thread waits for the other side most of the time.
 THREADS = 4
+INTERRUPTED = "interrupted before it ran"
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Engine:
         self._stop = threading.Event()
 
     def cancel(self) -> None:
-        """Start nothing more; batches under way finish, the rest yields nothing."""
+        """Send nothing more: what is under way is told as interrupted, the rest yields nothing."""
         self._stop.set()
 
     def run(self, cases: Iterable[Case], done: Callable[[Result], None]) -> None:
@@ -113,6 +114,8 @@ class Engine:
         if control and batch.control:
             ends.append(bench.attempt(control, doors[batch.control], f"{batch.cases[0].id} opening"))
         for case in batch.cases:
+            if self._stop.is_set():
+                raise LabError(INTERRUPTED)
             started = time.perf_counter()
             attempt = bench.attempt(case, door)
             attempts.append((case, attempt, (time.perf_counter() - started) * 1000))

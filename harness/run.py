@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from harness import __version__
 from harness.catalogue import Catalogue, expand
 from harness.config import Options
 from harness.deployment import find
-from harness.engine import Engine, Result
+from harness.engine import INTERRUPTED, Engine, Result
 from harness.errors import FlowproofError, UsageError
 from harness.exchanges import Bench
 from harness.expected import Expectations
@@ -92,6 +93,11 @@ class Run:
         self.planned = list(planned)
         self._header = self.header()
         self._recorder = Recorder(self.options.report, self._header)
+        for name in (junit.NAME, page.NAME):
+            # An earlier run's must not be taken for this one's, should this one be killed.  What is in the way is told
+            # when they are written.
+            with suppress(OSError):
+                (self.options.report / name).unlink()
         self._thread.start()
 
     def _work(self) -> None:
@@ -199,7 +205,7 @@ class Run:
 
     def _add_missing(self) -> None:
         have = set(self._by_case)
-        why = "interrupted before it ran" if self.interrupted else "the run ended before it ran"
+        why = INTERRUPTED if self.interrupted else "the run ended before it ran"
         for case in self.planned:
             if case.id not in have:
                 self._add(missing_row(case, self.target.grade, why))

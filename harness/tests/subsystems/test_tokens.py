@@ -67,7 +67,14 @@ def test_bad_claims(lab: Deployment, server: Server, claims: dict[str, Any], rea
 
 @pytest.mark.parametrize(
     "claims",
-    [{"exp": NOW + 7_200.5}, {"exp": 2**53 + 1}, {"nbf": NOW - 1}, {"iat": None}, {"aud": ["a", "b"]}, {"x": {"y": [1]}}],
+    [
+        {"exp": NOW + 7_200.5},
+        {"exp": 2**53 + 1},
+        {"nbf": NOW - 1},
+        {"iat": None},
+        {"aud": ["a", "b"]},
+        {"x": {"y": [1]}},
+    ],
 )
 def test_good_claims(lab: Deployment, server: Server, claims: dict[str, Any]) -> None:
     assert server.good(token=lab.token(**claims)).served
