@@ -171,7 +171,7 @@ PROBES = {
     "tries-any-key": _jwt(_token({"kid": "unknown"})),
     "ignores-expiry": _jwt(_token(exp=NOW - 60)),
     "accepts-missing-expiry": _jwt(_token(exp=None)),
-    "ignores-not-before": _jwt(_token(nbf=NOW + 7_200)),
+    "ignores-not-before": _jwt(_token(nbf=NOW + 7200)),
     "ignores-crit": _jwt(_token({"crit": ["x"], "x": 1})),
     "refuses-unknown-members": _jwt(lambda scene: not _let_in(scene, token=scene.lab.token(None, anything=1))),
     "answers-403-for-token": _jwt(_status(403, token=None)),
