@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from harness.checks import CHECKS, Question
 from harness.model.verdict import Finding, FindingKind, Verdict
-from harness.model.vocabulary import BROKEN, Grade, Level, Outcome
+from harness.model.vocabulary import BROKEN, Grade, Level, Outcome, Path
 
 # Worst first.  A changed stimulus explains an odd reason, so UNOBSERVED goes before WRONG_REASON.
 _PRECEDENCE = (
@@ -111,7 +111,7 @@ def exit_status(
 ) -> int:
     """Exit status of a run from its rows (contract): 3 before 1 before 0; *trouble* is told what makes it 3.
 
-    Each row needs ``case``, ``flow``, ``posture``, ``level``, ``outcome``, ``as_expected``, ``reason`` and
+    Each row needs ``case``, ``flow``, ``posture``, ``path``, ``level``, ``outcome``, ``as_expected``, ``reason`` and
     ``reason_code``.  With *expected_known* (a file that names every row which does not pass) any
     other makes it 1.
     """
@@ -155,10 +155,14 @@ def _untrusted(rows: list[Mapping[str, object]], planned: set[str], own_lab: boo
 
 
 def _explained(row: Mapping[str, object], rows: list[Mapping[str, object]]) -> bool:
-    """What could not be seen is no riddle where the same flow, in the same posture, has a failure of its own."""
-    place = (row["flow"], row["posture"])
+    """What could not be seen is no riddle where the same flow fails in the same posture, or over the same balancer."""
     broken = (other for other in rows if other["outcome"] in BROKEN and other["level"] == Level.MUST)
-    return any((other["flow"], other["posture"]) == place for other in broken)
+    return any(other["flow"] == row["flow"] and _beside(row, other) for other in broken)
+
+
+def _beside(row: Mapping[str, object], other: Mapping[str, object]) -> bool:
+    balanced = row["path"] != Path.DIRECT and row["path"] == other["path"]
+    return balanced or row["posture"] == other["posture"]
 
 
 def _sum_up(rows: list[Mapping[str, object]], what: str) -> list[str]:
