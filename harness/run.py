@@ -5,11 +5,10 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from harness import __version__
@@ -225,13 +224,3 @@ class Run:
     def seconds(self) -> float:
         """How long the run has taken so far."""
         return time.monotonic() - self._started
-
-
-def report_files(folder: Path) -> Mapping[str, Path]:
-    """What a run leaves in its report folder, by what it is."""
-    return {
-        "record": folder / "run.jsonl",
-        "page": folder / page.NAME,
-        "JUnit": folder / junit.NAME,
-        "Allure results": folder / "allure-results",
-    }
