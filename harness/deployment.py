@@ -27,6 +27,7 @@ from harness.targets import Target
 from harness.wire.given import GivenPki, GivenStimuli
 
 TEMPLATE = "management-to-portal"
+SERVICE = "client-to-service"
 # What holds for any service in a posture, whatever the product: its own documents are not asked of a stranger.
 _ANY_AREA = frozenset({"tokens", "chains"})
 _ANY_REQUIREMENT = frozenset({"FLW-0", "FLW-2", "FLW-5"})
@@ -116,7 +117,7 @@ class Deployment:
     def _block(self, row: Requirement, block: Cells, flows: Mapping[str, Flow]) -> Cells:
         documented = {name for endpoint in self.file.endpoints.values() for name in endpoint.flows}
         kept = [name for name in block.flows if name in documented and name in flows]
-        if TEMPLATE in block.flows and (row.area in _ANY_AREA or row.id in _ANY_REQUIREMENT):
+        if {TEMPLATE, SERVICE} & set(block.flows) and (row.area in _ANY_AREA or row.id in _ANY_REQUIREMENT):
             kept += [name for name in flows if name not in documented]
         return replace(block, flows=tuple(kept))
 

@@ -12,14 +12,13 @@ from harness.errors import UsageError
 from harness.lab import ConfigurationRefused, Door
 from harness.lab.embedded import EmbeddedLab
 from harness.model.case import Setup
-from harness.model.catalogue import Flow
+from harness.model.catalogue import Flow, Server
 from harness.model.vocabulary import Path, Posture
 from harness.wire.files import private_file
 from harness.wire.tokens import Mint
 
 # A token lives for a quarter of an hour; the file is renewed long before.
 RENEWAL_SECONDS = 300.0
-_TOKEN_FILE = "authorization.header"
 
 
 def serve(catalogue: Catalogue, lab: EmbeddedLab, flow: str, tell: Callable[[str], None], end: threading.Event) -> None:
@@ -38,20 +37,26 @@ def serve(catalogue: Catalogue, lab: EmbeddedLab, flow: str, tell: Callable[[str
         for path in Path
     ]
     doors = lab.open(setups)
-    header = lab.folder / _TOKEN_FILE
     mint = Mint.of(lab.pki, lab.now)
-    _write_token(header, mint)
+    _write_tokens(lab.folder, flows, mint)
     tell(f"files (private, gone when this ends): {lab.folder}")
     for item in flows:
-        for line in _lines(lab, item, doors, header):
+        for line in _lines(lab, item, doors, _header(lab.folder, item.server)):
             tell(line)
     tell("\nCtrl-C ends it.")
     while not end.wait(RENEWAL_SECONDS):
-        _write_token(header, mint)
+        _write_tokens(lab.folder, flows, mint)
 
 
-def _write_token(file: FilePath, mint: Mint) -> None:
-    private_file(file, f"Authorization: Bearer {mint.token()}\n".encode())
+def _header(folder: FilePath, server: Server) -> FilePath:
+    """Where the header line is that *server* takes."""
+    return folder / ".".join(filter(None, ("authorization", server.audience, "header")))
+
+
+def _write_tokens(folder: FilePath, flows: Iterable[Flow], mint: Mint) -> None:
+    for server in {flow.server.name: flow.server for flow in flows}.values():
+        token = mint.naming(server.issuer, server.audience).token()
+        private_file(_header(folder, server), f"Authorization: Bearer {token}\n".encode())
 
 
 def _lines(
@@ -77,6 +82,7 @@ def curl(lab: EmbeddedLab, flow: Flow, posture: Posture, path: Path, door: Door,
     if flow.client_secret:
         secret = lab.secrets / flow.client_secret
         yield f"--cert {shlex.quote(str(secret / 'tls.crt'))} --key {shlex.quote(str(secret / 'tls.key'))}"
+    if flow.client_secret or flow.server.audience:
         yield f"-H @{shlex.quote(str(header))}"
     if flow.body:
         yield f"-X {flow.method} -H 'Content-Type: application/json'"

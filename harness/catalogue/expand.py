@@ -9,7 +9,6 @@ from harness.catalogue.loader import Catalogue
 from harness.errors import CatalogueError
 from harness.model.case import Case, Stimulus, Withheld
 from harness.model.catalogue import Cells, Requirement
-from harness.model.vocabulary import Posture
 
 
 def expand(catalogue: Catalogue, features: Collection[str]) -> tuple[tuple[Case, ...], tuple[Withheld, ...]]:
@@ -48,5 +47,4 @@ def _block(catalogue: Catalogue, row: Requirement, block: Cells) -> Iterator[Cas
 def _impossible(case: Case) -> str:
     """Why there is no such case at any target; '' if there is."""
     server = case.flow.server
-    known = case.posture is Posture.DEFAULT or case.posture in server.postures
-    return "" if known else f"the {server.endpoint} has no posture {case.posture}"
+    return "" if case.posture in server.postures else f"the {server.endpoint} has no posture {case.posture}"

@@ -161,7 +161,7 @@ def _server(file: FilePath, name: str, row: Mapping[str, Any]) -> Server:
             secret=row["secret"],
             postures=tuple(_enum(file, Posture, item, name) for item in row["postures"]),
             default=_enum(file, Posture, row["default"], name),
-            subject=row.get("subject", ""),
+            **{name: row.get(name, "") for name in ("subject", "issuer", "audience")},
         )
     except KeyError as error:
         raise CatalogueError(f"server {name!r} lacks {error}", where=str(file)) from error

@@ -78,10 +78,15 @@ def _gateway(server: Server) -> Spec:
     }
 
 
+def _service(server: Server) -> Spec:
+    return {"endpoint": _endpoint(server.host, server.secret), "issuer": server.issuer, "audience": server.audience}
+
+
 _KINDS: Mapping[str, tuple[str, Callable[[Server], Spec]]] = {
     "PortalCluster": ("portal.apiconnect.ibm.com/v1beta1", _portal),
     "AnalyticsCluster": ("analytics.apiconnect.ibm.com/v1beta1", _analytics),
     "GatewayCluster": ("gateway.apiconnect.ibm.com/v1beta1", _gateway),
+    "Service": ("flowproof/v1", _service),
 }
 
 

@@ -25,7 +25,7 @@ class Server:
     """A server endpoint: it has *one* posture, which every flow that ends here inherits.
 
     ``secret`` names its TLS secret (certificate and key) and ``host`` the DNS name in it; ``subject`` is the client
-    subject DN it is configured with ('' = it compares none); ``success`` the status of an accepted request.
+    subject DN it is configured with, ``issuer`` and ``audience`` what a token must name ('' = it compares none).
     """
 
     name: str
@@ -36,6 +36,8 @@ class Server:
     postures: tuple[Posture, ...]
     default: Posture
     subject: str = ""
+    issuer: str = ""
+    audience: str = ""
 
 
 @dataclass(frozen=True)

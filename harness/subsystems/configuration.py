@@ -119,7 +119,9 @@ def configure(kind: Kind, path: Path, folder: Path, hosts: Mapping[str, str], ru
         resource.name,
         host,
         secret,
-        Protection(validate, jwks_url, kind.ignores_token_under_mtls),
+        Protection(
+            validate, jwks_url, kind.ignores_token_under_mtls, _name(resource, "issuer"), _name(resource, "audience")
+        ),
         _subject(resource, kind, validate),
         _jwks_authorities(resource, folder, jwks_url) if jwks_url else (),
         hosts[str(urlsplit(jwks_url).hostname)] if jwks_url else "",
@@ -191,6 +193,14 @@ def _jwks_url(resource: Resource, hosts: Mapping[str, str]) -> str:
             "spec.jwksUrl", f"is {value!r}: {problem}", f"spec.jwksUrl: https://PLATFORM-API-HOST{KEYS_PATH}"
         )
     return str(value)
+
+
+def _name(resource: Resource, place: str) -> str:
+    """What tokens must name; '' where nothing is set."""
+    value = resource.get(place)
+    if value is not None and not (isinstance(value, str) and value):
+        raise resource.refused(f"spec.{place}", f"is {value!r}, not a string with content", f"spec.{place}: a name")
+    return value or ""
 
 
 def _problem_with_url(value: Any, hosts: Mapping[str, str]) -> str:

@@ -48,6 +48,6 @@ class Gate:
     async def _check_token(self, ask: Ask) -> None:
         compact = find_token(ask.authorization, ask.query, self.rules)
         if compact is not None:
-            await verify(compact, self.keys_for, self.rules, self.now)
+            await verify(compact, self.keys_for, self.rules, self.protection, self.now)
         elif self.rules.token_required:
             raise Rejected(Reason.TOKEN_MISSING, "no bearer token in the Authorization field")

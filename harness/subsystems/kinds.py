@@ -9,6 +9,7 @@ from harness.subsystems.analytics import Analytics
 from harness.subsystems.application import Application
 from harness.subsystems.gateway import Gateway
 from harness.subsystems.portal import Portal
+from harness.subsystems.service import Orders
 
 HALF_HOUR, DAY = 1_800.0, 86_400.0
 
@@ -70,5 +71,7 @@ KINDS = {
         Kind("v5c-gateway", *_GATEWAY, validates=False, old_switch="validateApimClient"),
         # Default mTLS, no documented JWT alternative: so its mTLS cannot be turned off either.
         Kind("event-gateway", *_GATEWAY, validates=True, needs_one=True, can_jwt=False),
+        # No part of API Connect: it has a custom resource, and takes its keys, as the others do.
+        Kind("service", "Service", "endpoint", Orders, validates=False, needs_one=True),
     )
 }

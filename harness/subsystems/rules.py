@@ -32,11 +32,14 @@ class Demand(Enum):
 @dataclass(frozen=True)
 class Protection:
     """What the configuration of a server says about its clients: ``validate`` is mtlsValidateClient with its default
-    applied, ``ignores_token_under_mtls`` a property of the kind (analytics)."""
+    applied, ``ignores_token_under_mtls`` a property of the kind (analytics).  ``issuer`` and ``audience`` are what a
+    token must name; '' = not compared."""
 
     validate: bool
     jwks_url: str
     ignores_token_under_mtls: bool = False
+    issuer: str = ""
+    audience: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,16 @@ def as_given(value: T) -> T:
     return value
 
 
+def exactly(name: str, claim: object) -> bool:
+    """Case-sensitive, without any normalisation (RFC 7519 section 4.1.1, RFC 9068 section 4)."""
+    return claim == name
+
+
+def among(name: str, claim: object) -> bool:
+    """One string or an array of them (RFC 7519 section 4.1.3)."""
+    return claim == name or (isinstance(claim, list) and name in claim)
+
+
 def everything(path: str) -> bool:
     """Every path of an endpoint is protected alike."""
     return True
@@ -99,6 +112,9 @@ class Rules:
     checks_expiry: bool = True
     requires_expiry: bool = True
     checks_not_before: bool = True
+    # Expected name, claim: does the claim name it?
+    names_issuer: Callable[[str, object], bool] = exactly
+    names_audience: Callable[[str, object], bool] = among
     # Keys: seconds they may be used (given: the kind's), what if there are none, is their server verified?
     key_lifetime: Callable[[float], float] = as_given
     works_without_keys: bool = False

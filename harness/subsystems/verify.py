@@ -2,8 +2,8 @@
 in time.  Reads no clock and fetches nothing; both are handed in.
 
 Dialect: API Connect's portal looks at kid, signature, exp, nbf and iat and compares neither iss nor aud (public code),
-so the reference does the same.  A missing exp is rejected (assumption: nothing documents that it may be missing), and
-the leeway is zero, because lab and subsystem share one clock.
+so the reference does the same; a service compares what it is configured with.  A missing exp is rejected (assumption:
+nothing documents that it may be missing), and the leeway is zero, because lab and subsystem share one clock.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 from harness.model.vocabulary import Reason
 from harness.subsystems.jwks import Keys
 from harness.subsystems.outcome import Rejected
-from harness.subsystems.rules import Rules
+from harness.subsystems.rules import Protection, Rules
 from harness.subsystems.token import Token, check_claim_types, date, parse
 
 QUERY_MEMBER = "access_token"
@@ -39,13 +39,16 @@ def find_token(authorization: tuple[bytes, ...], query: bytes, rules: Rules) -> 
     return token
 
 
-async def verify(compact: str, keys_for: KeysFor, rules: Rules, now: Callable[[], float]) -> None:
-    """Verify the token *compact*; raises Rejected with the first reason found.  Never raises anything else."""
+async def verify(
+    compact: str, keys_for: KeysFor, rules: Rules, protection: Protection, now: Callable[[], float]
+) -> None:
+    """Verify the token *compact* as *protection* says; raises Rejected with the first reason, and nothing else."""
     try:
         token = parse(compact)
         _check_header(token, rules)
         rules.proof(token, await keys_for(token.kid))
         _check_claims(token, rules, now())
+        _check_names(token, rules, protection)
     except Rejected as rejection:
         if not (rules.works_without_keys and rejection.reason is Reason.KEYS_UNAVAILABLE):
             raise
@@ -93,3 +96,10 @@ def _check_claims(token: Token, rules: Rules, now: float) -> None:
         start = dates[name]
         if start is not None and rules.checks_not_before and start > now:
             raise Rejected(Reason.TOKEN_NOT_YET_VALID, f"{name} is {start - now:.0f} s ahead")
+
+
+def _check_names(token: Token, rules: Rules, protection: Protection) -> None:
+    if protection.issuer and not rules.names_issuer(protection.issuer, token.claims.get("iss")):
+        raise Rejected(Reason.TOKEN_CLAIMS, f"iss is not {protection.issuer}")
+    if protection.audience and not rules.names_audience(protection.audience, token.claims.get("aud")):
+        raise Rejected(Reason.TOKEN_CLAIMS, f"aud does not name {protection.audience}")

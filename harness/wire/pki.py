@@ -59,6 +59,7 @@ _SERVERS = {
     "gwv6-manager-endpoint": "rgwd.apic.test",
     "gwv5-manager-endpoint": "gwd.apic.test",
     "event-gateway-manager-endpoint": "egwd.apic.test",
+    "orders-service": "orders.ecomm.test",
 }
 CLIENTS = ("portal-admin-client", "analytics-ingestion-client", "gateway-client-client")
 

@@ -67,7 +67,11 @@ class Stimuli:
 
     def request(self, flow: Flow, stimulus: Stimulus, host: str, nonce: str) -> Prepared:
         """The flow's request to *host*, marked with *nonce*, carrying the stimulus's token."""
-        return _request(flow, TOKEN_CLASSES[stimulus.token].build(self._mint), host, nonce)
+        return _request(flow, TOKEN_CLASSES[stimulus.token].build(self._mint_for(flow)), host, nonce)
+
+    def _mint_for(self, flow: Flow) -> Mint:
+        server = flow.server
+        return self._mint.naming(server.issuer, server.audience) if server.issuer or server.audience else self._mint
 
     def signed_by(self, key: rsa.RSAPrivateKey, offset: float, flow: Flow, host: str, nonce: str) -> Prepared:
         """The same with a good token, signed with *key* at a moment *offset* seconds from now."""

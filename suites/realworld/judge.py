@@ -44,7 +44,9 @@ class Server:
 SERVERS: Mapping[str, Server] = {
     "nginx": Server("nginx", ("-p", "@FOLDER@", "-c", "@CONFIG@"), ("-v",)),
     "haproxy": Server("haproxy", ("-db", "-f", "@CONFIG@"), ("-v",)),
-    "envoy": Server("envoy", ("-c", "@CONFIG@", "--concurrency", "1", "-l", "warn"), ("--version",)),
+    "envoy": Server(
+        "envoy", ("-c", "@CONFIG@", "--concurrency", "1", "--use-dynamic-base-id", "-l", "warn"), ("--version",)
+    ),
 }
 ROLES = tuple(sorted(folder.name for folder in FIXTURES.iterdir() if folder.is_dir()))
 

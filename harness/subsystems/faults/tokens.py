@@ -24,7 +24,8 @@ from harness.subsystems.outcome import FORBIDDEN, Rejected, about_token
 from harness.subsystems.rules import Rules
 from harness.subsystems.token import Token
 
-VERIFIERS = ("portal", "analytics", "api-gateway", "v5c-gateway")
+VERIFIERS = ("portal", "analytics", "api-gateway", "v5c-gateway", "service")
+SERVICES = ("service",)
 NO_ALGORITHM, SHARED_SECRET = "none", "HS256"
 _KNOWN_PARAMETERS = frozenset({"alg", "typ", "kid"})
 _KNOWN_CLAIMS = frozenset({"jti", "namespace", "aud", "sub", "iss", "token_type", "iat", "exp", "nbf", "scopes"})
@@ -53,11 +54,7 @@ def _verifies(token: Token, key: object) -> bool:
 @fault(
     "accepts-missing-token",
     on=VERIFIERS,
-    implies=(
-        "JWT-14",
-        "CFG-4",
-        "CFG-5",
-    ),
+    implies=("JWT-14", "CFG-4", "CFG-5"),
 )
 def accepts_missing_token(rules: Rules) -> Rules:
     """serves requests without a token"""
@@ -124,13 +121,7 @@ def trusts_header_x5c(rules: Rules) -> Rules:
 @fault(
     "skips-signature",
     on=VERIFIERS,
-    implies=(
-        "JWT-14",
-        "CFG-3",
-        "CFG-5",
-        "JWT-3",
-        "JWT-5",
-    ),
+    implies=("JWT-14", "CFG-3", "CFG-5", "JWT-3", "JWT-5"),
 )
 def skips_signature(rules: Rules) -> Rules:
     """looks the key up but does not verify the signature with it"""
@@ -184,11 +175,7 @@ def _signed_with(token: Token, key: rsa.RSAPublicKey) -> bool:
 @fault(
     "answers-403-for-token",
     on=VERIFIERS,
-    implies=(
-        "FLW-7",
-        "JWT-*",
-        "CFG-*",
-    ),
+    implies=("FLW-7", "JWT-*", "CFG-*"),
 )
 def answers_403_for_token(rules: Rules) -> Rules:
     """answers 403 instead of 401 to a missing or bad token"""
@@ -198,11 +185,7 @@ def answers_403_for_token(rules: Rules) -> Rules:
 @fault(
     "answers-500-on-bad-token",
     on=VERIFIERS,
-    implies=(
-        "FLW-7",
-        "JWT-*",
-        "CFG-*",
-    ),
+    implies=("FLW-7", "JWT-*", "CFG-*"),
 )
 def answers_500_on_bad_token(rules: Rules) -> Rules:
     """answers 500 to a bad token"""
@@ -225,11 +208,7 @@ def fetches_keys_unverified(rules: Rules) -> Rules:
 @fault(
     "fetches-keys-per-request",
     on=VERIFIERS,
-    implies=(
-        "JWT-10-REFETCH",
-        "JWT-8",
-        "JWT-9",
-    ),
+    implies=("JWT-10-REFETCH", "JWT-8", "JWT-9"),
 )
 def fetches_keys_per_request(rules: Rules) -> Rules:
     """fetches the keys anew for every token"""
@@ -245,14 +224,47 @@ def keeps_keys_forever(rules: Rules) -> Rules:
 @fault(
     "accepts-without-keys",
     on=VERIFIERS,
-    implies=(
-        "FLW-7",
-        "JWT-4",
-    ),
+    implies=("FLW-7", "JWT-4"),
 )
 def accepts_without_keys(rules: Rules) -> Rules:
     """accepts every token while the JWKS URL cannot be reached"""
     return replace(rules, works_without_keys=True)
+
+
+@fault("ignores-audience", on=SERVICES)
+def ignores_audience(rules: Rules) -> Rules:
+    """accepts tokens for any audience"""
+    return replace(rules, names_audience=lambda name, claim: True)
+
+
+@fault("compares-audience-loosely", on=SERVICES)
+def compares_audience_loosely(rules: Rules) -> Rules:
+    """accepts an audience that is part of its name, or the other way round, in any case"""
+    return replace(rules, names_audience=_alike)
+
+
+@fault("wants-one-audience", on=SERVICES)
+def wants_one_audience(rules: Rules) -> Rules:
+    """refuses tokens for several audiences, of which it is one"""
+    return replace(rules, names_audience=lambda name, claim: claim == name)
+
+
+@fault("ignores-issuer", on=SERVICES)
+def ignores_issuer(rules: Rules) -> Rules:
+    """accepts tokens of any issuer, as long as a key of its JWKS verifies them"""
+    return replace(rules, names_issuer=lambda name, claim: True)
+
+
+@fault("compares-issuer-loosely", on=SERVICES)
+def compares_issuer_loosely(rules: Rules) -> Rules:
+    """accepts an issuer whose name is part of the right one, or the other way round, in any case"""
+    return replace(rules, names_issuer=_alike)
+
+
+def _alike(name: str, claim: object) -> bool:
+    if not isinstance(claim, str):
+        return isinstance(claim, list) and any(_alike(name, item) for item in claim)
+    return bool(claim) and (claim.lower() in name.lower() or name.lower() in claim.lower())
 
 
 @fault("refuses-unknown-members", on=VERIFIERS)

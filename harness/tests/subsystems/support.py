@@ -37,6 +37,7 @@ HOST = {
     "api-gateway": "rgwd.apic.test",
     "v5c-gateway": "gwd.apic.test",
     "event-gateway": "egwd.apic.test",
+    "service": "orders.ecomm.test",
 }
 CLIENT = {
     "portal": "portal-admin-client",
@@ -44,8 +45,16 @@ CLIENT = {
     "api-gateway": "gateway-client-client",
     "v5c-gateway": "gateway-client-client",
     "event-gateway": "gateway-client-client",
+    "service": "gateway-client-client",
 }
-SUCCESS = {"portal": 201, "analytics": 202, "api-gateway": 201, "v5c-gateway": 201, "event-gateway": 201}
+SUCCESS = {
+    "portal": 201,
+    "analytics": 202,
+    "api-gateway": 201,
+    "v5c-gateway": 201,
+    "event-gateway": 201,
+    "service": 201,
+}
 _SECRET = {
     "portal": "portal-admin",
     "analytics": "analytics-ai-endpoint",
@@ -53,6 +62,7 @@ _SECRET = {
     "api-gateway": "gwv6-manager-endpoint",
     "v5c-gateway": "gwv5-manager-endpoint",
     "event-gateway": "event-gateway-manager-endpoint",
+    "service": "orders-service",
 }
 _names = itertools.count()
 
@@ -163,12 +173,16 @@ class Deployment:
                 "analytics": {"ingestion": {"secretName": "analytics-ingestion-client"}},
                 "gateway": {"client": {"secretName": "gateway-client-client"}},
             }
+        elif kind == "service":
+            spec |= {"endpoint": hosts, "issuer": "IBM API Connect", "audience": "n/a"}
         else:
             spec |= {"gatewayManagerEndpoint": hosts}
         spec |= changes or {}
         spec = {name: value for name, value in spec.items() if value is not None}
-        prefix = "Gateway" if "gateway" in kind else kind.capitalize()
-        return {"apiVersion": "v1beta1", "kind": f"{prefix}Cluster", "metadata": {"name": kind}, "spec": spec}
+        name = (
+            "GatewayCluster" if "gateway" in kind else f"{kind.capitalize()}Cluster" if kind != "service" else "Service"
+        )
+        return {"apiVersion": "v1beta1", "kind": name, "metadata": {"name": kind}, "spec": spec}
 
     def order(self, kind: str, changes: Mapping[str, Any] | None = None, **more: Any) -> dict[str, Any]:
         """What to send with op start."""
@@ -310,7 +324,7 @@ def request_of(kind: str, nonce: str) -> tuple[str, str, bytes]:
     """Method, path and body of the effective request to a kind of server."""
     if kind == "analytics":
         return "POST", "/ingestion", json.dumps({"id": nonce, "event": "e"}).encode()
-    prefix = "/api/portals/" if kind == "portal" else "/mgmt/services/"
+    prefix = {"portal": "/api/portals/", "service": "/orders/"}.get(kind, "/mgmt/services/")
     return "PUT", prefix + nonce, json.dumps({"name": nonce, "endpoint": "https://x"}).encode()
 
 

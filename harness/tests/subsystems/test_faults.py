@@ -136,6 +136,10 @@ def _jwt(symptom: Symptom) -> Probe:
     return Probe("analytics", "jwt", symptom)
 
 
+def _service(**claims: Any) -> Probe:
+    return Probe("service", "jwt", _token(**claims))
+
+
 NOW = int(time.time())
 UNVERIFIED = {"mgmtPlatformEndpointCASecret": {"secretName": "management-ca"}}
 PROBES = {
@@ -172,6 +176,13 @@ PROBES = {
     "ignores-expiry": _jwt(_token(exp=NOW - 60)),
     "accepts-missing-expiry": _jwt(_token(exp=None)),
     "ignores-not-before": _jwt(_token(nbf=NOW + 7200)),
+    "ignores-audience": _service(aud="another"),
+    "compares-audience-loosely": _service(aud="N/A"),
+    "wants-one-audience": Probe(
+        "service", "jwt", lambda scene: not _let_in(scene, token=scene.lab.token(aud=["another", "n/a"]))
+    ),
+    "ignores-issuer": _service(iss="another"),
+    "compares-issuer-loosely": _service(iss="IBM API Connect/"),
     "ignores-crit": _jwt(_token({"crit": ["x"], "x": 1})),
     "refuses-unknown-members": _jwt(lambda scene: not _let_in(scene, token=scene.lab.token(None, anything=1))),
     "answers-403-for-token": _jwt(_status(403, token=None)),

@@ -11,6 +11,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from harness.model.case import Stimulus
+from harness.tests.builders import FLOW
 from harness.wire.certificates import CERTIFICATE_CLASSES
 from harness.wire.given import BorrowedMint, CannotMake, ClientCredential, GivenPki, GivenStimuli, ServiceMint
 from harness.wire.given.certificates import Sealed
@@ -116,6 +118,17 @@ def test_without_a_good_token_only_forgeries(pki: Pki) -> None:
     found = tokens(BorrowedMint(None, {"iss": "x"}, {}))
     assert {"str-no-token", "sig-wrong-key", "alg-none"} <= found
     assert not found & {"good", "exp-past", "sig-bitflip", "t-query-only"}
+
+
+def test_names_are_changed_only_where_a_good_token_has_one(pki: Pki, tmp_path: Path) -> None:
+    for claims, made, absent in (
+        ({"iss": "https://sts.example"}, "iss-slash", "aud-case"),
+        ({"aud": ["orders"]}, "aud-case", "iss-slash"),
+    ):
+        stimuli = GivenStimuli(GivenPki({}), ServiceMint(pki.signing_key, claims, None, 300), tmp_path)
+        assert stimuli.request(FLOW, Stimulus(token=made), "host", "n")
+        with pytest.raises(CannotMake, match="names no"):
+            stimuli.request(FLOW, Stimulus(token=absent), "host", "n")
 
 
 def test_an_expired_token_is_not_good(pki: Pki) -> None:

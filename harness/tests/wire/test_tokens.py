@@ -26,6 +26,7 @@ POSITIVE = {
     "exp-float",
     "nbf-past",
     "claim-unknown",
+    "aud-array-ok",
     "t-scheme-lower",
 }
 
@@ -39,7 +40,7 @@ REJECTED: dict[str, Reason] = {
     **{name: A for name in TOKEN_CLASSES if name.startswith("alg-")},
     **{name: K for name in TOKEN_CLASSES if name.startswith("kid-")},
     **{name: S for name in TOKEN_CLASSES if name.startswith("sig-")},
-    **{name: C for name in TOKEN_CLASSES if name.startswith(("exp-", "nbf-", "iat-"))},
+    **{name: C for name in TOKEN_CLASSES if name.startswith(("exp-", "nbf-", "iat-", "iss-", "aud-"))},
     **{name: MISSING for name in TOKEN_CLASSES if name.startswith("t-")},
     **dict.fromkeys(("str-no-token", "str-empty-bearer"), MISSING),
     "json-name-case": C,
@@ -76,7 +77,7 @@ CHANGES: dict[str, set[str]] = {
     **{name: {"alg", "signature"} for name in TOKEN_CLASSES if name.startswith(("alg-none", "alg-hs-"))},
     **{name: {"kid"} for name in TOKEN_CLASSES if name.startswith("kid-")},
     **{name: {"signature"} for name in TOKEN_CLASSES if name.startswith("sig-")},
-    **{name: {"exp"} for name in TOKEN_CLASSES if name.startswith("exp-")},
+    **{name: {name[:3]} for name in TOKEN_CLASSES if name.startswith(("exp-", "iss-", "aud-"))},
     "alg-rs-to-ps": {"alg", "signature"},
     "alg-hash-swap": {"alg", "signature"},
     "kid-traversal": {"alg", "kid", "signature"},
@@ -174,6 +175,8 @@ def _object(segment: str) -> dict[str, Any]:
 
 
 def _in_time(claims: dict[str, Any]) -> dict[str, Any]:
+    if claims.get("iss") != "IBM API Connect" or claims.get("aud") not in ("n/a", ["another-service", "n/a"]):
+        reject(C)
     now = time.time()
     for name in {"exp", *claims} & {"exp", "nbf", "iat"}:
         if type(claims.get(name)) not in (int, float):

@@ -19,9 +19,13 @@ from harness.wire.pki import subject
 from harness.wire.send import Prepared
 from harness.wire.stimuli import Stimuli
 from harness.wire.tokens import Mint
+from harness.wire.tokens.names import audience, issuer
 
 # Near misses of a subject are made for names of this form; of any other they would not be near.
 _ANY_SUBJECT = frozenset({"id-unregistered-dn", "id-empty-subject"})
+
+# Classes that say whom a token names are made from what a good one names.
+_NAMES = {"iss-": issuer, "aud-": audience}
 
 REISSUED = "reissued"
 """As a certificate class: the client's own certificate, signed once more with the CA's key; nothing is wrong."""
@@ -68,4 +72,7 @@ class GivenStimuli(Stimuli):
         request = super().request(flow, stimulus, host, nonce)
         if stimulus.token == "kid-case" and self._mint.kid.upper() == self._mint.kid:
             raise CannotMake("the key id has no small letters, so writing it in capitals changes nothing")
+        for prefix, name in _NAMES.items():
+            if stimulus.token.startswith(prefix) and not name(self._mint):
+                raise CannotMake(f"a good token names no {name.__name__} (tokens.claims in the target file)")
         return request

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.wire.tokens import algorithms, claims, content, keys, signatures, structure, transport
+from harness.wire.tokens import algorithms, claims, content, keys, names, signatures, structure, transport
 from harness.wire.tokens.mint import Mint
 from harness.wire.tokens.table import Presented, TokenClass, collect
 
@@ -20,6 +20,7 @@ TOKEN_CLASSES: Mapping[str, TokenClass] = collect(
     keys.CLASSES,
     signatures.CLASSES,
     claims.CLASSES,
+    names.CLASSES,
     transport.CLASSES,
 )
 

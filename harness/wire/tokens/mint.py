@@ -6,6 +6,7 @@ shape of its other tokens (issuer, algorithm, key id, "n/a" for subject and audi
 
 from __future__ import annotations
 
+import copy
 import time
 import uuid
 from collections.abc import Callable
@@ -38,12 +39,19 @@ class Mint:
         self.kid = kid
         self.clock = clock
         self._ids = ids
+        self._named: dict[str, Any] = {}
         self.sign: Signer = rs256(key)
 
     @classmethod
     def of(cls, pki: Pki, clock: Callable[[], float] = time.time) -> Mint:
         """The mint of *pki*'s management."""
         return cls(pki.signing_key, pki.kid, clock)
+
+    def naming(self, issuer: str, audience: str) -> Mint:
+        """A mint whose good tokens name *issuer* and *audience*; '' leaves what they name otherwise."""
+        other = copy.copy(self)
+        other._named = {name: value for name, value in (("iss", issuer), ("aud", audience)) if value}
+        return other
 
     @property
     def now(self) -> int:
@@ -66,6 +74,7 @@ class Mint:
             "token_type": "temporary",
             "iat": now,
             "exp": now + LIFETIME,
+            **self._named,
         }
         return _changed(good, changes)
 
