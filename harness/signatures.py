@@ -1,6 +1,6 @@
-"""Makes the signatures of the faults: what each looks like from outside.  Run by hand when faults or catalogue change:
+"""Makes the signatures of the faults: what each looks like from outside.  For whoever changes faults or catalogue:
 
-    python -m harness.signatures
+    python -m harness.signatures [--check]      --check writes nothing and fails where the file is out of date
 
 A signature is what a target file sees of the reference with that fault, and with nothing else wrong: by posture, the
 outcome of every case that does not pass.  :mod:`harness.diagnosis` reads them.
@@ -8,6 +8,7 @@ outcome of every case that does not pass.  :mod:`harness.diagnosis` reads them.
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import sys
 import tempfile
@@ -20,8 +21,7 @@ from typing import Any
 import yaml
 
 from harness.config import Options
-from harness.diagnosis import FILE, Signature
-from harness.errors import UsageError
+from harness.diagnosis import FILE, Signature, signatures
 from harness.known import FAULTS, catalogue
 from harness.lab import Door
 from harness.lab.embedded import EmbeddedLab
@@ -116,7 +116,21 @@ class Observatory:
 
 
 def main() -> int:
-    """Write the file that travels with the code."""
+    """Write the file that travels with the code, or compare it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where the file is out of date")
+    check = parser.parse_args().check
+    found = _all()
+    changed = sorted(name for name in {*found, *signatures()} if found.get(name) != signatures().get(name))
+    if check:
+        for name in changed:
+            print(f"out of date: {name}; run python -m harness.signatures and commit {FILE}")  # noqa: T201
+        return bool(changed)
+    FILE.write_text(_text(found), "utf-8")
+    return 0
+
+
+def _all() -> dict[str, Signature]:
     found: dict[str, Signature] = {}
     with observatory() as sky:
         faults = visible()
@@ -124,10 +138,7 @@ def main() -> int:
             print(f"{number}/{len(faults)} {fault.name}", file=sys.stderr, flush=True)  # noqa: T201 - a command's progress
             if signature := sky.signature(fault):
                 found[fault.name] = signature
-    if not found:
-        raise UsageError("no fault has a signature")
-    FILE.write_text(_text(found), "utf-8")
-    return 0
+    return found
 
 
 def _text(found: Mapping[str, Signature]) -> str:
