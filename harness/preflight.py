@@ -145,7 +145,8 @@ class Preflight:
         where = f"servers.{endpoint.name}.request.effect"
         told, _ = self._looked_up(endpoint, flow, self._bench.nonce("preflight", flow.name, GOOD))
         if told != there:
-            raise LabError(f"{path} answers {told} after the good request, not {there}", where=where, attempt=attempt)
+            text = f"{path} answers {told or 'nothing'} after the good request, not {there}"
+            raise LabError(text, where=where, attempt=attempt)
         absent, _ = self._looked_up(endpoint, flow, self._bench.nonce("preflight", flow.name, "never sent"))
         if absent == there or absent in _NO_ANSWER or not (absent == 204 or 400 <= absent < 500):
             text = f"{path} answers {absent or 'nothing'} for a request that was never sent: that is no answer"
