@@ -78,7 +78,7 @@ def _unusable(text: str) -> str:
     except jwt.PyJWTError:
         return ""  # opaque to us; the service will say
     late = time.time() - expiry if isinstance(expiry, int | float) else -1.0
-    return f"has expired {late:.0f} s ago" if late >= 0 else ""
+    return f"expired {late:.0f} s ago" if late >= 0 else ""
 
 
 def _good(text: str, what: str, where: str) -> str:

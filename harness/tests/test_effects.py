@@ -1,9 +1,9 @@
-"""Side effects looked up at somebody else's server: what the lookup says counts, and what it does not say is not guessed."""
+"""Side effects looked up at somebody else's server: what the lookup does not say is not guessed."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import jwt
@@ -73,7 +73,7 @@ def pki() -> Pki:
 
 
 @pytest.fixture
-def judged(pki: Pki, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Service], Run]]:
+def judged(pki: Pki, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run]:
     monkeypatch.setattr("harness.wire.send.ANSWER_SECONDS", 0.5)
     pki.write(tmp_path / "d")
     secrets = tmp_path / "d" / "secrets"
@@ -107,14 +107,14 @@ def judged(pki: Pki, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
             run.finish()
         return run
 
-    yield judge
+    return judge
 
 
 def outcomes(run: Run) -> dict[str, str]:
     return {row["stimulus"]: row["outcome"] for row in run.rows}
 
 
-def test_an_honest_lookup(pki: Pki, judged: Callable[[Service], Run]) -> None:
+def test_an_honest_lookup(pki: Pki, judged: Callable[..., Run]) -> None:
     service = Service(pki, honest)
     run = judged(service)
     assert set(outcomes(run).values()) == {"PASS"}, run.trouble
@@ -122,7 +122,7 @@ def test_an_honest_lookup(pki: Pki, judged: Callable[[Service], Run]) -> None:
     assert service.asked > len(run.rows)
 
 
-def test_what_is_refused_and_done_all_the_same(pki: Pki, judged: Callable[[Service], Run]) -> None:
+def test_what_is_refused_and_done_all_the_same(pki: Pki, judged: Callable[..., Run]) -> None:
     run = judged(Service(pki, honest, careless=True))
     assert run.status == 1
     found = outcomes(run)
@@ -146,7 +146,7 @@ def test_what_is_refused_and_done_all_the_same(pki: Pki, judged: Callable[[Servi
     ids=["yes to all", "no to all", "breaks", "mute", "breaks later", "refuses later", "redirects", "mute later"],
 )
 def test_a_lookup_that_tells_nothing_ends_the_run(
-    pki: Pki, judged: Callable[[Service], Run], lookup: Lookup, told: str
+    pki: Pki, judged: Callable[..., Run], lookup: Lookup, told: str
 ) -> None:
     run = judged(Service(pki, lookup))
     assert run.status == 3
@@ -156,7 +156,7 @@ def test_a_lookup_that_tells_nothing_ends_the_run(
 
 @pytest.mark.parametrize(("then", "told"), [(500, "answered 500"), (401, "answered 401"), (0, "answered nothing")])
 def test_a_lookup_that_breaks_later_leaves_the_case_open(
-    pki: Pki, judged: Callable[[Service], Run], then: int, told: str
+    pki: Pki, judged: Callable[..., Run], then: int, told: str
 ) -> None:
     run = judged(Service(pki, after(2, then), careless=True))
     assert run.status == 3
