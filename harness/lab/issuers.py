@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from harness.errors import LabError, UsageError
 from harness.lab.credentials import private_key_password, signing_key
 from harness.lab.targetfile import TargetFile
-from harness.lab.tokensources import check_source, token_source
+from harness.lab.tokensources import check_source, published_keys, token_source
 from harness.wire.given import BorrowedMint, ServiceMint
 from harness.wire.pki import key_id, public_jwk
 from harness.wire.tokens import Mint
@@ -73,7 +73,8 @@ def check_sources(target: TargetFile) -> None:
         signing_key(target.private_key(tokens["jwks"], "signing_key"), "tokens.jwks.signing_key")
         _server_context(target, tokens["jwks"])
     check_source(target)
-    _public_keys(target)
+    if isinstance(tokens.get("keys"), str):
+        _public_keys(target)
 
 
 def open_mint(target: TargetFile) -> tuple[Mint, KeyServer | None]:
@@ -98,11 +99,13 @@ def open_mint(target: TargetFile) -> tuple[Mint, KeyServer | None]:
 def _public_keys(target: TargetFile) -> dict[str, rsa.RSAPublicKey]:
     if "keys" not in target.tokens:
         return {}
-    file = target.place(target.tokens["keys"])
+    keys = target.tokens["keys"]
+    where = keys["url"] if isinstance(keys, dict) else str(target.place(keys))
     try:
-        found = jwt.PyJWKSet.from_json(file.read_text("utf-8")).keys
-    except (OSError, ValueError, jwt.PyJWTError) as error:
-        raise UsageError("tokens.keys holds no JWK set", where=str(file)) from error
+        text = published_keys(target) if isinstance(keys, dict) else target.place(keys).read_bytes()
+        found = jwt.PyJWKSet.from_json(text.decode("utf-8")).keys
+    except (OSError, ValueError, TypeError, AttributeError, jwt.PyJWTError) as error:
+        raise UsageError("tokens.keys holds no JWK set", where=where) from error
     return {str(item.key_id or ""): item.key for item in found if isinstance(item.key, rsa.RSAPublicKey)}
 
 

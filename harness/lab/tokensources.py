@@ -56,7 +56,9 @@ def check_source(target: TargetFile) -> None:
         _program(target, tokens["command"][0])
     if "endpoint" in tokens:
         _form(target, tokens["endpoint"])
-        _trust(target, tokens["endpoint"])
+        _trust(target, "endpoint")
+    if isinstance(tokens.get("keys"), dict):
+        _trust(target, "keys")
 
 
 def _captured(target: TargetFile) -> str:
@@ -140,7 +142,9 @@ def _form(target: TargetFile, row: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _trust(target: TargetFile, row: Mapping[str, Any]) -> ssl.SSLContext:
+def _trust(target: TargetFile, source: str) -> ssl.SSLContext:
+    """The CA that *source*, a member of tokens, names; without one those of the system."""
+    row = target.tokens[source]
     if "ca" not in row:
         return ssl.create_default_context()
     file = target.place(row["ca"])
@@ -148,13 +152,13 @@ def _trust(target: TargetFile, row: Mapping[str, Any]) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=str(file))
     except OSError as error:
         told = getattr(error, "reason", None) or error.strerror
-        raise UsageError(f"tokens.endpoint.ca holds no usable certificate: {told}", where=str(file)) from error
+        raise UsageError(f"tokens.{source}.ca holds no usable certificate: {told}", where=str(file)) from error
 
 
 def _from_endpoint(target: TargetFile, row: Mapping[str, Any], seconds: float) -> str:
     url, field = row["url"], row.get("field", "access_token")
     try:
-        status, body = _post(url, _form(target, row), _trust(target, row), seconds)
+        status, body = _ask("POST", url, _trust(target, "endpoint"), seconds, _form(target, row))
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         text = f"the token endpoint gives no answer: {type(error).__name__}: {error}"
         raise LabError(text, where=url, attempt="check tokens.endpoint in the target file, and the network") from error
@@ -169,10 +173,25 @@ def _from_endpoint(target: TargetFile, row: Mapping[str, Any], seconds: float) -
     return _good(answer[field], "the token endpoint", url)
 
 
-def _post(url: str, form: Mapping[str, str], trust: ssl.SSLContext, seconds: float) -> tuple[int, bytes]:
+def published_keys(target: TargetFile, seconds: float = SECONDS) -> bytes:
+    """What is at the URL that ``tokens.keys`` names; raises LabError where none is had within *seconds*."""
+    url = target.tokens["keys"]["url"]
+    try:
+        status, body = _ask("GET", url, _trust(target, "keys"), seconds)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        text = f"the JWKS URL gives no answer: {type(error).__name__}: {error}"
+        raise LabError(text, where=url, attempt="check tokens.keys, or name a file") from error
+    if status != 200:
+        raise LabError(f"the JWKS URL answers {status}", where=url, attempt="check tokens.keys, or name a file")
+    return body
+
+
+def _ask(
+    method: str, url: str, trust: ssl.SSLContext, seconds: float, form: Mapping[str, str] | None = None
+) -> tuple[int, bytes]:
     deadline = time.monotonic() + seconds
     body = b""
-    with httpx.stream("POST", url, data=form, verify=trust, timeout=seconds, trust_env=False) as answer:
+    with httpx.stream(method, url, data=form, verify=trust, timeout=seconds, trust_env=False) as answer:
         for part in answer.iter_bytes():
             body += part
             # Each part restarts httpx's own clock, so that one byte at a time could take for ever.
