@@ -165,22 +165,17 @@ def altered(value: str) -> str:
 def _upstream(track: Track, server: Server, context: SSL.Context) -> SSL.Connection:
     listener = track.opened.listener
 
-    def on_alert(connection: SSL.Connection, name: str) -> None:
+    def on_alert(_connection: SSL.Connection, name: str) -> None:
         track.upstream_failed(f"alert: {name}")
-        asyncio.get_running_loop().call_soon(_give_up, track, server, connection)
+        asyncio.get_running_loop().call_soon(_give_up, track, server)
 
     return contexts.upstream_connection(
         context, listener.server_name, send_sni=listener.behaviours.send_sni, on_alert=on_alert
     )
 
 
-def _give_up(track: Track, server: Server, connection: SSL.Connection) -> None:
-    """Makes mitmproxy see that a server which sent a fatal alert is gone.
-
-    Under TLS 1.3 a refused client certificate comes as an alert after the handshake.  OpenSSL then counts the
-    connection as shut down in order, mitmproxy takes that for a close it has handled, and the client waits for ever.
-    """
-    connection.set_shutdown(connection.get_shutdown() & ~SSL.RECEIVED_SHUTDOWN)
+def _give_up(track: Track, server: Server) -> None:
+    """Makes mitmproxy see at once that a server which sent a fatal alert is gone, even where it does not close."""
     if server.timestamp_tls_setup:
         track.abort(server)
 
