@@ -21,6 +21,7 @@ from harness.wire.pki import public_jwk
 from harness.wire.tokens import TOKEN_CLASSES
 
 NO_CERTIFICATE = "tls-no-cert"
+_NO_TOKEN = "str-no-token"
 _VARIANTS = ("exp-past", "sig-wrong-key", "alg-none")
 _WRONG_AUDIENCE, _SOMEBODY = "claim-aud", "somebody-else"
 
@@ -126,8 +127,10 @@ def expected(
             found.setdefault(case.stimulus.token, _told(case))
     if broken := next((item for item in found.values() if item["check"] == "flow-broken"), None):
         return dict.fromkeys([GOOD, *TOKEN_CLASSES], broken)
-    if GOOD in found and effective(flow, posture) in (Posture.MTLS, Posture.TLS_ONLY):
-        found.setdefault("str-no-token", found[GOOD])  # nobody looks at tokens there
+    if effective(flow, posture) in (Posture.MTLS, Posture.TLS_ONLY):
+        for one, other in ((GOOD, _NO_TOKEN), (_NO_TOKEN, GOOD)):  # nobody looks at tokens there
+            if one in found:
+                found.setdefault(other, found[one])
     if as_client and (bare := next(filter(_without_certificate, cases), None)):
         found[NO_CERTIFICATE] = _told(bare)
     return found
