@@ -26,6 +26,8 @@ from mitm_addons.listeners import Behaviours
 from mitm_addons.records import Track
 
 _DENIED = "the balancer denies what it could not check"
+# Made once, since nearly every request is let through after all; who is denied gets them as they are.
+_DENIAL, _UNANSWERED = page(500, _DENIED), page(502, _DENIED)
 _log = logging.getLogger(__name__)
 
 
@@ -98,7 +100,7 @@ class Policy:
 
     def request(self, flow: HTTPFlow) -> None:
         """Records the request as it came, then applies the behaviours."""
-        flow.response = page(500, _DENIED)
+        flow.response = _DENIAL
         with self._failing_closed(flow.client_conn, "request"):
             track = self._tracks[flow.client_conn.id]
             seen = track.seen(flow)
@@ -108,7 +110,7 @@ class Policy:
 
     def response(self, flow: HTTPFlow) -> None:
         """Records who answered what."""
-        answer, flow.response = flow.response, page(502, _DENIED)
+        answer, flow.response = flow.response, _UNANSWERED
         with self._failing_closed(flow.client_conn, "response"):
             if answer is None:
                 raise LookupError("a response hook without a response")

@@ -141,11 +141,12 @@ class Balancer:
                 self._shared.pop(item).close()
         closing = {self._modes.pop(item) for item in ids}
         await self._server.servers.update(list(self._modes.values()))
-        tracks = [track for track in self._server.tracks.values() if track.client.proxy_mode in closing]
-        for track in tracks:
-            track.abort(track.client)
-        for track in tracks:
-            await track.ended.wait()
+        # Again and again: what was just being accepted turns up only now.
+        while tracks := [track for track in self._server.tracks.values() if track.client.proxy_mode in closing]:
+            for track in tracks:
+                track.abort(track.client)
+            for track in tracks:
+                await track.ended.wait()
 
     async def _open(self, listener: Listener, front: Any, upstream: Any) -> int:
         """The port of the opened listener; a port taken by somebody else in between is tried again with another."""

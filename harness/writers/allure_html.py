@@ -31,7 +31,7 @@ _CATEGORIES: Mapping[str, tuple[str, Sequence[str]]] = {
     "UNSUPPORTED": ("UNSUPPORTED: an optional feature the target does not have", ("skipped",)),
 }
 _PATTERNS = {"HARNESS_ERROR": r"[\s\S]*HarnessError[\s\S]*"}
-_ENVIRONMENT = ("target", "product", "tool", "python", "depth", "seed", "fault", "started", "catalogue_sha256")
+_ENVIRONMENT = ("target", "product", "tool", "python", "depth", "seed", "fault", "only", "started", "catalogue_sha256")
 
 
 def complete(folder: Path, header: Mapping[str, Any]) -> None:
@@ -130,5 +130,5 @@ def _config(folder: Path, header: Mapping[str, Any]) -> dict[str, Any]:
 
 def _property(value: object) -> str:
     """*value* as one line of a properties file, which knows backslash escapes."""
-    text = "none" if value is None else str(value)
+    text = ", ".join(value) if isinstance(value, list) else "none" if value is None else str(value)
     return text.replace("\\", "\\\\").replace("\r", "\\r").replace("\n", "\\n")

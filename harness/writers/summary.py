@@ -59,6 +59,7 @@ class Console:
         fault = f", with the fault [bold]{escape(str(header['fault']))}[/]" if header.get("fault") else ""
         self._print(f"Judging {escape(str(header['scope']))}")
         self._print(f"{planned} cases, depth {header['depth']}, seed {header['seed']}{fault}")
+        self._selection(header)
         if self._console.is_terminal:
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
             self._bar = Progress(*columns, console=self._console, transient=True)
@@ -96,10 +97,15 @@ class Console:
             self._print(f"[yellow]not trustworthy:[/] {escape(text)}")
         result = _result(rows, status)
         self._print(f"Result: {result} (exit status {status}); record: {escape(str(report))}/run.jsonl")
+        self._selection(header)
         withheld = len(header["withheld"]) + len(header["skipped"])
         if withheld:
             self._print(f"{withheld} cases were withheld or skipped; the record's first line says why.")
         self._print(f"This judged {escape(str(header['scope']))}\nNext: {_next(rows, header)}")
+
+    def _selection(self, header: Mapping[str, Any]) -> None:
+        if header.get("only"):
+            self._print(f"A selection: only the cases that match {escape(', '.join(header['only']))}")
 
     def _failures(self, rows: Sequence[Row]) -> None:
         bad = [row for row in rows if row["outcome"] in BROKEN]

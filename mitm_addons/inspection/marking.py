@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from mitmproxy.connection import ConnectionState
 from mitmproxy.http import HTTPFlow
 
 from harness.checks import Question
@@ -104,7 +105,7 @@ class Marker:
 
     def _judged(self, flow: HTTPFlow, examined: Examined, alert: str) -> Mark:
         session = self.session
-        if flow.response is None and flow.error is not None and flow.error.msg.startswith("Client disconnected"):
+        if _abandoned(flow):
             return Mark(NOT_JUDGED, "", "the client went away before the answer", stimulus=examined.stimulus)
         bare = flow.client_conn.peername == BARE
         name, why = (NO_CERTIFICATE, "no client certificate") if bare else (examined.stimulus, examined.why)
@@ -141,6 +142,15 @@ class Marker:
         before, after = self._path
         path = flow.request.path.partition("?")[0]
         return flow.request.method == self.session.flow.method and path.startswith(before) and path.endswith(after)
+
+
+def _abandoned(flow: HTTPFlow) -> bool:
+    """Whether the client went away before the answer: what came of the server's side then is its doing."""
+    if flow.response is not None:
+        return False
+    said = flow.error is not None and flow.error.msg.startswith("Client disconnected")
+    gone = flow.is_replay is None and not flow.client_conn.state & ConnectionState.CAN_READ
+    return said or gone
 
 
 def _outgoing(flow: HTTPFlow, alert: str) -> Exchange:

@@ -51,9 +51,10 @@ def test_each_outcome_has_one_category(message: str, status: str, category: str)
 
 def test_environment_and_categories_stand_beside_the_results(tmp_path: Path) -> None:
     results = _results(tmp_path)
-    allure_html.complete(tmp_path, HEADER)
+    allure_html.complete(tmp_path, {**HEADER, "only": ["JWT-3", "FLW-*"]})
     lines = (results / "environment.properties").read_text("utf-8").splitlines()
     assert "target=a\\\\b\\nc" in lines and f"catalogue_sha256={'5' * 64}" in lines and "fault=none" in lines
+    assert "only=JWT-3, FLW-*" in lines
     names = [rule["name"] for rule in json.loads((results / "categories.json").read_text("utf-8"))]
     assert len(names) == 5
 
