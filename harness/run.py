@@ -80,6 +80,7 @@ class Run:
             "depth": str(self.options.depth),
             "seed": self.options.seed,
             "fault": self.options.fault or None,
+            "only": list(self.options.only),
             "catalogue_sha256": self.catalogue.sha256,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "planned": [case.id for case in self.planned],
