@@ -192,6 +192,8 @@ def _differences(question: Question, who: str, seen: RequestView | None, make: M
     elif seen is None:
         if question.both_sides and client.response is not None:
             yield make("not-forwarded", f"the {who} saw no request")
+    elif not seen.digested:
+        return  # what the server saw tells as much: that is asked for besides
     elif seen.authorization_sha256 != client.authorization_sha256:
         yield make("token-changed", f"the Authorization header the {who} saw is not the one the client sent")
     elif seen.body_sha256 != client.body_sha256:
@@ -216,6 +218,7 @@ def token_lost(question: Question) -> list[Finding]:
     seen = question.balancer_request
     if seen is None:
         return [unobserved("balancer-silent", "the balancer told nothing of this request")]
-    if not seen.authorization_sha256:
+    reached = seen.authorization_sha256 if seen.digested else question.client.authorization_sha256
+    if not reached:
         return [unobserved("no-token", "no token reached the balancer")]
     return list(_turned_away(question, frozenset({Reason.TOKEN_MISSING}), question.dialect.token_statuses))

@@ -83,7 +83,8 @@ class RequestView:
     """One HTTP request as a balancer or a server saw it.
 
     ``decision`` is ``accepted`` or ``rejected`` at a server; at a balancer it says who answered: ``upstream`` or
-    ``balancer``.  ``authorization_sha256`` digests the whole header value, '' where there was none.
+    ``balancer``.  ``authorization_sha256`` digests the whole header value, '' where there was none.  ``digested`` False
+    says that whoever saw the request tells no digests (the log of a balancer that is not ours).
     """
 
     method: str
@@ -97,6 +98,7 @@ class RequestView:
     authorization_sha256: str = ""
     body_sha256: str = ""
     body_bytes: int = 0
+    digested: bool = True
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> RequestView:

@@ -1,0 +1,61 @@
+"""Judges the reference subsystems behind a balancer nobody here wrote, in the place of the built-in one.
+
+    python -m suites.realworld.behind PRODUCT --report DIR [--expected FILE] [--only GLOB]... [--fault NAME]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from functools import partial
+from pathlib import Path
+
+from harness.cli import execute
+from harness.config import Options
+from harness.errors import FlowproofError
+from harness.lab.embedded import EmbeddedLab
+from harness.model.case import Case
+from harness.model.vocabulary import Depth, Path as Way
+from harness.run import Run
+from harness.targets import FEATURES, Target, embedded_bench
+from suites.realworld.servers import SERVERS
+
+
+def behind(product: str) -> Target:
+    """The reference subsystems on the paths on which *product* is the balancer."""
+    lab = type("Behind", (EmbeddedLab,), {"balancer": ("suites.realworld.balancers", product)})
+    return Target(
+        name=f"{product}-balancer",
+        scope=f"Flowproof's own reference subsystems on loopback, behind {product} {SERVERS[product].told_version()}.",
+        own_lab=False,  # what a balancer's log does not tell remains unobserved, and is named
+        grade=EmbeddedLab.grade,
+        features=FEATURES,
+        bench=partial(embedded_bench, kind=lab),
+        withhold=_without_balancer,
+    )
+
+
+def _without_balancer(case: Case) -> str:
+    return "nothing lies between client and server on this path" if case.path is Way.DIRECT else ""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("product", choices=list(SERVERS))
+    parser.add_argument("--report", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--expected", default="", metavar="FILE")
+    parser.add_argument("--only", action="append", default=[], metavar="GLOB")
+    parser.add_argument("--fault", default="", metavar="NAME", help="what the balancer does wrong")
+    parser.add_argument("--seed", type=int, default=1, metavar="N")
+    given = vars(parser.parse_args())
+    target = behind(given.pop("product"))
+    options = Options(**{**given, "only": tuple(given["only"])}, target=target.name, depth=Depth.FULL)
+    try:
+        return execute(Run(options, target))
+    except FlowproofError as error:
+        print(f"flowproof: {error}", file=sys.stderr)
+        return error.exit_status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
