@@ -12,6 +12,7 @@ import json
 import os
 import re
 import secrets
+import signal
 import subprocess
 import sys
 import tempfile
@@ -103,11 +104,12 @@ class Running:
         self._process = subprocess.Popen(
             SERVERS[product].command(values), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
-        self._last = ""
+        self._last, self._ready, self._stopping = "", False, False
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         try:
             self._await({item.port for item in listeners})
+            self._ready = True
         except BaseException:
             self.stop()
             raise
@@ -138,9 +140,13 @@ class Running:
             if not line.startswith("{") and "[debug]" not in line:
                 self._last = line
                 print(line, file=sys.stderr, flush=True)
+        if self._ready and not self._stopping:
+            print("the server ended by itself", file=sys.stderr, flush=True)
+            os.kill(os.getpid(), signal.SIGTERM)  # so do we, which the lab takes for what it is
 
     def stop(self) -> None:
         """End it, and wait until everything it told is read."""
+        self._stopping = True
         self._process.terminate()
         try:
             self._process.wait(STOP_SECONDS)
@@ -213,6 +219,7 @@ class Process:
 
 def main() -> None:
     """Obey until stdin ends."""
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
     product, wire = sys.argv[1], Wire()
     if SERVERS[product].found() is None:
         sys.exit(f"{product} is not installed")

@@ -1,5 +1,6 @@
-"""The servers nobody here wrote: how each is started, where its program is, and how its committed configuration is filled
-in.  Knows programs and files, not what they are judged by.
+"""The servers nobody here wrote: where its program is, how each is started, how its committed configuration is filled in.
+
+Knows programs and files, not what they are judged by.
 """
 
 from __future__ import annotations
