@@ -23,6 +23,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.decode.redaction import redact
 from harness.errors import LabError
 from suites.realworld.servers import SERVERS, fill, free_ports, template
 from suites.realworld.told import Told
@@ -136,12 +137,12 @@ class Running:
                 for view in self._told.read(line):
                     self._wire.write({"kind": "connection", **asdict(view)})
             except (ValueError, KeyError, TypeError) as error:
-                print(f"not understood ({error!r}): {line}", file=sys.stderr, flush=True)
+                _note(f"not understood ({error!r}): {line}")
             if not line.startswith("{") and "[debug]" not in line:
-                self._last = line
-                print(line, file=sys.stderr, flush=True)
+                self._last = redact(line)
+                _note(line)
         if self._ready and not self._stopping:
-            print("the server ended by itself", file=sys.stderr, flush=True)
+            _note("the server ended by itself")
             os.kill(os.getpid(), signal.SIGTERM)  # so do we, which the lab takes for what it is
 
     def stop(self) -> None:
@@ -154,6 +155,11 @@ class Running:
             self._process.kill()
             self._process.wait()
         self._reader.join(STOP_SECONDS)
+
+
+def _note(line: str) -> None:
+    """Write *line* into the log; nginx quotes tokens that it objects to."""
+    print(redact(line), file=sys.stderr, flush=True)
 
 
 def _listening() -> set[int]:
@@ -185,7 +191,9 @@ class Process:
         """Do what *command* says and answer it."""
         number = command.get("id")
         try:
-            result = {"listen": self._listen, "close": self._close}[command["op"]](command["listeners"])
+            result = (
+                self._listen(command["listeners"]) if command["op"] == "listen" else self._close(command["listeners"])
+            )
         except Exception as error:  # what cannot be done is told, and the other listeners go on
             return {"kind": "reply", "id": number, "ok": False, "error": str(error) or repr(error)}
         return {"kind": "reply", "id": number, "ok": True, "result": result}

@@ -1,4 +1,4 @@
-"""The servers nobody here wrote: where its program is, how each is started, how its committed configuration is filled in.
+"""The servers nobody here wrote: where each program is, how it is started, how its configuration is filled in.
 
 Knows programs and files, not what they are judged by.
 """
