@@ -26,6 +26,10 @@ from suites.realworld.servers import SERVERS
 _ELSEWHERE = frozenset({"t-query-only", "t-cookie", "t-alt-header", "t-proxy-auth", "t-underscore"})
 
 
+FAULTS = ("balancer-holds-client-key", "balancer-strips-authorization", "passthrough-terminates")
+"""What each of the products can be configured to do; the other faults of a balancer are the built-in one's alone."""
+
+
 def behind(product: str) -> Target:
     """The reference subsystems on the paths on which *product* is the balancer."""
     lab = type("Behind", (EmbeddedLab,), {"balancer": ("suites.realworld.balancers", product)})
@@ -73,7 +77,7 @@ def main() -> int:
     parser.add_argument("--report", type=FilePath, required=True, metavar="DIR")
     parser.add_argument("--expected", default="", metavar="FILE")
     parser.add_argument("--only", action="append", default=[], metavar="GLOB")
-    parser.add_argument("--fault", default="", metavar="NAME", help="what the balancer does wrong")
+    parser.add_argument("--fault", default="", choices=FAULTS, help="what the balancer does wrong")
     parser.add_argument("--seed", type=int, default=1, metavar="N")
     given = vars(parser.parse_args())
     target = behind(given.pop("product"))

@@ -5,8 +5,10 @@ Knows programs and files, not what they are judged by.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import secrets
 import shutil
 import socket
 import subprocess
@@ -43,6 +45,7 @@ class Server:
         return [str(self.found()), *(fill(item, values) for item in self.arguments)]
 
 
+_PORTS = range(20000, 32768)
 # Envoy: a second one on this machine would be taken for its successor (hot restart); logs are told at once.
 _ENVOY = ("--concurrency", "1", "-l", "warn", "--disable-hot-restart", "--file-flush-interval-msec", "10")
 SERVERS: Mapping[str, Server] = {
@@ -58,8 +61,13 @@ def template(role: str) -> Path:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody holds right now."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    """Ports of loopback that nobody holds right now, none of which the kernel gives to who asks for any."""
+    sockets: list[socket.socket] = []
+    for port in secrets.SystemRandom().sample(_PORTS, len(_PORTS)):
+        if len(sockets) == count:
+            break
+        with contextlib.suppress(OSError):  # taken
+            sockets.append(socket.create_server(("127.0.0.1", port)))
     ports = [int(item.getsockname()[1]) for item in sockets]
     for item in sockets:
         item.close()
