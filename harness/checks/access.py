@@ -213,6 +213,25 @@ def _privacy(question: Question) -> Iterator[Finding]:
         yield violation("other-certificate", "the client saw another certificate than the server's own")
 
 
+def nothing_passed_on(question: Question) -> list[Finding]:
+    """A balancer that encrypts anew must not send the request on to a server that it must not trust.
+
+    That the server got none of it is told by the server, or by a balancer that blames the certificate.
+    """
+    balancer, seen, client = question.balancer, question.server_request, question.client
+    if seen is not None or question.exchange.effect or _accepted(question):
+        token = " with its JWT" if client.authorization_sha256 else ""
+        return [violation("passed-on", f"the balancer sent the request{token} on to a server it must not trust")]
+    if client.fault or client.server_refused or client.timed_out:
+        return [unobserved("network", client.fault or client.server_refused or "no answer within the deadline")]
+    if balancer is None:
+        return [unobserved("balancer-silent", "the balancer told nothing of this connection")]
+    if question.exchange.server is None and "certificate" not in balancer.upstream_error.lower():
+        told = balancer.upstream_error or "nothing"
+        return [unobserved("no-account", f"the server told nothing, and the balancer blames no certificate: {told}")]
+    return []
+
+
 def token_lost(question: Question) -> list[Finding]:
     """A good token that the balancer drops must leave the request refused for want of a token, and not acted upon."""
     seen = question.balancer_request

@@ -63,13 +63,14 @@ class Listener:
         found = {
             "sni": behaviours.pop("send_sni", True),
             "client-key": behaviours.pop("client_certificate", None) is not None,
+            "verify": behaviours.pop("verify_upstream", True),
             "strips-token": behaviours.get("authorization") == "strip",
         }
         if found["strips-token"]:
             del behaviours["authorization"]
         if behaviours:
             raise LabError(f"only the built-in balancer can be told {', '.join(behaviours)}", where=self.order["id"])
-        return frozenset(name for name, holds in found.items() if holds)
+        return frozenset(name if holds else f"no-{name}" for name, holds in found.items())
 
 
 def configuration(text: str, listeners: Sequence[Listener], values: Mapping[str, str]) -> str:

@@ -26,7 +26,12 @@ from suites.realworld.servers import SERVERS
 _ELSEWHERE = frozenset({"t-query-only", "t-cookie", "t-alt-header", "t-proxy-auth", "t-underscore"})
 
 
-FAULTS = ("balancer-holds-client-key", "balancer-strips-authorization", "passthrough-terminates")
+FAULTS = (
+    "balancer-holds-client-key",
+    "balancer-skips-verification",
+    "balancer-strips-authorization",
+    "passthrough-terminates",
+)
 """What each of the products can be configured to do; the other faults of a balancer are the built-in one's alone."""
 
 

@@ -65,6 +65,7 @@ class Told:
             tls_version=_text(told, "tls"),
             sni=_text(told, "sni"),
             upstream_port=_port(_text(told, "upstream")),
+            upstream_error=_text(told, "upstream_error"),
             detail=_text(told, "detail"),
             requests=requests,
         )
