@@ -179,9 +179,19 @@ def _forwarding(question: Question, make: Maker) -> Iterator[Finding]:
         if question.both_sides:
             yield unobserved("balancer-silent", "the balancer told nothing of this connection")
         return
+    if question.case.path is Path.PASSTHROUGH:
+        yield from _one_connection(question, make)
     if question.case.path is Path.TERMINATING:
         for who, seen in (("balancer", question.balancer_request), ("server", question.server_request)):
             yield from _differences(question, who, seen, make)
+
+
+def _one_connection(question: Question, make: Maker) -> Iterator[Finding]:
+    """Through a passthrough client and server have one TLS connection, whatever the balancer says of itself."""
+    server = question.exchange.server
+    theirs = server.handshake_sha256 if server else ""
+    if theirs and theirs != question.client.handshake_sha256:
+        yield make("other-connection", "the server's TLS connection is not the client's: something between ended it")
 
 
 def _differences(question: Question, who: str, seen: RequestView | None, make: Maker) -> Iterator[Finding]:

@@ -106,6 +106,9 @@ def _exchange(
         return replace(facts, **_end(error))
     with tls:
         facts = replace(facts, established=True, tls_version=tls.version() or "", server_chain=_leaf(tls))
+        # What RFC 5929 calls tls-unique: of a connection that resumes no session, the client's Finished message.
+        finished = tls.get_channel_binding("tls-unique")
+        facts = replace(facts, handshake_sha256=hashlib.sha256(finished).hexdigest() if finished else "")
         return _talk(tls, facts, request, deadline)
 
 
