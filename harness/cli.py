@@ -140,12 +140,12 @@ class _Quiet:
 def _run(arguments: Arguments) -> int:
     names = ("target", "depth", "only", "skip", "fault", "seed", "report", "expected", "read_only")
     options = pointing.at(arguments, resolve({name: getattr(arguments, name) for name in names}, Path.cwd()))
-    return pointing.dry_run(Run(options)) if arguments.dry_run else _execute(options)
+    return pointing.dry_run(Run(options)) if arguments.dry_run else execute(Run(options))
 
 
-def _execute(options: Options) -> int:
-    """Run pytest on the suites, on nothing but our own configuration."""
-    run = Run(options)
+def execute(run: Run) -> int:
+    """Run pytest on the suites, on nothing but our own configuration; returns the exit status."""
+    options = run.options
     _check_folder(options.report)
     # Whatever the environment would add could deselect cases or change what a test does.
     for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
@@ -276,7 +276,8 @@ def _replay(arguments: Arguments) -> int:
         raise UsageError(f"no case {wanted!r} in the record", where=str(arguments.report))
     folder = arguments.report if arguments.report.is_dir() else arguments.report.parent
     flags = {"only": [wanted], "fault": header.get("fault"), "seed": header["seed"], "target": header["target"]}
-    status = _execute(resolve({**flags, "depth": "full", "report": folder / "replay"}, Path("/nonexistent")))
+    options = resolve({**flags, "depth": "full", "report": folder / "replay"}, Path("/nonexistent"))
+    status = execute(Run(options))
     _, again, _ = record.read(folder / "replay")
     print(f"then {old['outcome']} ({old['reason']}), now {again[0]['outcome']} ({again[0]['reason']})")  # noqa: T201
     return status

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import socket
 import ssl
 from collections.abc import Callable
@@ -132,6 +133,14 @@ def test_good_certificate(lab: Deployment, server: Server, version: ssl.TLSVersi
     assert result.served
     chain = result.seen["client_chain"]
     assert [item["subject"] for item in chain] == ["CN=portal-admin-client,O=cert-manager", "CN=ingress-ca"]
+
+
+@pytest.mark.parametrize("version", VERSIONS, ids=lambda version: version.name)
+def test_both_ends_digest_the_same_handshake(lab: Deployment, server: Server, version: ssl.TLSVersion) -> None:
+    results = [server.good(version=version) for _ in range(2)]
+    theirs = [result.seen["handshake_sha256"] for result in results]
+    assert theirs == [hashlib.sha256(result.finished).hexdigest() for result in results]
+    assert theirs[0] != theirs[1] and all(result.finished for result in results)
 
 
 @pytest.mark.parametrize("version", VERSIONS, ids=lambda version: version.name)
