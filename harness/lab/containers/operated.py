@@ -9,8 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-import docker.errors
-
 from harness.errors import LabError
 from harness.lab.base import Door
 from harness.lab.containers.lab import PLATFORM, ContainerLab, Housed
@@ -44,10 +42,8 @@ class OperatedLab(ContainerLab):
         }
         if verb not in actions or what not in ("management", "server"):
             raise LabError(f"no operator can {action!r}", attempt=f"one of {', '.join(actions)}; management or server")
-        try:
+        with self._docker.asked(f"cannot {action}"):
             return actions[verb](setup, what)
-        except docker.errors.APIError as error:
-            raise LabError(f"cannot {action}: {error.explanation or error}") from error
 
     def past_balancer(self, door: Door, flow: Flow, nonce: str) -> list[Facts]:
         """See :class:`harness.lab.operations.Operated`."""
@@ -93,7 +89,7 @@ class OperatedLab(ContainerLab):
         name, instance, _ = self._which(setup, what)
         housed = self._running(setup, what)
         housed.site.worker.expect_end()
-        remove(housed.link.container)
+        remove(housed.link.container, self._docker)
         housed.site.worker.close()
         return self._lost(name, instance)
 
@@ -130,7 +126,7 @@ class OperatedLab(ContainerLab):
 
     @property
     def _platform(self) -> Any:
-        return self._docker.client.networks.get(self._networks[PLATFORM].name)
+        return self._networks[PLATFORM]._unwrap_network
 
     def _move(self, setup: Setup, what: str) -> Facts:
         """The operator changes the server's jwksUrl to another address of the platform API: it restarts."""
