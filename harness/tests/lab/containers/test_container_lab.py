@@ -1,4 +1,4 @@
-"""The lab itself.  Needs Docker, and is left out where no daemon answers; the project's CI starts one and requires it."""
+"""The lab itself.  Needs Docker: left out where no daemon answers; the project's CI starts one and requires it."""
 
 from __future__ import annotations
 
