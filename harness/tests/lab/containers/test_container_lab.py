@@ -17,7 +17,7 @@ import docker.errors
 import pytest
 from testcontainers.core.docker_client import DockerClient
 
-from harness.errors import LabError, UsageError
+from harness.errors import LabError
 from harness.known import FAULTS, catalogue
 from harness.lab import own, worker
 from harness.lab.base import Door
@@ -29,24 +29,13 @@ from harness.model.vocabulary import Path as FlowPath
 from harness.model.vocabulary import Posture
 from harness.tests.lab.containers.proxied import Proxied
 
-
-def _there() -> bool:
-    if os.environ.get("FLOWPROOF_DOCKER") == "required":
-        return True
-    try:
-        daemon.check()
-    except UsageError:
-        return False
-    return True
-
-
-pytestmark = pytest.mark.skipif(not _there(), reason="no Docker daemon answers")
+pytestmark = pytest.mark.usefixtures("_docker")
 BALANCED = Setup("portal", Posture.JWT, FlowPath.PASSTHROUGH)
 DIRECT = Setup("portal", Posture.JWT, FlowPath.DIRECT)
 
 
 @pytest.fixture(scope="module")
-def lab() -> Iterator[OperatedLab]:
+def lab(_docker: None) -> Iterator[OperatedLab]:
     known = catalogue()
     made = OperatedLab(known.servers, known.flows, FAULTS)
     try:
