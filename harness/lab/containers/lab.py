@@ -51,7 +51,8 @@ PORTS = {
     "event-gateway": "28000 28999",
     f"api-gateway{_INSIDER}": "29000 29999",
     f"v5c-gateway{_INSIDER}": "30000 30999",
-    f"event-gateway{_INSIDER}": "31000 31999",
+    f"event-gateway{_INSIDER}": "31000 31499",
+    "service": "31500 31999",
 }
 _AT_ONCE = 8
 
