@@ -8,6 +8,7 @@ from pathlib import Path as FilePath
 
 from harness import targets
 from harness.catalogue import Catalogue
+from harness.catalogue.widen import widened
 from harness.checks.question import Dialect
 from harness.config import Options
 from harness.errors import UsageError
@@ -21,7 +22,7 @@ from harness.lab.targetfile import Endpoint, TargetFile, is_safe
 from harness.lab.touch import Touch, touch
 from harness.model.case import GOOD, Case
 from harness.model.catalogue import Cells, Flow, Requirement, Server
-from harness.model.vocabulary import Posture
+from harness.model.vocabulary import Path, Posture
 from harness.preflight import Preflight
 from harness.targets import Target
 from harness.wire.given import GivenPki, GivenStimuli
@@ -93,6 +94,8 @@ class Deployment:
 
     def adapt(self, catalogue: Catalogue) -> Catalogue:
         """*catalogue* with the servers, requests and flows of this deployment in place of the documented ones."""
+        paths = {endpoint.path for endpoint in self.file.endpoints.values()} - {Path.DIRECT}
+        catalogue = widened(catalogue, dict.fromkeys(_ANY_AREA, paths))
         flows = {flow.name: flow for flow in self.flows(catalogue)}
         servers = {flow.server.name: flow.server for flow in flows.values()}
         rows = tuple(row for row in (self._row(row, flows) for row in catalogue.requirements) if row.cells)

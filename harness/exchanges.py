@@ -43,7 +43,8 @@ def paced(wait: Callable[[], None]) -> Sender:
 class Attempt:
     """What one try left behind on the client's side, before anybody else was asked.
 
-    ``acts`` says that the request, if accepted, has an effect that can be looked for.
+    ``acts`` says that the request, if accepted, has an effect that can be looked for; ``asked`` is the nonce of the
+    request on *client_port*, where that is another than the one which the attempt is about.
     """
 
     nonce: str
@@ -52,6 +53,7 @@ class Attempt:
     client_port: int | None = None
     acts: bool = True
     extra: Mapping[str, Any] = field(default_factory=dict)
+    asked: str = ""
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ class Bench:
         """
         if attempt.door is None:
             return Exchange(attempt.nonce, extra=dict(attempt.extra))
-        balancer, server = self.lab.views(attempt.door, attempt.client_port)
+        balancer, server = self.lab.views(attempt.door, attempt.client_port, attempt.asked or attempt.nonce)
         extra = {"server_leaf_sha256": attempt.door.server_leaf_sha256, **attempt.extra}
         effect: bool | None = None
         if attempt.acts and effects is not None:
@@ -172,9 +174,10 @@ def _past_balancer(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
     if not isinstance(bench.lab, Operated):
         raise LabError("all servers of this lab share one address", where=case.id)
     past = [dict(account) for account in bench.lab.past_balancer(door, case.flow, nonce)]
-    act = bench.lab.act(door, case.flow, bench.nonce(case.id, "twin"))
+    twin = bench.nonce(case.id, "twin")
+    act = bench.lab.act(door, case.flow, twin)
     extra = {"past": past, "act": dict(act), "now": bench.lab.now()}
-    return Attempt(nonce, door, None, act.get("local_port"), bool(case.flow.effect), extra)
+    return Attempt(nonce, door, None, act.get("local_port"), bool(case.flow.effect), extra, twin)
 
 
 Procedure = Callable[[Bench, Case, Door, str], Attempt]

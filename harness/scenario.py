@@ -89,7 +89,7 @@ class Player:
     def _request(self, token: str, number: str) -> Facts:
         nonce, door = self._nonce(number), self._door
         client = self._send(token, nonce)
-        _, server = self._lab.views(door, client.local_port)
+        _, server = self._lab.views(door, client.local_port, nonce)
         return {
             "status": client.response.status if client.response else None,
             "ended": client.alert or client.fault or ("timed out" if client.timed_out else ""),
@@ -124,7 +124,7 @@ class Player:
     def _act(self, _whom: str, number: str) -> Facts:
         nonce, door = self._nonce(number), self._door
         act = self._lab.act(door, self._case.flow, nonce)
-        _, server = self._lab.views(door, act.get("local_port"))
+        _, server = self._lab.views(door, act.get("local_port"), nonce)
         chain = server.client_chain if server else ()
         return {
             "status": act.get("status"),

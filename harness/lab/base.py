@@ -56,9 +56,10 @@ class Lab(Protocol):
     def release(self, setups: Iterable[Setup]) -> None:
         """Take down what only these setups needed."""
 
-    def views(self, door: Door, client_port: int | None) -> tuple[BalancerView | None, ServerView | None]:
+    def views(self, door: Door, client_port: int | None, nonce: str) -> tuple[BalancerView | None, ServerView | None]:
         """What balancer and server told of the connection from *client_port*; waits for it a little.  None = nothing.
 
+        *nonce* is that of its request: ports come back, and what another request left is not this one's.
         With *client_port* None: of the last connection that the client under test made.
         """
 

@@ -91,7 +91,7 @@ class ExternalLab:
     def release(self, setups: Iterable[Setup]) -> None:
         """Nothing was started."""
 
-    def views(self, door: Door, client_port: int | None) -> tuple[BalancerView | None, ServerView | None]:
+    def views(self, door: Door, client_port: int | None, nonce: str) -> tuple[BalancerView | None, ServerView | None]:
         """Nobody tells us."""
         return None, None
 

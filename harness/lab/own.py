@@ -58,7 +58,7 @@ class OwnLab(Running):
 
     # What happened
 
-    def views(self, door: Door, client_port: int | None) -> tuple[BalancerView | None, ServerView | None]:
+    def views(self, door: Door, client_port: int | None, nonce: str) -> tuple[BalancerView | None, ServerView | None]:
         """See :meth:`harness.lab.base.Lab.views`."""
         balancer: BalancerView | None = None
         upstream = client_port
@@ -66,7 +66,7 @@ class OwnLab(Running):
             self._check_alive()  # nobody could be reached: is there anybody left?
             return None, None
         if door.setup.path is not Path.DIRECT:
-            record = self._record(self._listener_id(door.setup), door.address.port, client_port)
+            record = self._record(self._listener_id(door.setup), door.address.port, client_port, nonce)
             if record is None:
                 return None, None
             balancer = BalancerView.from_json(record)
@@ -74,11 +74,11 @@ class OwnLab(Running):
             if upstream is None:
                 return balancer, None
         instance = self._plan.server_name(door.setup)
-        record = self._record(instance, self._ports[instance], upstream or 0)
+        record = self._record(instance, self._ports[instance], upstream or 0, nonce)
         return balancer, ServerView.from_json(record) if record else None
 
-    def _record(self, listener_id: str, local_port: int, peer_port: int) -> Mapping[str, Any] | None:
-        record = self._mailbox.take(listener_id, local_port, peer_port, RECORD_SECONDS)
+    def _record(self, listener_id: str, local_port: int, peer_port: int, nonce: str) -> Mapping[str, Any] | None:
+        record = self._mailbox.take(listener_id, local_port, peer_port, RECORD_SECONDS, nonce)
         if record is None:
             self._check_alive()
         return record

@@ -12,7 +12,6 @@ import json
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import IO, Any, Protocol
@@ -217,19 +216,30 @@ class Mailbox:
                 self._broken = True
             self._changed.notify_all()
 
-    def take(self, listener: str, local_port: int, peer_port: int, seconds: float) -> Mapping[str, Any] | None:
-        """The oldest record of that connection, waited for at most *seconds*; None if none comes."""
+    def take(
+        self, listener: str, local_port: int, peer_port: int, seconds: float, nonce: str
+    ) -> Mapping[str, Any] | None:
+        """The record of the connection that carried *nonce*, waited for at most *seconds*; None if none comes.
+
+        A connection that came to no request is told by its ports alone: of several, the oldest.
+        """
         key = (listener, local_port, peer_port)
-        deadline = time.monotonic() + seconds
         with self._changed:
-            while not self._letters.get(key) and not self._broken:
-                remaining = deadline - time.monotonic()
-                if remaining <= 0 or not self._changed.wait(remaining):
-                    break
-            letters = self._letters.get(key)
-            if not letters:
-                return None
-            letter = letters.pop(0)
-            if not letters:
-                del self._letters[key]
+            self._changed.wait_for(lambda: self._broken or _fitting(self._letters.get(key, ()), nonce), seconds)
+            letter = _fitting(self._letters.get(key, ()), nonce)
+            if letter is not None:
+                self._letters[key].remove(letter)
+                if not self._letters[key]:
+                    del self._letters[key]
             return letter
+
+
+def _fitting(letters: Sequence[Mapping[str, Any]], nonce: str) -> Mapping[str, Any] | None:
+    """The one with *nonce*, else the first that names none."""
+    nameless = None
+    for letter in letters:
+        named = {request["nonce"] for request in letter.get("requests", ())} - {""}
+        if nonce in named:
+            return letter
+        nameless = nameless or (None if named else letter)
+    return nameless

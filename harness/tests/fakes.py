@@ -93,7 +93,7 @@ class FakeLab:
             self._views[port] = builders.rejecting(_reason(sent.stimulus))
             return builders.client(401, local_port=port)
 
-    def views(self, door: Door, client_port: int | None) -> tuple[BalancerView | None, ServerView | None]:
+    def views(self, door: Door, client_port: int | None, nonce: str) -> tuple[BalancerView | None, ServerView | None]:
         """What the server saw; a balancer that passed it on."""
         self._break("views", door.setup)
         server = self._views.get(client_port or 0)

@@ -19,9 +19,9 @@ from harness.errors import UsageError
 from harness.known import FAULTS, catalogue
 from harness.lab.embedded import EmbeddedLab
 from harness.lab.external import Pace
-from harness.model.case import Setup, Stimulus
+from harness.model.case import Case, Setup, Stimulus
+from harness.model.vocabulary import Depth, Posture
 from harness.model.vocabulary import Path as FlowPath
-from harness.model.vocabulary import Posture
 from harness.run import Run
 from harness.wire.stimuli import Stimuli
 from harness.wire.tokens import Mint
@@ -150,7 +150,7 @@ def test_without_a_good_credential_what_is_let_in_is_told(place: Place) -> None:
 
 
 def test_a_client_key_without_its_ca_key(place: Place) -> None:
-    run = place.run(place.file(Posture.MTLS, client={**place.client, **place.ca}), depth="full")
+    run = place.run(place.file(Posture.MTLS, client={**place.client, **place.ca}), depth=Depth.FULL)
     assert run.status == 0, run.trouble
     assert {"tls-no-cert", "ta-unknown-ca", "ta-same-name-other-key"} <= of(run, "PASS")
     assert {"v-expired-leaf", "eku-server-only"} <= of(run, "UNOBSERVED")
@@ -194,10 +194,36 @@ def test_read_only_withholds_what_writes(place: Place) -> None:
         Posture.JWT, tokens=place.signing, server={"request": {"method": "GET", "success": 200}}, read_only=True
     )
     target = Deployment.load(file).target()
-    cases = Run(Options(target=str(file), seed=1, depth="full")).cases  # type: ignore[arg-type]
+    cases = _cases(file)
     assert cases
     assert not {"str-many-dots", "json-deep-nest"} & {case.stimulus.id for case in cases}
     assert all(target.withhold(case) == "" for case in cases)
+
+
+@pytest.mark.parametrize(
+    ("posture", "area", "path"),
+    [
+        (Posture.JWT, "tokens", "terminating"),
+        (Posture.JWT, "tokens", "passthrough"),
+        (Posture.MTLS, "chains", "passthrough"),
+    ],
+)
+def test_every_class_is_sent_through_a_balancer(place: Place, posture: Posture, area: str, path: str) -> None:
+    def sent(way: str) -> set[str]:
+        cases = _cases(place.file(posture, tokens=place.signing, server={"path": way}))
+        assert {str(case.path) for case in cases} == {way}
+        return {case.stimulus.id for case in cases if case.requirement.area == area}
+
+    assert sent(path) == sent("direct") and len(sent(path)) > 30
+
+
+def test_no_certificate_gets_through_a_balancer_that_terminates(place: Place) -> None:
+    with pytest.raises(UsageError, match="no case"):
+        _cases(place.file(Posture.MTLS, server={"path": "terminating"}))
+
+
+def _cases(file: Path) -> tuple[Case, ...]:
+    return Run(Options(target=str(file), seed=1, depth=Depth.FULL)).cases
 
 
 def test_an_expected_failure(place: Place, tmp_path: Path) -> None:

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import replace
 from functools import partial
 from pathlib import Path as FilePath
 
 from harness.catalogue import Catalogue
+from harness.catalogue.widen import widened
 from harness.cli import execute
 from harness.config import Options
 from harness.errors import FlowproofError
 from harness.lab.embedded import EmbeddedLab
 from harness.model.case import Case
-from harness.model.catalogue import Requirement
 from harness.model.vocabulary import Depth, Path
 from harness.run import Run
 from harness.targets import FEATURES, Target, embedded_bench
@@ -51,21 +50,8 @@ def behind(product: str) -> Target:
 
 
 def _every_class(catalogue: Catalogue) -> Catalogue:
-    """*catalogue* with each class of token over the terminating path and each of certificate over the passthrough.
-
-    The catalogue has most of them on the direct path alone: what the built-in balancer makes of them is known.
-    """
-    return replace(catalogue, requirements=tuple(_also(row) for row in catalogue.requirements))
-
-
-def _also(row: Requirement) -> Requirement:
-    ways = {"tokens": Path.TERMINATING, "chains": Path.PASSTHROUGH}
-    if row.area not in ways:
-        return row
-    paths = (Path.DIRECT, ways[row.area])
-    alone = [block.paths == (Path.DIRECT,) and not {"steps", "variant"} & set(block.params) for block in row.cells]
-    cells = (replace(block, paths=paths) if it else block for block, it in zip(row.cells, alone, strict=True))
-    return replace(row, cells=tuple(cells))
+    """*catalogue* with each class of token over the terminating path and each of certificate over the passthrough."""
+    return widened(catalogue, {"tokens": [Path.TERMINATING], "chains": [Path.PASSTHROUGH]})
 
 
 def _withheld(case: Case) -> str:

@@ -43,7 +43,7 @@ def main() -> int:
     if unknown:
         parser.error(f"no role {unknown[0]!r}; one of {', '.join(ROLES)}")
     table = [judge(role, arguments.fresh) for role in arguments.roles or ROLES]
-    print(f"\n{'role':15} {'version':10} {'cases':>5} {'PASS':>5} {'expected':>9} {'UNOBS.':>6} {'s':>6}  exit")
+    print(f"\n{'role':16} {'version':10} {'cases':>5} {'PASS':>5} {'expected':>9} {'UNOBS.':>6} {'s':>6}  exit")
     for line, _ in table:
         print(line)
     return max(status for _, status in table)
@@ -54,7 +54,7 @@ def judge(role: str, fresh: bool) -> tuple[str, int]:
     product, _, kind = role.partition("-")
     server = SERVERS[product]
     if server.found() is None:
-        return f"{role:15} {server.program} is not installed", 3
+        return f"{role:16} {server.program} is not installed", 3
     version = server.told_version()
     if kind == BALANCER:
         status = flowproof(role, "suites.realworld.behind", product, fresh=fresh)
@@ -146,13 +146,13 @@ def flowproof(role: str, module: str, *arguments: str, fresh: bool) -> int:
 def line(role: str, version: str, status: int) -> str:
     file = REPORTS / role / "run.jsonl"
     if not file.exists():
-        return f"{role:15} {version:10} no record                          {status}"
+        return f"{role:16} {version:10} no record                          {status}"
     *_, footer = (json.loads(text) for text in file.read_text("utf-8").splitlines())
     counts = footer["outcomes"]
     bad = counts["FAIL"] + counts["WRONG_REASON"]
     unseen = counts["UNOBSERVED"]
     numbers = f"{footer['cases']:5} {counts['PASS']:5} {bad:9} {unseen:6} {footer['seconds']:6.1f}"
-    return f"{role:15} {version:10} {numbers}  {status}"
+    return f"{role:16} {version:10} {numbers}  {status}"
 
 
 if __name__ == "__main__":

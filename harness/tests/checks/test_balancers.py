@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from harness.judge import Controls, judge
 from harness.model.case import Stimulus
 from harness.model.exchange import Exchange, ServerView
-from harness.model.vocabulary import Path, Posture, Reason
+from harness.model.vocabulary import Outcome, Path, Posture, Reason
 from harness.tests.builders import ask, case, client, exchange, passthrough, rejecting, request, server, terminating
 from harness.tests.checks.support import Found, found, served
 
@@ -77,3 +78,10 @@ def test_a_passthrough_leaves_client_and_server_one_tls_connection(theirs: str, 
     )
     question = ask(case("certificate-refused", stimulus=Stimulus("bad-cert"), path=Path.PASSTHROUGH), refused)
     assert found(question) == [("unobserved", code) for code in expected]
+
+
+def test_what_was_not_passed_on_proves_nothing_where_nothing_ever_is() -> None:
+    facts = exchange(client(502), server(established=False), terminating(), effect=False)
+    question = ask(case("nothing-passed-on", path=Path.TERMINATING, posture=Posture.JWT), facts)
+    assert judge(question, Controls()).outcome is Outcome.PASS
+    assert judge(question, Controls(closing="answered 502")).outcome is Outcome.UNOBSERVED

@@ -186,21 +186,44 @@ def test_a_letter_is_taken_once_and_the_oldest_first() -> None:
     mailbox = Mailbox()
     for number in (1, 2):
         mailbox.put({**LETTER, "number": number})
-    assert [mailbox.take("a", 1, 2, 0) for _ in range(3)] == [{**LETTER, "number": 1}, {**LETTER, "number": 2}, None]
+    assert [mailbox.take("a", 1, 2, 0, "fp-1") for _ in range(3)] == [
+        {**LETTER, "number": 1},
+        {**LETTER, "number": 2},
+        None,
+    ]
 
 
 @pytest.mark.parametrize("address", [("b", 1, 2), ("a", 2, 1), ("a", 1, 3)])
 def test_a_letter_for_somebody_else(address: tuple[str, int, int]) -> None:
     mailbox = Mailbox()
     mailbox.put(LETTER)
-    assert mailbox.take(*address, 0.01) is None
-    assert mailbox.take("a", 1, 2, 0) == LETTER
+    assert mailbox.take(*address, 0.01, "fp-1") is None
+    assert mailbox.take("a", 1, 2, 0, "fp-1") == LETTER
+
+
+def asked(*nonces: str) -> dict[str, Any]:
+    return {**LETTER, "requests": [{"nonce": nonce} for nonce in nonces]}
+
+
+def test_a_port_that_came_back_delivers_nobody_elses_letter() -> None:
+    mailbox = Mailbox()
+    for letter in (asked("fp-2"), LETTER, asked("fp-0", "fp-1"), asked("")):
+        mailbox.put(letter)
+    found = [mailbox.take("a", 1, 2, 0, "fp-1") for _ in range(4)]
+    assert found == [asked("fp-0", "fp-1"), LETTER, asked(""), None]
+    assert mailbox.take("a", 1, 2, 0, "fp-2") == asked("fp-2")
+
+
+def test_the_right_letter_is_waited_for_beside_a_wrong_one() -> None:
+    mailbox = Mailbox()
+    mailbox.put(asked("fp-2"))
+    assert taken(mailbox, 10, lambda: mailbox.put(asked("fp-1"))) == asked("fp-1")
 
 
 def taken(mailbox: Mailbox, seconds: float, then: Callable[[], None]) -> Any:
     """What a waiting thread takes when *then* is done meanwhile."""
     found: list[Any] = []
-    waiting = threading.Thread(target=lambda: found.append(mailbox.take("a", 1, 2, seconds)))
+    waiting = threading.Thread(target=lambda: found.append(mailbox.take("a", 1, 2, seconds, "fp-1")))
     waiting.start()
     then()
     waiting.join(10)
@@ -217,8 +240,8 @@ def test_nobody_waits_for_the_dead() -> None:
     mailbox = Mailbox()
     assert taken(mailbox, 3600, lambda: mailbox.put({"kind": "ended", "expected": False})) is None
     mailbox.put(LETTER)
-    assert mailbox.take("a", 1, 2, 3600) == LETTER
-    assert mailbox.take("a", 1, 2, 3600) is None
+    assert mailbox.take("a", 1, 2, 3600, "fp-1") == LETTER
+    assert mailbox.take("a", 1, 2, 3600, "fp-1") is None
 
 
 def test_an_expected_end_speaks_for_nobody_else() -> None:
@@ -230,4 +253,4 @@ def test_an_expected_end_speaks_for_nobody_else() -> None:
 def test_noise_is_no_letter() -> None:
     mailbox = Mailbox()
     mailbox.put({"kind": "noise", "line": "x"})
-    assert mailbox.take("a", 1, 2, 0) is None
+    assert mailbox.take("a", 1, 2, 0, "fp-1") is None
