@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
@@ -61,8 +62,11 @@ class Deployment:
         open_clients(file.endpoints.values())
         check_sources(file)
         for endpoint in file.endpoints.values():
-            if not endpoint.ca.is_file():
-                raise UsageError(f"servers.{endpoint.name}.ca: no such file", where=str(endpoint.ca))
+            _trusted(endpoint)
+        if unknown := {*file.claimed, *file.not_claimed} - known_catalogue().features:
+            raise UsageError(
+                f"features: unknown feature {min(unknown)!r}", where=str(path), attempt="see flowproof list features"
+            )
         deployment = cls(replace(file, read_only=file.read_only or read_only))
         if deployment.file.read_only and not any(is_safe(flow.method) for flow in deployment.flows(known_catalogue())):
             raise UsageError(
@@ -161,6 +165,14 @@ class Deployment:
             lab.close()
             raise
         return bench
+
+
+def _trusted(endpoint: Endpoint) -> None:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(endpoint.ca)
+    except OSError as error:
+        told = error.strerror if error.strerror and not isinstance(error, ssl.SSLError) else "no certificate in PEM"
+        raise UsageError(f"servers.{endpoint.name}.ca: {told}", where=str(endpoint.ca)) from error
 
 
 def _server(endpoint: Endpoint, documented: Server) -> Server:

@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 
 from harness.errors import EffectUnseen, LabError
 from harness.exchanges import Bench
+from harness.lab.base import host_header
 from harness.lab.external import ExternalLab, address_of
 from harness.lab.targetfile import Endpoint, TargetFile, is_safe
 from harness.model.case import GOOD, Stimulus
@@ -50,7 +51,7 @@ class Preflight:
     def _try(self, endpoint: Endpoint, flow: Flow, stimulus: Stimulus) -> ClientView | None:
         """What came of one request; None where it cannot be made from the credentials at hand."""
         nonce = self._bench.nonce("preflight", flow.name, stimulus.id)
-        host = endpoint.host if endpoint.port == 443 else f"{endpoint.host}:{endpoint.port}"
+        host = host_header(endpoint.host, endpoint.port)
         try:
             context = self._context(endpoint, flow, stimulus.certificate)
             request = self._stimuli.request(flow, stimulus, host, nonce)
@@ -163,7 +164,7 @@ class Preflight:
     def _looked_up(self, endpoint: Endpoint, flow: Flow, nonce: str) -> tuple[int, str]:
         """Status of a lookup of what *nonce* did, 0 where there is no answer; and what went wrong then."""
         path = endpoint.request.effect_path.replace("{nonce}", nonce)
-        host = endpoint.host if endpoint.port == 443 else f"{endpoint.host}:{endpoint.port}"
+        host = host_header(endpoint.host, endpoint.port)
         try:
             context = self._context(endpoint, flow, GOOD)
             # Under a name of its own: a server may count whatever comes with a name as acted upon.

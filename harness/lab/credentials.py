@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -64,6 +65,9 @@ def _common_name(name: x509.Name) -> str:
 
 def _identity(client: Client) -> Identity:
     chain, key = _chain(client.certificate, "client.certificate"), _key(client.key, "client.key")
+    end = chain[0].not_valid_after_utc
+    if end < datetime.now(UTC):
+        raise UsageError(f"client.certificate expired on {end:%Y-%m-%d}", where=_place(client.certificate))
     if key.public_key() != chain[0].public_key():
         raise UsageError("client.key is not the key of client.certificate", where=_place(client.key.secret))
     return Identity(chain, key)
@@ -105,9 +109,11 @@ def _issued(leaf: x509.Certificate, by: x509.Certificate) -> bool:
 
 def _chain(secret: Secret, what: str) -> tuple[x509.Certificate, ...]:
     try:
-        return tuple(x509.load_pem_x509_certificates(secret.read(what)))
-    except ValueError as error:
-        raise UsageError(f"{what} holds no PEM certificate", where=_place(secret)) from error
+        chain = tuple(x509.load_pem_x509_certificates(secret.read(what)))
+        chain[0].public_key()
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise UsageError(f"{what} holds no PEM certificate that can be used", where=_place(secret)) from error
+    return chain
 
 
 def _key(private: PrivateKey, what: str) -> Key:

@@ -46,9 +46,9 @@ class KeyServer:
 
         try:
             self._server = ThreadingHTTPServer((host, int(port)), Handler)
-        except OSError as error:
+        except (OSError, OverflowError) as error:
             raise LabError(
-                f"the JWKS server cannot listen on {listen}: {error.strerror}",
+                f"the JWKS server cannot listen on {listen}: {getattr(error, 'strerror', None) or error}",
                 attempt="choose another tokens.jwks.listen",
             ) from error
         self.port: int = self._server.server_address[1]
@@ -74,6 +74,11 @@ def check_sources(target: TargetFile) -> None:
         _server_context(target, tokens["jwks"])
     check_source(target)
     _public_keys(target)
+    try:
+        json.dumps(tokens.get("claims", {}))
+    except TypeError as error:
+        text = f"tokens.claims: only what JSON has ({error}); put a date into quotes"
+        raise UsageError(text, where=str(target.file)) from error
 
 
 def open_mint(target: TargetFile) -> tuple[Mint, KeyServer | None]:
@@ -101,7 +106,7 @@ def _public_keys(target: TargetFile) -> dict[str, rsa.RSAPublicKey]:
     file = target.place(target.tokens["keys"])
     try:
         found = jwt.PyJWKSet.from_json(file.read_text("utf-8")).keys
-    except (OSError, ValueError, jwt.PyJWTError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, jwt.PyJWTError) as error:
         raise UsageError("tokens.keys holds no JWK set", where=str(file)) from error
     return {str(item.key_id or ""): item.key for item in found if isinstance(item.key, rsa.RSAPublicKey)}
 

@@ -15,6 +15,7 @@ from harness.errors import UsageError
 from harness.lab import targetfile
 from harness.wire.files import private_file
 from harness.wire.issue import key_pem
+from harness.writers.folder import report_folder
 
 NAME = "target.yaml"
 KEY = "flowproof-signing.key"
@@ -41,8 +42,8 @@ class Service:
         file = folder / NAME
         document = self._document(folder)
         targetfile.parse(document, file)
+        report_folder(folder)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
             if self.jwks == "ours":
                 self._new_key(_key_file(folder))
             file.write_text(
