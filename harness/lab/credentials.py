@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -97,6 +98,15 @@ def _paired(certificate: x509.Certificate, private: PrivateKey, what: str) -> Id
     if key.public_key() != certificate.public_key():
         raise UsageError(f"{what}_key is not the key of {what}", where=_place(private.secret))
     return Identity((certificate,), key)
+
+
+def has_issued(ca: Path, certificate: Path) -> bool:
+    """Whether a certificate in *ca* issued the one in *certificate*; False also for what cannot be read."""
+    try:
+        leaf, *_ = x509.load_pem_x509_certificates(certificate.read_bytes())
+        return any(_issued(leaf, by) for by in x509.load_pem_x509_certificates(ca.read_bytes()))
+    except (OSError, ValueError):
+        return False  # what is wrong with it is told where it is opened
 
 
 def _issued(leaf: x509.Certificate, by: x509.Certificate) -> bool:

@@ -13,7 +13,7 @@ def report_folder(folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(
-            f"the report folder cannot be made: {error.strerror}",
+            f"the report folder cannot be written: {error.strerror}",
             where=str(folder),
             attempt="name another with --report",
         ) from error

@@ -15,6 +15,7 @@ from harness.writers.summary import Console
 
 HEADER: dict[str, Any] = {
     "scope": "the reference, not [your] deployment.",
+    "target": "embedded",
     "planned": ["a"],
     "withheld": [],
     "skipped": [],
@@ -47,6 +48,15 @@ def test_a_fault_is_told_at_once() -> None:
     told, text = console()
     told.begin({**HEADER, "fault": "ignores-token"}, 12)
     assert "ignores-token" in text.getvalue()
+
+
+def test_what_comes_next_depends_on_whose_server_it_is() -> None:
+    assert "flowproof mutants" in ended([row()])
+    quick, full = (ended([row()], target="out/target.yaml", depth=depth) for depth in ("quick", "full"))
+    assert "open out/index.html; --depth full" in quick and "credentials in out/target.yaml" in quick
+    assert "--depth" not in full.splitlines()[-1] and "credentials in out/target.yaml" in full
+    bad = ended([row(outcome="FAIL", reason="x")], target="out/target.yaml")
+    assert "Next: flowproof explain " in bad
 
 
 @pytest.mark.parametrize(
