@@ -15,7 +15,7 @@ from harness.errors import UsageError
 from harness.exchanges import Bench, paced
 from harness.known import catalogue as known_catalogue
 from harness.lab import contradictions, targetfile
-from harness.lab.credentials import open_clients
+from harness.lab.credentials import by_name, open_clients
 from harness.lab.external import ExternalLab, Pace
 from harness.lab.issuers import check_sources, open_mint
 from harness.lab.targetfile import Endpoint, TargetFile, is_safe
@@ -59,7 +59,7 @@ class Deployment:
         """Read and check *path*: schema, contradictions, files; raises :class:`UsageError`."""
         file = targetfile.read(path)
         contradictions.check(file, known_catalogue().flows)
-        open_clients(file.endpoints.values())
+        by_name(open_clients(file.endpoints.values()))
         check_sources(file)
         for endpoint in file.endpoints.values():
             _trusted(endpoint)
@@ -157,7 +157,7 @@ class Deployment:
             mint, keys = open_mint(file)
             if keys is not None:
                 lab.on_close.insert(0, keys.close)
-            pki = GivenPki(dict(open_clients(file.endpoints.values()).values()))
+            pki = GivenPki(by_name(open_clients(file.endpoints.values())))
             stimuli = GivenStimuli(pki, mint, lab.folder / "clients")
             bench = Bench(lab, stimuli, seed, _dialect(file), paced(Pace(file.rate).wait), {})
             Preflight(bench, stimuli, file, pki).run(catalogue.flows.values())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,10 +30,33 @@ def open_clients(endpoints: Iterable[Endpoint]) -> dict[str, tuple[str, ClientCr
     return {endpoint.name: _open(endpoint) for endpoint in endpoints}
 
 
+def by_name(clients: Mapping[str, tuple[str, ClientCredential]]) -> dict[str, ClientCredential]:
+    """What :func:`open_clients` gives, by the clients' names; raises :class:`UsageError` for two that share one.
+
+    What is made for a client goes by its name: of two, one endpoint would be judged with the other's credentials.
+    """
+    found: dict[str, tuple[str, ClientCredential]] = {}
+    for endpoint, (name, client) in clients.items():
+        other, known = found.get(name, (endpoint, client))
+        if _held(known) != _held(client) or (client.identity is None and known.required is not client.required):
+            raise UsageError(
+                f"servers.{other} and servers.{endpoint} have different clients that are both called {name}",
+                attempt="judge them with a target file each",
+            )
+        found[name] = other, replace(client, required=client.required or known.required)
+    return {name: client for name, (_, client) in found.items()}
+
+
+def _held(client: ClientCredential) -> list[object]:
+    """What tells two clients apart: their certificates, and which keys of them are at hand."""
+    parts = (client.identity, client.authority, client.other_authority)
+    return [part and (part.chain, isinstance(part, Sealed)) for part in parts]
+
+
 def _open(endpoint: Endpoint) -> tuple[str, ClientCredential]:
     required = _asks(endpoint)
     if endpoint.client is None:
-        name = _common_name(_subject(endpoint)) if endpoint.subject else NOBODY
+        name = _common_name(_subject(endpoint)) if endpoint.subject else f"{NOBODY}-{endpoint.name}"
         return name, ClientCredential(name, None, None, required)
     identity = _identity(endpoint.client)
     if endpoint.subject and identity.certificate.subject != _subject(endpoint):
@@ -42,7 +66,7 @@ def _open(endpoint: Endpoint) -> tuple[str, ClientCredential]:
             attempt="give the client whose subject the endpoint is configured with",
         )
     name = _common_name(identity.certificate.subject)
-    authority, other = _authority(endpoint.client, identity), _other_authority(endpoint.client)
+    authority, other = _authority(endpoint.client, identity), _other_authority(endpoint.client, identity)
     return name, ClientCredential(name, identity, authority, required, other)
 
 
@@ -87,10 +111,13 @@ def _authority(client: Client, identity: Identity) -> Identity | None:
     return _paired(certificate, client.ca_key, "client.ca")
 
 
-def _other_authority(client: Client) -> Identity | None:
+def _other_authority(client: Client, identity: Identity) -> Identity | None:
     if client.other_ca is None or client.other_ca_key is None:
         return None
-    return _paired(_chain(client.other_ca, "client.other_ca")[0], client.other_ca_key, "client.other_ca")
+    certificate = _chain(client.other_ca, "client.other_ca")[0]
+    if _issued(identity.certificate, certificate):
+        raise UsageError("client.other_ca signed client.certificate: it is no other CA", where=_place(client.other_ca))
+    return _paired(certificate, client.other_ca_key, "client.other_ca")
 
 
 def _paired(certificate: x509.Certificate, private: PrivateKey, what: str) -> Identity:

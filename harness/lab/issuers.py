@@ -21,8 +21,14 @@ from harness.wire.pki import key_id, public_jwk
 from harness.wire.tokens import Mint
 
 _LIFETIME = 300
+_PATIENCE = 20.0
 
 Json = dict[str, Any]
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing on the terminal: whoever broke off, or did not trust us, tells it at their end."""
 
 
 class KeyServer:
@@ -34,6 +40,8 @@ class KeyServer:
         document = json.dumps({"keys": [public]}).encode()
 
         class Handler(BaseHTTPRequestHandler):
+            timeout = _PATIENCE
+
             def do_GET(self) -> None:
                 self.send_response(200)
                 self.send_header("Content-Type", "application/json")
@@ -45,7 +53,7 @@ class KeyServer:
                 """Say nothing on the terminal."""
 
         try:
-            self._server = ThreadingHTTPServer((host, int(port)), Handler)
+            self._server = _Server((host, int(port)), Handler)
         except (OSError, OverflowError) as error:
             raise LabError(
                 f"the JWKS server cannot listen on {listen}: {getattr(error, 'strerror', None) or error}",
@@ -53,7 +61,8 @@ class KeyServer:
             ) from error
         self.port: int = self._server.server_address[1]
         if tls:
-            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+            # The handshake is left to each connection's own thread, or one that is mute would keep all others out.
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._server.serve_forever, name="jwks", daemon=True)
         self._thread.start()
 

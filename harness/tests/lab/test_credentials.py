@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,11 @@ from cryptography.hazmat.primitives.serialization import (
 
 from harness.errors import UsageError
 from harness.lab import targetfile
-from harness.lab.credentials import open_clients
+from harness.lab.credentials import by_name, open_clients
 from harness.lab.issuers import check_sources, open_mint
+from harness.tests.wire.servers import HOST, REQUEST, client_context
 from harness.wire.pki import Pki
+from harness.wire.send import Address, prepare, send
 
 NAME = "portal-admin-client"
 
@@ -80,6 +84,7 @@ def test_the_client_is_known_by_its_common_name(folder: Path) -> None:
         ({"ca_key": "portal-ca/tls.key"}, "", "not the key of client.ca"),
         ({"certificate": "missing"}, "", "cannot read client.certificate"),
         ({"key": "portal-ca/tls.crt"}, "", "no PEM private key"),
+        ({"other_ca": "ingress-ca/tls.crt", "other_ca_key": "ingress-ca/tls.key"}, "", "it is no other CA"),
         ({"other_ca": "portal-ca/tls.crt", "other_ca_key": "ingress-ca/tls.key"}, "", "not the key of client.other_ca"),
         ({}, "CN=another,O=cert-manager", "but subject is"),
         ({}, "nonsense", "not an RFC 4514 name"),
@@ -91,6 +96,41 @@ def test_files_that_do_not_fit(folder: Path, change: dict[str, str], subject: st
         open_clients(endpoints(files(folder, **change), **server))
     assert told in str(caught.value)
     assert caught.value.exit_status == 2
+
+
+def two(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    """What two endpoints' clients come to."""
+    common = {"url": "https://a.test", "ca": "ca.crt", "posture": "mtls"}
+    servers = {"a": {**common, **first}, "b": {**common, **second}}
+    data = {"product": {"name": "a"}, "environment": "lab", "servers": servers}
+    return by_name(open_clients(targetfile.parse(data, Path("/nowhere/t.yaml")).endpoints.values()))
+
+
+def test_one_client_of_two_endpoints(folder: Path) -> None:
+    mtls = {"client": files(folder, ca_key="ingress-ca/tls.key")}
+    jwt = {**mtls, "posture": "jwt"}
+    for found in (two(mtls, jwt), two(jwt, mtls)):
+        assert list(found) == [NAME]
+        # One endpoint asks for it: what its CA's key signs is still tried before it proves anything.
+        assert found[NAME].required
+
+
+def test_two_clients_of_one_name(folder: Path) -> None:
+    mine = {"client": files(folder)}
+    Pki.create().write(folder / "elsewhere")
+    theirs = {"client": files(folder / "elsewhere" / "secrets")}
+    for first, second in (
+        (mine, theirs),
+        (mine, {"client": files(folder, ca_key="ingress-ca/tls.key")}),
+        (mine, {"subject": f"CN={NAME},O=cert-manager"}),
+    ):
+        with pytest.raises(UsageError, match=r"servers\.a and servers\.b have different clients"):
+            two(first, second)
+
+
+def test_endpoints_without_a_client_share_nothing() -> None:
+    found = two({}, {"posture": "jwt"})
+    assert sorted(client.required for client in found.values()) == [False, True]
 
 
 PASSWORD = "corr\u00e9ct horse"
@@ -198,3 +238,25 @@ def test_a_jwks_server_s_encrypted_key_needs_its_password(folder: Path) -> None:
     tokens = {"jwks": {**jwks, "certificate": "portal-admin/tls.crt", "key": key}}
     with pytest.raises(UsageError, match="cannot be used"):
         check_sources(with_tokens(folder, tokens))
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["clear text", "TLS"])
+def test_a_mute_client_keeps_nobody_from_the_keys(folder: Path, tls: bool, capfd: pytest.CaptureFixture[str]) -> None:
+    files = {"certificate": "portal-admin/tls.crt", "key": "portal-admin/tls.key"} if tls else {}
+    jwks = {"listen": "127.0.0.1:0", "signing_key": str(folder.parent / "jwt" / "signing.key"), **files}
+    mint, server = open_mint(with_tokens(folder, {"jwks": jwks}))
+    assert server is not None
+    context = client_context(folder / "portal-admin" / "ca.crt") if tls else None
+    try:
+        with socket.create_connection(("127.0.0.1", server.port), 5):
+            seen = send(
+                Address("127.0.0.1", server.port, HOST), prepare("GET", "/any", (("Host", b"a"),), b""), context
+            )
+        if tls:
+            stranger = client_context(folder / "portal-ca" / "ca.crt")
+            assert send(Address("127.0.0.1", server.port, HOST), REQUEST, stranger).server_refused
+    finally:
+        server.close()
+    assert seen.response is not None
+    assert json.loads(seen.response.body)["keys"][0]["kid"] == mint.kid
+    assert capfd.readouterr().err == ""
