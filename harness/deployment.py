@@ -11,13 +11,13 @@ from harness import targets
 from harness.catalogue import Catalogue
 from harness.checks.question import Dialect
 from harness.config import Options
-from harness.errors import UsageError
+from harness.errors import LabError, UsageError
 from harness.exchanges import Bench, paced
 from harness.known import catalogue as known_catalogue
 from harness.lab import contradictions, targetfile
 from harness.lab.credentials import by_name, open_clients
 from harness.lab.external import ExternalLab, Pace
-from harness.lab.issuers import check_sources, open_mint
+from harness.lab.issuers import KeyServer, check_sources, open_mint
 from harness.lab.targetfile import Endpoint, TargetFile, is_safe
 from harness.lab.touch import Touch, touch
 from harness.model.case import GOOD, Case
@@ -160,11 +160,21 @@ class Deployment:
             pki = GivenPki(by_name(open_clients(file.endpoints.values())))
             stimuli = GivenStimuli(pki, mint, lab.folder / "clients")
             bench = Bench(lab, stimuli, seed, _dialect(file), paced(Pace(file.rate).wait), {})
-            Preflight(bench, stimuli, file, pki).run(catalogue.flows.values())
+            _look(Preflight(bench, stimuli, file, pki), catalogue.flows.values(), keys)
         except BaseException:
             lab.close()
             raise
         return bench
+
+
+def _look(preflight: Preflight, flows: Iterable[Flow], keys: KeyServer | None) -> None:
+    try:
+        preflight.run(flows)
+    except LabError as error:
+        if keys is None or keys.asked:
+            raise
+        told = f"{error.what}; nobody has asked our JWKS server (port {keys.port}) for its keys"
+        raise LabError(told, where=error.where, attempt=error.attempt) from error
 
 
 def _trusted(endpoint: Endpoint) -> None:

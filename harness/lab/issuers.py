@@ -32,17 +32,19 @@ class _Server(ThreadingHTTPServer):
 
 
 class KeyServer:
-    """A JWKS server of ours on loopback.  ``url_path`` does not matter: it answers every GET with the one key."""
+    """A JWKS server of ours on loopback.  It answers every GET with the one key; ``asked`` says whether one came."""
 
     def __init__(self, listen: str, key: rsa.RSAPrivateKey, kid: str, tls: ssl.SSLContext | None) -> None:
         host, _, port = listen.rpartition(":")
         public = {**public_jwk(key.public_key()), "use": "sig", "alg": "RS256", "kid": kid}
         document = json.dumps({"keys": [public]}).encode()
+        self._asked = asked = threading.Event()
 
         class Handler(BaseHTTPRequestHandler):
             timeout = _PATIENCE
 
             def do_GET(self) -> None:
+                asked.set()
                 self.send_response(200)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(document)))
@@ -65,6 +67,11 @@ class KeyServer:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._server.serve_forever, name="jwks", daemon=True)
         self._thread.start()
+
+    @property
+    def asked(self) -> bool:
+        """Whether anybody has fetched the keys yet."""
+        return self._asked.is_set()
 
     def close(self) -> None:
         """Stop listening."""

@@ -245,7 +245,7 @@ def test_a_mute_client_keeps_nobody_from_the_keys(folder: Path, tls: bool, capfd
     files = {"certificate": "portal-admin/tls.crt", "key": "portal-admin/tls.key"} if tls else {}
     jwks = {"listen": "127.0.0.1:0", "signing_key": str(folder.parent / "jwt" / "signing.key"), **files}
     mint, server = open_mint(with_tokens(folder, {"jwks": jwks}))
-    assert server is not None
+    assert server is not None and not server.asked
     context = client_context(folder / "portal-admin" / "ca.crt") if tls else None
     try:
         with socket.create_connection(("127.0.0.1", server.port), 5):
@@ -257,6 +257,6 @@ def test_a_mute_client_keeps_nobody_from_the_keys(folder: Path, tls: bool, capfd
             assert send(Address("127.0.0.1", server.port, HOST), REQUEST, stranger).server_refused
     finally:
         server.close()
-    assert seen.response is not None
+    assert seen.response is not None and server.asked
     assert json.loads(seen.response.body)["keys"][0]["kid"] == mint.kid
     assert capfd.readouterr().err == ""
