@@ -212,7 +212,6 @@ def test_what_is_odd_and_works(
         ["--url", "https://orders.example.test", "--ca", "ca.crt", "--cert", "client.crt", "--key", "directory"],
         ["--url", "https://orders.example.test", "--ca", "ca.crt", "--jwks", "directory"],
         ["--url", "https://orders.example.test", "--ca", "ca.crt", "--jwks", "list.json"],
-        ["--url", "https://orders.example.test", "--ca", "ca.crt", "--jwks", "https://sts.example.test/jwks"],
         ["--url", "https://orders.example.test", "--ca", "ca.crt", "--token-env", "FLOWPROOF_TEST_UNSET"],
         ["--url", "https://orders.example.test", "--ca", "ca.crt", "--report", "garbage"],
         ["--url", "https://orders.example.test", "--ca", "ca.crt", "--report", "garbage/under"],
