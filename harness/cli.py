@@ -29,6 +29,7 @@ from harness.plugin import RUN
 from harness.run import Run
 from harness.serve import serve
 from harness.writers import allure_html, conformance, junit, page, record
+from harness.writers.folder import report_folder
 
 Arguments = argparse.Namespace
 
@@ -146,7 +147,7 @@ def _run(arguments: Arguments) -> int:
 def execute(run: Run) -> int:
     """Run pytest on the suites, on nothing but our own configuration; returns the exit status."""
     options = run.options
-    _check_folder(options.report)
+    report_folder(options.report)  # before anything is started
     # Whatever the environment would add could deselect cases or change what a test does.
     for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
         os.environ.pop(name, None)
@@ -164,18 +165,6 @@ def execute(run: Run) -> int:
         raise FlowproofError(f"{len(left_out)} selected cases were never planned, such as {min(left_out)}")
     pointing.unforeseen(run)
     return run.status
-
-
-def _check_folder(folder: Path) -> None:
-    """Raises :class:`UsageError` for a report folder that cannot be, before anything is started."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(
-            f"the report folder cannot be made: {error.strerror}",
-            where=str(folder),
-            attempt="name another with --report",
-        ) from error
 
 
 def _list(arguments: Arguments) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
@@ -11,13 +12,13 @@ from harness.catalogue import Catalogue
 from harness.catalogue.widen import widened
 from harness.checks.question import Dialect
 from harness.config import Options
-from harness.errors import UsageError
+from harness.errors import LabError, UsageError
 from harness.exchanges import Bench, paced
 from harness.known import catalogue as known_catalogue
 from harness.lab import contradictions, targetfile
-from harness.lab.credentials import open_clients
+from harness.lab.credentials import by_name, open_clients
 from harness.lab.external import ExternalLab, Pace
-from harness.lab.issuers import check_sources, open_mint
+from harness.lab.issuers import KeyServer, check_sources, open_mint
 from harness.lab.targetfile import Endpoint, TargetFile, is_safe
 from harness.lab.touch import Touch, touch
 from harness.model.case import GOOD, Case
@@ -60,11 +61,14 @@ class Deployment:
         """Read and check *path*: schema, contradictions, files; raises :class:`UsageError`."""
         file = targetfile.read(path)
         contradictions.check(file, known_catalogue().flows)
-        open_clients(file.endpoints.values())
+        by_name(open_clients(file.endpoints.values()))
         check_sources(file)
         for endpoint in file.endpoints.values():
-            if not endpoint.ca.is_file():
-                raise UsageError(f"servers.{endpoint.name}.ca: no such file", where=str(endpoint.ca))
+            _trusted(endpoint)
+        if unknown := {*file.claimed, *file.not_claimed} - known_catalogue().features:
+            raise UsageError(
+                f"features: unknown feature {min(unknown)!r}", where=str(path), attempt="see flowproof list features"
+            )
         deployment = cls(replace(file, read_only=file.read_only or read_only))
         if deployment.file.read_only and not any(is_safe(flow.method) for flow in deployment.flows(known_catalogue())):
             raise UsageError(
@@ -157,14 +161,32 @@ class Deployment:
             mint, keys = open_mint(file)
             if keys is not None:
                 lab.on_close.insert(0, keys.close)
-            pki = GivenPki(dict(open_clients(file.endpoints.values()).values()))
+            pki = GivenPki(by_name(open_clients(file.endpoints.values())))
             stimuli = GivenStimuli(pki, mint, lab.folder / "clients")
             bench = Bench(lab, stimuli, seed, _dialect(file), paced(Pace(file.rate).wait), {})
-            Preflight(bench, stimuli, file, pki).run(catalogue.flows.values())
+            _look(Preflight(bench, stimuli, file, pki), catalogue.flows.values(), keys)
         except BaseException:
             lab.close()
             raise
         return bench
+
+
+def _look(preflight: Preflight, flows: Iterable[Flow], keys: KeyServer | None) -> None:
+    try:
+        preflight.run(flows)
+    except LabError as error:
+        if keys is None or keys.asked:
+            raise
+        told = f"{error.what}; nobody has asked our JWKS server (port {keys.port}) for its keys"
+        raise LabError(told, where=error.where, attempt=error.attempt) from error
+
+
+def _trusted(endpoint: Endpoint) -> None:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(endpoint.ca)
+    except OSError as error:
+        told = error.strerror if error.strerror and not isinstance(error, ssl.SSLError) else "no certificate in PEM"
+        raise UsageError(f"servers.{endpoint.name}.ca: {told}", where=str(endpoint.ca)) from error
 
 
 def _server(endpoint: Endpoint, documented: Server) -> Server:

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from harness.catalogue.loader import StrictLoader
+from harness.catalogue import strictyaml
 from harness.errors import UsageError
 from harness.model.vocabulary import Outcome
 
@@ -58,12 +58,7 @@ class Expectations:
 
 
 def _rows(file: str) -> list[Any]:
-    try:
-        data = yaml.load(Path(file).read_text("utf-8"), Loader=StrictLoader)  # noqa: S506 - a SafeLoader
-    except OSError as error:
-        raise UsageError(f"cannot read the expected results: {error.strerror}", where=file) from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise UsageError(f"not valid YAML: {error}", where=file) from error
+    data = strictyaml.read(Path(file), "the expected results")
     rows = data.get("expected") if isinstance(data, dict) else None
     if not isinstance(rows, list):
         raise UsageError("expected a mapping with the list `expected`", where=file)

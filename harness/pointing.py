@@ -59,7 +59,7 @@ def add_verbs(verb: Verb) -> None:
 def at(arguments: Arguments, options: Options) -> Options:
     """*options*, with the target file that ``--url`` and its companions stand for."""
     given = {name: getattr(arguments, name) for name in _SERVICE if getattr(arguments, name)}
-    if not arguments.url:
+    if arguments.url is None:
         if given:
             raise UsageError(f"--{min(given).replace('_', '-')} belongs to --url")
         return options

@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 
 from harness.errors import EffectUnseen, LabError
 from harness.exchanges import Bench
+from harness.lab.base import host_header
 from harness.lab.external import ExternalLab, address_of
 from harness.lab.targetfile import Endpoint, TargetFile, is_safe
 from harness.model.case import GOOD, Stimulus
@@ -17,6 +18,7 @@ from harness.model.exchange import ClientView
 from harness.model.vocabulary import Posture
 from harness.wire.given import CannotMake, GivenPki, GivenStimuli
 from harness.wire.given.stimuli import REISSUED
+from harness.wire.send import chosen_protocol
 
 _SKEW_SECONDS = 30.0
 # A lookup that is answered so says nothing of what was looked up.
@@ -50,7 +52,7 @@ class Preflight:
     def _try(self, endpoint: Endpoint, flow: Flow, stimulus: Stimulus) -> ClientView | None:
         """What came of one request; None where it cannot be made from the credentials at hand."""
         nonce = self._bench.nonce("preflight", flow.name, stimulus.id)
-        host = endpoint.host if endpoint.port == 443 else f"{endpoint.host}:{endpoint.port}"
+        host = host_header(endpoint.host, endpoint.port)
         try:
             context = self._context(endpoint, flow, stimulus.certificate)
             request = self._stimuli.request(flow, stimulus, host, nonce)
@@ -68,9 +70,9 @@ class Preflight:
         """Without a good credential: that somebody speaks TLS there, with the right certificate."""
         seen = self._try(endpoint, flow, _NOTHING)
         if seen is not None:
-            self._reached(endpoint, seen)
+            self._reached(endpoint, flow, seen)
 
-    def _reached(self, endpoint: Endpoint, seen: ClientView) -> None:
+    def _reached(self, endpoint: Endpoint, flow: Flow, seen: ClientView) -> None:
         where = f"servers.{endpoint.name}"
         if seen.fault and seen.local_port is None:
             raise LabError(seen.fault, where=where, attempt="check url and connect in the target file, and the network")
@@ -80,11 +82,28 @@ class Preflight:
                 where=where,
                 attempt="check ca in the target file, and the name in url",
             )
+        if seen.response is None and self._speaks_http2_only(endpoint, flow):
+            raise LabError(
+                "speaks HTTP/2 only, and Flowproof's requests are HTTP/1.1: their bytes are part of what is judged",
+                where=where,
+                attempt="let the server offer http/1.1 beside h2 (ALPN) for the time of the run",
+            )
         if seen.fault or seen.timed_out:
             raise LabError(seen.fault or "no answer", where=where, attempt="is this a TLS port?")
 
+    def _speaks_http2_only(self, endpoint: Endpoint, flow: Flow) -> bool:
+        def chosen(offered: str) -> str:
+            try:
+                context = self._stimuli.offering(offered, endpoint.ca, flow.client_secret)
+            except CannotMake:
+                context = self._stimuli.offering(offered, endpoint.ca, "")
+            return chosen_protocol(address_of(endpoint), context)
+
+        # A server may choose h2 of both and turn us away for another reason; only one that speaks nothing else counts.
+        return chosen("h2") == "h2" and chosen("http/1.1") != "http/1.1"
+
     def _served(self, endpoint: Endpoint, flow: Flow, good: ClientView) -> None:
-        self._reached(endpoint, good)
+        self._reached(endpoint, flow, good)
         status = good.response.status if good.response else None
         if status == flow.success:
             return
@@ -163,7 +182,7 @@ class Preflight:
     def _looked_up(self, endpoint: Endpoint, flow: Flow, nonce: str) -> tuple[int, str]:
         """Status of a lookup of what *nonce* did, 0 where there is no answer; and what went wrong then."""
         path = endpoint.request.effect_path.replace("{nonce}", nonce)
-        host = endpoint.host if endpoint.port == 443 else f"{endpoint.host}:{endpoint.port}"
+        host = host_header(endpoint.host, endpoint.port)
         try:
             context = self._context(endpoint, flow, GOOD)
             # Under a name of its own: a server may count whatever comes with a name as acted upon.

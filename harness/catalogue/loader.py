@@ -10,8 +10,7 @@ from enum import StrEnum
 from pathlib import Path as FilePath
 from typing import Any, TypeVar
 
-import yaml
-
+from harness.catalogue import strictyaml
 from harness.errors import CatalogueError
 from harness.model.case import GOOD
 from harness.model.catalogue import Cells, Flow, Requirement, Server, Source, StimulusClass
@@ -107,29 +106,10 @@ def _read(file: FilePath) -> bytes:
 
 
 def _mapping(file: FilePath) -> dict[str, Any]:
-    try:
-        data = yaml.load(_read(file), Loader=StrictLoader)  # noqa: S506 - a SafeLoader that also refuses duplicate keys
-    except yaml.YAMLError as error:
-        raise CatalogueError(f"not valid YAML: {error}", where=str(file)) from error
+    data = strictyaml.read(file, "the catalogue", error=CatalogueError)
     if not isinstance(data, dict):
         raise CatalogueError("expected a mapping at the top", where=str(file))
     return data
-
-
-_MERGE = "tag:yaml.org,2002:merge"  # <<: what it brings may be said otherwise beside it
-
-
-class StrictLoader(yaml.SafeLoader):
-    """YAML keeps the last of two equal keys; a catalogue must not lose a row that way."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Refuse a key that stands twice."""
-        plain = (key for key, _ in node.value if key.tag != _MERGE)
-        keys = [self.construct_object(key, deep=True) for key in plain]
-        twice = {key for key in keys if keys.count(key) > 1}
-        if twice:
-            raise yaml.YAMLError(f"duplicate key {min(twice)!r}{node.start_mark}")
-        return super().construct_mapping(node, deep)
 
 
 def _only(file: FilePath, found: Mapping[str, Any], known: set[str]) -> None:

@@ -34,8 +34,13 @@ class Door:
     @property
     def host_header(self) -> str:
         """What a client calls this place in its Host header; the scheme's own port is left out (RFC 9110 4.2.3)."""
-        port = self.public_port or self.address.port
-        return self.address.server_name if port == 443 else f"{self.address.server_name}:{port}"
+        return host_header(self.address.server_name, self.public_port or self.address.port)
+
+
+def host_header(name: str, port: int) -> str:
+    """The Host header for a server on *port*; an IPv6 address stands in brackets (RFC 3986 section 3.2.2)."""
+    host = f"[{name}]" if ":" in name else name
+    return host if port == 443 else f"{host}:{port}"
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -27,10 +30,33 @@ def open_clients(endpoints: Iterable[Endpoint]) -> dict[str, tuple[str, ClientCr
     return {endpoint.name: _open(endpoint) for endpoint in endpoints}
 
 
+def by_name(clients: Mapping[str, tuple[str, ClientCredential]]) -> dict[str, ClientCredential]:
+    """What :func:`open_clients` gives, by the clients' names; raises :class:`UsageError` for two that share one.
+
+    What is made for a client goes by its name: of two, one endpoint would be judged with the other's credentials.
+    """
+    found: dict[str, tuple[str, ClientCredential]] = {}
+    for endpoint, (name, client) in clients.items():
+        other, known = found.get(name, (endpoint, client))
+        if _held(known) != _held(client) or (client.identity is None and known.required is not client.required):
+            raise UsageError(
+                f"servers.{other} and servers.{endpoint} have different clients that are both called {name}",
+                attempt="judge them with a target file each",
+            )
+        found[name] = other, replace(client, required=client.required or known.required)
+    return {name: client for name, (_, client) in found.items()}
+
+
+def _held(client: ClientCredential) -> list[object]:
+    """What tells two clients apart: their certificates, and which keys of them are at hand."""
+    parts = (client.identity, client.authority, client.other_authority)
+    return [part and (part.chain, isinstance(part, Sealed)) for part in parts]
+
+
 def _open(endpoint: Endpoint) -> tuple[str, ClientCredential]:
     required = _asks(endpoint)
     if endpoint.client is None:
-        name = _common_name(_subject(endpoint)) if endpoint.subject else NOBODY
+        name = _common_name(_subject(endpoint)) if endpoint.subject else f"{NOBODY}-{endpoint.name}"
         return name, ClientCredential(name, None, None, required)
     identity = _identity(endpoint.client)
     if endpoint.subject and identity.certificate.subject != _subject(endpoint):
@@ -40,7 +66,7 @@ def _open(endpoint: Endpoint) -> tuple[str, ClientCredential]:
             attempt="give the client whose subject the endpoint is configured with",
         )
     name = _common_name(identity.certificate.subject)
-    authority, other = _authority(endpoint.client, identity), _other_authority(endpoint.client)
+    authority, other = _authority(endpoint.client, identity), _other_authority(endpoint.client, identity)
     return name, ClientCredential(name, identity, authority, required, other)
 
 
@@ -64,6 +90,9 @@ def _common_name(name: x509.Name) -> str:
 
 def _identity(client: Client) -> Identity:
     chain, key = _chain(client.certificate, "client.certificate"), _key(client.key, "client.key")
+    end = chain[0].not_valid_after_utc
+    if end < datetime.now(UTC):
+        raise UsageError(f"client.certificate expired on {end:%Y-%m-%d}", where=_place(client.certificate))
     if key.public_key() != chain[0].public_key():
         raise UsageError("client.key is not the key of client.certificate", where=_place(client.key.secret))
     return Identity(chain, key)
@@ -82,10 +111,13 @@ def _authority(client: Client, identity: Identity) -> Identity | None:
     return _paired(certificate, client.ca_key, "client.ca")
 
 
-def _other_authority(client: Client) -> Identity | None:
+def _other_authority(client: Client, identity: Identity) -> Identity | None:
     if client.other_ca is None or client.other_ca_key is None:
         return None
-    return _paired(_chain(client.other_ca, "client.other_ca")[0], client.other_ca_key, "client.other_ca")
+    certificate = _chain(client.other_ca, "client.other_ca")[0]
+    if _issued(identity.certificate, certificate):
+        raise UsageError("client.other_ca signed client.certificate: it is no other CA", where=_place(client.other_ca))
+    return _paired(certificate, client.other_ca_key, "client.other_ca")
 
 
 def _paired(certificate: x509.Certificate, private: PrivateKey, what: str) -> Identity:
@@ -93,6 +125,15 @@ def _paired(certificate: x509.Certificate, private: PrivateKey, what: str) -> Id
     if key.public_key() != certificate.public_key():
         raise UsageError(f"{what}_key is not the key of {what}", where=_place(private.secret))
     return Identity((certificate,), key)
+
+
+def has_issued(ca: Path, certificate: Path) -> bool:
+    """Whether a certificate in *ca* issued the one in *certificate*; False also for what cannot be read."""
+    try:
+        leaf, *_ = x509.load_pem_x509_certificates(certificate.read_bytes())
+        return any(_issued(leaf, by) for by in x509.load_pem_x509_certificates(ca.read_bytes()))
+    except (OSError, ValueError):
+        return False  # what is wrong with it is told where it is opened
 
 
 def _issued(leaf: x509.Certificate, by: x509.Certificate) -> bool:
@@ -105,9 +146,11 @@ def _issued(leaf: x509.Certificate, by: x509.Certificate) -> bool:
 
 def _chain(secret: Secret, what: str) -> tuple[x509.Certificate, ...]:
     try:
-        return tuple(x509.load_pem_x509_certificates(secret.read(what)))
-    except ValueError as error:
-        raise UsageError(f"{what} holds no PEM certificate", where=_place(secret)) from error
+        chain = tuple(x509.load_pem_x509_certificates(secret.read(what)))
+        chain[0].public_key()
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise UsageError(f"{what} holds no PEM certificate that can be used", where=_place(secret)) from error
+    return chain
 
 
 def _key(private: PrivateKey, what: str) -> Key:

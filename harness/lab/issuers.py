@@ -21,20 +21,30 @@ from harness.wire.pki import key_id, public_jwk
 from harness.wire.tokens import Mint
 
 _LIFETIME = 300
+_PATIENCE = 20.0
 
 Json = dict[str, Any]
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing on the terminal: whoever broke off, or did not trust us, tells it at their end."""
+
+
 class KeyServer:
-    """A JWKS server of ours on loopback.  ``url_path`` does not matter: it answers every GET with the one key."""
+    """A JWKS server of ours on loopback.  It answers every GET with the one key; ``asked`` says whether one came."""
 
     def __init__(self, listen: str, key: rsa.RSAPrivateKey, kid: str, tls: ssl.SSLContext | None) -> None:
         host, _, port = listen.rpartition(":")
         public = {**public_jwk(key.public_key()), "use": "sig", "alg": "RS256", "kid": kid}
         document = json.dumps({"keys": [public]}).encode()
+        self._asked = asked = threading.Event()
 
         class Handler(BaseHTTPRequestHandler):
+            timeout = _PATIENCE
+
             def do_GET(self) -> None:
+                asked.set()
                 self.send_response(200)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(document)))
@@ -45,17 +55,23 @@ class KeyServer:
                 """Say nothing on the terminal."""
 
         try:
-            self._server = ThreadingHTTPServer((host, int(port)), Handler)
-        except OSError as error:
+            self._server = _Server((host, int(port)), Handler)
+        except (OSError, OverflowError) as error:
             raise LabError(
-                f"the JWKS server cannot listen on {listen}: {error.strerror}",
+                f"the JWKS server cannot listen on {listen}: {getattr(error, 'strerror', None) or error}",
                 attempt="choose another tokens.jwks.listen",
             ) from error
         self.port: int = self._server.server_address[1]
         if tls:
-            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+            # The handshake is left to each connection's own thread, or one that is mute would keep all others out.
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._server.serve_forever, name="jwks", daemon=True)
         self._thread.start()
+
+    @property
+    def asked(self) -> bool:
+        """Whether anybody has fetched the keys yet."""
+        return self._asked.is_set()
 
     def close(self) -> None:
         """Stop listening."""
@@ -75,6 +91,11 @@ def check_sources(target: TargetFile) -> None:
     check_source(target)
     if isinstance(tokens.get("keys"), str):
         _public_keys(target)
+    try:
+        json.dumps(tokens.get("claims", {}))
+    except TypeError as error:
+        text = f"tokens.claims: only what JSON has ({error}); put a date into quotes"
+        raise UsageError(text, where=str(target.file)) from error
 
 
 def open_mint(target: TargetFile) -> tuple[Mint, KeyServer | None]:
@@ -104,7 +125,7 @@ def _public_keys(target: TargetFile) -> dict[str, rsa.RSAPublicKey]:
     try:
         text = published_keys(target) if isinstance(keys, dict) else target.place(keys).read_bytes()
         found = jwt.PyJWKSet.from_json(text.decode("utf-8")).keys
-    except (OSError, ValueError, TypeError, AttributeError, jwt.PyJWTError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, jwt.PyJWTError) as error:
         raise UsageError("tokens.keys holds no JWK set", where=where) from error
     return {str(item.key_id or ""): item.key for item in found if isinstance(item.key, rsa.RSAPublicKey)}
 

@@ -13,8 +13,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from harness.errors import UsageError
 from harness.lab import targetfile
+from harness.lab.credentials import has_issued
 from harness.wire.files import private_file
 from harness.wire.issue import key_pem
+from harness.writers.folder import report_folder
 
 NAME = "target.yaml"
 KEY = "flowproof-signing.key"
@@ -42,8 +44,8 @@ class Service:
         file = folder / NAME
         document = self._document(folder)
         targetfile.parse(document, file)
+        report_folder(folder)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
             if self.jwks == "ours":
                 self._new_key(_key_file(folder))
             file.write_text(
@@ -74,6 +76,8 @@ class Service:
             document["servers"]["service"]["connect"] = self.connect
         if self.cert:
             document["client"] = {"certificate": str(Path(self.cert).resolve()), "key": str(Path(self.key).resolve())}
+            if has_issued(Path(self.ca), Path(self.cert)):
+                document["client"]["ca"] = str(Path(self.ca).resolve())
         return document
 
     def _tokens(self, folder: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -12,14 +13,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import jsonschema
-import yaml
 
 from harness import resources
-from harness.catalogue.loader import StrictLoader
+from harness.catalogue import strictyaml
 from harness.errors import UsageError
 from harness.model.vocabulary import Path, Posture
 
 _PER_SECOND = {"lab": 20.0, "test": 20.0, "production": 5.0}
+# A PEM header, or a JWT's first two segments.
+_IS_SECRET = re.compile(r"-----BEGIN|\beyJ[\w-]+\.[\w-]+\.")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -136,17 +138,7 @@ def schema() -> dict[str, Any]:
 
 def read(file: FilePath) -> TargetFile:
     """Read *file*; raises :class:`UsageError` for what cannot be read or breaks the schema."""
-    try:
-        data = yaml.load(file.read_text("utf-8"), Loader=StrictLoader)  # noqa: S506 - a SafeLoader
-    except OSError as error:
-        raise UsageError(
-            f"cannot read the target file: {error.strerror}",
-            where=str(file),
-            attempt="flowproof target init writes one",
-        ) from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise UsageError(f"not valid YAML: {error}", where=str(file)) from error
-    return parse(data, file)
+    return parse(strictyaml.read(file, "the target file", attempt="flowproof target init writes one"), file)
 
 
 def parse(data: Any, file: FilePath) -> TargetFile:
@@ -177,14 +169,28 @@ def _fits(data: Any, file: FilePath) -> None:
     worst = jsonschema.exceptions.best_match(errors)
     if worst is not None:
         spot = ".".join(str(part) for part in worst.absolute_path) or "the file"
-        message = worst.message if len(worst.message) < 200 else worst.message[:200] + "..."
-        if worst.validator == "oneOf" and "tokens" in worst.absolute_path:
-            message = "exactly one of signing_key, jwks, command, endpoint, captured, none says where tokens come from"
+        message = _told(worst)
         raise UsageError(
             f"{spot}: {message}",
             where=str(file),
             attempt="flowproof target init prints a commented example; the schema is target.schema.json",
         )
+
+
+def _told(error: Any) -> str:
+    """What is wrong, without a value that may be a secret written where the name of a file belongs."""
+    path, rule = list(error.absolute_path), error.validator_value
+    if path == ["tokens"] and error.validator == "oneOf":
+        return "exactly one of signing_key, jwks, command, endpoint, captured, none says where tokens come from"
+    if not {"client", "tokens", "url"} & set(path):
+        return str(error.message) if len(error.message) < 200 else f"{error.message[:200]}..."
+    texts = {
+        "type": f"not of type {rule}",
+        "pattern": f"does not match {rule}",
+        "const": f"can only be {rule}",
+        "oneOf": "fits none of the forms that it can have: the name of a file, {file: NAME}, {env: NAME}",
+    }
+    return texts.get(error.validator, str(error.message))
 
 
 def _statuses(dialect: Mapping[str, Any], key: str) -> frozenset[int] | None:
@@ -194,7 +200,12 @@ def _statuses(dialect: Mapping[str, Any], key: str) -> frozenset[int] | None:
 def _secret(file: FilePath, value: Any) -> Secret:
     if isinstance(value, dict) and "env" in value:
         return Secret(env=value["env"])
-    return Secret(file=(file.parent / (value["file"] if isinstance(value, dict) else value)).resolve())
+    name = value["file"] if isinstance(value, dict) else value
+    if _IS_SECRET.search(name):
+        # Not said which: whatever is printed of it would be a secret printed.
+        text = "a key or token stands in the file itself, where the name of a file is expected"
+        raise UsageError(text, where=str(file), attempt="put it into a file of its own, or use {env: NAME}")
+    return Secret(file=(file.parent / name).resolve())
 
 
 def _client(file: FilePath, row: Mapping[str, Any] | None) -> Client | None:
@@ -211,26 +222,59 @@ def _private_key(file: FilePath, row: Mapping[str, Any], name: str) -> PrivateKe
 
 
 def _endpoint(file: FilePath, name: str, row: Mapping[str, Any], common: Mapping[str, Any] | None) -> Endpoint:
-    url = urlsplit(row["url"])
-    try:
-        port = url.port or 443
-    except ValueError as error:
-        raise UsageError(f"servers.{name}.url: {error}", where=str(file)) from error
-    host, _, connect_port = row.get("connect", f"{url.hostname}:{port}").rpartition(":")
+    spot = f"servers.{name}"
+    host, port, path = _url(file, f"{spot}.url", row["url"])
+    connect = (host, port) if "connect" not in row else _place(file, f"{spot}.connect", row["connect"])
+    request = _request(row.get("request", {}))
+    for text in (path, request.path or "/", request.effect_path):
+        if not all("!" <= letter <= "~" for letter in text):
+            raise UsageError(f"{spot}: {text!r} is no path: percent-encode what is not ASCII", where=str(file))
     return Endpoint(
         name=name,
-        host=str(url.hostname),
+        host=host,
         port=port,
-        connect=(host, int(connect_port)),
-        url_path=url.path or "/",
+        connect=connect,
+        url_path=path,
         ca=(file.parent / row["ca"]).resolve(),
         posture=Posture(row["posture"]),
         path=Path(row.get("path", "direct")),
         flows=tuple(row.get("flows", ())),
         subject=row.get("subject", ""),
         client=_client(file, row.get("client", common)),
-        request=_request(row.get("request", {})),
+        request=request,
     )
+
+
+def _url(file: FilePath, spot: str, text: str) -> tuple[str, int, str]:
+    try:
+        url = urlsplit(text)
+        host, port = url.hostname or "", 443 if url.port is None else url.port
+    except ValueError as error:
+        raise UsageError(f"{spot}: {error}", where=str(file)) from error
+    _reachable(file, spot, host, port)
+    return host, port, url.path or "/"
+
+
+def _place(file: FilePath, spot: str, text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    host = host.strip("[]")
+    _reachable(file, spot, host, int(port))
+    return host, int(port)
+
+
+def _reachable(file: FilePath, spot: str, host: str, port: int) -> None:
+    """Raises :class:`UsageError` for what no name or port can be."""
+    if not 0 < port < 65536:
+        raise UsageError(f"{spot}: {port} is no port", where=str(file))
+    try:
+        encoded = host.encode("idna").decode()
+    except UnicodeError:
+        encoded = ""
+    if not host or not encoded or any(letter.isspace() for letter in host):
+        raise UsageError(f"{spot}: {host!r} is no host name", where=str(file))
+    if not host.isascii():
+        attempt = f"write it as the DNS has it, such as {encoded}"
+        raise UsageError(f"{spot}: {host!r} is not ASCII", where=str(file), attempt=attempt)
 
 
 def _request(row: Mapping[str, Any]) -> Request:

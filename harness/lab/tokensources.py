@@ -91,7 +91,8 @@ def _good(text: str, what: str, where: str) -> str:
 
 def _program(target: TargetFile, name: str) -> str:
     """The program called *name*: in the PATH, or relative to the target file."""
-    found = shutil.which(target.place(name) if os.sep in name else name)
+    # Links are not followed: the python of a virtual environment is one, and another program under its own name.
+    found = shutil.which(target.file.absolute().parent / name if os.sep in name else name)
     if found is None:
         raise UsageError(f"tokens.command: there is no program {name!r} that could be run", where=str(target.file))
     return found
@@ -116,7 +117,8 @@ def _from_command(target: TargetFile, command: list[str], seconds: float) -> str
     finally:
         _end(process)
     if process.returncode:
-        raise LabError(f"tokens.command ended with status {process.returncode}", where=command[0])
+        text = f"tokens.command ended with status {process.returncode}"
+        raise LabError(text, where=command[0], attempt=f"run it by hand in {target.file.absolute().parent}")
     return _good(output.decode("utf-8", "replace").strip(), "tokens.command", command[0])
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from harness.cli import main
 from harness.config import Options
@@ -23,6 +24,7 @@ from harness.model.case import Case, Setup, Stimulus
 from harness.model.vocabulary import Depth, Posture
 from harness.model.vocabulary import Path as FlowPath
 from harness.run import Run
+from harness.wire.issue import key_pem
 from harness.wire.stimuli import Stimuli
 from harness.wire.tokens import Mint
 
@@ -163,6 +165,15 @@ def test_a_server_that_treats_all_alike_is_told_so(place: Place) -> None:
     run = place.run(place.file(Posture.JWT, "ignores-token", tokens=place.signing))
     assert run.status == 3
     assert "alike" in run.trouble[0]
+
+
+def test_a_service_that_does_not_fetch_our_keys_is_told_so(place: Place, tmp_path: Path) -> None:
+    key = tmp_path / "signing.key"
+    key.write_bytes(key_pem(rsa.generate_private_key(public_exponent=65537, key_size=2048)))
+    jwks = {"listen": "127.0.0.1:0", "signing_key": str(key)}
+    run = place.run(place.file(Posture.JWT, tokens={"jwks": jwks, "claims": CLAIMS}))
+    assert run.status == 3
+    assert "nobody has asked our JWKS server" in run.trouble[0]
 
 
 def test_a_good_request_must_pass_first(place: Place) -> None:

@@ -117,6 +117,10 @@ class Pki:
         """The authority that issues *secret*."""
         return self.secrets[self.table[secret].issuer]
 
+    def other_client(self, secret: str) -> Identity:
+        """Another client under the same authority as *secret*."""
+        return self.secrets[next(name for name in CLIENTS if name != secret)]
+
     def other_authority(self, secret: str) -> Identity:
         """Another authority of the deployment, whose certificates nobody who trusts :meth:`issuer` lets in."""
         return self.secrets["management-ca"]

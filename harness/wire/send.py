@@ -88,6 +88,17 @@ def send(address: Address, request: Prepared, context: ssl.SSLContext | None) ->
     return replace(facts, ms=_since(started))
 
 
+def chosen_protocol(address: Address, context: ssl.SSLContext) -> str:
+    """What the server chooses of the protocols that *context* offers (ALPN); '' for none, or without a handshake."""
+    try:
+        with socket.create_connection((address.host, address.port), CONNECT_SECONDS) as raw:
+            raw.settimeout(ANSWER_SECONDS)
+            with context.wrap_socket(raw, server_hostname=address.server_name) as tls:
+                return tls.selected_alpn_protocol() or ""
+    except OSError:
+        return ""
+
+
 def _exchange(
     raw: socket.socket,
     facts: ClientView,

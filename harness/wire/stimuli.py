@@ -48,6 +48,12 @@ class Stimuli:
                 self._contexts[key] = self._make_context(*key)
             return self._contexts[key]
 
+    def offering(self, protocol: str, ca: FilePath, client_secret: str) -> ssl.SSLContext:
+        """A new context with the good certificate that offers *protocol* alone."""
+        context = self._make_context(ca, client_secret, GOOD)
+        context.set_alpn_protocols([protocol])
+        return context
+
     def _make_context(self, ca: FilePath, client_secret: str, certificate: str) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.load_verify_locations(ca)

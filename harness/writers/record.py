@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from harness.errors import ReportError, UsageError
+from harness.writers.folder import report_folder
 from harness.writers.rows import Row
 
 NAME = "run.jsonl"
@@ -41,10 +42,9 @@ class Recorder:
     """A record under way.  Safe for several threads; raises :class:`ReportError` when it cannot write."""
 
     def __init__(self, folder: Path, header: dict[str, Any]) -> None:
-        self._draft, self._final = folder / _DRAFT, folder / NAME
+        self._draft, self._final = folder / _DRAFT, report_folder(folder) / NAME
         self._lock = threading.Lock()
         try:
-            folder.mkdir(parents=True, exist_ok=True)
             # A record of an earlier run must not be taken for this one's, should this one end without any.
             self._final.unlink(missing_ok=True)
             self._file: IO[str] = self._draft.open("w", encoding="utf-8")

@@ -94,7 +94,7 @@ class Console:
         withheld = len(header["withheld"]) + len(header["skipped"])
         if withheld:
             self._print(f"{withheld} cases were withheld or skipped; the record's first line says why.")
-        self._print(f"This judged {escape(str(header['scope']))}\nNext: {_next(rows, header)}")
+        self._print(f"This judged {escape(str(header['scope']))}\nNext: {_next(rows, header, report)}")
 
     def _diagnosis(self, found: Sequence[Mapping[str, Any]]) -> None:
         for one in found:
@@ -167,10 +167,17 @@ def _score(rows: Sequence[Row]) -> str:
     return f"{counts[Outcome.PASS]}/{len(rows)}" if rows else "-"
 
 
-def _next(rows: Sequence[Row], header: Mapping[str, Any]) -> str:
+def _next(rows: Sequence[Row], header: Mapping[str, Any], report: Path) -> str:
     bad = next((row for row in rows if row["outcome"] in BROKEN), None)
     if bad is not None:
         return f"flowproof explain {escape(bad['case'])}"
     if header.get("fault"):
         return "flowproof mutants shows for every fault which case catches it"
+    target = str(header["target"])
+    if target.endswith((".yaml", ".yml")):
+        full = "--depth full sends the rest of what applies; " if header["depth"] == "quick" else ""
+        page = f"open {escape(str(report))}/index.html; "
+        return (
+            f"{page}{full}more credentials in {escape(target)} reach more cases (flowproof target init explains each)"
+        )
     return "flowproof explain FLW-3 (any requirement or case); flowproof mutants proves that each check can fail"

@@ -15,8 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from harness.catalogue import strictyaml
 from harness.errors import UsageError
 
 _KEYS = {"required_headers", "forbidden_fields", "max_bytes", "schema"}
@@ -62,10 +61,7 @@ class Payload:
 
 def load(path: Path) -> Payload:
     """The rules in *path*; raises :class:`UsageError` for what it does not know."""
-    try:
-        data = yaml.safe_load(path.read_text("utf-8")) or {}
-    except (OSError, yaml.YAMLError, ValueError) as error:
-        raise UsageError(f"the payload rules cannot be read: {error}", where=str(path)) from error
+    data = strictyaml.read(path, "the payload rules") or {}
     if not isinstance(data, dict) or set(data) - {"request", "response"}:
         raise UsageError("payload rules have the parts request and response", where=str(path))
     return Payload(**{name: _rules(part or {}, path) for name, part in data.items()})

@@ -13,6 +13,7 @@ from harness import resources
 from harness.errors import UsageError
 from harness.lab import contradictions, targetfile
 from harness.lab.oneliner import Service
+from harness.wire.pki import Pki
 
 KNOWN = ("management-to-portal", "management-to-analytics")
 EXAMPLES = sorted((resources.FIXTURES / "targets").glob("*.yaml"))
@@ -151,6 +152,21 @@ def test_the_one_liner_writes_a_target_file(tmp_path: Path) -> None:
     before = key.read_bytes()
     Service("https://a.test/x", ca="ca.crt", jwks="ours").write(folder)
     assert key.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("ca", "given"), [("ingress-ca/tls.crt", True), ("portal-ca/tls.crt", False), ("missing", False)]
+)
+def test_the_one_liner_knows_who_signed_the_client(tmp_path: Path, ca: str, given: bool) -> None:
+    Pki.create().write(tmp_path / "d")
+    secrets = tmp_path / "d" / "secrets"
+    client = secrets / "portal-admin-client"
+    service = Service(
+        "https://a.test/x", ca=str(secrets / ca), cert=str(client / "tls.crt"), key=str(client / "tls.key")
+    )
+    found = targetfile.read(service.write(tmp_path / "report")).endpoints["service"].client
+    assert found is not None
+    assert (found.ca.file if found.ca else None) == (secrets / ca if given else None)
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,12 @@ def test_a_command_is_run_beside_the_target_file(tmp_path: Path, token: str) -> 
     assert ask(tmp_path, {"command": ["cat", "kept"]}) == token
 
 
+def test_a_command_goes_by_the_name_it_was_given(tmp_path: Path, token: str) -> None:
+    script(tmp_path, f'test "${{0##*/}}" = link && echo {token}')
+    (tmp_path / "link").symlink_to("give")
+    assert ask(tmp_path, {"command": ["./link"]}) == token
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [

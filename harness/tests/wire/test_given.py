@@ -72,6 +72,23 @@ def test_a_constrained_leaf_has_a_name_of_a_kind_that_is_not_constrained(pki: Pk
         assert {type(name) for name in names} == {kind}
 
 
+def test_another_client_has_the_same_ca_whoever_else_is_given(pki: Pki) -> None:
+    # The second client comes from elsewhere: a leaf below one of its CA would be refused for the CA alone.
+    elsewhere = Pki.create(signing_key=pki.signing_key)
+    second = "analytics-ingestion-client"
+    both = GivenPki(
+        {
+            second: ClientCredential(second, elsewhere.secrets[second], elsewhere.issuer(second)),
+            NAME: ClientCredential(NAME, pki.secrets[NAME], pki.issuer(NAME)),
+        }
+    )
+    for name, issuer in ((NAME, pki.issuer(NAME)), (second, elsewhere.issuer(second))):
+        made = CERTIFICATE_CLASSES["ca-leaf-issues-leaf"].build(both, name)
+        assert made is not None
+        made.chain[1].verify_directly_issued_by(issuer.certificate)
+        assert made.chain[1].subject != made.certificate.subject
+
+
 def test_with_the_client_key_only(pki: Pki) -> None:
     sealed = Sealed(pki.issuer(NAME).chain, "no key")
     assert makeable(given(pki.secrets[NAME], sealed)) == WITHOUT_CA_KEY

@@ -15,6 +15,7 @@ from harness.writers.summary import Console
 
 HEADER: dict[str, Any] = {
     "scope": "the reference, not [your] deployment.",
+    "target": "embedded",
     "planned": ["a"],
     "withheld": [],
     "skipped": [],
@@ -62,6 +63,15 @@ def test_a_selection_is_told_first_and_last() -> None:
     assert "A selection: only the cases that match JWT-3, flows/*" in text.getvalue()
     assert "A selection: only the cases that match JWT-[3]" in ended([row()], only=["JWT-[3]"])
     assert "selection" not in ended([row()], only=[])
+
+
+def test_what_comes_next_depends_on_whose_server_it_is() -> None:
+    assert "flowproof mutants" in ended([row()])
+    quick, full = (ended([row()], target="out/target.yaml", depth=depth) for depth in ("quick", "full"))
+    assert "open out/index.html; --depth full" in quick and "credentials in out/target.yaml" in quick
+    assert "--depth" not in full.splitlines()[-1] and "credentials in out/target.yaml" in full
+    bad = ended([row(outcome="FAIL", reason="x")], target="out/target.yaml")
+    assert "Next: flowproof explain " in bad
 
 
 @pytest.mark.parametrize(

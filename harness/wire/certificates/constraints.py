@@ -6,7 +6,7 @@ from cryptography import x509
 
 from harness.wire.certificates.table import Classes, below, ca, intermediate, leaf
 from harness.wire.issue import Extra, Identity, issue
-from harness.wire.pki import CLIENTS, ORGANIZATION, Pki
+from harness.wire.pki import ORGANIZATION, Pki
 
 CLASSES = Classes()
 
@@ -28,8 +28,7 @@ def _ca_no_bc(pki: Pki, secret: str) -> Identity:
 @CLASSES.add("ca-leaf-issues-leaf", twin="via-intermediate")
 def _leaf_issues_leaf(pki: Pki, secret: str) -> Identity:
     """issued with another client's ordinary certificate, which is sent along"""
-    other = next(name for name in CLIENTS if name != secret)
-    return below(pki, secret, pki.secrets[other])
+    return below(pki, secret, pki.other_client(secret))
 
 
 @CLASSES.add("pathlen-1", twin="pathlen-1")

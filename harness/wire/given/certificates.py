@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from harness.wire.given.refusal import CannotMake
 from harness.wire.issue import Identity, Key, Profile, issue
-from harness.wire.pki import CLIENT, CLIENTS, LEAF_USAGE, Pki, subject
+from harness.wire.pki import CLIENT, LEAF_USAGE, Pki, subject
 
 _LIFE = timedelta(days=30)
 _DAY = timedelta(days=1)
@@ -95,17 +95,18 @@ class GivenPki(Pki):
         self._sealed[name] = why
 
     def identity(self, name: str) -> Identity:
-        """The client called *name*, or another client under the same CA (made, where its key is at hand)."""
-        if name in self.clients:
-            given = self.clients[name].identity
-            if given is not None:
-                return given
-            key = self._strangers.setdefault(name, ec.generate_private_key(ec.SECP256R1()))
-            return _Nameless(key, f"the target file gives no certificate and key for {name}")
-        if name not in CLIENTS:
+        """The client called *name*; raises CannotMake where nothing of it is at hand."""
+        if name not in self.clients:
             raise CannotMake(f"the target file gives nothing of {name}")
-        first = next(iter(self.clients))
-        return issue(replace(self.profile(first), subject=subject(name)), self.issuer(first))
+        given = self.clients[name].identity
+        if given is not None:
+            return given
+        key = self._strangers.setdefault(name, ec.generate_private_key(ec.SECP256R1()))
+        return _Nameless(key, f"the target file gives no certificate and key for {name}")
+
+    def other_client(self, secret: str) -> Identity:
+        """Another client, made: one of the file's may have another CA, and be refused for that."""
+        return issue(replace(self.profile(secret), subject=subject("flowproof-other-client")), self.issuer(secret))
 
     def issuer(self, secret: str) -> Identity:
         """The CA of the client's certificate; its key only where it was given."""

@@ -48,7 +48,7 @@ class PublicKey:
     def public_key(self) -> rsa.RSAPublicKey:
         """The public key; raises CannotMake without one."""
         if self._key is None:
-            raise CannotMake("needs the public key that the service verifies with (tokens.keys in the target file)")
+            raise CannotMake("needs the public key that the service verifies with (tokens.keys, or --jwks FILE)")
         return self._key
 
     def sign(self, *_message: object) -> bytes:

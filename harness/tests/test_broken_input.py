@@ -1,0 +1,230 @@
+"""Target files and flags broken in every way a person or an editor can: exit status 2 and a sentence, or it works."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from harness.cli import main
+from harness.wire.pki import Pki
+
+GOOD = """\
+product: {name: orders}
+environment: test
+servers:
+  orders:
+    url: https://orders.example.test:8443/api
+    ca: ca.crt
+    posture: both
+client: {certificate: client.crt, key: client.key}
+tokens: {none: true}
+"""
+SECRET = "hunter2-hunter2"
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJlLXRoYXQtaXMtbG9uZw"
+
+Change = tuple[str, str]
+
+
+@pytest.fixture(scope="module")
+def pki() -> Pki:
+    return Pki.create()
+
+
+@pytest.fixture
+def folder(pki: Pki, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    identity = pki.secrets["portal-admin-client"]
+    (tmp_path / "client.crt").write_bytes(identity.pem())
+    (tmp_path / "client.key").write_bytes(identity.key_pem())
+    (tmp_path / "ca.crt").write_bytes(pki.secrets["ingress-ca"].pem())
+    (tmp_path / "empty").touch()
+    (tmp_path / "directory").mkdir()
+    (tmp_path / "garbage").write_bytes(bytes(range(256)) * 8)
+    (tmp_path / "list.json").write_text("[1, 2]", "utf-8")
+    (tmp_path / "half.json").write_text('{"keys": [{"kty": "RSA", "n": 5}]}', "utf-8")
+    (tmp_path / "half.pem").write_bytes(identity.pem()[:300])
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def check(folder: Path, content: bytes, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    (folder / "target.yaml").write_bytes(content)
+    status = main(["target", "check", "target.yaml"])
+    told = capsys.readouterr()
+    assert "Traceback" not in told.err
+    return status, told.out + told.err
+
+
+def changed(*changes: Change) -> bytes:
+    text = GOOD
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    return text.encode()
+
+
+def url(text: str) -> Change:
+    return ("https://orders.example.test:8443/api", text)
+
+
+def test_the_good_one_is_good(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert check(folder, GOOD.encode(), capsys)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "None is not of type 'object'"),
+        (b"\x00\x01\x02\xff", "not valid YAML"),
+        (bytes(range(256)), "not valid YAML"),
+        (b"- 1\n- 2\n", "is not of type 'object'"),
+        (b"a: [1, 2", "not valid YAML"),
+        (b"a: 1\na: 2\n", "duplicate key 'a'"),
+        (b"? [a]\n: b\n", "a key that is a list or a mapping"),
+        (b"a: &a\n  b: *a\n", "it holds itself"),
+        (b"a: &a [*a]\n", "it holds itself"),
+        (b"a: " + b"[" * 5000, "not valid YAML"),
+        (b"a: !!python/object:os.system {}", "not valid YAML"),
+        (
+            b"a: &a [1,1,1,1,1,1,1,1,1,1]\n"
+            + b"".join(b"%c: &%c [%s]\n" % (n, n, b",".join([b"*%c" % (n - 1)] * 10)) for n in range(98, 110)),
+            "more than 100000 values",
+        ),
+        (GOOD.encode("utf-8").replace(b"orders}", b"\xff\xfe}"), "not valid YAML"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_is_no_target_file(folder: Path, content: bytes, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    status, text = check(folder, content, capsys)
+    assert status == 2
+    assert told in text
+    assert len(text) < 1000
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ([url("https://orders.example.test:99999/")], "Port out of range"),
+        ([url("https://orders.example.test:0/")], "0 is no port"),
+        ([url("https://orders.example.test:port/")], "servers.orders.url"),
+        ([url('"https://[::1/"')], "Invalid IPv6 URL"),
+        ([url('"https://:8443/"')], "'' is no host name"),
+        ([url("https://a..b/")], "'a..b' is no host name"),
+        ([url(f"https://{'a' * 70}.test/")], "is no host name"),
+        ([url("https://b\u00fccher.example/")], "xn--bcher-kva.example"),
+        ([url(f"https://user:{SECRET}@host/")], "servers.orders.url"),
+        ([url("https://orders.example.test/\u20ac")], "is no path"),
+        ([url('"https://orders.example.test/a b"')], "servers.orders"),
+        ([("ca: ca.crt", "ca: ca.crt\n    connect: localhost")], "servers.orders.connect"),
+        ([("ca: ca.crt", "ca: ca.crt\n    connect: localhost:70000")], "70000 is no port"),
+        ([("ca: ca.crt", "ca: ca.crt\n    connect: 8443")], "servers.orders.connect"),
+        ([("ca: ca.crt", 'ca: ca.crt\n    request: {path: "/x\\r\\nX-Admin: 1"}')], "is no path"),
+        ([("ca: ca.crt", 'ca: ca.crt\n    request: {success: "200"}')], "request.success"),
+        ([("ca: ca.crt", "ca: ca.crt\n    subject: nonsense")], "not an RFC 4514 name"),
+        ([("ca: ca.crt", "ca: missing.crt")], "servers.orders.ca: No such file"),
+        ([("ca: ca.crt", "ca: directory")], "servers.orders.ca"),
+        ([("ca: ca.crt", "ca: garbage")], "no certificate in PEM"),
+        ([("ca: ca.crt", "ca: empty")], "no certificate in PEM"),
+        ([("ca: ca.crt", "ca: 5")], "servers.orders.ca"),
+        ([("certificate: client.crt", "certificate: directory")], "client.certificate"),
+        ([("certificate: client.crt", "certificate: garbage")], "client.certificate holds no PEM certificate"),
+        ([("certificate: client.crt", "certificate: half.pem")], "client.certificate holds no PEM certificate"),
+        ([("certificate: client.crt", "certificate: expired.crt")], "client.certificate expired on "),
+        ([("key: client.key", "key: garbage")], "client.key holds no PEM private key"),
+        ([("key: client.key", "key: [client.key]")], "client.key"),
+        ([("key: client.key", f"key: client.key, key_password: {SECRET}")], "client.key_password"),
+        ([("key: client.key", f"key: client.key, ca: ca.crt, ca_key: {{password: {SECRET}}}")], "client.ca_key"),
+        ([("{none: true}", "{none: false}")], "tokens"),
+        ([("{none: true}", "[none]")], "tokens"),
+        ([("{none: true}", f"{{captured: {JWT}}}")], "a key or token stands in the file itself"),
+        ([("{none: true}", '{captured: "-----BEGIN PRIVATE KEY-----"}')], "a key or token stands in the file"),
+        ([("{none: true}", f"{{captured: {{text: {SECRET}}}}}")], "tokens.captured"),
+        ([("{none: true}", "{captured: empty}")], "tokens.captured is empty"),
+        ([("{none: true}", "{captured: garbage}")], "tokens.captured is no bearer token"),
+        ([("{none: true}", '{captured: {env: ""}}')], "tokens.captured"),
+        ([("{none: true}", "{command: ./missing}")], "tokens.command"),
+        ([("{none: true}", "{signing_key: client.key}")], "is not an RSA key"),
+        ([("{none: true}", "{none: true, keys: list.json}")], "tokens.keys holds no JWK set"),
+        ([("{none: true}", "{none: true, keys: half.json}")], "tokens.keys holds no JWK set"),
+        ([("{none: true}", "{none: true, keys: directory}")], "tokens.keys holds no JWK set"),
+        ([("{none: true}", "{none: true, claims: {exp: 2030-01-01}}")], "tokens.claims: only what JSON has"),
+        ([("{none: true}", "{none: true, lifetime: 1e3}")], "tokens.lifetime"),
+        ([("environment: test", "environment: test\nrate: .nan")], ".nan is no finite number"),
+        ([("environment: test", f"environment: test\nrate: {'9' * 5000}")], "not valid YAML"),
+        ([("environment: test", "environment: test\nrate: 1e300")], "rate"),
+        ([("environment: test", "environment: test\nfeatures: {claimed: [jwtt]}")], "unknown feature 'jwtt'"),
+        ([("orders:\n    url", "Orders Service:\n    url")], "servers"),
+        ([("name: orders}", "name: 5}")], "product.name"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_a_target_file_cannot_say(
+    folder: Path, pki: Pki, changes: list[Change], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = Pki.create(now=datetime.now(UTC) - timedelta(days=3000), signing_key=pki.signing_key)
+    (folder / "expired.crt").write_bytes(old.secrets["portal-admin-client"].pem())
+    status, text = check(folder, changed(*changes), capsys)
+    assert status == 2
+    assert told in text
+    assert SECRET not in text and JWT[-20:] not in text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("\n", "\r\n").encode(),
+        lambda text: b"\xef\xbb\xbf" + text.encode(),
+        lambda text: text.encode("utf-16"),
+        lambda text: text.replace("https://orders.example.test:8443/api", '"https://[::1]:8443/api"').encode(),
+        lambda text: text.replace("ca: ca.crt", 'ca: ca.crt\n    connect: "[::1]:8443"').encode(),
+        lambda text: text.replace("ca: ca.crt", "ca: ca.crt\n    connect: 10.0.0.7:8443").encode(),
+        lambda text: text.replace("orders.example.test:8443", "XN--BCHER-KVA.example").encode(),
+        lambda text: text.replace("client: {", "client: &c {").encode() + b"features: {}\n",
+        lambda text: ("\n" * 1000 + text).encode(),
+    ],
+    ids=["CRLF", "BOM", "UTF-16", "IPv6", "IPv6 connect", "IPv4 connect", "A-label", "anchor", "blank lines"],
+)
+def test_what_is_odd_and_works(
+    folder: Path, change: Callable[[str], bytes], capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, text = check(folder, change(GOOD), capsys)
+    assert (status, "cases apply" in text) == (0, True), text
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--target", "directory/"],
+        ["--target", "garbage.yaml"],
+        ["--target", ""],
+        ["--url", "", "--ca", "ca.crt"],
+        ["--url", ""],
+        ["--url", "orders.example.test"],
+        ["--url", "http://orders.example.test", "--ca", "ca.crt"],
+        ["--url", "https://orders.example.test", "--ca", ""],
+        ["--url", "https://orders.example.test", "--ca", "directory"],
+        ["--url", "https://orders.example.test", "--ca", "garbage"],
+        ["--url", "https://orders.example.test", "--ca", "ca.crt", "--connect", "nowhere"],
+        ["--url", "https://orders.example.test", "--ca", "ca.crt", "--connect", "nowhere:port"],
+        ["--url", "https://orders.example.test", "--ca", "ca.crt", "--cert", "client.crt"],
+        ["--url", "https://orders.example.test", "--ca", "ca.crt", "--cert", "client.crt", "--key", "directory"],
+        ["--url", "https://orders.example.test", "--ca", "ca.crt", "--jwks", "directory"],
+        ["--url", "https://orders.example.test", "--ca", "ca.crt", "--jwks", "list.json"],
+        ["--url", "https://orders.example.test", "--ca", "ca.crt", "--token-env", "FLOWPROOF_TEST_UNSET"],
+        ["--url", "https://orders.example.test", "--ca", "ca.crt", "--report", "garbage"],
+        ["--url", "https://orders.example.test", "--ca", "ca.crt", "--report", "garbage/under"],
+        ["--expected", "directory"],
+        ["--expected", "garbage"],
+        ["--only", ""],
+        ["--skip", "x"],
+    ],
+    ids=" ".join,
+)
+def test_flags_that_cannot_be(folder: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "garbage.yaml").write_bytes(bytes(range(256)))
+    assert main(["run", *arguments, "--dry-run"]) == 2
+    told = capsys.readouterr()
+    assert told.err.startswith("flowproof: ")
+    assert "Traceback" not in told.err
