@@ -15,14 +15,14 @@ from typing import Any
 
 import pytest
 
-from harness import __version__, pointing, resources
+from harness import __version__, pointing, resources, targets
 from harness.config import Options, resolve
 from harness.errors import FlowproofError, UsageError
 from harness.explain import explain
 from harness.guide import guide
 from harness.inspection import Wanted, inspect
-from harness.known import FAULTS, catalogue
-from harness.lab.embedded import EmbeddedLab
+from harness.known import catalogue
+from harness.lab.own import OwnLab
 from harness.listing import LISTS
 from harness.mutants import Matrix, matrix
 from harness.plugin import RUN
@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     kill.add_argument("--report", type=Path, metavar="DIR", help="also write mutants.json there, for the page")
     up = _verb(verbs, "serve", _serve, "bring the reference topology up: addresses, files, curl lines")
     up.add_argument("--flow", default="", help="only this flow")
-    up.add_argument("--target", choices=["embedded"], default="embedded")
+    up.add_argument("--target", choices=["embedded", "containers"], default="embedded")
     form = _verb(verbs, "report", _report, "write a report anew from a record")
     form.add_argument("dir", type=Path, metavar="DIR")
     form.add_argument("--format", choices=list(_FORMATS), default="page")
@@ -183,14 +183,19 @@ def _explain(arguments: Arguments) -> int:
 
 
 def _serve(arguments: Arguments) -> int:
-    known, end = catalogue(), threading.Event()
-    lab = EmbeddedLab(known.servers, known.flows, FAULTS)
+    known, end, lab = catalogue(), threading.Event(), None
     try:
+        lab = targets.find(arguments.target).bench(known, 0).lab
+        assert isinstance(lab, OwnLab)
         serve(known, lab, arguments.flow, lambda line: print(line, flush=True), end)  # noqa: T201
     except KeyboardInterrupt:
         return 0
     finally:
-        lab.close()
+        # Taking containers down takes a moment; a second Ctrl-C in it would leave some of them.
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if lab is not None:
+            lab.close()
+        signal.signal(signal.SIGINT, before)
     return 0
 
 

@@ -222,6 +222,7 @@ PROCEDURES: Mapping[str, Procedure] = {
     "o-cut-off": _script,
     "o-killed": _script,
     "o-jwks-moved": _script,
+    "o-slow-network": _script,
 }
 TRANSPORTS: Mapping[str, str] = {
     "j-tls-untrusted": "a good token, while the JWKS URL leads to a server whose certificate another CA has signed",
@@ -241,6 +242,7 @@ TRANSPORTS: Mapping[str, str] = {
     "o-management-hangs": "a good token whose keys must come from a management that takes connections and is mute",
     "o-cut-off": "a good token whose keys must come from a management that the network no longer reaches",
     "o-killed": "the server's container is killed while it verifies a good token",
+    "o-slow-network": "a good token whose keys arrive late",
     "o-jwks-moved": "the operator changes jwksUrl while good requests keep coming",
     "server-wrong-ca": "the client under test connects to a server whose certificate another CA has signed",
     "server-wrong-name": "the client under test connects to a server whose certificate is for another name",

@@ -16,6 +16,8 @@ A step is a mapping with one of these, and what it expects (which is the check's
     operate: ACTION                 an operator does this to the containers (harness.lab.operations has the actions)
     under_load: ACTION              the same, while good requests keep coming
     cut_off: ACTION                 the same, while the server is fetching the keys for a good request
+    slow: SECONDS                   a good request for which the keys come so much later: management is held, as a slow
+                                    network would hold what it sends
 """
 
 from __future__ import annotations
@@ -74,6 +76,7 @@ class Player:
             "operate": self._operate,
             "under_load": self._under_load,
             "cut_off": self._cut_off,
+            "slow": self._slow,
         }
 
     def play(self) -> list[Facts]:
@@ -164,6 +167,22 @@ class Player:
         return {**facts, **load.facts}
 
     def _cut_off(self, action: str, number: str) -> Facts:
+        return self._while_fetching(lambda: self._operate(action, number), number)
+
+    def _slow(self, seconds: float, number: str) -> Facts:
+        nonce, setup = self._nonce(number), self._door.setup
+        early: list[bool] = []
+
+        def held() -> None:
+            threading.Event().wait(seconds)  # the delay itself
+            early.append(nonce in self._lab.effects([setup])[setup])
+            self._operate("resume management", number)
+
+        self._operate("pause management", number)
+        return {**self._while_fetching(held, number), "early": early[0]}
+
+    def _while_fetching(self, action: Callable[[], object], number: str) -> Facts:
+        """Do *action* when the server has begun to fetch the keys for a good request; what became of that."""
         nonce, setup = self._nonce(number), self._door.setup
         before = self._lab.counters(setup).get("jwks_fetches", 0)
         with ThreadPoolExecutor(1) as pool:
@@ -171,7 +190,7 @@ class Player:
             while not sent.done() and self._lab.counters(setup).get("jwks_fetches", 0) == before:
                 threading.Event().wait(_LOOK_AGAIN)
             in_time = not sent.done()
-            self._operate(action, number)
+            action()
             client = sent.result()
         return {
             "in_time": in_time,

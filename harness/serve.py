@@ -10,7 +10,7 @@ from pathlib import Path as FilePath
 from harness.catalogue import Catalogue
 from harness.errors import UsageError
 from harness.lab import ConfigurationRefused, Door
-from harness.lab.embedded import EmbeddedLab
+from harness.lab.own import OwnLab
 from harness.model.case import Setup
 from harness.model.catalogue import Flow, Server
 from harness.model.vocabulary import Path, Posture
@@ -21,7 +21,7 @@ from harness.wire.tokens import Mint
 RENEWAL_SECONDS = 300.0
 
 
-def serve(catalogue: Catalogue, lab: EmbeddedLab, flow: str, tell: Callable[[str], None], end: threading.Event) -> None:
+def serve(catalogue: Catalogue, lab: OwnLab, flow: str, tell: Callable[[str], None], end: threading.Event) -> None:
     """Serve *flow* ('' = every flow of which the harness can be the client) until *end* is set.
 
     Raises :class:`UsageError` for an unknown flow.
@@ -60,7 +60,7 @@ def _write_tokens(folder: FilePath, flows: Iterable[Flow], mint: Mint) -> None:
 
 
 def _lines(
-    lab: EmbeddedLab, flow: Flow, doors: Mapping[Setup, Door | ConfigurationRefused], header: FilePath
+    lab: OwnLab, flow: Flow, doors: Mapping[Setup, Door | ConfigurationRefused], header: FilePath
 ) -> Iterator[str]:
     yield f"\n{flow.name}: {flow.server.endpoint}"
     for posture in flow.server.postures:
@@ -73,7 +73,7 @@ def _lines(
                 yield f"    {' '.join(curl(lab, flow, posture, path, door, header))}"
 
 
-def curl(lab: EmbeddedLab, flow: Flow, posture: Posture, path: Path, door: Door, header: FilePath) -> Iterable[str]:
+def curl(lab: OwnLab, flow: Flow, posture: Posture, path: Path, door: Door, header: FilePath) -> Iterable[str]:
     """The command that makes *flow*'s request as management would: with its certificate, its token, or both."""
     host, port = door.address.server_name, door.address.port
     yield "curl -sS --resolve"

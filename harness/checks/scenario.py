@@ -13,8 +13,9 @@ def as_scripted(question: Question) -> list[Finding]:
     """Every step must end as its script says; the first that does not explains the verdict.
 
     Reads ``params["steps"]`` (the script) and ``extra["steps"]``: per step ``{"status", "reason", "effect", "ended"}``
-    for a request, ``{"fetches"}`` for a count of the server's key fetches, ``{"served", "lost", "outage_s"}`` for what
-    was done under load (``outage_s`` None: not served again), with ``{"restarted", "forgotten"}`` for a moved jwksUrl.
+    for a request (with ``{"early", "in_time"}`` for a slow one), ``{"fetches"}`` for a count of the server's key
+    fetches, ``{"served", "lost", "outage_s"}`` for what was done under load (``outage_s`` None: not served again), with
+    ``{"restarted", "forgotten"}`` for a moved jwksUrl.
     """
     script, seen = question.case.params.get("steps", ()), question.exchange.extra.get("steps", ())
     if not script or len(script) != len(seen):
@@ -38,6 +39,8 @@ def _step(question: Question, name: str, step: Mapping[str, Any], facts: Mapping
             yield violation("fetches", f"{name}: the keys were fetched {facts['fetches']} times")
     elif "under_load" in step:
         yield from _outage(name, step, facts)
+    elif "slow" in step:
+        yield from _late(question, name, step, facts)
     elif step.get("then") == "cut-off":
         yield from _cut_off(name, facts)
     elif step.get("then") == "served":
@@ -87,6 +90,16 @@ def _outage(name: str, step: Mapping[str, Any], facts: Mapping[str, Any]) -> Ite
         yield violation("disturbed", f"{name}: not restarted, but {facts['forgotten']} effects are forgotten; {told}")
     else:
         yield note("outage", f"{name}: an outage of {facts['outage_s']} s; {told}")
+
+
+def _late(question: Question, name: str, step: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator[Finding]:
+    """Who has to wait for the keys may be served late, but not before they are there."""
+    if facts["early"]:
+        yield violation("acted-upon", f"{name}: acted upon before the keys had arrived")
+    elif not facts["in_time"]:
+        yield unobserved("too-soon", f"{name}: the server answered {facts['status']} without waiting for keys")
+    else:
+        yield from _served(question, name, step, facts)
 
 
 def _cut_off(name: str, facts: Mapping[str, Any]) -> Iterator[Finding]:

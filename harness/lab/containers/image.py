@@ -32,7 +32,7 @@ REQUIREMENTS = "requirements.txt"
 BUILD_SECONDS = 900
 """How long a step of the build may be silent: one fetches every wheel."""
 # Of the extra "dev", what running the tests takes.
-_TESTS = ("jsonschema>=4.23,<5", "kubernetes-validate>=1.31", "tlslite-ng>=0.8.2,<0.9")
+_TESTS = ("jsonschema>=4.23,<5", "kubernetes-validate>=1.31", "pytest-xdist>=3.6", "tlslite-ng>=0.8.2,<0.9")
 _LEFT_OUT = shutil.ignore_patterns("tests", "__pycache__", "_data", "*.pyc")
 
 
@@ -47,7 +47,7 @@ def ready_image() -> str:
     return tag
 
 
-def build(folder: Path, tag: str, target: str | None = None) -> None:
+def build(folder: Path, tag: str, target: str = "lab") -> None:
     """Build the context in *folder* as *tag*; intermediate containers go, layers stay for the next build."""
     offline = any((folder / "wheels").iterdir())
     network = "none" if offline else "default"

@@ -18,6 +18,7 @@ from harness.model.exchange import Exchange
 LOAD = {"under_load": "move server", "outage_below": 30}
 RELOAD = {**LOAD, "restarts": False}
 UNDISTURBED = {"served": 9, "lost": 0, "outage_s": 0.1, "restarted": False, "forgotten": 0}
+SLOW = {"slow": 1}
 CUT = {"cut_off": "kill server", "then": "cut-off"}
 
 
@@ -37,6 +38,16 @@ def _scripted(step: Mapping[str, Any], facts: Mapping[str, Any]) -> list[tuple[s
     return _found("as-scripted", case, {"steps": [facts]})
 
 
+LATE = {
+    "status": _case("as-scripted").flow.success,
+    "effect": True,
+    "early": False,
+    "in_time": True,
+    "reason": "",
+    "ended": "",
+}
+
+
 @pytest.mark.parametrize(
     ("step", "facts", "expected"),
     [
@@ -47,6 +58,10 @@ def _scripted(step: Mapping[str, Any], facts: Mapping[str, Any]) -> list[tuple[s
         (RELOAD, {**UNDISTURBED, "restarted": True}, [("violation", "restarted")]),
         (RELOAD, {**UNDISTURBED, "lost": 1}, [("violation", "disturbed")]),
         (RELOAD, {**UNDISTURBED, "forgotten": 1}, [("violation", "disturbed")]),
+        (SLOW, LATE, []),
+        (SLOW, {**LATE, "early": True}, [("violation", "acted-upon")]),
+        (SLOW, {**LATE, "in_time": False}, [("unobserved", "too-soon")]),
+        (SLOW, {**LATE, "status": 401}, [("violation", "not-served")]),
         (CUT, {"status": None, "effect": False, "in_time": True}, []),
         (CUT, {"status": 202, "effect": False, "in_time": True}, [("violation", "accepted")]),
         (CUT, {"status": None, "effect": True, "in_time": True}, [("violation", "acted-upon")]),

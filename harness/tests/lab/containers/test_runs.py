@@ -33,7 +33,8 @@ def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running
     started.give_up()
 
 
-def _left(pid: int) -> list[Any]:
+def left(pid: int) -> list[Any]:
+    """The containers and networks of process *pid*."""
     client = calls.client().client
     owner = {"label": f"{daemon.OWNER}={socket.gethostname()}/{pid}"}
     return [*client.containers.list(all=True, filters=owner, sparse=True), *client.networks.list(filters=owner)]
@@ -47,19 +48,19 @@ def _volumes() -> set[str]:
 def test_interrupted(running: Running, number: signal.Signals) -> None:
     volumes = _volumes()
     running.until_rows()
-    assert len(_left(running.process.pid)) > 6 and len(running.folders()) == 1
+    assert len(left(running.process.pid)) > 6 and len(running.folders()) == 1
     running.process.send_signal(number)
     status, output, errors = running.end()
     assert (status, errors) == (3, "")
     assert "the run was interrupted" in output and "the run is not trustworthy (exit status 3)" in output
     assert record.read(running.report)[2]["trouble"][0] == "the run was interrupted"
-    assert (_left(running.process.pid), running.folders(), _volumes()) == ([], [], volumes)
+    assert (left(running.process.pid), running.folders(), _volumes()) == ([], [], volumes)
 
 
 def test_killed(running: Running) -> None:
     volumes = _volumes()
     running.until_rows()
-    containers = [item for item in _left(running.process.pid) if "Image" in item.attrs]
+    containers = [item for item in left(running.process.pid) if "Image" in item.attrs]
     running.process.kill()
     assert running.end()[0] == -signal.SIGKILL
     assert not (running.report / "run.jsonl").exists()
@@ -69,4 +70,4 @@ def test_killed(running: Running) -> None:
     # What every run does first:
     sweep(Path(tempfile.gettempdir()))
     daemon.sweep()
-    assert (_left(running.process.pid), running.folders(), _volumes()) == ([], [], volumes)
+    assert (left(running.process.pid), running.folders(), _volumes()) == ([], [], volumes)
