@@ -65,7 +65,7 @@ def _says(chromium: Any, words: str) -> None:
 def _allure(chromium: Any, file: Path, out: Path) -> None:
     with _screen(chromium, WIDE):
         chromium.get(f"file://{file}")
-        _says(chromium, "FLW-")
+        _says(chromium, "Sort by")
         _shoot(chromium, out / "allure.png")
 
 

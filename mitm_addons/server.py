@@ -122,7 +122,8 @@ class Balancer:
     async def share(self, listener: str, port: int) -> None:
         """Let *listener* take connections from *port* too, which other processes may share.  Raises LabError."""
         instance: Any = self._server.servers[self._modes[listener]]
-        shared = socket.socket()
+        # The protocol by its number: asyncio sets TCP_NODELAY on no other, and an answer would wait 40 ms for an ACK.
+        shared = socket.socket(proto=socket.IPPROTO_TCP)
         try:
             shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             shared.bind((LOOPBACK, port))

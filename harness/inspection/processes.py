@@ -50,10 +50,10 @@ def headless(
 @contextmanager
 def _shared_port(wanted: Wanted) -> Iterator[tuple[int, int]]:
     """A port that several processes may listen on (0: theirs to choose), and how many shall."""
-    number = min(os.cpu_count() or 1, _MOST)
-    if wanted.record is not None or number == 1 or sys.platform != "linux":  # elsewhere the kernel shares nothing out
+    if wanted.record is not None or sys.platform != "linux":  # elsewhere the kernel shares nothing out
         yield 0, 1
         return
+    number = min(len(os.sched_getaffinity(0)), _MOST)
     with socket.socket() as held:
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         held.bind(("127.0.0.1", 0))

@@ -139,5 +139,5 @@ def _config(folder: Path, header: Mapping[str, Any]) -> dict[str, Any]:
 
 def _property(value: object) -> str:
     """*value* as one line of a properties file, which knows backslash escapes."""
-    text = ", ".join(value) if isinstance(value, list) else "none" if value is None else str(value)
+    text = (", ".join(value) or "everything") if isinstance(value, list) else "none" if value is None else str(value)
     return text.replace("\\", "\\\\").replace("\r", "\\r").replace("\n", "\\n")

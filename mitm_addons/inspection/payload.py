@@ -86,7 +86,7 @@ def _errors(schema: Any, content: Any) -> list[Any]:
     try:
         from jsonschema import Draft202012Validator, SchemaError  # only who uses a schema needs the library
     except ImportError as error:
-        raise UsageError("a schema needs jsonschema", attempt="pip install 'flowproof[inspect]'") from error
+        raise UsageError("a schema needs jsonschema", attempt="pip install jsonschema") from error
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from mitmproxy.connection import ConnectionState
 from mitmproxy.flow import Error
 
 from harness.errors import UsageError
@@ -98,6 +99,8 @@ def test_a_client_that_goes_away_violates_nothing(known: Session, exchange: Exch
     assert Marker(known).mark(flow).verdict == NOT_JUDGED
     flow.error = Error("connection reset by the server")
     assert Marker(known).mark(flow).verdict == VIOLATES
+    flow.client_conn.state = ConnectionState.CAN_WRITE  # what came of the server's side then is the client's doing
+    assert Marker(known).mark(flow).verdict == NOT_JUDGED
 
 
 def test_a_payload_rule_outweighs_a_good_token(known: Session, exchange: Exchange, tmp_path: Path) -> None:
