@@ -1,6 +1,7 @@
 """Judges servers nobody here wrote: starts each with its committed configuration and runs flowproof against it.
 
     python suites/realworld/judge.py [ROLE]... [--fresh]      --fresh ignores the expected results and prints entries
+    python suites/realworld/judge.py --libraries              the small servers on libraries in their place
 
 A server that is not installed is said so and makes the run fail: skipping it would look like passing.
 """
@@ -48,18 +49,42 @@ SERVERS: Mapping[str, Server] = {
         "envoy", ("-c", "@CONFIG@", "--concurrency", "1", "--use-dynamic-base-id", "-l", "warn"), ("--version",)
     ),
 }
+
+
+def python(package: str) -> Server:
+    """A server on a Python package; what templates name, it reads from its environment."""
+    return Server(
+        sys.executable, ("@CONFIG@",), ("-c", f"from importlib.metadata import version as v; print(v('{package}'))")
+    )
+
+
+def node(package: str) -> Server:
+    """The same on a Node package."""
+    return Server("node", ("@CONFIG@",), ("-p", f"require('{package}/package.json').version"))
+
+
+LIBRARIES: Mapping[str, Server] = {
+    **{name: python(name) for name in ("aiohttp", "authlib", "hypercorn", "joserfc", "pyjwt", "uvicorn")},
+    **{name: node(name) for name in ("jose", "jsonwebtoken")},
+    "python": Server(sys.executable, ("@CONFIG@",), ("--version",)),
+    "node": Server("node", ("@CONFIG@",), ("--version",)),
+}
 ROLES = tuple(sorted(folder.name for folder in FIXTURES.iterdir() if folder.is_dir()))
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("roles", nargs="*", metavar="ROLE", help=f"of {', '.join(ROLES)}; all if none is named")
+    parser.add_argument(
+        "roles", nargs="*", metavar="ROLE", help=f"of {', '.join(ROLES)}; if none is named, all but those of libraries"
+    )
     parser.add_argument("--fresh", action="store_true", help="ignore the expected results and print entries for them")
+    parser.add_argument("--libraries", action="store_true", help="where none is named: the roles of libraries instead")
     arguments = parser.parse_args()
     unknown = sorted(set(arguments.roles) - set(ROLES))
     if unknown:
         parser.error(f"no role {unknown[0]!r}; one of {', '.join(ROLES)}")
-    table = [judge(role, arguments.fresh) for role in arguments.roles or ROLES]
+    usual = [role for role in ROLES if (role.partition("-")[0] in LIBRARIES) is arguments.libraries]
+    table = [judge(role, arguments.fresh) for role in arguments.roles or usual]
     print(f"\n{'role':14} {'version':10} {'cases':>5} {'PASS':>5} {'expected':>9} {'UNOBS.':>6} {'s':>6}  exit")
     for line, _ in table:
         print(line)
@@ -68,21 +93,22 @@ def main() -> int:
 
 def judge(role: str, fresh: bool) -> tuple[str, int]:
     """Start the server of *role* and judge it; returns a line of the table and the exit status."""
-    server = SERVERS[role.partition("-")[0]]
+    name = role.partition("-")[0]
+    server = {**SERVERS, **LIBRARIES}[name]
     program = shutil.which(
         server.program, path=os.environ.get("PATH", "") + os.pathsep + str(Path(sys.executable).parent)
     )
-    if program is None:
-        return f"{role:14} {server.program} is not installed", 3
-    with tempfile.TemporaryDirectory(prefix="flowproof-realworld-") as name:
-        folder = Path(name)
-        told = subprocess.run([program, *server.version], capture_output=True, text=True, check=True)
+    told = program and subprocess.run([program, *server.version], capture_output=True, text=True, check=False)
+    if not program or not told or told.returncode:
+        return f"{role:14} {name} is not installed", 3
+    with tempfile.TemporaryDirectory(prefix="flowproof-realworld-") as place:
+        folder = Path(place)
         found = re.search(r"\d+\.\d+\.\d+", told.stdout + told.stderr)
         values = {**credentials(folder), "VERSION": found[0] if found else "unknown"}
         config = next((FIXTURES / role).glob("server.*"))
         values["CONFIG"] = str(filled(config, folder, values))
         target = filled(FIXTURES / role / "target.yaml", folder, values)
-        with running([program, *(fill(item, values) for item in server.arguments)], int(values["PORT"]), folder):
+        with running([program, *(fill(item, values) for item in server.arguments)], values, folder):
             status = flowproof(role, target, fresh)
     return line(role, values["VERSION"], status), status
 
@@ -142,11 +168,12 @@ def filled(template: Path, folder: Path, values: Mapping[str, str]) -> Path:
 
 
 @contextmanager
-def running(command: list[str], port: int, folder: Path) -> Iterator[None]:
+def running(command: list[str], values: Mapping[str, str], folder: Path) -> Iterator[None]:
     """The server, from its first accepted connection until the end of the block."""
+    environment, port = {**os.environ, **values}, int(values["PORT"])
     log = folder / "server.log"
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
+        process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True, env=environment)
     try:
         deadline = time.monotonic() + READY_SECONDS
         while not listening(port):
@@ -167,6 +194,7 @@ def listening(port: int) -> bool:
 
 
 def flowproof(role: str, target: Path, fresh: bool) -> int:
+    shutil.rmtree(REPORTS / role, ignore_errors=True)  # a run that never begins must not show an earlier one's figures
     expected = FIXTURES / role / "expected.yaml"
     known = [] if fresh or not expected.exists() else ["--expected", str(expected)]
     command = [sys.executable, "-m", "harness", "run", "--target", str(target), "--depth", "full", "--seed", "1"]
