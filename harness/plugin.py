@@ -157,4 +157,4 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         session.exitstatus = run.finish()
     finally:
         signal.signal(signal.SIGINT, before)
-    session.config.stash[PROGRESS].end(run.header(), run.rows, run.status, run.trouble, run.seconds, run.options.report)
+    session.config.stash[PROGRESS].end(run.header(), run.rows, run.footer(), run.options.report)

@@ -15,6 +15,7 @@ from harness import __version__
 from harness.catalogue import Catalogue, expand
 from harness.config import Options
 from harness.deployment import find
+from harness.diagnosis import diagnose
 from harness.engine import INTERRUPTED, Engine, Result
 from harness.errors import FlowproofError, UsageError
 from harness.exchanges import Bench
@@ -183,7 +184,7 @@ class Run:
             if self.trouble:
                 self.status = 3
             self._write_beside()
-            self._recorder.finish(self._footer())
+            self._recorder.finish(self.footer())
         except FlowproofError as error:
             self._recorder.abandon()
             self.trouble.append(str(error))
@@ -196,7 +197,7 @@ class Run:
         try:
             junit.write(folder, self.rows)
             allure_html.complete(folder, self._header)
-            page.write(folder, self._header, self.rows, self._footer(), guide())
+            page.write(folder, self._header, self.rows, self.footer(), guide())
         except Exception as error:  # a report that cannot be made must not cost the record
             told = error if isinstance(error, FlowproofError) else f"a report failed: {type(error).__name__}: {error}"
             self.trouble.append(str(told))
@@ -209,11 +210,13 @@ class Run:
             if case.id not in have:
                 self._add(missing_row(case, self.target.grade, why))
 
-    def _footer(self) -> dict[str, Any]:
+    def footer(self) -> dict[str, Any]:
+        """What the record ends with."""
         return {
             "cases": len(self.rows),
             "outcomes": outcomes(self.rows),
             "protection": protection(self.rows),
+            "diagnosis": [] if self.target.own_lab else [found.to_json() for found in diagnose(self.rows)],
             "trustworthy": self.status != 3,
             "trouble": self.trouble,
             "exit_status": self.status,

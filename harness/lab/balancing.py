@@ -25,20 +25,31 @@ BALANCER_FAULTS: Mapping[str, Fault] = {
     for fault in (
         _fault("balancer-holds-client-key", "The balancer was given management's client key and acts as management."),
         _fault(
-            "balancer-strips-authorization", "The balancer drops the Authorization header.", "BAL-*", "FLW-1", "JWT-*"
+            "balancer-strips-authorization",
+            "The balancer drops the Authorization header.",
+            "BAL-*",
+            "FLW-1",
+            "JWT-*",
+            "STS-*",
         ),
         _fault(
             "balancer-alters-authorization",
             "The balancer sends on another Authorization header than it got.",
-            *("BAL-*", "FLW-1", "JWT-*"),
+            *("BAL-*", "FLW-1", "JWT-*", "STS-*"),
         ),
         _fault(
-            "balancer-rewrites-body", "The balancer changes the payload on its way.", "BAL-*", "CFG-*", "FLW-1", "JWT-*"
+            "balancer-rewrites-body",
+            "The balancer changes the payload on its way.",
+            "BAL-*",
+            "CFG-*",
+            "FLW-1",
+            "JWT-*",
+            "STS-*",
         ),
         _fault(
             "passthrough-terminates",
             "What is called a passthrough terminates TLS and reads the payload.",
-            *("PKI-*", "CFG-4", "CFG-5", "FLW-1", "FLW-2", "JWT-1", "JWT-2", "JWT-5", "JWT-6"),
+            *("PKI-*", "CFG-4", "CFG-5", "FLW-1", "FLW-2", "JWT-1", "JWT-2", "JWT-5", "JWT-6", "STS-*"),
         ),
     )
 }

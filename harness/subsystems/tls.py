@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from OpenSSL import SSL, crypto
+from OpenSSL import SSL, _util, crypto
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 
 from harness.model.vocabulary import Reason
@@ -67,7 +67,12 @@ class Handshake:
     def _judge(self, certificate: crypto.X509, errno: int, depth: int, ok: int) -> bool:
         seen = certificate.to_cryptography()
         self.record.saw(depth, seen)
-        if ok or self.rules.forgives(CertificateProblem(errno, depth, seen, self.authorities)):
+        if ok:
+            return True
+        if self.rules.forgives(CertificateProblem(errno, depth, seen, self.authorities)):
+            # What made OpenSSL ask may still stand in this thread's error queue, and would then be taken for the
+            # failure of the next operation, on whatever connection (SSL_get_error(3)).
+            _OPENSSL.ERR_clear_error()
             return True
         self.record.reject(
             reason_of(errno), f"client certificate, depth {depth}: {words_of(errno)} (X509_V_ERR {errno})"
@@ -75,6 +80,7 @@ class Handshake:
         return False
 
 
+_OPENSSL: Any = _util.lib
 # A connection's app data would be the place, but Twisted 26 puts its own there.
 _HANDSHAKES: WeakKeyDictionary[SSL.Connection, Handshake] = WeakKeyDictionary()
 

@@ -21,6 +21,8 @@ UNNAMED = {
     "resources": "config",
     "guide": "engine",
     "inspection": "engine",
+    "diagnosis": "engine",
+    "signatures": "engine",
     "__main__": "cli",
 }
 # One vocabulary, one journey, one command: their parts may import one another, though never in a circle.

@@ -35,6 +35,7 @@ def report(header: Mapping[str, Any], rows: list[Row], footer: Mapping[str, Any]
         "grade": sorted({row["grade"] for row in rows}),
         "counts": {name: number for name, number in outcomes(rows).items() if number},
         "requirements": {name: _requirement(members) for name, members in sorted(by_requirement.items())},
+        "diagnosis": list(footer.get("diagnosis", ())),
         "unobserved": _reasons(row for row in rows if row["outcome"] == Outcome.UNOBSERVED),
         "unsupported": _reasons(row for row in rows if row["outcome"] == Outcome.UNSUPPORTED),
         "withheld": _reasons(header["withheld"]),

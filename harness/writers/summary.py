@@ -72,34 +72,34 @@ class Console:
         elif done == planned or done % max(1, planned // _PLAIN_STEPS) == 0:
             self._print(f"  {done}/{planned} cases")
 
-    def end(
-        self,
-        header: Mapping[str, Any],
-        rows: Sequence[Row],
-        status: int,
-        trouble: Sequence[str],
-        seconds: float,
-        report: Path,
-    ) -> None:
-        """Last words: flows, failures, outcomes, scope, what to do next."""
+    def end(self, header: Mapping[str, Any], rows: Sequence[Row], footer: Mapping[str, Any], report: Path) -> None:
+        """Last words: flows, failures, what they look like, outcomes, scope, what to do next."""
         if self._bar is not None:
             self._bar.stop()
         self._print()
         self._print(_flows(rows))
         self._failures(rows)
+        self._diagnosis(footer.get("diagnosis", ()))
         counts = outcomes(rows)
         told = [f"{counts[name]} {name} ({text})" for name, text in LEGEND.items() if counts[name]]
-        self._print("\n" + "; ".join(told) + f"; {len(rows)} cases in {seconds:.1f} s")
+        self._print("\n" + "; ".join(told) + f"; {len(rows)} cases in {footer['seconds']:.1f} s")
         for line in reach(rows, header):
             self._print(escape(line))
-        for text in trouble:
+        for text in footer["trouble"]:
             self._print(f"[yellow]not trustworthy:[/] {escape(text)}")
-        result = _result(rows, status)
-        self._print(f"Result: {result} (exit status {status}); record: {escape(str(report))}/run.jsonl")
+        status = footer["exit_status"]
+        self._print(f"Result: {_result(rows, status)} (exit status {status}); record: {escape(str(report))}/run.jsonl")
         withheld = len(header["withheld"]) + len(header["skipped"])
         if withheld:
             self._print(f"{withheld} cases were withheld or skipped; the record's first line says why.")
         self._print(f"This judged {escape(str(header['scope']))}\nNext: {_next(rows, header)}")
+
+    def _diagnosis(self, found: Sequence[Mapping[str, Any]]) -> None:
+        for one in found:
+            names, share = " or ".join(one["faults"]), f"{one['seen']} of {one['of']}"
+            place = f"{one['flow']} ({one['posture']})"
+            self._print(f"  {escape(place)} behaves like [bold]{escape(names)}[/] ({share}): {escape(one['summary'])}")
+            self._print(f"    what to change: {escape(one['change'])}")
 
     def _failures(self, rows: Sequence[Row]) -> None:
         bad = [row for row in rows if row["outcome"] in BROKEN]

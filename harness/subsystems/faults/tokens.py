@@ -185,7 +185,7 @@ def answers_403_for_token(rules: Rules) -> Rules:
 @fault(
     "answers-500-on-bad-token",
     on=VERIFIERS,
-    implies=("FLW-7", "JWT-*", "CFG-*"),
+    implies=("FLW-7", "JWT-*", "CFG-*", "STS-*"),
 )
 def answers_500_on_bad_token(rules: Rules) -> Rules:
     """answers 500 to a bad token"""

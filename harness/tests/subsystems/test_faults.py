@@ -22,7 +22,7 @@ from harness.tests.subsystems.support import PATIENCE, Deployment, Server
 from harness.tests.subsystems.test_keys import act
 from harness.tests.subsystems.test_tls import DAY, rogue, under_leaf
 from harness.tests.subsystems.test_tokens import embedded, hmac_with_public_key, unsigned
-from harness.wire.issue import issue
+from harness.wire.issue import issue, with_broken_signature
 from harness.wire.pki import public_jwk
 
 Symptom = Callable[["Scene"], bool]
@@ -250,6 +250,13 @@ def test_fault(lab: Deployment, stranger: rsa.RSAPrivateKey, name: str) -> None:
     assert probe.symptom(faulty)
     if probe.good:
         assert reference.server.good().served and faulty.server.good().served
+
+
+def test_what_was_forgiven_is_forgotten(lab: Deployment, stranger: rsa.RSAPrivateKey) -> None:
+    """OpenSSL's error would otherwise end this connection or the next, every other time."""
+    broken = with_broken_signature(lab.certificate("portal"))
+    scene = Scene(lab, lab.start("portal", "mtls", faults=["trusts-any-ca"]), stranger)
+    assert all(_let_in(scene, identity=broken) and _let_in(scene) for _ in range(5))
 
 
 def test_fault_starts_unprotected(lab: Deployment) -> None:

@@ -29,9 +29,16 @@ def console() -> tuple[Console, io.StringIO]:
     return Console(RichConsole(file=text, width=200, highlight=False)), text
 
 
-def ended(rows: list[Row], status: int = 0, trouble: tuple[str, ...] = (), **header: Any) -> str:
+def ended(
+    rows: list[Row],
+    status: int = 0,
+    trouble: tuple[str, ...] = (),
+    diagnosis: tuple[dict[str, Any], ...] = (),
+    **header: Any,
+) -> str:
     told, text = console()
-    told.end({**HEADER, **header}, rows, status, trouble, 1.25, Path("out"))
+    footer = {"exit_status": status, "trouble": trouble, "seconds": 1.25, "diagnosis": diagnosis}
+    told.end({**HEADER, **header}, rows, footer, Path("out"))
     return text.getvalue()
 
 
@@ -106,3 +113,10 @@ def test_progress_in_plain_lines() -> None:
     lines = text.getvalue().split("\n")
     assert lines[0].strip() == "3/30 cases" and lines[-2].strip() == "30/30 cases"
     assert len(lines) < 15
+
+
+def test_what_it_behaves_like_and_what_to_change() -> None:
+    one = {"flow": "client-to-[x]", "posture": "jwt", "faults": ["ignores-audience", "other"], "seen": 11, "of": 12}
+    text = ended([row()], 1, diagnosis=({**one, "summary": "accepts any", "change": "Configure it."},))
+    assert "client-to-[x] (jwt) behaves like ignores-audience or other (11 of 12): accepts any" in text
+    assert "what to change: Configure it." in text

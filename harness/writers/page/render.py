@@ -105,6 +105,7 @@ def _summary(
         "cells": Counter((row["outcome"], row["grade"]) for row in rows),
         "requirements": len({row["requirement"] for row in rows}),
         "flows": sorted({row["flow"] for row in rows}),
+        "diagnosis": footer.get("diagnosis", ()),
         "broken": [row for row in listed if row["outcome"] in BROKEN],
         "protected": _protected(rows),
         "unjudged": reasons.most_common(),

@@ -1,0 +1,113 @@
+"""What a server that does not conform behaves like: its failures against every known fault's.  Judges nothing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from typing import Any
+
+import yaml
+
+from harness import resources
+from harness.known import FAULTS
+from harness.model.vocabulary import BROKEN, Outcome
+
+FILE = resources.FIXTURES / "diagnosis" / "signatures.yaml"
+REMEDIES = resources.FIXTURES / "diagnosis" / "remedies.yaml"
+
+Signature = dict[str, dict[str, dict[str, str]]]
+"""Posture -> requirement -> stimulus -> outcome, of every case that does not pass."""
+
+_Key = tuple[str, str]
+_ALIKE, _ENOUGH = 0.75, 4
+"""A fault that shows in part is named only where this share of at least so many cases fits."""
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """One server in one posture behaves like one of *faults*, which look the same there.
+
+    ``seen`` of the ``of`` cases that were judged and that such a server gets wrong were got wrong in the same way.
+    """
+
+    flow: str
+    posture: str
+    faults: tuple[str, ...]
+    seen: int
+    of: int
+    summary: str
+    change: str
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in a record's footer."""
+        return {**asdict(self), "faults": list(self.faults)}
+
+
+@cache
+def signatures() -> Mapping[str, Signature]:
+    """The signatures that travel with the code."""
+    found: Mapping[str, Signature] = yaml.load(FILE.read_text("utf-8"), Loader=_LOADER)  # noqa: S506 - a SafeLoader
+    return found
+
+
+@cache
+def remedies() -> Mapping[str, str]:
+    """What to change, by fault."""
+    found: Mapping[str, str] = yaml.load(REMEDIES.read_text("utf-8"), Loader=_LOADER)  # noqa: S506 - a SafeLoader
+    return found
+
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def diagnose(rows: Iterable[Mapping[str, Any]]) -> list[Likeness]:
+    """The fewest likenesses that explain the failures among *rows*, whole ones first; [] where nothing fits."""
+    groups: defaultdict[tuple[str, str], dict[_Key, str]] = defaultdict(dict)
+    for row in rows:
+        if row["outcome"] == Outcome.PASS or row["outcome"] in BROKEN:
+            groups[row["flow"], row["posture"]][row["requirement"], row["stimulus"]] = str(row["outcome"])
+    return [likeness for place, judged in groups.items() for likeness in _of(place, judged)]
+
+
+def _of(place: tuple[str, str], judged: Mapping[_Key, str]) -> Iterable[Likeness]:
+    unexplained = {key for key, outcome in judged.items() if outcome in BROKEN}
+    if not unexplained:
+        return
+    shown = {fault: _shown(signature, place[1], judged) for fault, signature in signatures().items()}
+    while unexplained:
+        alike = {
+            fault: seen for fault, (seen, of) in shown.items() if seen & unexplained and _convincing(len(seen), len(of))
+        }
+        if not alike:
+            return
+        best = max(alike, key=lambda fault: _rank(*shown[fault], unexplained))
+        same = tuple(fault for fault in alike if shown[fault] == shown[best])
+        yield _likeness(place, same, *shown[best])
+        unexplained -= alike[best]
+
+
+def _shown(signature: Signature, posture: str, judged: Mapping[_Key, str]) -> tuple[frozenset[_Key], frozenset[_Key]]:
+    """The cases of *signature* that went the same way here, and those of it that were judged here at all."""
+    expected = {
+        (requirement, stimulus): outcome
+        for requirement, stimuli in signature.get(posture, {}).items()
+        for stimulus, outcome in stimuli.items()
+        if (requirement, stimulus) in judged
+    }
+    return frozenset(key for key, outcome in expected.items() if judged[key] == outcome), frozenset(expected)
+
+
+def _convincing(seen: int, of: int) -> bool:
+    return seen == of or (of >= _ENOUGH and seen >= _ALIKE * of)
+
+
+def _rank(seen: frozenset[_Key], of: frozenset[_Key], unexplained: set[_Key]) -> tuple[bool, int, float]:
+    return seen == of, len(seen & unexplained), len(seen) / len(of)
+
+
+def _likeness(place: tuple[str, str], faults: tuple[str, ...], seen: frozenset[_Key], of: frozenset[_Key]) -> Likeness:
+    summary = "; or ".join(FAULTS[fault].summary for fault in faults)
+    change = " Or: ".join(dict.fromkeys(remedies()[fault] for fault in faults))
+    return Likeness(*place, faults, len(seen), len(of), summary, change)
