@@ -35,5 +35,9 @@ class LabError(FlowproofError):
     """The lab (subsystems, balancers, their processes) failed: never a pass, never a fail.  Exit status 3."""
 
 
+class EffectUnseen(LabError):
+    """Whether a server acted upon one request cannot be told: that request's verdict cannot rest on it."""
+
+
 class ReportError(FlowproofError):
     """The record of a run could not be written.  Exit status 3."""

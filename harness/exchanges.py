@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.checks.question import Dialect
-from harness.errors import LabError
+from harness.errors import EffectUnseen, LabError
 from harness.lab import ConfigurationRefused, Door, Lab
 from harness.lab.operations import Operated
 from harness.model.case import GOOD, Case, Stimulus
@@ -114,7 +114,12 @@ class Bench:
             return Exchange(attempt.nonce, extra=dict(attempt.extra))
         balancer, server = self.lab.views(attempt.door, attempt.client_port)
         extra = {"server_leaf_sha256": attempt.door.server_leaf_sha256, **attempt.extra}
-        effect = attempt.nonce in effects if attempt.acts and effects is not None else None
+        effect: bool | None = None
+        if attempt.acts and effects is not None:
+            try:
+                effect = attempt.nonce in effects
+            except EffectUnseen as error:
+                extra["effect_unseen"] = error.what
         return Exchange(attempt.nonce, attempt.client, balancer, server, effect, extra)
 
 

@@ -63,6 +63,9 @@ def judge(question: Question, controls: Controls | None = None) -> Verdict:
     except Exception as error:  # fail closed: whatever a check trips over, it is neither a pass nor a fail
         text = f"the check {question.case.expected} raised {type(error).__name__}: {error}"
         return Verdict(Outcome.HARNESS_ERROR, "check-raised", text, question.grade)
+    if verdict.outcome is Outcome.PASS and (unseen := question.exchange.extra.get("effect_unseen")):
+        text = f"{_seen(question)}, but whether it was acted upon could not be seen: {unseen}"
+        return Verdict(Outcome.UNOBSERVED, "effect-unseen", text, question.grade)
     refused_too = str(question.exchange.extra.get("twin_refused", ""))
     if not _needs_twin(question, verdict) or not (refused_too or (controls and controls.failed)):
         return verdict

@@ -39,7 +39,7 @@ def add_flags(run: argparse.ArgumentParser) -> None:
     one.add_argument("--audience", metavar="AUD", help="the aud its tokens have")
     one.add_argument("--issuer", metavar="ISS", help="the iss its tokens have")
     one.add_argument(
-        "--jwks", metavar="ours|FILE", help="ours: it fetches keys from a server of ours on 127.0.0.1:9901"
+        "--jwks", metavar="ours|URL|FILE", help="ours: it fetches keys from a server of ours on 127.0.0.1:9901"
     )
     one.add_argument("--token-env", metavar="NAME", help="an environment variable that holds one good token")
     one.add_argument("--cert", metavar="FILE", help="the client's certificate")

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 from email.utils import parsedate_to_datetime
 
-from harness.errors import LabError
+from harness.errors import EffectUnseen, LabError
 from harness.exchanges import Bench
 from harness.lab.external import ExternalLab, address_of
 from harness.lab.targetfile import Endpoint, TargetFile, is_safe
@@ -19,6 +19,8 @@ from harness.wire.given import CannotMake, GivenPki, GivenStimuli
 from harness.wire.given.stimuli import REISSUED
 
 _SKEW_SECONDS = 30.0
+# A lookup that is answered so says nothing of what was looked up.
+_NO_ANSWER = frozenset({401, 403, 407, 408, 429})
 _NOTHING = Stimulus("tls-no-cert", "str-no-token")
 _STRANGER = Stimulus("ta-unknown-ca", "sig-wrong-key")
 
@@ -135,15 +137,38 @@ class Preflight:
             self._pki.seal(flow.client_secret, why)
 
     def _look(self, endpoint: Endpoint, flow: Flow) -> None:
-        asked = endpoint.request
-        if not asked.effect_path or not isinstance(self._bench.lab, ExternalLab):
+        """Try the lookup of side effects on the good request, and on one that was never sent, before relying on it."""
+        if not endpoint.request.effect_path or not isinstance(self._bench.lab, ExternalLab):
             return
+        there, path = endpoint.request.effect_success, endpoint.request.effect_path
+        attempt = "check request.effect in the target file: it must show a request once that is answered, and no other"
+        where = f"servers.{endpoint.name}.request.effect"
+        told, _ = self._looked_up(endpoint, flow, self._bench.nonce("preflight", flow.name, GOOD))
+        if told != there:
+            text = f"{path} answers {told or 'nothing'} after the good request, not {there}"
+            raise LabError(text, where=where, attempt=attempt)
+        absent, _ = self._looked_up(endpoint, flow, self._bench.nonce("preflight", flow.name, "never sent"))
+        if absent == there or absent in _NO_ANSWER or not (absent == 204 or 400 <= absent < 500):
+            text = f"{path} answers {absent or 'nothing'} for a request that was never sent: that is no answer"
+            raise LabError(text, where=where, attempt=attempt)
 
         def seen(nonce: str) -> bool:
-            host = endpoint.host if endpoint.port == 443 else f"{endpoint.host}:{endpoint.port}"
-            context = self._context(endpoint, flow, GOOD)
-            request = self._stimuli.lookup(flow, asked.effect_path.replace("{nonce}", nonce), host, nonce)
-            answer = self._bench.send(address_of(endpoint), request, context)
-            return answer.response is not None and answer.response.status == asked.effect_success
+            status, fault = self._looked_up(endpoint, flow, nonce)
+            if status not in (there, absent):
+                raise EffectUnseen(f"{path} answered {status or fault}")
+            return status == there
 
         self._bench.lab.looks[endpoint.name] = seen
+
+    def _looked_up(self, endpoint: Endpoint, flow: Flow, nonce: str) -> tuple[int, str]:
+        """Status of a lookup of what *nonce* did, 0 where there is no answer; and what went wrong then."""
+        path = endpoint.request.effect_path.replace("{nonce}", nonce)
+        host = endpoint.host if endpoint.port == 443 else f"{endpoint.host}:{endpoint.port}"
+        try:
+            context = self._context(endpoint, flow, GOOD)
+            # Under a name of its own: a server may count whatever comes with a name as acted upon.
+            request = self._stimuli.lookup(flow, path, host, self._bench.nonce("lookup", nonce))
+        except CannotMake as missing:
+            return 0, f"nothing: {missing}"
+        answer = self._bench.send(address_of(endpoint), request, context)
+        return (answer.response.status, "") if answer.response else (0, answer.fault or "nothing")

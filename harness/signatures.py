@@ -61,7 +61,7 @@ class Observatory:
         self._lab, self._folder = lab, folder
 
     def signature(self, fault: Fault) -> Signature:
-        """What *fault* looks like: posture -> requirement -> stimulus -> reason code; empty where nothing is to be seen."""
+        """What *fault* looks like: posture -> requirement -> stimulus -> reason code; empty where nothing is seen."""
         found: defaultdict[str, defaultdict[str, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
         for server, posture in _POSTURES:
             if server in fault.on:

@@ -39,9 +39,8 @@ def contradictions(target: TargetFile, known: Collection[str]) -> Iterator[str]:
         yield from _versions(target, endpoint)
     if target.environment == "production" and "jwks" in target.tokens:
         yield "tokens.jwks: with it a key of ours would sign for production; use command, endpoint or captured"
-    if target.environment == "production" and any(
-        item.client and item.client.ca_key for item in target.endpoints.values()
-    ):
+    clients = [item.client for item in target.endpoints.values() if item.client]
+    if target.environment == "production" and any(client.ca_key or client.other_ca_key for client in clients):
         yield "client.ca_key: a production CA's key has no place here; what needs it stays unobserved"
 
 

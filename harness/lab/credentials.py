@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import NameOID
 
 from harness.errors import UsageError
-from harness.lab.targetfile import Client, Endpoint, Secret
+from harness.lab.targetfile import Client, Endpoint, PrivateKey, Secret
 from harness.model.vocabulary import Posture
 from harness.wire.given import ClientCredential
 from harness.wire.given.certificates import Sealed
@@ -39,7 +40,8 @@ def _open(endpoint: Endpoint) -> tuple[str, ClientCredential]:
             attempt="give the client whose subject the endpoint is configured with",
         )
     name = _common_name(identity.certificate.subject)
-    return name, ClientCredential(name, identity, _authority(endpoint.client, identity), required)
+    authority, other = _authority(endpoint.client, identity), _other_authority(endpoint.client)
+    return name, ClientCredential(name, identity, authority, required, other)
 
 
 def _asks(endpoint: Endpoint) -> bool:
@@ -63,7 +65,7 @@ def _common_name(name: x509.Name) -> str:
 def _identity(client: Client) -> Identity:
     chain, key = _chain(client.certificate, "client.certificate"), _key(client.key, "client.key")
     if key.public_key() != chain[0].public_key():
-        raise UsageError("client.key is not the key of client.certificate", where=_place(client.key))
+        raise UsageError("client.key is not the key of client.certificate", where=_place(client.key.secret))
     return Identity(chain, key)
 
 
@@ -77,9 +79,19 @@ def _authority(client: Client, identity: Identity) -> Identity | None:
         raise UsageError("client.ca did not sign client.certificate", where=_place(client.ca))
     if client.ca_key is None:
         return Sealed((certificate,), "needs the key of the CA that signs client certificates (client.ca_key)")
-    key = _key(client.ca_key, "client.ca_key")
+    return _paired(certificate, client.ca_key, "client.ca")
+
+
+def _other_authority(client: Client) -> Identity | None:
+    if client.other_ca is None or client.other_ca_key is None:
+        return None
+    return _paired(_chain(client.other_ca, "client.other_ca")[0], client.other_ca_key, "client.other_ca")
+
+
+def _paired(certificate: x509.Certificate, private: PrivateKey, what: str) -> Identity:
+    key = _key(private, f"{what}_key")
     if key.public_key() != certificate.public_key():
-        raise UsageError("client.ca_key is not the key of client.ca", where=_place(client.ca_key))
+        raise UsageError(f"{what}_key is not the key of {what}", where=_place(private.secret))
     return Identity((certificate,), key)
 
 
@@ -98,23 +110,43 @@ def _chain(secret: Secret, what: str) -> tuple[x509.Certificate, ...]:
         raise UsageError(f"{what} holds no PEM certificate", where=_place(secret)) from error
 
 
-def _key(secret: Secret, what: str) -> Key:
+def _key(private: PrivateKey, what: str) -> Key:
+    where = _place(private.secret)
+    pem, password = private.secret.read(what), private_key_password(private, what)
     try:
-        key = load_pem_private_key(secret.read(what), None)
+        key = load_pem_private_key(pem, password)
     except TypeError as error:
-        raise UsageError(f"{what} is encrypted; give it unencrypted", where=_place(secret)) from error
+        # Either way round: encrypted without a password, or a password for what is not encrypted.
+        told = "is encrypted" if password is None else "is not encrypted, but a password is given"
+        raise UsageError(
+            f"{what} {told}", where=where, attempt=f"{what}_password names the file or variable with its password"
+        ) from error
     except ValueError as error:
-        raise UsageError(f"{what} holds no PEM private key", where=_place(secret)) from error
+        told = f"{what} cannot be opened with {what}_password" if password else f"{what} holds no PEM private key"
+        raise UsageError(told, where=where) from error
+    except UnsupportedAlgorithm as error:
+        raise UsageError(f"{what} is of a kind that is not supported", where=where) from error
     if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
-        raise UsageError(f"{what} is neither an RSA nor an EC key", where=_place(secret))
+        raise UsageError(f"{what} is neither an RSA nor an EC key", where=where)
     return key
 
 
-def signing_key(secret: Secret, what: str) -> rsa.RSAPrivateKey:
+def private_key_password(private: PrivateKey, what: str) -> bytes | None:
+    """The password of the key called *what*, None without one; raises :class:`UsageError`."""
+    if private.password is None:
+        return None
+    # A file ends with the line break that its editor put there; no password does.
+    password = private.password.read(f"{what}_password").rstrip(b"\r\n")
+    if not password:
+        raise UsageError(f"{what}_password is empty", where=_place(private.password))
+    return password
+
+
+def signing_key(private: PrivateKey, what: str) -> rsa.RSAPrivateKey:
     """An RSA key that signs tokens (RS256); raises :class:`UsageError`."""
-    key = _key(secret, what)
+    key = _key(private, what)
     if not isinstance(key, rsa.RSAPrivateKey):
-        raise UsageError(f"{what} is not an RSA key; tokens are signed with RS256", where=_place(secret))
+        raise UsageError(f"{what} is not an RSA key; tokens are signed with RS256", where=_place(private.secret))
     return key
 
 

@@ -24,7 +24,8 @@ LISTEN = "127.0.0.1:9901"
 
 @dataclass(frozen=True)
 class Service:
-    """What the flags say of one service.  ``jwks`` is ``ours`` or a file with the keys it verifies with."""
+    """What the flags say of one service.  ``jwks`` is ``ours``, or a file or an https URL with the keys it
+    verifies with."""
 
     url: str
     ca: str
@@ -81,11 +82,7 @@ class Service:
         if self.jwks == "ours":
             return {**common, "jwks": {"listen": LISTEN, "signing_key": str(_key_file(folder))}}
         if self.jwks:
-            if "://" in self.jwks:
-                raise UsageError(
-                    "--jwks takes `ours` or a file", attempt=f"curl -o jwks.json {self.jwks}, then --jwks jwks.json"
-                )
-            common["keys"] = str(Path(self.jwks).resolve())
+            common["keys"] = {"url": self.jwks} if "://" in self.jwks else str(Path(self.jwks).resolve())
         return {**common, "captured": {"env": self.token_env}} if self.token_env else {**common, "none": True}
 
     def _new_key(self, file: Path) -> None:

@@ -43,13 +43,23 @@ class Secret:
 
 
 @dataclass(frozen=True)
+class PrivateKey:
+    """Where a private key is, and the password of one that is encrypted."""
+
+    secret: Secret
+    password: Secret | None = None
+
+
+@dataclass(frozen=True)
 class Client:
-    """The client's files."""
+    """The client's files.  ``other_ca`` is another CA of the deployment, which the endpoint must not trust."""
 
     certificate: Secret
-    key: Secret
+    key: PrivateKey
     ca: Secret | None = None
-    ca_key: Secret | None = None
+    ca_key: PrivateKey | None = None
+    other_ca: Secret | None = None
+    other_ca_key: PrivateKey | None = None
 
 
 @dataclass(frozen=True)
@@ -111,6 +121,10 @@ class TargetFile:
     def secret(self, value: Any) -> Secret:
         """A secret as the file writes it."""
         return _secret(self.file, value)
+
+    def private_key(self, row: Mapping[str, Any], name: str) -> PrivateKey:
+        """The private key that *row* has under *name*, with its password."""
+        return _private_key(self.file, row, name)
 
 
 @cache
@@ -186,8 +200,14 @@ def _secret(file: FilePath, value: Any) -> Secret:
 def _client(file: FilePath, row: Mapping[str, Any] | None) -> Client | None:
     if row is None:
         return None
-    ca, ca_key = (_secret(file, row[key]) if key in row else None for key in ("ca", "ca_key"))
-    return Client(_secret(file, row["certificate"]), _secret(file, row["key"]), ca, ca_key)
+    certificates = {key: _secret(file, row[key]) for key in ("certificate", "ca", "other_ca") if key in row}
+    keys = {key: _private_key(file, row, key) for key in ("key", "ca_key", "other_ca_key") if key in row}
+    return Client(**certificates, **keys)  # type: ignore[arg-type]  # the schema says which belong together
+
+
+def _private_key(file: FilePath, row: Mapping[str, Any], name: str) -> PrivateKey:
+    password = row.get(f"{name}_password")
+    return PrivateKey(_secret(file, row[name]), None if password is None else _secret(file, password))
 
 
 def _endpoint(file: FilePath, name: str, row: Mapping[str, Any], common: Mapping[str, Any] | None) -> Endpoint:

@@ -117,6 +117,10 @@ class Pki:
         """The authority that issues *secret*."""
         return self.secrets[self.table[secret].issuer]
 
+    def other_authority(self, secret: str) -> Identity:
+        """Another authority of the deployment, whose certificates nobody who trusts :meth:`issuer` lets in."""
+        return self.secrets["management-ca"]
+
     def profile(self, secret: str) -> Profile:
         """What the certificate of the leaf *secret* says: the starting point for one that says something else."""
         row = self.table[secret]

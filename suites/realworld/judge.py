@@ -46,7 +46,7 @@ SERVERS: Mapping[str, Server] = {
     "nginx": Server("nginx", ("-p", "@FOLDER@", "-c", "@CONFIG@"), ("-v",)),
     "haproxy": Server("haproxy", ("-db", "-f", "@CONFIG@"), ("-v",)),
     "envoy": Server(
-        "envoy", ("-c", "@CONFIG@", "--concurrency", "1", "--use-dynamic-base-id", "-l", "warn"), ("--version",)
+        "envoy", ("-c", "@CONFIG@", "--concurrency", "1", "-l", "warn", "--use-dynamic-base-id"), ("--version",)
     ),
 }
 
@@ -134,6 +134,8 @@ def credentials(folder: Path) -> dict[str, str]:
         "AUDIENCE": "orders",
         "CA": str(secrets / "ingress-ca" / "tls.crt"),
         "CA_KEY": str(secrets / "ingress-ca" / "tls.key"),
+        "OTHER_CA": str(secrets / "management-ca" / "tls.crt"),
+        "OTHER_CA_KEY": str(secrets / "management-ca" / "tls.key"),
         "SERVER_CERT": str(secrets / "portal-admin" / "tls.crt"),
         "SERVER_KEY": str(secrets / "portal-admin" / "tls.key"),
         "SERVER_COMBINED": str(secrets / "portal-admin" / "tls-combined.pem"),

@@ -159,7 +159,7 @@ def test_the_one_liner_writes_a_target_file(tmp_path: Path) -> None:
         Service("https://a.test/", ca=""),
         Service("http://a.test/", ca="ca.crt"),
         Service("https://a.test/", ca="ca.crt", cert="c"),
-        Service("https://a.test/", ca="ca.crt", jwks="https://sts.test/certs"),
+        Service("https://a.test/", ca="ca.crt", jwks="http://sts.test/certs"),
     ],
 )
 def test_a_one_liner_that_does_not_fit(tmp_path: Path, service: Service) -> None:

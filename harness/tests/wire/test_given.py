@@ -33,8 +33,8 @@ WITHOUT_CA_KEY = {
 }
 
 
-def given(identity: Identity | None, authority: Identity | None) -> GivenPki:
-    return GivenPki({NAME: ClientCredential(NAME, identity, authority)})
+def given(identity: Identity | None, authority: Identity | None, other: Identity | None = None) -> GivenPki:
+    return GivenPki({NAME: ClientCredential(NAME, identity, authority, other_authority=other)})
 
 
 def makeable(pki: GivenPki) -> set[str]:
@@ -54,6 +54,22 @@ def makeable(pki: GivenPki) -> set[str]:
 def test_with_the_ca_key_all_but_another_ca(pki: Pki) -> None:
     found = makeable(given(pki.secrets[NAME], pki.issuer(NAME)))
     assert set(CERTIFICATE_CLASSES) - found == {"ta-other-ca"}
+
+
+def test_with_another_ca_all(pki: Pki) -> None:
+    whole = given(pki.secrets[NAME], pki.issuer(NAME), pki.secrets["portal-ca"])
+    assert makeable(whole) == set(CERTIFICATE_CLASSES)
+    made = CERTIFICATE_CLASSES["ta-other-ca"].build(whole, NAME)
+    assert made is not None and made.certificate.issuer == pki.secrets["portal-ca"].certificate.subject
+
+
+def test_a_constrained_leaf_has_a_name_of_a_kind_that_is_not_constrained(pki: Pki) -> None:
+    # A client's own host names stay; one without any gets a mail address, or BoringSSL would refuse the good twin too.
+    for secret, kind in ((NAME, x509.RFC822Name), ("management-server", x509.DNSName)):
+        made = CERTIFICATE_CLASSES["nc-dn-inside"].build(pki, secret)
+        assert made is not None
+        names = made.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        assert {type(name) for name in names} == {kind}
 
 
 def test_with_the_client_key_only(pki: Pki) -> None:
@@ -146,6 +162,20 @@ def test_a_source_is_asked_again_when_its_token_has_run_out(pki: Pki) -> None:
     assert source.token() == first
     source.clock = lambda: time.time() + 100
     assert source.token() != first
+
+
+def test_a_token_that_is_about_to_expire_is_used_if_no_better_is_had(pki: Pki) -> None:
+    mint = Mint.of(pki)
+    asked: list[str] = []
+
+    def short() -> str:
+        asked.append(mint.with_claims(exp=int(time.time()) + 20))
+        return asked[-1]
+
+    source = BorrowedMint(short, {}, {})
+    assert [source.token(), source.token()] == asked
+    with pytest.raises(CannotMake, match="about to"):
+        BorrowedMint(lambda: mint.with_claims(exp=int(time.time()) + 3), {}, {}).token()
 
 
 def test_forgeries_need_the_agreed_algorithm(pki: Pki) -> None:

@@ -75,7 +75,7 @@ def _unknown_ca(pki: Pki, secret: str) -> Identity:
 @CLASSES.add("ta-other-ca")
 def _other_ca(pki: Pki, secret: str) -> Identity:
     """the same certificate issued by another CA of the deployment (management-ca), which this server does not trust"""
-    return leaf(pki, secret, issuer=pki.secrets["management-ca"])
+    return leaf(pki, secret, issuer=pki.other_authority(secret))
 
 
 @CLASSES.add("ta-selfsigned-leaf")

@@ -22,13 +22,15 @@ class ClientCredential:
     """What is at hand of one client.
 
     ``identity`` is its certificate (with what is sent along) and key; ``authority`` the CA's certificate, with a key or
-    :class:`Sealed`; ``required`` says that the endpoint asks for a certificate at all.
+    :class:`Sealed`; ``other_authority`` a CA of the same deployment that the endpoint does not trust; ``required`` says
+    that the endpoint asks for a certificate at all.
     """
 
     name: str
     identity: Identity | None = None
     authority: Identity | None = None
     required: bool = True
+    other_authority: Identity | None = None
 
 
 class Sealed(Identity):
@@ -111,6 +113,13 @@ class GivenPki(Pki):
         if authority is None:
             raise CannotMake("the target file does not give the certificate of the CA that signs client certificates")
         return Sealed(authority.chain, self._sealed[secret]) if secret in self._sealed else authority
+
+    def other_authority(self, secret: str) -> Identity:
+        """Another CA of the deployment, where the target file gives it."""
+        other = self.clients[secret].other_authority
+        if other is None:
+            raise CannotMake("the target file gives no other CA of the deployment (client.other_ca, other_ca_key)")
+        return other
 
     def profile(self, secret: str) -> Profile:
         """What the client's own certificate says; where there is none, what cert-manager would write."""

@@ -16,7 +16,9 @@ from harness.wire.tokens.jose import Part, Signer, compact
 from harness.wire.tokens.mint import ABSENT, Mint
 
 _FRESH = 30.0
-"""Seconds of life that a token must have left to count as good."""
+"""Seconds of life below which another token is asked for."""
+_ENOUGH = 5.0
+"""Seconds of life that a token needs to arrive alive; some issuers give less than half a minute."""
 
 
 class ServiceMint(Mint):
@@ -99,6 +101,8 @@ class BorrowedMint(Mint):
 
     def token(self, header: Part | None = None, claims: Part | None = None, sign: Signer | None = None) -> str:
         """The good token, or one that needs no key of the issuer's; raises CannotMake for any other."""
+        if sign is None and header is None and claims is None:
+            return self._current()
         if sign is None and header in (None, self._own_header()) and claims in (None, self._own_claims()):
             return self._current()
         if sign is None:
@@ -127,19 +131,19 @@ class BorrowedMint(Mint):
         if self._fetch is None:
             raise CannotMake("needs a good token, and the target file gives no way to get one")
         with self._lock:
-            if not self._good or not self._lives(self._good):
+            if not self._good or not self._lives(self._good, _FRESH):
                 self._good = self._fetch().strip()
-                if not self._lives(self._good):
-                    raise CannotMake("the token that was given as good has expired")
+                if not self._lives(self._good, _ENOUGH):
+                    raise CannotMake("the token that was given as good has expired, or is about to")
             return self._good
 
-    def _lives(self, token: str) -> bool:
+    def _lives(self, token: str, seconds: float) -> bool:
         try:
             payload = jwt.decode(token, options={"verify_signature": False})
         except jwt.PyJWTError:
             return True  # opaque to us; the service will say
         expiry = payload.get("exp")
-        return not isinstance(expiry, int | float) or expiry > self.clock() + _FRESH
+        return not isinstance(expiry, int | float) or expiry > self.clock() + seconds
 
     @staticmethod
     def _changed(good: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
