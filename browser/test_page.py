@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +19,19 @@ def _open(chromium: Any, folder: Path, fragment: str = "") -> float:
     chromium.get("about:blank")
     chromium.get_log("browser")
     chromium.get(f"file://{folder}/index.html{fragment}")
-    deadline = time.monotonic() + 20
-    while not (ready := chromium.execute_script("return document.documentElement.dataset.ready")):
-        assert time.monotonic() < deadline, chromium.get_log("browser")
-        time.sleep(0.01)
-    return float(ready)
+    return float(_when(chromium, "document.documentElement.dataset.ready"))
+
+
+def _when(chromium: Any, wanted: str) -> Any:
+    """What the JavaScript expression *wanted* is, as soon as the page has changed so that it is true."""
+    chromium.set_script_timeout(20)
+    return chromium.execute_async_script(f"""
+        const done = arguments[0], found = () => {wanted};
+        if (found()) {{ done(found()); return; }}
+        const observer = new MutationObserver(() => {{ if (found()) {{ observer.disconnect(); done(found()); }} }});
+        const all = {{attributes: true, childList: true, subtree: true, characterData: true}};
+        observer.observe(document.documentElement, all);
+    """)
 
 
 def _text(chromium: Any, selector: str) -> str:
@@ -52,12 +59,13 @@ def test_the_counts_are_the_records(chromium: Any, report: Path, lines: list[dic
 def test_from_the_drawing_to_the_evidence_of_a_failing_case(chromium: Any, report: Path) -> None:
     _open(chromium, report)
     chromium.find_element("css selector", ".drawing:not([hidden]) .lane a").click()
-    time.sleep(0.2)
-    assert "flow=" in chromium.execute_script("return location.hash")
+    flow = _when(chromium, "document.querySelector('#filters [name=flow]').value")
+    listed = chromium.find_elements("css selector", "#list .id")
+    assert listed and all(item.text.split("/")[2] == flow for item in listed)
     first = chromium.find_element("css selector", "#list button")
     assert "FAIL" in first.text
     first.click()
-    time.sleep(0.5)
+    _when(chromium, "document.querySelector('#list .case h3')")
     told = _text(chromium, "#list .case")
     for part in (
         "What was sent",
@@ -75,7 +83,11 @@ def test_each_posture_has_its_drawing(chromium: Any, report: Path) -> None:
     _open(chromium, report)
     chromium.find_element("xpath", "//button[text()='jwt']").click()
     shown = [item.text for item in chromium.find_elements("css selector", ".drawing") if item.is_displayed()]
-    assert len(shown) == 1 and "client verified by: nobody" in shown[0] and "readable here" in shown[0]
+    assert len(shown) == 1 and "client verified by: JWT" in shown[0] and "readable here" in shown[0]
+    assert "jwt" in chromium.find_element("css selector", ".tabs [aria-pressed=true]").text
+    chromium.find_element("xpath", "//button[text()='tls-only']").click()
+    shown = [item.text for item in chromium.find_elements("css selector", ".drawing") if item.is_displayed()]
+    assert len(shown) == 1 and "client verified by: nobody" in shown[0] and "client verified by: JWT" not in shown[0]
 
 
 def test_a_cell_leads_to_its_cases(chromium: Any, report: Path) -> None:
@@ -84,7 +96,7 @@ def test_a_cell_leads_to_its_cases(chromium: Any, report: Path) -> None:
     wanted = cell.text.split()[1].split("/")
     chromium.execute_script("arguments[0].scrollIntoView({block: 'center'})", cell)
     cell.click()
-    time.sleep(0.2)
+    _when(chromium, "document.querySelector('#filters [name=requirement]').value")
     entries = [item.text for item in chromium.find_elements("css selector", "#list li")]
     assert len(entries) == int(wanted[1])
     assert sum("PASS" in text for text in entries) == int(wanted[0])
@@ -106,25 +118,27 @@ def test_a_case_can_be_linked_to(chromium: Any, report: Path, lines: list[dict[s
 def test_by_keyboard_alone(chromium: Any, report: Path) -> None:
     _open(chromium, report)
     chromium.find_element("css selector", "#filters [name=q]").send_keys("exp-past")
-    time.sleep(0.3)
+    _when(chromium, "[...document.querySelectorAll('#list .id')].every(item => item.textContent.includes('exp-past'))")
     button = chromium.find_element("css selector", "#list button")
     button.send_keys(Keys.ENTER)
-    time.sleep(0.5)
+    _when(chromium, "document.querySelector('#list .case h3')")
     assert button.get_attribute("aria-expanded") == "true"
     assert all("exp-past" in item.text for item in chromium.find_elements("css selector", "#list li > button"))
     button.send_keys(Keys.ENTER)
-    time.sleep(0.2)
-    assert chromium.find_elements("css selector", "#list .case") == []
+    _when(chromium, "!document.querySelector('#list .case')")
+    assert button.get_attribute("aria-expanded") == "false"
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1360, True), (390, False)])
-def test_dark_and_narrow(chromium: Any, report: Path, width: int, dark: bool) -> None:
+@pytest.mark.parametrize(
+    ("width", "dark", "medium"), [(1360, True, "screen"), (390, False, "screen"), (718, False, "print")]
+)
+def test_dark_and_narrow_and_on_paper(chromium: Any, report: Path, width: int, dark: bool, medium: str) -> None:
     chromium.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride",
         {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600},
     )
     media = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
-    chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
+    chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media, "media": medium})
     try:
         _open(chromium, report)
         background = chromium.execute_script("return getComputedStyle(document.body).backgroundColor")
@@ -132,7 +146,7 @@ def test_dark_and_narrow(chromium: Any, report: Path, width: int, dark: bool) ->
         wide = chromium.execute_script("return document.documentElement.scrollWidth - innerWidth")
         assert wide <= 0, f"{wide} pixels stand out to the right"
     finally:
-        chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+        chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [], "media": ""})
         chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
@@ -145,7 +159,7 @@ def test_hostile_strings_do_nothing(chromium: Any, report: Path, tmp_path: Path)
     _open(chromium, tmp_path)
     for button in chromium.find_elements("css selector", "#list li > button")[:3]:
         chromium.execute_script("arguments[0].click()", button)
-    time.sleep(0.5)
+    _when(chromium, "document.querySelectorAll('#list .case').length === 3")
     assert chromium.title.startswith("Flowproof: ") and "owned'" in chromium.title
     assert chromium.find_elements("css selector", "img") == []
     assert HOSTILE.strip() in _text(chromium, "#list .case")

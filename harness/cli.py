@@ -90,8 +90,8 @@ def _parser() -> argparse.ArgumentParser:
     form.add_argument("--format", choices=list(_FORMATS), default="page")
     look = _verb(verbs, "inspect", _inspect, "watch a flow's traffic: every exchange is marked as it passes")
     look.add_argument("--flow", help="which flow (default the first)")
-    look.add_argument("--target", default="embedded")
-    look.add_argument("--posture", default="jwt", help="how its server is configured (default jwt)")
+    look.add_argument("--target", default="embedded", help="embedded (default), or a target file: its server behind")
+    look.add_argument("--posture", default="", help="how our own server is configured (default jwt)")
     look.add_argument("--fault", default="", metavar="NAME", help="put a known fault into the server, to see it marked")
     look.add_argument("--ui", choices=["web", "console", "none"], default="none")
     look.add_argument("--port", type=int, default=8443, help="where web and console listen (default 8443)")
@@ -99,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     look.add_argument("--rules", type=Path, metavar="FILE", help="payload rules (YAML)")
     look.add_argument("--record", type=Path, metavar="DIR", help="keep redacted .mitm and HAR recordings there")
     look.add_argument("--save", type=Path, metavar="FILE", help="only write the session, for mitmweb -s inspector.py")
+    look.add_argument("--as-client", action="store_true", help="show the server the client's own certificate")
     look.add_argument("--exercise", action="store_true", help="send good and bad requests through it, to have some")
     pointing.add_verbs(functools.partial(_verb, verbs))
     again = _verb(verbs, "replay", _replay, "one case of a record once more, with a fresh twin")
@@ -139,12 +140,12 @@ class _Quiet:
 def _run(arguments: Arguments) -> int:
     names = ("target", "depth", "only", "skip", "fault", "seed", "report", "expected", "read_only")
     options = pointing.at(arguments, resolve({name: getattr(arguments, name) for name in names}, Path.cwd()))
-    return pointing.dry_run(Run(options)) if arguments.dry_run else _execute(options)
+    return pointing.dry_run(Run(options)) if arguments.dry_run else execute(Run(options))
 
 
-def _execute(options: Options) -> int:
-    """Run pytest on the suites, on nothing but our own configuration."""
-    run = Run(options)
+def execute(run: Run) -> int:
+    """Run pytest on the suites, on nothing but our own configuration; returns the exit status."""
+    options = run.options
     _check_folder(options.report)
     # Whatever the environment would add could deselect cases or change what a test does.
     for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
@@ -275,7 +276,8 @@ def _replay(arguments: Arguments) -> int:
         raise UsageError(f"no case {wanted!r} in the record", where=str(arguments.report))
     folder = arguments.report if arguments.report.is_dir() else arguments.report.parent
     flags = {"only": [wanted], "fault": header.get("fault"), "seed": header["seed"], "target": header["target"]}
-    status = _execute(resolve({**flags, "depth": "full", "report": folder / "replay"}, Path("/nonexistent")))
+    options = resolve({**flags, "depth": "full", "report": folder / "replay"}, Path("/nonexistent"))
+    status = execute(Run(options))
     _, again, _ = record.read(folder / "replay")
     print(f"then {old['outcome']} ({old['reason']}), now {again[0]['outcome']} ({again[0]['reason']})")  # noqa: T201
     return status

@@ -199,6 +199,9 @@ PROCEDURES: Mapping[str, Procedure] = {
     "without-sni": _request,
     "token-stripped": _request,
     "client-key-held": _request,
+    "upstream-wrong-ca": _request,
+    "upstream-wrong-name": _request,
+    "upstream-expired": _request,
     "renewed-ingestion-client": _script,
     "renewed-portal-client": _script,
     "j-cache-hit": _script,
@@ -252,6 +255,9 @@ TRANSPORTS: Mapping[str, str] = {
     "without-sni": "a good request through a balancer that names no host to the server",
     "token-stripped": "a good request through a balancer that drops the Authorization header",
     "client-key-held": "a good request through a balancer that was given management's client key",
+    "upstream-wrong-ca": "a good request through a balancer, to a server whose certificate another CA has signed",
+    "upstream-wrong-name": "a good request through a balancer, to a server whose certificate is for another name",
+    "upstream-expired": "a good request through a balancer, to a server whose certificate has expired",
     "initiated": "the subsystem that is the client sends its own request; nothing is made up",
 }
 """The transport classes that the catalogue may name, and what each does."""

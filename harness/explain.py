@@ -27,6 +27,7 @@ _EXPECTED: Mapping[str, str] = {
     "own-request-refused": "the client under test is turned away: it cannot present what is asked",
     "keys-published": "a set of public keys, and nothing private",
     "token-lost": "the request is refused for want of a token: the balancer dropped it",
+    "nothing-passed-on": "the balancer refuses the server's certificate, and the server gets nothing of the request",
     "nothing-sent": "the client under test refuses the server's certificate and sends nothing, no token above all",
     "token-sent": "the client under test sends a JWT that is valid now, and its request succeeds",
 }

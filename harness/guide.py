@@ -28,7 +28,7 @@ def guide() -> Guide:
         flows=flows,
         words={**words(), "stimulus": {name: row.summary for name, row in known.classes.items()}},
         faults={name: fault.summary for name, fault in FAULTS.items()},
-        cases=len(expand(known, known.features)[0]),
+        cases=sum(map(len, expand(known, known.features))),
     )
 
 

@@ -21,7 +21,15 @@ _NOT_SERVED = frozenset({"not-served", "no-answer", "server-error"})
 UNMADE = "cannot be made here: "
 # What proves something only beside a request that was let in; the others show their positive themselves.
 _REJECTIONS = frozenset(
-    {"certificate-refused", "token-refused", "refused", "flow-broken", "no-clear-text", "token-lost"}
+    {
+        "certificate-refused",
+        "token-refused",
+        "refused",
+        "flow-broken",
+        "no-clear-text",
+        "token-lost",
+        "nothing-passed-on",
+    }
 ) & frozenset(CHECKS)
 
 

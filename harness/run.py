@@ -26,7 +26,7 @@ from harness.known import FAULTS, catalogue
 from harness.lab import KeepsLogs, Lab
 from harness.model.case import Case, Withheld
 from harness.selection import select
-from harness.targets import OUT_OF_SCOPE
+from harness.targets import OUT_OF_SCOPE, Target
 from harness.writers import allure_html, junit, page
 from harness.writers.protection import protection
 from harness.writers.record import Recorder
@@ -38,12 +38,13 @@ Progress = Callable[[Row, int, int], None]
 class Run:
     """One run: ``cases`` are those selected; :meth:`start` begins, :meth:`wait` gives a row, :meth:`finish` ends.
 
+    *target* is what is judged, where it is none that *options* could name.
     Raises :class:`UsageError` at once for an unknown fault or a selection that means nothing.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, target: Target | None = None) -> None:
         self.options = options.seeded()
-        self.target = find(options)
+        self.target = target or find(options)
         self.catalogue: Catalogue = self.target.adapt(catalogue())
         if options.fault and options.fault not in FAULTS:
             raise UsageError(f"unknown fault {options.fault!r}", attempt="see flowproof list faults")
@@ -80,6 +81,7 @@ class Run:
             "depth": str(self.options.depth),
             "seed": self.options.seed,
             "fault": self.options.fault or None,
+            "only": list(self.options.only),
             "catalogue_sha256": self.catalogue.sha256,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "planned": [case.id for case in self.planned],

@@ -49,9 +49,9 @@ class Target:
     withhold: Callable[[Case], str] = _nothing
 
 
-def embedded_bench(catalogue: Catalogue, seed: int) -> Bench:
-    """A bench on the embedded lab, presenting its deployment's credentials, good and bad."""
-    lab = EmbeddedLab(catalogue.servers, catalogue.flows, FAULTS)
+def embedded_bench(catalogue: Catalogue, seed: int, kind: type[EmbeddedLab] | None = None) -> Bench:
+    """A bench on the embedded lab (or the *kind* of it), presenting its deployment's credentials, good and bad."""
+    lab = (kind or EmbeddedLab)(catalogue.servers, catalogue.flows, FAULTS)
     try:
         return Bench(lab, Stimuli(lab.pki, Mint.of(lab.pki, lab.now), lab.folder / "clients"), seed)
     except BaseException:

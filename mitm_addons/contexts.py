@@ -6,7 +6,9 @@ import ipaddress
 from collections.abc import Callable
 from typing import Any
 
+from cryptography import x509
 from OpenSSL import SSL
+from OpenSSL.crypto import X509
 
 from harness.decode.tls import ALERTS
 
@@ -33,13 +35,14 @@ def front(certificate: str) -> SSL.Context:
 
 
 def upstream(ca: str | None, client_certificate: str | None, *, verify: bool) -> SSL.Context:
-    """Towards the server: trusts only *ca* (PEM file), presents *client_certificate* (PEM with key and chain) if given.
+    """Towards the server: trusts only *ca* (PEM, its text or a file).
 
+    It presents *client_certificate* (a PEM file with key and chain) if given.
     Raises SSL.Error for a file that cannot be used.
     """
     context = _context(SSL.TLS_CLIENT_METHOD)
     if ca is not None:
-        context.load_verify_locations(ca)
+        _trust(context, ca)
     # None, not a callback of our own: only then is it OpenSSL itself that decides.
     context.set_verify(SSL.VERIFY_PEER if verify else SSL.VERIFY_NONE, None)
     if client_certificate is not None:
@@ -56,13 +59,28 @@ def upstream_connection(
 
     The name comes from the listener and never from the client's SNI: a client must not choose whom the balancer trusts.
     """
-    connection = SSL.Connection(context)
+    connection = _Upstream(context)
     _pin(connection, server_name)
     if send_sni and not _is_address(server_name):  # RFC 6066 section 3: no literal addresses in SNI
         connection.set_tlsext_host_name(server_name.encode("idna"))
     connection.set_app_data(on_alert)
     connection.set_connect_state()
     return connection
+
+
+class _Upstream(SSL.Connection):
+    """A connection on which a fatal alert is no close in order.
+
+    Under TLS 1.3 a refused client certificate comes as an alert after the handshake.  OpenSSL then counts the
+    connection as shut down, mitmproxy takes that for a close it has handled, and the client would wait for ever.
+    """
+
+    alerted = False
+
+    def get_shutdown(self) -> int:
+        """OpenSSL's flags, without the one that a fatal alert sets."""
+        flags = super().get_shutdown()
+        return flags & ~SSL.RECEIVED_SHUTDOWN if self.alerted else flags
 
 
 def front_connection(context: SSL.Context) -> SSL.Connection:
@@ -77,6 +95,15 @@ def _context(method: int) -> SSL.Context:
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
     context.set_options(SSL.OP_NO_COMPRESSION)
     return context
+
+
+def _trust(context: SSL.Context, ca: str) -> None:
+    if "-----BEGIN" not in ca:
+        context.load_verify_locations(ca)
+        return
+    store = context.get_cert_store()
+    for certificate in x509.load_pem_x509_certificates(ca.encode()):
+        store.add_cert(X509.from_cryptography(certificate))  # type: ignore[union-attr]  # a context has a store
 
 
 def _use(context: SSL.Context, pem: str) -> None:
@@ -94,6 +121,7 @@ def _tell_alert(connection: SSL.Connection, where: int, code: int) -> None:
     """OpenSSL's info callback: the one place that sees a TLS 1.3 alert which comes after the handshake."""
     if where & SSL.SSL_CB_READ_ALERT == SSL.SSL_CB_READ_ALERT and code >> 8 == _FATAL:
         number = code & 0xFF
+        connection.alerted = True  # type: ignore[attr-defined]  # of _Upstream, which alone has this callback
         hook: AlertHook = connection.get_app_data()
         hook(connection, ALERTS.get(number, f"number {number}"))
 

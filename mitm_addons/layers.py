@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Any
 
 from mitmproxy.http import Response
@@ -112,7 +113,8 @@ class FrontHttp1(Http1Server):
     def __init__(self, context: Context, track: Track) -> None:
         super().__init__(context)
         self._track = track
-        self._deadline: commands.RequestWakeup | None = None
+        self._deadline: float | None = None
+        self._timer: commands.RequestWakeup | None = None
         self._linger: commands.RequestWakeup | None = None
 
     def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
@@ -121,15 +123,29 @@ class FrontHttp1(Http1Server):
             return
         for command in super()._handle_event(event):
             if isinstance(command, ReceiveHttp) and isinstance(command.event, RequestEndOfMessage):
-                self._deadline = commands.RequestWakeup(self._track.opened.listener.upstream_timeout)
-                yield self._deadline
+                self._deadline = time.monotonic() + self._patience
+                yield from self._set_timer()
             yield command
 
+    @property
+    def _patience(self) -> float:
+        return self._track.opened.listener.upstream_timeout
+
+    def _set_timer(self) -> CommandGenerator[None]:
+        """One timer a connection and not one a request: mitmproxy keeps each until it has run out."""
+        if self._timer is None and self._deadline is not None:
+            self._timer = commands.RequestWakeup(max(0.0, self._deadline - time.monotonic()))
+            yield self._timer
+
     def _woken(self, command: commands.RequestWakeup) -> CommandGenerator[None]:
-        if command is self._deadline:
-            why = f"the server did not answer within {command.delay:g} s"
-            self._track.upstream_failed(why)
-            yield from self._refuse(504, why)
+        if command is self._timer:
+            self._timer = None
+            if self._deadline is not None and time.monotonic() >= self._deadline:
+                why = f"the server did not answer within {self._patience:g} s"
+                self._track.upstream_failed(why)
+                yield from self._refuse(504, why)
+            else:
+                yield from self._set_timer()
         elif command is self._linger:
             yield commands.CloseConnection(self.conn)
 

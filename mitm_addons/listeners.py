@@ -39,7 +39,7 @@ class Behaviours:
 class Listener:
     """One address of the balancer, on ``host``.
 
-    ``certificate``: PEM file, key and chain for clients; ``upstream_ca``: PEM file.
+    ``certificate``: PEM file, key and chain for clients; ``upstream_ca``: PEM, a file or its text.
     """
 
     id: str

@@ -26,6 +26,8 @@ from mitm_addons.listeners import Behaviours
 from mitm_addons.records import Track
 
 _DENIED = "the balancer denies what it could not check"
+# Made once, since nearly every request is let through after all; who is denied gets them as they are.
+_DENIAL, _UNANSWERED = page(500, _DENIED), page(502, _DENIED)
 _log = logging.getLogger(__name__)
 
 
@@ -98,7 +100,7 @@ class Policy:
 
     def request(self, flow: HTTPFlow) -> None:
         """Records the request as it came, then applies the behaviours."""
-        flow.response = page(500, _DENIED)
+        flow.response = _DENIAL
         with self._failing_closed(flow.client_conn, "request"):
             track = self._tracks[flow.client_conn.id]
             seen = track.seen(flow)
@@ -108,7 +110,7 @@ class Policy:
 
     def response(self, flow: HTTPFlow) -> None:
         """Records who answered what."""
-        answer, flow.response = flow.response, page(502, _DENIED)
+        answer, flow.response = flow.response, _UNANSWERED
         with self._failing_closed(flow.client_conn, "response"):
             if answer is None:
                 raise LookupError("a response hook without a response")
@@ -165,22 +167,17 @@ def altered(value: str) -> str:
 def _upstream(track: Track, server: Server, context: SSL.Context) -> SSL.Connection:
     listener = track.opened.listener
 
-    def on_alert(connection: SSL.Connection, name: str) -> None:
+    def on_alert(_connection: SSL.Connection, name: str) -> None:
         track.upstream_failed(f"alert: {name}")
-        asyncio.get_running_loop().call_soon(_give_up, track, server, connection)
+        asyncio.get_running_loop().call_soon(_give_up, track, server)
 
     return contexts.upstream_connection(
         context, listener.server_name, send_sni=listener.behaviours.send_sni, on_alert=on_alert
     )
 
 
-def _give_up(track: Track, server: Server, connection: SSL.Connection) -> None:
-    """Makes mitmproxy see that a server which sent a fatal alert is gone.
-
-    Under TLS 1.3 a refused client certificate comes as an alert after the handshake.  OpenSSL then counts the
-    connection as shut down in order, mitmproxy takes that for a close it has handled, and the client waits for ever.
-    """
-    connection.set_shutdown(connection.get_shutdown() & ~SSL.RECEIVED_SHUTDOWN)
+def _give_up(track: Track, server: Server) -> None:
+    """Makes mitmproxy see at once that a server which sent a fatal alert is gone, even where it does not close."""
     if server.timestamp_tls_setup:
         track.abort(server)
 

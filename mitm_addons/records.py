@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from mitmproxy.connection import Client, Connection, Server
@@ -75,7 +76,9 @@ class Seen:
         )
 
 
+@lru_cache(maxsize=64)
 def _token(value: bytes | None) -> TokenView | None:
+    """What may be shown of it; a connection that is kept brings the same one again and again."""
     compact = None if value is None else bearer(value.decode("utf-8", "surrogateescape"))
     return describe(compact) if compact else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import socket
@@ -16,7 +17,7 @@ from mitmproxy.proxy.mode_specs import ProxyMode
 
 from harness.errors import LabError
 from harness.model.exchange import BalancerView
-from mitm_addons.listeners import Listener, OpenListener, load_contexts, parse
+from mitm_addons.listeners import LOOPBACK, Listener, OpenListener, load_contexts, parse
 from mitm_addons.policy import Policy
 from mitm_addons.records import Track
 
@@ -84,6 +85,7 @@ class Balancer:
         self.master = Master(options)
         self._server = RecordingServer(report)
         self._modes: dict[str, ProxyMode] = {}
+        self._shared: dict[str, asyncio.Server] = {}
         # Neither errorcheck (ends the process on any logged error) nor a View (keeps every flow).
         self.add(self._server, Policy(self._server.tracks))
         changeable: Any = options  # not annotated in mitmproxy
@@ -117,18 +119,34 @@ class Balancer:
             raise
         return ports
 
+    async def share(self, listener: str, port: int) -> None:
+        """Let *listener* take connections from *port* too, which other processes may share.  Raises LabError."""
+        instance: Any = self._server.servers[self._modes[listener]]
+        shared = socket.socket()
+        try:
+            shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            shared.bind((LOOPBACK, port))
+            self._shared[listener] = await asyncio.start_server(instance.handle_stream, sock=shared)
+        except OSError as error:
+            shared.close()
+            raise LabError(f"the port {port} cannot be shared: {error.strerror}") from error
+
     async def close(self, ids: Sequence[str]) -> None:
         """Closes listeners and cuts their connections; returns when each of these is reported.  Raises LabError."""
         unknown = [item for item in ids if item not in self._modes]
         if unknown:
             raise LabError(f"no such listener: {', '.join(map(str, unknown))}")
+        for item in ids:
+            if item in self._shared:
+                self._shared.pop(item).close()
         closing = {self._modes.pop(item) for item in ids}
         await self._server.servers.update(list(self._modes.values()))
-        tracks = [track for track in self._server.tracks.values() if track.client.proxy_mode in closing]
-        for track in tracks:
-            track.abort(track.client)
-        for track in tracks:
-            await track.ended.wait()
+        # Again and again: what was just being accepted turns up only now.
+        while tracks := [track for track in self._server.tracks.values() if track.client.proxy_mode in closing]:
+            for track in tracks:
+                track.abort(track.client)
+            for track in tracks:
+                await track.ended.wait()
 
     async def _open(self, listener: Listener, front: Any, upstream: Any) -> int:
         """The port of the opened listener; a port taken by somebody else in between is tried again with another."""

@@ -29,6 +29,7 @@ CHECKS: Mapping[str, Check] = {
     "own-request-refused": clients.own_request_refused,
     "keys-published": configuration.keys_published,
     "token-lost": access.token_lost,
+    "nothing-passed-on": access.nothing_passed_on,
     "as-scripted": scenario.as_scripted,
 }
 

@@ -179,9 +179,19 @@ def _forwarding(question: Question, make: Maker) -> Iterator[Finding]:
         if question.both_sides:
             yield unobserved("balancer-silent", "the balancer told nothing of this connection")
         return
+    if question.case.path is Path.PASSTHROUGH:
+        yield from _one_connection(question, make)
     if question.case.path is Path.TERMINATING:
         for who, seen in (("balancer", question.balancer_request), ("server", question.server_request)):
             yield from _differences(question, who, seen, make)
+
+
+def _one_connection(question: Question, make: Maker) -> Iterator[Finding]:
+    """Through a passthrough client and server have one TLS connection, whatever the balancer says of itself."""
+    server = question.exchange.server
+    theirs = server.handshake_sha256 if server else ""
+    if theirs and theirs != question.client.handshake_sha256:
+        yield make("other-connection", "the server's TLS connection is not the client's: something between ended it")
 
 
 def _differences(question: Question, who: str, seen: RequestView | None, make: Maker) -> Iterator[Finding]:
@@ -192,6 +202,8 @@ def _differences(question: Question, who: str, seen: RequestView | None, make: M
     elif seen is None:
         if question.both_sides and client.response is not None:
             yield make("not-forwarded", f"the {who} saw no request")
+    elif not seen.digested:
+        return  # what the server saw tells as much: that is asked for besides
     elif seen.authorization_sha256 != client.authorization_sha256:
         yield make("token-changed", f"the Authorization header the {who} saw is not the one the client sent")
     elif seen.body_sha256 != client.body_sha256:
@@ -211,11 +223,31 @@ def _privacy(question: Question) -> Iterator[Finding]:
         yield violation("other-certificate", "the client saw another certificate than the server's own")
 
 
+def nothing_passed_on(question: Question) -> list[Finding]:
+    """A balancer that encrypts anew must not send the request on to a server that it must not trust.
+
+    That the server got none of it is told by the server, or by a balancer that blames the certificate.
+    """
+    balancer, seen, client = question.balancer, question.server_request, question.client
+    if seen is not None or question.exchange.effect or _accepted(question):
+        token = " with its JWT" if client.authorization_sha256 else ""
+        return [violation("passed-on", f"the balancer sent the request{token} on to a server it must not trust")]
+    if client.fault or client.server_refused or client.timed_out:
+        return [unobserved("network", client.fault or client.server_refused or "no answer within the deadline")]
+    if balancer is None:
+        return [unobserved("balancer-silent", "the balancer told nothing of this connection")]
+    if question.exchange.server is None and "certificate" not in balancer.upstream_error.lower():
+        told = balancer.upstream_error or "nothing"
+        return [unobserved("no-account", f"the server told nothing, and the balancer blames no certificate: {told}")]
+    return []
+
+
 def token_lost(question: Question) -> list[Finding]:
     """A good token that the balancer drops must leave the request refused for want of a token, and not acted upon."""
     seen = question.balancer_request
     if seen is None:
         return [unobserved("balancer-silent", "the balancer told nothing of this request")]
-    if not seen.authorization_sha256:
+    reached = seen.authorization_sha256 if seen.digested else question.client.authorization_sha256
+    if not reached:
         return [unobserved("no-token", "no token reached the balancer")]
     return list(_turned_away(question, frozenset({Reason.TOKEN_MISSING}), question.dialect.token_statuses))

@@ -14,7 +14,7 @@ def as_scripted(question: Question) -> list[Finding]:
 
     Reads ``params["steps"]`` (the script) and ``extra["steps"]``: per step ``{"status", "reason", "effect", "ended"}``
     for a request, ``{"fetches"}`` for a count of the server's key fetches, ``{"served", "lost", "outage_s"}`` for what
-    was done under load (``outage_s`` None: not served again).
+    was done under load (``outage_s`` None: not served again), with ``{"restarted", "forgotten"}`` for a moved jwksUrl.
     """
     script, seen = question.case.params.get("steps", ()), question.exchange.extra.get("steps", ())
     if not script or len(script) != len(seen):
@@ -81,6 +81,10 @@ def _outage(name: str, step: Mapping[str, Any], facts: Mapping[str, Any]) -> Ite
         yield violation("not-back", f"{name}: the server did not serve again; {told}")
     elif facts["outage_s"] > step["outage_below"]:
         yield violation("long-outage", f"{name}: an outage of {facts['outage_s']} s; {told}")
+    elif step.get("restarts") is False and facts["restarted"]:
+        yield violation("restarted", f"{name}: the server was restarted; {told}")
+    elif step.get("restarts") is False and (facts["lost"] or facts["forgotten"]):
+        yield violation("disturbed", f"{name}: not restarted, but {facts['forgotten']} effects are forgotten; {told}")
     else:
         yield note("outage", f"{name}: an outage of {facts['outage_s']} s; {told}")
 

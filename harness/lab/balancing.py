@@ -47,6 +47,9 @@ BALANCER_FAULTS: Mapping[str, Fault] = {
             "STS-*",
         ),
         _fault(
+            "balancer-skips-verification", "The balancer takes any certificate from the server it encrypts anew to."
+        ),
+        _fault(
             "passthrough-terminates",
             "What is called a passthrough terminates TLS and reads the payload.",
             *("PKI-*", "CFG-4", "CFG-5", "FLW-1", "FLW-2", "JWT-1", "JWT-2", "JWT-5", "JWT-6", "STS-*"),
@@ -58,6 +61,7 @@ _BEHAVIOURS: Mapping[str, Behaviours] = {
     "balancer-strips-authorization": {"authorization": "strip"},
     "balancer-alters-authorization": {"authorization": "alter"},
     "balancer-rewrites-body": {"rewrite_body": True},
+    "balancer-skips-verification": {"verify_upstream": False},
 }
 
 

@@ -18,7 +18,7 @@ class Operated(Protocol):
         """Do *action*, a verb and ``management`` or ``server``, to what *setup* has to itself.
 
         pause, resume (hangs: takes connections and says nothing), stop, start (in order), kill (no word to anybody),
-        cut, mend (its way to the platform network), move (the server's jwksUrl is changed, and it restarts).
+        cut, mend (its way to the platform network), move (the server's jwksUrl is changed; it restarts if it must).
         Returns what was measured.  Raises :class:`harness.errors.LabError`.
         """
 

@@ -49,12 +49,12 @@ class Link(Protocol):
 
 
 class Child:
-    """A :class:`Link` to a child process that runs *module*; its stderr goes to *log*."""
+    """A :class:`Link` to a child process that runs *module* with *arguments*; its stderr goes to *log*."""
 
     patience = STOP_SECONDS
 
-    def __init__(self, module: str, log: FilePath) -> None:
-        command: Sequence[str] = (sys.executable, "-P", "-m", module)
+    def __init__(self, module: str, log: FilePath, *arguments: str) -> None:
+        command: Sequence[str] = (sys.executable, "-P", "-m", module, *arguments)
         with log.open("ab") as stderr:
             # Its own session: a Ctrl-C at the terminal reaches the harness alone, which ends its children in order.
             self._process = subprocess.Popen(  # noqa: S603 - our own module

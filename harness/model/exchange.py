@@ -58,7 +58,8 @@ class ClientView:
     ``established`` says that *this side's* handshake finished: under TLS 1.3 that is before the server has judged the
     client's certificate, so a rejection shows as an ``alert`` (RFC 8446 section 6, names as in the registry, lower
     case) or as ``closed`` (end of stream without an answer).  ``fault`` is a failure of the network or of the harness
-    itself (refused, timed out), in words.
+    itself (refused, timed out), in words.  ``handshake_sha256`` digests the client's Finished message (RFC 8446 section
+    4.4.4): both ends of one TLS connection have the same, and no other connection has it.
     """
 
     local_port: int | None = None
@@ -74,6 +75,7 @@ class ClientView:
     sent_sha256: str = ""
     body_sha256: str = ""
     authorization_sha256: str = ""
+    handshake_sha256: str = ""
     fault: str = ""
     ms: float = 0.0
 
@@ -83,7 +85,8 @@ class RequestView:
     """One HTTP request as a balancer or a server saw it.
 
     ``decision`` is ``accepted`` or ``rejected`` at a server; at a balancer it says who answered: ``upstream`` or
-    ``balancer``.  ``authorization_sha256`` digests the whole header value, '' where there was none.
+    ``balancer``.  ``authorization_sha256`` digests the whole header value, '' where there was none.  ``digested`` False
+    says that whoever saw the request tells no digests (the log of a balancer that is not ours).
     """
 
     method: str
@@ -97,6 +100,7 @@ class RequestView:
     authorization_sha256: str = ""
     body_sha256: str = ""
     body_bytes: int = 0
+    digested: bool = True
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> RequestView:
@@ -106,7 +110,8 @@ class RequestView:
 
 @dataclass(frozen=True)
 class ServerView:
-    """One connection as the server saw it, told when it ended.  ``rejected`` is a Reason at the TLS level, or ''."""
+    """One connection as the server saw it, told when it ended.  ``rejected`` is a Reason at the TLS level, or '';
+    ``handshake_sha256`` is what :class:`ClientView` has, as the server saw it."""
 
     listener: str
     local_port: int
@@ -118,6 +123,7 @@ class ServerView:
     rejected: str = ""
     detail: str = ""
     requests: tuple[RequestView, ...] = ()
+    handshake_sha256: str = ""
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ServerView:

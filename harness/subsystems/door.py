@@ -5,6 +5,7 @@ Knows nothing of what is asked over the connection; that is the channel's affair
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -84,6 +85,8 @@ class Door(Protocol):
         record = self.record
         record.established = True
         self._note(connection)
+        finished = connection.get_peer_finished()
+        record.handshake_sha256 = hashlib.sha256(finished).hexdigest() if finished else ""
         record.chain = tuple(connection.get_verified_chain(as_cryptography=True) or record.chain)
 
     def lost(self, connection: SSL.Connection | None, error: BaseException | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,11 +66,17 @@ class Instance:
         self._stored = database(order.folder, self._configuration.clients.values())
         self.counters: Counter[str] = Counter(accepted=0, rejected=0)
         self._application = self._make_application()
-        service = Service(order.kind.name, self._gate(), self._application, self.counters)
+        self._service = Service(order.kind.name, self._gate(), self._application, self.counters)
         tls = ServerTls(self._configuration.secret, order.rules.demand(self._configuration.protection))
         server_context(tls)  # made now, so that no client waits for it
         self._house = House(
-            order.id, tls, order.rules, self.clock, around.reactor, lambda door: Channel(door, service), around.tell
+            order.id,
+            tls,
+            order.rules,
+            self.clock,
+            around.reactor,
+            self._channel,
+            around.tell,
         )
         self._port = self._listen()
 
@@ -88,6 +94,26 @@ class Instance:
         left: list[Deferred[None]] = [door.left for door in doors]
         await gatherResults(left)
 
+    def reload(self, config: Path) -> bool:
+        """Take over the jwksUrl of a changed custom resource, for whoever connects from now on; no key is kept.
+
+        False if this kind restarts for that instead.  Raises UsageError if the resource is invalid: nothing changes.
+        """
+        order = self._order
+        if not order.kind.reloads:
+            return False
+        changed = configure(order.kind, config, order.folder, order.hosts, order.rules)
+        now = replace(self._configuration.protection, jwks_url=changed.protection.jwks_url)
+        self._configuration = replace(
+            self._configuration,
+            protection=now,
+            jwks_authorities=changed.jwks_authorities,
+            jwks_address=changed.jwks_address,
+        )
+        self._service = replace(self._service, gate=self._gate())
+        _log.info("%s: reloaded, %s", order.id, now)
+        return True
+
     def state(self) -> dict[str, Any]:
         """What it did and how often."""
         return {"effects": self._application.effects(), "counters": dict(self.counters)}
@@ -99,6 +125,9 @@ class Instance:
         clients = self._configuration.clients
         sender = Sender(self._order.folder, clients, self.clock, self._order.rules, self._stored)
         return await sender.act(self._around.reactor, action, target, nonce)
+
+    def _channel(self, door: Door) -> Channel:
+        return Channel(door, self._service)
 
     def _caller(self) -> Caller:
         application, configuration = self._application, self._configuration

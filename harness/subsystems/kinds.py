@@ -22,6 +22,7 @@ class Kind:
     it has no such switch and verifies no client); ``needs_one`` says that mTLS and JWT may not both be off; ``can_jwt``
     that it has a jwksUrl; ``subjects`` are the places under spec for the client's subject DN, the current one first;
     ``sends_event_token`` that it can send a JWT with API events (the v5-compatible and event gateways never do);
+    ``reloads`` that it takes over a changed jwksUrl as it runs (documented: gateways do, portal and analytics restart);
     ``key_lifetime`` is in seconds (portal: public code; analytics: documented; gateways: assumption).
     """
 
@@ -37,6 +38,7 @@ class Kind:
     ignores_token_under_mtls: bool = False
     key_lifetime: float = HALF_HOUR
     sends_event_token: bool = False
+    reloads: bool = False
 
 
 MANAGEMENT = Kind("management", "ManagementCluster", "platformAPIEndpoint", can_jwt=False)
@@ -67,8 +69,15 @@ KINDS = {
             ignores_token_under_mtls=True,
             key_lifetime=DAY,
         ),
-        Kind("api-gateway", *_GATEWAY, validates=False, old_switch="validateApimClient", sends_event_token=True),
-        Kind("v5c-gateway", *_GATEWAY, validates=False, old_switch="validateApimClient"),
+        Kind(
+            "api-gateway",
+            *_GATEWAY,
+            validates=False,
+            old_switch="validateApimClient",
+            sends_event_token=True,
+            reloads=True,
+        ),
+        Kind("v5c-gateway", *_GATEWAY, validates=False, old_switch="validateApimClient", reloads=True),
         # Default mTLS, no documented JWT alternative: so its mTLS cannot be turned off either.
         Kind("event-gateway", *_GATEWAY, validates=True, needs_one=True, can_jwt=False),
         # No part of API Connect: it has a custom resource, and takes its keys, as the others do.

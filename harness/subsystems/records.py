@@ -46,6 +46,7 @@ class Connection:
     detail: str = ""
     requests: list[RequestView] = field(default_factory=list)
     pending: int = 0
+    handshake_sha256: str = ""
     _seen: dict[int, x509.Certificate] = field(default_factory=dict)
 
     def saw(self, depth: int, certificate: x509.Certificate) -> None:
@@ -76,6 +77,7 @@ class Connection:
             self.rejected,
             self.detail,
             tuple(self.requests),
+            self.handshake_sha256,
         )
         return {"kind": "connection", **asdict(seen)}
 

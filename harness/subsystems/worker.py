@@ -52,6 +52,7 @@ class Worker:
             "state": self._state,
             "clock": self._clock,
             "act": self._act,
+            "reload": self._reload,
         }
         if name not in operations:
             raise UsageError(f"unknown op {name!r}; known: {', '.join(operations)}")
@@ -92,6 +93,9 @@ class Worker:
     async def _act(self, command: dict[str, Any]) -> dict[str, Any]:
         instance = self._instance(command["instance"])
         return await instance.act(command["action"], command["target"], command["nonce"])
+
+    async def _reload(self, command: dict[str, Any]) -> dict[str, Any]:
+        return {"reloaded": self._instance(command["instance"]).reload(Path(command["config"]))}
 
     def _instance(self, id_: str) -> Instance:
         if id_ not in self._instances:

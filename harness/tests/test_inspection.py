@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import json
+import os
+import select
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.errors import UsageError
-from harness.inspection import Wanted, expected, inspect
+from harness.inspection import Wanted, expected, inspect, session
+from harness.inspection.subject import open_subject
+from harness.inspection.verb import Driver
 from harness.known import catalogue
 from harness.model.vocabulary import Posture
+from harness.targets import EMBEDDED
+from harness.wire.files import private_file
 
 ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 40.0
 
 
 def _inspect(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -23,6 +36,12 @@ def _inspect(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False
     )
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def test_the_reference_satisfies(tmp_path: Path) -> None:
@@ -36,6 +55,7 @@ def test_the_reference_satisfies(tmp_path: Path) -> None:
 
 
 def test_a_fault_is_seen_where_it_happens() -> None:
+    """In whichever of the processes that share the port it happens; the counts are of all of them."""
     done = _inspect("--fault", "ignores-expiry", "--flow", "management-to-analytics")
     assert "violates JWT-13-TIME: POST /ingestion: answered 202: the exp-past was accepted" in done.stdout
     assert done.stdout.strip().endswith("inspected: 5 satisfies, 1 violates"), done.stdout
@@ -47,57 +67,132 @@ def test_nothing_gets_through_where_mtls_is_required() -> None:
     assert done.stdout.strip().endswith("inspected: 6 satisfies"), done.stdout
 
 
+def test_with_the_clients_certificate_mtls_lets_it_through() -> None:
+    done = _inspect("--posture", "mtls", "--as-client")
+    assert "sent good: answered 201" in done.stdout and "violates" not in done.stdout, done.stdout
+
+
 def test_what_is_expected_is_the_catalogues() -> None:
     known = catalogue()
     flow = known.flows["management-to-portal"]
-    jwt, mtls = expected(known, flow, Posture.JWT), expected(known, flow, Posture.MTLS)
+
+    def of(posture: Posture, *, as_client: bool = False) -> dict[str, Any]:
+        return expected(known, EMBEDDED.features, flow, posture, as_client=as_client)
+
+    jwt, mtls, client = of(Posture.JWT), of(Posture.MTLS), of(Posture.MTLS, as_client=True)
     assert jwt["good"]["requirement"]["id"] == "FLW-4" and jwt["good"]["check"] == "served"
-    assert jwt["exp-past"]["check"] == "token-refused"
+    assert jwt["exp-past"]["check"] == "token-refused" and "tls-no-cert" not in jwt
     assert {item["requirement"]["id"] for item in mtls.values()} == {"FLW-3"}
+    assert client["good"]["check"] == "served" and client["tls-no-cert"]["check"] == "certificate-refused"
 
 
 @pytest.mark.parametrize(
     "wanted",
-    [Wanted(flow="none"), Wanted(posture="none"), Wanted(target="file.yaml"), Wanted(fault="none")],
-    ids=["flow", "posture", "target", "fault"],
+    [Wanted(flow="none"), Wanted(posture="none"), Wanted(target="file.yaml"), Wanted(target="x"), Wanted(fault="none")],
+    ids=["flow", "posture", "target", "name", "fault"],
 )
 def test_what_cannot_be_inspected_is_told(wanted: Wanted) -> None:
     with pytest.raises(UsageError):
         inspect(wanted, lambda _line: None)
 
 
-def test_a_saved_session_holds_no_key(tmp_path: Path) -> None:
+def test_a_saved_session_holds_no_key_and_no_place(tmp_path: Path) -> None:
     file = tmp_path / "session.json"
     assert inspect(Wanted(save=file), lambda _line: None) == 0
     text = file.read_text("utf-8")
     assert "PRIVATE" not in text and "eyJ" not in text and '"good"' in text
+    places = [value for value in _texts(json.loads(text)) if value.startswith("/") and Path(value).is_absolute()]
+    assert not [value for value in places if "flowproof-" in value], places
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _texts(item)
+    elif isinstance(value, str):
+        yield value
+
+
+@contextmanager
+def _mitmdump(session_file: Path, server: dict[str, Any], *scripts: str) -> Iterator[tuple[int, Any]]:
+    """A stock mitmdump with the inspector as a script; its port, and its lines."""
+    port = _free_port()
+    reading, writing = os.pipe()
+    command = [sys.executable, "-c", "from mitmproxy.tools.main import mitmdump; mitmdump()", "-q"]
+    command += ["-s", str(ROOT / "mitm_addons" / "inspector.py"), *(part for name in scripts for part in ("-s", name))]
+    command += ["--mode", f"reverse:https://{server['host']}:{server['port']}@127.0.0.1:{port}"]
+    told = json.loads(session_file.read_text("utf-8"))
+    options = [f"flowproof_session={session_file}", f"flowproof_ready={writing}", f"certs=*={told['certificate']}"]
+    options += ["http2=false", "keep_host_header=true", "connection_strategy=lazy"]
+    command += [part for option in options for part in ("--set", option)]
+    with os.fdopen(reading, "rb") as ready:
+        process = subprocess.Popen(command, pass_fds=(writing,), stdout=subprocess.PIPE, cwd=session_file.parent)
+        os.close(writing)
+        patience = threading.Timer(PATIENCE, process.kill)
+        patience.start()
+        try:
+            assert ready.read() == b"ready"
+            yield port, process.stdout
+        finally:
+            patience.cancel()
+            process.terminate()
+            process.wait(PATIENCE)
+            assert process.stdout is not None
+            process.stdout.close()
+
+
+def test_sent_again_with_one_thing_changed() -> None:
+    """Through mitmproxy as it comes, to a server that wants certificate and token: each change is refused but one."""
+    subject = open_subject(Wanted(posture="both"))
+    try:
+        told = {**session.session(subject, as_client=True), **session.secrets(subject, as_client=True)}
+        file = private_file(subject.folder / "session.json", json.dumps(told).encode())
+        script = str(ROOT / "mitm_addons" / "tests" / "inspection" / "resending.py")
+        with _mitmdump(file, told["upstream"], script) as (port, lines):
+            assert Driver(subject).one(port, "good", "resent") == "answered 201"
+            marks = [json.loads(lines.readline()) for _ in range(7)]
+    finally:
+        subject.close()
+    assert [mark["verdict"] for mark in marks if not mark["replay"]] == ["satisfies"]
+    found = {mark["stimulus"]: (mark["verdict"], mark["requirement"]) for mark in marks if mark["replay"]}
+    assert found["tls-no-cert"][0] == "satisfies" and found["tls-no-cert"][1], marks
+    assert found["str-no-token"][0] == found["sig-wrong-key"][0] == "satisfies", marks
+    assert found["claim-aud"] == ("not judged", ""), marks
+    assert set(found) == {"tls-no-cert", "claim-aud", "exp-past", "str-no-token", "sig-wrong-key", "alg-none"}
 
 
 @pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not here")
-def test_the_console_shows_the_marks() -> None:
+def test_the_console_shows_the_marks(tmp_path: Path) -> None:
     """As a person would: in a terminal, until the violation stands there; then explain it, and leave."""
-    session = "flowproof-test-console"
-    command = f"{sys.executable} -m harness inspect --ui console --port 18455 --fault ignores-expiry --exercise"
-    tmux = ["tmux", "-L", session]
+    arguments = ["--ui", "console", "--port", str(_free_port()), "--fault", "ignores-expiry", "--exercise"]
+    tmux = ["tmux", "-S", str(tmp_path / "tmux")]
+    command = " ".join([sys.executable, "-m", "harness", "inspect", *arguments])
     subprocess.run([*tmux, "new-session", "-d", "-x", "180", "-y", "50", "-c", str(ROOT), command], check=True)
     try:
-        screen = _until(tmux, "inspect-5")
-        assert screen.count("/api/portals/inspect-") == 6
-        keys = [*":flowproof.violations", "Enter"]
-        subprocess.run([*tmux, "send-keys", *keys], check=True)
-        screen = _until(tmux, "inspect-3", without="inspect-5")
-        assert "inspect-3" in screen and "inspect-1" not in screen
+        screen = _Screen(tmux, tmp_path / "output")
+        assert screen.until("inspect-5").count("/api/portals/inspect-") == 6
+        subprocess.run([*tmux, "send-keys", *":flowproof.violations", "Enter"], check=True)
+        shown = screen.until("inspect-3", without="inspect-5")
+        assert "inspect-3" in shown and "inspect-1" not in shown
     finally:
         subprocess.run([*tmux, "kill-server"], check=False)
 
 
-def _until(tmux: list[str], text: str, without: str = "\0") -> str:
-    deadline = time.monotonic() + 40
-    screen = ""
-    while time.monotonic() < deadline:
-        shown = subprocess.run([*tmux, "capture-pane", "-p"], capture_output=True, text=True, check=False)
-        screen = shown.stdout
-        if text in screen and without not in screen:
-            return screen
-        time.sleep(0.2)
-    pytest.fail(f"{text!r} did not come:\n{screen}")
+class _Screen:
+    """A terminal in tmux, looked at whenever something was written to it."""
+
+    def __init__(self, tmux: list[str], fifo: Path) -> None:
+        self._tmux = tmux
+        os.mkfifo(fifo)
+        self._output = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+        subprocess.run([*tmux, "pipe-pane", f"exec cat > {fifo}"], check=True)
+
+    def until(self, text: str, without: str = "\0") -> str:
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            done = subprocess.run([*self._tmux, "capture-pane", "-p"], capture_output=True, text=True, check=True)
+            if text in done.stdout and without not in done.stdout:
+                return done.stdout
+            if not select.select([self._output], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                pytest.fail(f"{text!r} did not come:\n{done.stdout}")
+            os.read(self._output, 65536)

@@ -73,6 +73,7 @@ def test_a_run_that_conforms(lab: Lab, make: Make, tmp_path: Path) -> None:
     planned = [case.id for case in run.cases]
     assert header["planned"] == planned and len(planned) > 3
     assert (header["seed"], header["target"], header["depth"], header["fault"]) == (7, "embedded", "quick", None)
+    assert header["only"] == ["FLW-5"]
     assert sorted(item["case"] for item in rows) == sorted(planned) == sorted(name for name, _, _ in told)
     assert [(done, count) for _, done, count in told] == [(n + 1, len(planned)) for n in range(len(planned))]
     assert (footer["cases"], footer["exit_status"], footer["trustworthy"], footer["trouble"]) == (

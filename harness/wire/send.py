@@ -58,7 +58,8 @@ def prepare(method: str, target: str, headers: tuple[tuple[str, bytes], ...], bo
     """Serialise a request exactly as given: no header is added, dropped, folded or normalised."""
     lines = [f"{method} {target} HTTP/1.1".encode("latin-1")]
     lines += [name.encode("latin-1") + b": " + value for name, value in headers]
-    given = [value for name, value in headers if name.lower() == "authorization"]
+    # White space around a field's value is no part of it (RFC 9110 section 5.5): nobody who reads it sees it.
+    given = [value.strip(b" \t") for name, value in headers if name.lower() == "authorization"]
     return Prepared(method, b"\r\n".join([*lines, b"", b""]), body, b", ".join(given) if given else None)
 
 
@@ -105,6 +106,9 @@ def _exchange(
         return replace(facts, **_end(error))
     with tls:
         facts = replace(facts, established=True, tls_version=tls.version() or "", server_chain=_leaf(tls))
+        # What RFC 5929 calls tls-unique: of a connection that resumes no session, the client's Finished message.
+        finished = tls.get_channel_binding("tls-unique")
+        facts = replace(facts, handshake_sha256=hashlib.sha256(finished).hexdigest() if finished else "")
         return _talk(tls, facts, request, deadline)
 
 

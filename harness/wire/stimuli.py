@@ -9,6 +9,7 @@ from __future__ import annotations
 import ssl
 import threading
 from pathlib import Path as FilePath
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -59,6 +60,15 @@ class Stimuli:
 
     def _identity(self, client_secret: str, certificate: str) -> Identity | None:
         return CERTIFICATE_CLASSES[certificate].build(self._pki, client_secret)
+
+    def certificate_file(self, client_secret: str) -> FilePath | None:
+        """The client's own certificate with its key (PEM, private); None for a client that has none."""
+        identity = self._identity(client_secret, GOOD) if client_secret else None
+        return write_identity(identity, self._folder, client_secret) if identity is not None else None
+
+    def token(self, **claims: Any) -> str:
+        """A properly signed token whose claims differ in *claims*."""
+        return self._mint.with_claims(**claims)
 
     @property
     def signing_key(self) -> rsa.RSAPrivateKey:

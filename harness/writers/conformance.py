@@ -32,6 +32,7 @@ def report(header: Mapping[str, Any], rows: list[Row], footer: Mapping[str, Any]
         "trustworthy": footer["trustworthy"],
         "date": header["started"],
         "depth": header["depth"],
+        "only": list(header.get("only", ())),
         "grade": sorted({row["grade"] for row in rows}),
         "counts": {name: number for name, number in outcomes(rows).items() if number},
         "requirements": {name: _requirement(members) for name, members in sorted(by_requirement.items())},

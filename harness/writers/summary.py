@@ -59,6 +59,7 @@ class Console:
         fault = f", with the fault [bold]{escape(str(header['fault']))}[/]" if header.get("fault") else ""
         self._print(f"Judging {escape(str(header['scope']))}")
         self._print(f"{planned} cases, depth {header['depth']}, seed {header['seed']}{fault}")
+        self._selection(header)
         if self._console.is_terminal:
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
             self._bar = Progress(*columns, console=self._console, transient=True)
@@ -89,6 +90,7 @@ class Console:
             self._print(f"[yellow]not trustworthy:[/] {escape(text)}")
         status = footer["exit_status"]
         self._print(f"Result: {_result(rows, status)} (exit status {status}); record: {escape(str(report))}/run.jsonl")
+        self._selection(header)
         withheld = len(header["withheld"]) + len(header["skipped"])
         if withheld:
             self._print(f"{withheld} cases were withheld or skipped; the record's first line says why.")
@@ -100,6 +102,10 @@ class Console:
             place = f"{one['flow']} ({one['posture']})"
             self._print(f"  {escape(place)} behaves like [bold]{escape(names)}[/] ({share}): {escape(one['summary'])}")
             self._print(f"    what to change: {escape(one['change'])}")
+
+    def _selection(self, header: Mapping[str, Any]) -> None:
+        if header.get("only"):
+            self._print(f"A selection: only the cases that match {escape(', '.join(header['only']))}")
 
     def _failures(self, rows: Sequence[Row]) -> None:
         bad = [row for row in rows if row["outcome"] in BROKEN]

@@ -64,7 +64,7 @@ def _say(message: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
-async def _headless(marker: Marker, recorder: Recorder | None) -> None:
+async def _headless(marker: Marker, recorder: Recorder | None, port: int) -> None:
     judged = inspector.Inspector(marker, recorder)
     balancer = Balancer(lambda _view: None)
     ended, started = asyncio.Event(), asyncio.Event()
@@ -76,7 +76,9 @@ async def _headless(marker: Marker, recorder: Recorder | None) -> None:
         loop.add_signal_handler(number, ended.set)
     threading.Thread(target=_until_end, args=(loop, ended), daemon=True).start()
     ports = await balancer.listen([_listener(marker.session)])
-    _say({"kind": "ready", "host": LOOPBACK, "port": ports["inspect"]["port"]})
+    if port:
+        await balancer.share("inspect", port)
+    _say({"kind": "ready", "host": LOOPBACK, "port": port or ports["inspect"]["port"]})
     await ended.wait()
     await balancer.close(["inspect"])
     _say({"kind": "ended", "counts": judged.counts})
@@ -93,6 +95,7 @@ def _listener(known: session.Session) -> dict[str, Any]:
         "server_name": known.upstream["server_name"],
         "certificate": known.certificate,
         "upstream_ca": known.upstream["ca"],
+        "behaviours": {"client_certificate": known.client_certificate} if known.as_client else {},
     }
 
 
@@ -107,7 +110,7 @@ def _interface(options: argparse.Namespace, known: session.Session) -> None:
 
     upstream = known.upstream
     settings = [f"flowproof_session={options.session}", f"certs=*={known.certificate}", "connection_strategy=lazy"]
-    settings += ["http2=false", "keep_host_header=false", f"ssl_verify_upstream_trusted_ca={upstream['ca']}"]
+    settings += ["http2=false", "keep_host_header=true", f"flowproof_ready={options.ready}"]
     settings += [f"flowproof_rules={options.rules}"] if options.rules else []
     settings += [f"flowproof_record={options.record}"] if options.record else []
     if options.ui == "web":
@@ -125,7 +128,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m mitm_addons.inspection")
     parser.add_argument("session", type=Path)
     parser.add_argument("--ui", choices=["none", "web", "console"], default="none")
-    parser.add_argument("--port", type=int, default=8443)
+    parser.add_argument("--port", type=int, default=0, help="headless: one to share with others (0 = one of its own)")
+    parser.add_argument("--ready", type=int, default=-1)
     parser.add_argument("--web-port", type=int, default=0)
     parser.add_argument("--rules", type=Path)
     parser.add_argument("--record", type=Path)
@@ -137,8 +141,9 @@ def main() -> int:
             return 0
         logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s")
         logging.getLogger("mitmproxy.proxy.server").setLevel(logging.ERROR)
-        marker = Marker(known, payload.load(options.rules) if options.rules else None)
-        asyncio.run(_headless(marker, Recorder(options.record) if options.record else None))
+        recorder = Recorder(options.record) if options.record else None
+        rules = payload.load(options.rules) if options.rules else None
+        asyncio.run(_headless(Marker(known, rules, detailed=recorder is not None), recorder, options.port))
     except FlowproofError as error:
         sys.stderr.write(f"inspection: {error}\n")
         return error.exit_status

@@ -10,9 +10,8 @@ import json
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import jwt
@@ -24,6 +23,9 @@ from harness.model.exchange import TokenView
 from mitm_addons.inspection.session import TokenRules
 
 _REMEMBERED = 2048
+UNLISTED = "key-unlisted"
+WRONG_AUDIENCE = "claim-aud"
+_NEVER = frozenset({"alg-none", "alg-nonstring"})
 _SEGMENT = re.compile(r"[A-Za-z0-9_-]+")
 _ANY_TIME = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False, "verify_iss": False,
              "verify_sub": False, "verify_jti": False}  # fmt: skip
@@ -63,7 +65,7 @@ class Examiner:
 
     def __init__(self, rules: TokenRules, clock: Callable[[], float] = time.time) -> None:
         self._rules, self._clock = rules, clock
-        self._keys = _keys(Path(rules.jwks))
+        self._keys = _keys(rules.keys)
         self._seen: OrderedDict[str, _Signed] = OrderedDict()
 
     def examine(self, values: Sequence[str]) -> Examined:
@@ -98,19 +100,25 @@ class Examiner:
             return _Signed("str-opaque", "no JWT in strict compact form", view)
         name, kid = header.get("alg"), header.get("kid")
         if name not in self._rules.algorithms:
-            return _Signed(
-                _algorithm_class(name), f"alg is {name!r}, agreed is {', '.join(self._rules.algorithms)}", view
-            )
+            why = f"alg is {name!r}, agreed is {', '.join(self._rules.algorithms)}"
+            return self._strange(_algorithm_class(name), why, view)
         if "crit" in header:
             return _Signed("crit-unknown", "it calls an extension critical", view)
-        key = self._keys.get(kid) if isinstance(kid, str) else None
+        key = self._keys.get(kid) if isinstance(kid, str) else self._keys.get("")
         if key is None:
-            return _Signed("kid-unknown", f"no key {kid!r} in the key set", view)
+            return self._strange("kid-unknown", f"no key {kid!r} in the key set", view)
         try:
             jwt.decode(compact, key.key, algorithms=list(self._rules.algorithms), options=_ANY_TIME)  # type: ignore[arg-type]
         except (jwt.PyJWTError, TypeError, ValueError) as error:  # a key of another kind raises TypeError
-            return _Signed("sig-wrong-key", f"the signature does not verify ({type(error).__name__})", view)
-        return _Signed(GOOD, f"signature verified with key {kid}", view, str(kid))
+            why = f"the signature does not verify ({type(error).__name__})"
+            return _Signed("sig-wrong-key", why, view) if kid else self._strange("sig-wrong-key", why, view)
+        return _Signed(GOOD, f"signature verified with key {kid}", view, str(kid or "without id"))
+
+    def _strange(self, name: str, why: str, view: TokenView) -> _Signed:
+        """A token with another key or algorithm than those we know of, which the server may know all the same."""
+        if self._rules.complete or name in _NEVER:
+            return _Signed(name, why, view)
+        return _Signed(UNLISTED, f"{why}; whether the server knows it cannot be told", view)
 
     def _claims(self, signed: _Signed) -> list[Claim]:
         claims = dict(signed.token.claims or {})
@@ -124,7 +132,15 @@ class Examiner:
             return self._date(name, value)
         if name == "iss" and self._rules.issuer and value != self._rules.issuer:
             return Claim(name, value, False, f"iss is not {self._rules.issuer!r}")
-        return Claim(name, value, True, "not restricted" if name != "iss" else "as agreed")
+        if name == "aud" and self._rules.audience:
+            return self._audience(value)
+        return Claim(name, value, True, "as agreed" if name == "iss" and self._rules.issuer else "not restricted")
+
+    def _audience(self, value: Any) -> Claim:
+        """RFC 7519 section 4.1.3: one name or several, of which one must be the server's."""
+        named = value if isinstance(value, list) else [value]
+        meant = any(name in self._rules.audience for name in named if isinstance(name, str))
+        return Claim("aud", value, meant, "as agreed" if meant else f"aud is not {' or '.join(self._rules.audience)}")
 
     def _date(self, name: str, value: Any) -> Claim:
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -136,11 +152,11 @@ class Examiner:
         return Claim(name, value, not (late or early), text)
 
 
-def _keys(file: Path) -> dict[str, jwt.PyJWK]:
+def _keys(document: Mapping[str, Any]) -> dict[str, jwt.PyJWK]:
     try:
-        return {key.key_id or "": key for key in jwt.PyJWKSet.from_json(file.read_text("utf-8")).keys}
-    except (OSError, ValueError, jwt.PyJWTError) as error:
-        raise UsageError(f"the keys cannot be read: {error}", where=str(file)) from error
+        return {key.key_id or "": key for key in map(jwt.PyJWK, document["keys"])}
+    except (KeyError, TypeError, ValueError, AttributeError, jwt.PyJWTError) as error:
+        raise UsageError(f"the session's keys cannot be read: {error!r}") from error
 
 
 def _strict(segments: list[str]) -> bool:

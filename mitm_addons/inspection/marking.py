@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from mitmproxy.connection import ConnectionState
 from mitmproxy.http import HTTPFlow
 
 from harness.checks import Question
 from harness.judge import judge
 from harness.model.case import GOOD, Case, Stimulus
 from harness.model.exchange import BalancerView, ClientView, Exchange, RequestView, Response
-from harness.model.vocabulary import BROKEN, Grade, Outcome, Path, Posture
+from harness.model.vocabulary import BROKEN, Grade, Outcome, Path
 from mitm_addons.inspection.credentials import Examined, Examiner
 from mitm_addons.inspection.payload import Payload
 from mitm_addons.inspection.session import Expected, Session
@@ -20,6 +23,9 @@ from mitm_addons.inspection.session import Expected, Session
 KEY = "flowproof"
 SATISFIES, VIOLATES, NOT_JUDGED = "satisfies", "violates", "not judged"
 MARKERS = {SATISFIES: ":white_check_mark:", VIOLATES: ":red_circle:", NOT_JUDGED: ":grey_question:"}
+NO_CERTIFICATE = "tls-no-cert"
+BARE = ("(sent again without the client certificate)", 0)
+"""In place of the client's address: the mark of such an exchange that mitmproxy carries through all its copies."""
 _NONCE = "X-Flowproof-Case"
 
 
@@ -32,6 +38,7 @@ class Mark:
     reason: str
     case: str = ""
     stimulus: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def comment(self) -> str:
@@ -46,27 +53,49 @@ class Mark:
         """Onto the flow: marker, comment, and metadata that are saved with it."""
         flow.marked, flow.comment = MARKERS[self.verdict], self.comment
         flow.metadata[KEY] = {"verdict": self.verdict, "requirement": self.requirement, "reason": self.reason,
-                              "case": self.case, "stimulus": self.stimulus}  # fmt: skip
+                              "case": self.case, "stimulus": self.stimulus, **self.details}  # fmt: skip
 
 
 class Marker:
-    """Marks the exchanges of one session."""
+    """Marks the exchanges of one session.
 
-    def __init__(self, session: Session, payload: Payload | None = None) -> None:
+    With *detailed* a mark carries what a reader wants later, so that nothing has to be examined again: each claim as it
+    was judged, the key, the requirement's text.
+    """
+
+    def __init__(self, session: Session, payload: Payload | None = None, *, detailed: bool = True) -> None:
         self.session = session
+        self._detailed = detailed
         self.examiner = Examiner(session.token)
         self._payload = payload or Payload()
         before, _, after = session.flow.path.partition("{nonce}")
         self._path = (before, after)
 
-    def mark(self, flow: HTTPFlow) -> Mark:
-        """The mark of a finished exchange: the worst of what its payload and its credentials show."""
+    def mark(self, flow: HTTPFlow, alert: str = "") -> Mark:
+        """The mark of a finished exchange: the worst of what its payload and its credentials show.
+
+        *alert* is the TLS alert with which the server ended the connection, '' for none.
+        """
         examined = self.examiner.examine(flow.request.headers.get_all("authorization"))
         broken = next(self._broken(flow), "")
-        judged = self._judged(flow, examined)
+        judged = self._judged(flow, examined, alert)
         if broken and judged.verdict != VIOLATES:
-            return Mark(VIOLATES, "payload", broken, stimulus=examined.stimulus)
-        return judged
+            judged = Mark(VIOLATES, "payload", broken, stimulus=judged.stimulus)
+        return replace(judged, details=self._details(judged, examined)) if self._detailed else judged
+
+    def _details(self, mark: Mark, examined: Examined) -> dict[str, Any]:
+        expected = self.session.expected.get(mark.stimulus)
+        row = expected.requirement if expected and expected.requirement.id == mark.requirement else None
+        about = {"level": str(row.level), "text": row.text, "why": row.why, "source": str(row.source)} if row else {}
+        token = examined.token
+        return {
+            **about,
+            "token": {
+                "stimulus": examined.stimulus, "why": examined.why, "key": examined.key,
+                "sha256": token.sha256 if token else "", "header": json.dumps(token.header) if token else "",
+                "claims": [[item.name, json.dumps(item.value), item.holds, item.text] for item in examined.claims],
+            },
+        }  # fmt: skip
 
     def _broken(self, flow: HTTPFlow) -> Any:
         rules = self._payload
@@ -74,35 +103,72 @@ class Marker:
         if flow.response is not None:
             yield from rules.response.broken(flow.response.headers, flow.response.raw_content or b"")
 
-    def _judged(self, flow: HTTPFlow, examined: Examined) -> Mark:
+    def _judged(self, flow: HTTPFlow, examined: Examined, alert: str) -> Mark:
         session = self.session
-        if flow.response is None and flow.error is not None and flow.error.msg.startswith("Client disconnected"):
+        if _abandoned(flow):
             return Mark(NOT_JUDGED, "", "the client went away before the answer", stimulus=examined.stimulus)
-        expected = session.expected.get(examined.stimulus)
+        bare = flow.client_conn.peername == BARE
+        name, why = (NO_CERTIFICATE, "no client certificate") if bare else (examined.stimulus, examined.why)
+        expected = session.expected.get(name)
         if expected is None:
-            why = f"no requirement says what must happen with {examined.stimulus} ({examined.why})"
-            return Mark(NOT_JUDGED, "", why, stimulus=examined.stimulus)
-        if examined.stimulus == GOOD and session.posture is Posture.JWT and not self._of_the_flow(flow):
-            return Mark(NOT_JUDGED, "", f"not a request of {session.flow.name}; its token is good", stimulus=GOOD)
-        verdict = judge(
-            Question(self._case(examined, expected), _exchange(flow, examined), session.classes, Grade.CLIENT_ONLY)
-        )
-        name = VIOLATES if verdict.outcome in BROKEN else SATISFIES if verdict.outcome is Outcome.PASS else NOT_JUDGED
+            answered = f"answered {flow.response.status_code}" if flow.response else "not answered"
+            told = f"no requirement says what must happen with {name} ({why}); it was {answered}"
+            return Mark(NOT_JUDGED, "", told, stimulus=name)
+        if expected.check == "served" and not self._of_the_flow(flow):
+            return Mark(NOT_JUDGED, "", f"not a request of {session.flow.name} ({why})", stimulus=name)
+        exchange = _outgoing(flow, alert) if bare else _exchange(flow, examined)
+        case = self._case(self._stimulus(name, examined), expected)
+        verdict = judge(Question(case, exchange, session.classes, Grade.CLIENT_ONLY, session.dialect))
+        said = VIOLATES if verdict.outcome in BROKEN else SATISFIES if verdict.outcome is Outcome.PASS else NOT_JUDGED
         reason = verdict.reason if verdict.outcome is not Outcome.PASS else expected.requirement.text
-        told = f"{reason} ({examined.why})" if examined.stimulus != GOOD else reason
-        return Mark(name, expected.requirement.id, told, expected.case, examined.stimulus)
+        told = f"{reason} ({why})" if name != GOOD else reason
+        return Mark(said, expected.requirement.id, told, expected.case, name)
 
-    def _case(self, examined: Examined, expected: Expected) -> Case:
+    def _stimulus(self, name: str, examined: Examined) -> Stimulus:
+        if name != NO_CERTIFICATE:
+            return Stimulus(token=name)
+        wanted = self.session.expected.get(examined.stimulus)
+        bad = wanted is None or wanted.check != "served"
+        return Stimulus(certificate=name, token=examined.stimulus if bad else GOOD)
+
+    def _case(self, stimulus: Stimulus, expected: Expected) -> Case:
         params = {"statuses": list(expected.statuses)} if expected.statuses else {}
+        path = Path.DIRECT if stimulus.certificate == NO_CERTIFICATE else Path.TERMINATING
         return Case(
-            expected.requirement, self.session.flow, self.session.posture, Path.TERMINATING,
-            Stimulus(token=examined.stimulus), expected.check, params=params,
-        )  # fmt: skip
+            expected.requirement, self.session.flow, self.session.posture, path, stimulus, expected.check, params=params
+        )
 
     def _of_the_flow(self, flow: HTTPFlow) -> bool:
         before, after = self._path
         path = flow.request.path.partition("?")[0]
         return flow.request.method == self.session.flow.method and path.startswith(before) and path.endswith(after)
+
+
+def _abandoned(flow: HTTPFlow) -> bool:
+    """Whether the client went away before the answer: what came of the server's side then is its doing."""
+    if flow.response is not None:
+        return False
+    said = flow.error is not None and flow.error.msg.startswith("Client disconnected")
+    gone = flow.is_replay is None and not flow.client_conn.state & ConnectionState.CAN_READ
+    return said or gone
+
+
+def _outgoing(flow: HTTPFlow, alert: str) -> Exchange:
+    """What the inspector itself met as the server's client, when it left the certificate out."""
+    server, error = flow.server_conn, flow.error.msg if flow.error else ""
+    answer = Response(flow.response.status_code) if flow.response else None
+    untrusted = (server.error or "") if "certificate verify failed" in (server.error or "") else ""
+    client = ClientView(
+        local_port=server.sockname[1] if server.sockname else None,
+        established=server.timestamp_tls_setup is not None,
+        alert=alert,
+        closed=answer is None,
+        response=answer,
+        server_refused=untrusted,
+        # Neither answered nor refused by TLS: that is the network's doing, or nobody knows whose.
+        fault="" if answer or alert or untrusted or server.timestamp_tls_setup else error or "no connection",
+    )
+    return Exchange(flow.request.headers.get(_NONCE, ""), client, None, None)
 
 
 def _exchange(flow: HTTPFlow, examined: Examined) -> Exchange:

@@ -21,6 +21,7 @@ from mitmproxy.http import Headers, HTTPFlow, Message
 
 from harness.decode.redaction import redact
 from harness.errors import ReportError
+from mitm_addons.inspection.marking import KEY
 
 SECRET_HEADERS = frozenset({
     "authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-auth-token", "x-amz-security-token",
@@ -76,6 +77,8 @@ class Recorder:
         if copy.error is not None:
             copy.error.msg = _clean(copy.error.msg, secrets)
         copy.comment = _clean(copy.comment, secrets)
+        if KEY in copy.metadata:
+            copy.metadata[KEY] = _clean_all(copy.metadata[KEY], secrets)
         return copy
 
     def close(self) -> None:
@@ -91,6 +94,15 @@ def _private(path: Path) -> Any:
 
 def _clean(text: str, secrets: Iterable[str]) -> str:
     return redact(text, secrets)
+
+
+def _clean_all(value: Any, secrets: list[str]) -> Any:
+    """*value* of a mark, which holds claims as the client sent them."""
+    if isinstance(value, dict):
+        return {name: _clean_all(item, secrets) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean_all(item, secrets) for item in value]
+    return _clean(value, secrets) if isinstance(value, str) else value
 
 
 def _query(path: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.checks.question import Dialect
 from harness.errors import UsageError
 from harness.model.catalogue import Flow, Requirement, Server, Source, StimulusClass
 from harness.model.vocabulary import Basis, Level, Posture, Reason
@@ -25,18 +26,30 @@ class Expected:
 
 @dataclass(frozen=True)
 class TokenRules:
-    """What a token of this flow must be.  ``jwks`` is a file with the public keys; ``issuer`` '' is not compared."""
+    """What a token of this flow must be.  ``keys`` is a JWK set of public keys; what is empty is not compared.
 
-    jwks: str
+    ``complete`` says that the server knows no other keys and algorithms.  Of a server of somebody else's that cannot be
+    said, so a token with another key is not judged there.
+    """
+
+    keys: Mapping[str, Any]
     algorithms: tuple[str, ...] = ("RS256",)
     issuer: str = ""
+    audience: tuple[str, ...] = ()
     leeway: float = 0.0
     required: tuple[str, ...] = ("exp",)
+    complete: bool = True
 
 
 @dataclass(frozen=True)
 class Session:
-    """One flow under inspection.  ``variants`` is a private file: token class -> a token to send again with."""
+    """One flow under inspection.  Without its private files it is what ``flowproof inspect --save`` writes.
+
+    ``upstream``: host, port, server_name and ca (PEM text).  ``as_client``: the client's own certificate is presented
+    to the server.  ``target``: the target file, '' for our own lab.  The private files, '' where there is none:
+    ``certificate`` for clients and ``client_certificate`` for the server (PEM, key and chain), ``variants`` (class -> a
+    token to send again with).
+    """
 
     flow: Flow
     posture: Posture
@@ -44,7 +57,11 @@ class Session:
     expected: Mapping[str, Expected]
     classes: Mapping[str, StimulusClass]
     upstream: Mapping[str, Any] = field(default_factory=dict)
+    dialect: Dialect = field(default_factory=Dialect)
+    as_client: bool = False
+    target: str = ""
     certificate: str = ""
+    client_certificate: str = ""
     variants: str = ""
 
 
@@ -58,6 +75,9 @@ def load(path: Path) -> Session:
         raise UsageError(f"not an inspection session: {error!r}", where=str(path), attempt=_HOW) from error
 
 
+PRIVATE = ("certificate", "client_certificate", "variants")
+"""What names a file with a secret in it."""
+_STATUSES = ("certificate_statuses", "token_statuses")
 _HOW = "flowproof inspect --save FILE writes one"
 
 
@@ -78,8 +98,10 @@ def from_json(data: Mapping[str, Any]) -> Session:
         expected={name: _expected(item) for name, item in data["expected"].items()},
         classes=classes,
         upstream=data["upstream"],
-        certificate=data["certificate"],
-        variants=data.get("variants", ""),
+        dialect=Dialect(data["dialect"]["name"], *(frozenset(data["dialect"][name]) for name in _STATUSES)),
+        as_client=data["as_client"],
+        target=data["target"],
+        **{name: data.get(name, "") for name in PRIVATE},
     )
 
 

@@ -1,9 +1,11 @@
-"""The content view "Flowproof": verdict, JWT with each claim judged, chains, body.  For mitmproxy 11 and 12."""
+"""The content view "Flowproof": verdict, JWT with each claim judged, chains, body.  For mitmproxy 11 and 12.
+
+Everything it says of the token was written into the exchange when it was judged.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mitmproxy import contentviews
@@ -11,23 +13,26 @@ from mitmproxy.connection import Connection
 from mitmproxy.http import HTTPFlow
 
 from harness.decode.redaction import redact
-from mitm_addons.inspection.marking import KEY, Marker
+from mitm_addons.inspection.marking import KEY
 
 NAME = "Flowproof"
 _BODY = 20_000
 
 
-def told(marker: Marker | None, flow: HTTPFlow, data: bytes) -> str:
-    """What the view shows of *flow*, whose message has the body *data*."""
-    return "\n".join(_lines(marker, flow, data))
+def told(flow: HTTPFlow, data: bytes) -> str:
+    """What the view shows of *flow*, whose message has the body *data*: as it was judged, never anew."""
+    return "\n".join(_lines(flow, data))
 
 
-def _lines(marker: Marker | None, flow: HTTPFlow, data: bytes) -> Iterator[str]:
+def _lines(flow: HTTPFlow, data: bytes) -> Iterator[str]:
     mark = flow.metadata.get(KEY) or {}
     yield f"Verdict: {mark.get('verdict', 'not judged yet')} {mark.get('requirement', '')}"
-    yield f"  {mark.get('reason', 'the exchange is not finished, or no session was given')}"
+    yield f"  {mark.get('reason', 'the exchange is not finished, or came without a mark')}"
+    if mark.get("why"):
+        yield f"  why it matters: {mark['why']}"
+        yield f"  {mark['level']}: {mark['source']}"
     yield ""
-    yield from _token(marker, flow)
+    yield from _token(mark.get("token"))
     for title, connection in (("Client's chain", flow.client_conn), ("Server's chain", flow.server_conn)):
         yield ""
         yield from _chain(title, connection)
@@ -36,42 +41,41 @@ def _lines(marker: Marker | None, flow: HTTPFlow, data: bytes) -> Iterator[str]:
     yield redact(data[:_BODY].decode("utf-8", "replace")) or "  empty"
 
 
-def _token(marker: Marker | None, flow: HTTPFlow) -> Iterator[str]:
-    if marker is None:
-        yield "Token: no session says how to verify it"
+def _token(seen: Mapping[str, Any] | None) -> Iterator[str]:
+    if seen is None:
+        yield "Token: not looked at"
         return
-    found = marker.examiner.examine(flow.request.headers.get_all("authorization"))
-    yield f"Token: {found.stimulus} - {found.why}"
-    if found.token is None:
+    yield f"Token: {seen['stimulus']} - {seen['why']}"
+    if not seen["sha256"]:
         return
-    yield f"  header {json.dumps(found.token.header)}"
-    yield f"  verified with key {found.key}" if found.key else "  no key verified it"
-    yield f"  sha256 of the whole token {found.token.sha256}; its signature is not shown"
-    for claim in found.claims:
-        yield f"  {'ok ' if claim.holds else 'BAD'} {claim.name} = {json.dumps(claim.value)}  ({claim.text})"
+    yield f"  header {seen['header']}"
+    yield f"  verified with key {seen['key']}" if seen["key"] else "  no key verified it"
+    yield f"  sha256 of the whole token {seen['sha256']}; its signature is not shown"
+    for name, value, holds, text in seen["claims"]:
+        yield f"  {'ok ' if holds else 'BAD'} {name} = {value}  ({text})"
 
 
 def _chain(title: str, connection: Connection) -> Iterator[str]:
     certificates = connection.certificate_list
-    yield f"{title}: {len(certificates)} certificates" if certificates else f"{title}: none"
+    yield f"{title}:{'' if certificates else ' none'}"
     for depth, item in enumerate(certificates):
         subject = ",".join(f"{name}={value}" for name, value in item.subject)
         yield f"  {'  ' * depth}{subject} (until {item.notafter:%Y-%m-%d}, sha256 {item.fingerprint().hex()[:16]}...)"
 
 
-def register(marker: Callable[[], Marker | None]) -> None:
-    """Add the view to this mitmproxy; *marker* gives the session's marker, None while there is none."""
+def register() -> None:
+    """Add the view to this mitmproxy."""
     api: Any = contentviews
     modern = getattr(api, "Contentview", None)
     if modern is not None:
-        api.add(_modern(modern, marker))
+        api.add(_modern(modern))
         return
     if known := api.get(NAME):  # the script was loaded again
         api.remove(known)
-    api.add(_legacy(api.View, marker))
+    api.add(_legacy(api.View))
 
 
-def _modern(base: Any, marker: Callable[[], Marker | None]) -> Any:
+def _modern(base: Any) -> Any:
     class FlowproofContentview(base):  # type: ignore[misc]  # mitmproxy 12's base, unknown to 11
         name = NAME
         syntax_highlight = "none"
@@ -80,7 +84,7 @@ def _modern(base: Any, marker: Callable[[], Marker | None]) -> Any:
             """mitmproxy 12's call."""
             if not isinstance(metadata.flow, HTTPFlow):
                 raise ValueError("an HTTP exchange is needed")
-            return told(marker(), metadata.flow, data)
+            return told(metadata.flow, data)
 
         def render_priority(self, data: bytes, metadata: Any) -> float:
             """First for what was marked; -1 would hide the view."""
@@ -89,7 +93,7 @@ def _modern(base: Any, marker: Callable[[], Marker | None]) -> Any:
     return FlowproofContentview()
 
 
-def _legacy(base: Any, marker: Callable[[], Marker | None]) -> Any:
+def _legacy(base: Any) -> Any:
     class FlowproofView(base):  # type: ignore[misc]  # mitmproxy 11's base, untyped
         name = NAME
 
@@ -97,7 +101,7 @@ def _legacy(base: Any, marker: Callable[[], Marker | None]) -> Any:
             """mitmproxy 11's call."""
             if not isinstance(flow, HTTPFlow):
                 return NAME, [[("text", "an HTTP exchange is needed")]]
-            return NAME, [[("text", line)] for line in told(marker(), flow, data).split("\n")]
+            return NAME, [[("text", line)] for line in told(flow, data).split("\n")]
 
         def render_priority(self, data: bytes, *, flow: Any = None, **_more: Any) -> float:
             """First for what was marked."""

@@ -1,9 +1,11 @@
 """Judges servers nobody here wrote: starts each with its committed configuration and runs flowproof against it.
 
-    python suites/realworld/judge.py [ROLE]... [--fresh]      --fresh ignores the expected results and prints entries
-    python suites/realworld/judge.py --libraries              the small servers on libraries in their place
+    python -m suites.realworld.judge [ROLE]... [--fresh]      --fresh ignores the expected results and prints entries
+    python -m suites.realworld.judge --libraries              the small servers on libraries in their place
 
-A server that is not installed is said so and makes the run fail: skipping it would look like passing.
+A role is a server and what it is: nginx-mtls is the server that is judged, nginx-balancer lies before the reference
+subsystems in the place of the built-in balancer.  A server that is not installed is said so and makes the run fail:
+skipping it would look like passing.
 """
 
 from __future__ import annotations
@@ -11,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import shutil
 import socket
 import subprocess
@@ -20,55 +21,18 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-ROOT = Path(__file__).resolve().parents[2]
-FIXTURES = ROOT / "fixtures" / "realworld"
+from harness.wire.pki import Pki
+from suites.realworld.servers import FIXTURES, LIBRARIES, ROOT, SERVERS, fill, free_ports, template
+
 REPORTS = ROOT / "reports" / "realworld"
 HOST, JWKS_HOST = "api.portal.apic.test", "api.apic.test"
 SUBJECT = "CN=portal-admin-client,O=cert-manager"
 READY_SECONDS = 20.0
-
-
-@dataclass(frozen=True)
-class Server:
-    """How a server is started, and how it tells its version."""
-
-    program: str
-    arguments: tuple[str, ...]
-    version: tuple[str, ...]
-
-
-SERVERS: Mapping[str, Server] = {
-    "nginx": Server("nginx", ("-p", "@FOLDER@", "-c", "@CONFIG@"), ("-v",)),
-    "haproxy": Server("haproxy", ("-db", "-f", "@CONFIG@"), ("-v",)),
-    "envoy": Server(
-        "envoy", ("-c", "@CONFIG@", "--concurrency", "1", "-l", "warn", "--use-dynamic-base-id"), ("--version",)
-    ),
-}
-
-
-def python(package: str) -> Server:
-    """A server on a Python package; what templates name, it reads from its environment."""
-    return Server(
-        sys.executable, ("@CONFIG@",), ("-c", f"from importlib.metadata import version as v; print(v('{package}'))")
-    )
-
-
-def node(package: str) -> Server:
-    """The same on a Node package."""
-    return Server("node", ("@CONFIG@",), ("-p", f"require('{package}/package.json').version"))
-
-
-LIBRARIES: Mapping[str, Server] = {
-    **{name: python(name) for name in ("aiohttp", "authlib", "hypercorn", "joserfc", "pyjwt", "uvicorn")},
-    **{name: node(name) for name in ("jose", "jsonwebtoken")},
-    "python": Server(sys.executable, ("@CONFIG@",), ("--version",)),
-    "node": Server("node", ("@CONFIG@",), ("--version",)),
-}
+BALANCER = "balancer"
 ROLES = tuple(sorted(folder.name for folder in FIXTURES.iterdir() if folder.is_dir()))
 
 
@@ -85,7 +49,7 @@ def main() -> int:
         parser.error(f"no role {unknown[0]!r}; one of {', '.join(ROLES)}")
     usual = [role for role in ROLES if (role.partition("-")[0] in LIBRARIES) is arguments.libraries]
     table = [judge(role, arguments.fresh) for role in arguments.roles or usual]
-    print(f"\n{'role':14} {'version':10} {'cases':>5} {'PASS':>5} {'expected':>9} {'UNOBS.':>6} {'s':>6}  exit")
+    print(f"\n{'role':16} {'version':10} {'cases':>5} {'PASS':>5} {'expected':>9} {'UNOBS.':>6} {'s':>6}  exit")
     for line, _ in table:
         print(line)
     return max(status for _, status in table)
@@ -93,30 +57,26 @@ def main() -> int:
 
 def judge(role: str, fresh: bool) -> tuple[str, int]:
     """Start the server of *role* and judge it; returns a line of the table and the exit status."""
-    name = role.partition("-")[0]
-    server = {**SERVERS, **LIBRARIES}[name]
-    program = shutil.which(
-        server.program, path=os.environ.get("PATH", "") + os.pathsep + str(Path(sys.executable).parent)
-    )
-    told = program and subprocess.run([program, *server.version], capture_output=True, text=True, check=False)
-    if not program or not told or told.returncode:
-        return f"{role:14} {name} is not installed", 3
-    with tempfile.TemporaryDirectory(prefix="flowproof-realworld-") as place:
-        folder = Path(place)
-        found = re.search(r"\d+\.\d+\.\d+", told.stdout + told.stderr)
-        values = {**credentials(folder), "VERSION": found[0] if found else "unknown"}
-        config = next((FIXTURES / role).glob("server.*"))
-        values["CONFIG"] = str(filled(config, folder, values))
-        target = filled(FIXTURES / role / "target.yaml", folder, values)
-        with running([program, *(fill(item, values) for item in server.arguments)], values, folder):
-            status = flowproof(role, target, fresh)
-    return line(role, values["VERSION"], status), status
+    product, _, kind = role.partition("-")
+    server = {**SERVERS, **LIBRARIES}[product]
+    version = server.told_version()
+    if version is None:
+        return f"{role:16} {product} is not installed", 3
+    if kind == BALANCER:
+        status = flowproof(role, "suites.realworld.behind", product, fresh=fresh)
+        return line(role, version, status), status
+    with tempfile.TemporaryDirectory(prefix="flowproof-realworld-") as name:
+        folder = Path(name)
+        values = {**credentials(folder), "VERSION": version}
+        values["CONFIG"] = str(filled(template(role), folder, values))
+        target = str(filled(FIXTURES / role / "target.yaml", folder, values))
+        with running(server.command(values), values, folder):
+            status = flowproof(role, "harness", "run", "--target", target, "--depth", "full", fresh=fresh)
+    return line(role, version, status), status
 
 
 def credentials(folder: Path) -> dict[str, str]:
     """A deployment's PKI in *folder*, and the values that templates name."""
-    from harness.wire.pki import Pki
-
     pki = Pki.create()
     pki.write(folder / "deployment")
     public = folder / "signing.pub"
@@ -146,20 +106,6 @@ def credentials(folder: Path) -> dict[str, str]:
         "SIGNING_KEY": str(folder / "deployment" / "jwt" / "signing.key"),
         "PUBLIC_KEY": str(public),
     }
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody holds right now."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(item.getsockname()[1]) for item in sockets]
-    for item in sockets:
-        item.close()
-    return ports
-
-
-def fill(text: str, values: Mapping[str, str]) -> str:
-    """*text* with every ``@NAME@`` replaced; an unknown name is a mistake of the template's."""
-    return re.sub(r"@([A-Z_]+)@", lambda match: values[match[1]], text)
 
 
 def filled(template: Path, folder: Path, values: Mapping[str, str]) -> Path:
@@ -195,27 +141,27 @@ def listening(port: int) -> bool:
     return True
 
 
-def flowproof(role: str, target: Path, fresh: bool) -> int:
+def flowproof(role: str, module: str, *arguments: str, fresh: bool) -> int:
+    """Run *module*, a command of ours, on *arguments* and what is expected of *role*; its exit status."""
     shutil.rmtree(REPORTS / role, ignore_errors=True)  # a run that never begins must not show an earlier one's figures
     expected = FIXTURES / role / "expected.yaml"
-    known = [] if fresh or not expected.exists() else ["--expected", str(expected)]
-    command = [sys.executable, "-m", "harness", "run", "--target", str(target), "--depth", "full", "--seed", "1"]
+    known = () if fresh or not expected.exists() else ("--expected", str(expected))
+    command = [sys.executable, "-m", module, *arguments, *known, "--seed", "1", "--report", str(REPORTS / role)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run([*command, *known, "--report", str(REPORTS / role)], env=environment, check=False).returncode
+    return subprocess.run(command, env=environment, check=False).returncode
 
 
 def line(role: str, version: str, status: int) -> str:
     file = REPORTS / role / "run.jsonl"
     if not file.exists():
-        return f"{role:14} {version:10} no record                          {status}"
+        return f"{role:16} {version:10} no record                          {status}"
     *_, footer = (json.loads(text) for text in file.read_text("utf-8").splitlines())
     counts = footer["outcomes"]
     bad = counts["FAIL"] + counts["WRONG_REASON"]
     unseen = counts["UNOBSERVED"]
     numbers = f"{footer['cases']:5} {counts['PASS']:5} {bad:9} {unseen:6} {footer['seconds']:6.1f}"
-    return f"{role:14} {version:10} {numbers}  {status}"
+    return f"{role:16} {version:10} {numbers}  {status}"
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
     sys.exit(main())

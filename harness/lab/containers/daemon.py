@@ -8,19 +8,23 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 
-import docker.errors
+from docker import errors
 from docker.models.networks import Network
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import Reaper
 from testcontainers.core.docker_client import DockerClient
 
 from harness.errors import LabError, UsageError
+from harness.lab.containers import calls
+from harness.lab.containers.calls import Docker, answers
 from harness.lab.containers.link import remove
 from harness.lab.folders import running
 
 OWNER = "org.flowproof.owner"
-LEAVING_SECONDS, LOOK_AGAIN = 10.0, 0.05
+LEAVING_SECONDS, LOOK_AGAIN, SWEEP_SECONDS = 10.0, 0.05, 10
 
 
 def labels() -> dict[str, str]:
@@ -30,53 +34,57 @@ def labels() -> dict[str, str]:
 
 def check() -> None:
     """Raises :class:`UsageError`, with what to try, where no daemon answers."""
-    try:
-        client = DockerClient()
-        client.client.ping()
-        client.client.close()
-    except (docker.errors.DockerException, OSError) as error:
+    why = answers()
+    if why:
         raise UsageError(
-            f"no Docker daemon answers: {str(error)[:200]}",
+            f"no Docker daemon answers: {why}",
             where=f"DOCKER_HOST={os.environ.get('DOCKER_HOST', '(unset: /var/run/docker.sock)')}",
             attempt="start Docker, or set DOCKER_HOST; without Docker, `flowproof run` judges the same suites on the "
             "embedded lab",
-        ) from error
+        )
 
 
-def sweep(client: DockerClient) -> int:
-    """Remove what killed runs of this host left behind; how many containers and networks that were."""
-    found = client.client.containers.list(all=True, filters={"label": OWNER}, ignore_removed=True)
-    stale = [container for container in found if _orphan(container.labels)]
-    for container in stale:
-        remove(container)
-    networks = client.client.networks.list(filters={"label": OWNER})
-    loose = [network for network in networks if _orphan(network.attrs["Labels"])]
-    for network in loose:
-        # What Docker itself cannot let go of must not keep a new run from starting.
+def sweep() -> int:
+    """Remove what killed runs of this host left behind; how many containers and networks that were.
+
+    What Docker itself cannot let go of must not keep a new run from starting.
+    """
+    docker = Docker()
+    removals: list[Callable[[], None]] = []
+    with contextlib.suppress(LabError), docker.asked("what earlier runs left cannot be listed"):
+        client = calls.client(SWEEP_SECONDS).client
+        # Sparse: only a list.  Docker may hang over one container for ever, when asked about that one.
+        containers = client.containers.list(all=True, filters={"label": OWNER}, sparse=True)
+        networks = client.networks.list(filters={"label": OWNER})
+        removals += [partial(remove, item, docker) for item in containers if _orphan(item.attrs["Labels"])]
+        removals += [
+            partial(remove_network, item, docker, patience=0.0) for item in networks if _orphan(item.attrs["Labels"])
+        ]
+    for removal in removals:
         with contextlib.suppress(LabError):
-            remove_network(network, patience=0.0)
-    return len(stale) + len(loose)
+            removal()
+    return len(removals)
 
 
-def remove_network(network: Network, patience: float = LEAVING_SECONDS) -> None:
+def remove_network(network: Network, docker: Docker, patience: float = LEAVING_SECONDS) -> None:
     """Remove *network*; one that another run has swept at the same moment is fine.  Raises LabError.
 
     A container that was removed by force may still be on its way out of its networks, or never leave them: then it is
     taken out.
     """
     deadline = time.monotonic() + patience
-    while True:
-        try:
-            network.remove()
-        except docker.errors.NotFound:
-            return
-        except docker.errors.APIError as error:
-            if time.monotonic() > deadline:
-                text = f"a network cannot be removed: {error.explanation}"
-                raise LabError(text, where=str(network.name)) from error
-            _empty(network)
-        else:
-            return
+    with docker.asked("a network cannot be removed", str(network.name)):
+        while True:
+            try:
+                network.remove()
+            except errors.NotFound:
+                return
+            except errors.APIError:
+                if time.monotonic() > deadline:
+                    raise
+                _empty(network)
+            else:
+                return
 
 
 def _empty(network: Network) -> None:
@@ -84,7 +92,7 @@ def _empty(network: Network) -> None:
         network.reload()
         for container in network.attrs["Containers"] or {}:
             network.disconnect(container, force=True)
-    except docker.errors.APIError:
+    except errors.APIError:
         threading.Event().wait(LOOK_AGAIN)  # what was there has just gone, or is about to
 
 
@@ -99,6 +107,6 @@ def reap(client: DockerClient) -> None:
         return
     try:
         client.client.images.get(testcontainers_config.ryuk_image)
-    except docker.errors.ImageNotFound:
+    except errors.ImageNotFound:
         return
     Reaper.get_instance()

@@ -17,18 +17,20 @@ import tomllib
 from pathlib import Path
 
 import docker.errors
-from testcontainers.core.docker_client import DockerClient
 from testcontainers.core.image import DockerImage
 
 import harness
 import mitm_addons
 from harness import resources
 from harness.errors import LabError, UsageError
+from harness.lab.containers import calls
 
 REPOSITORY = "flowproof/lab"
 BASE = "python:3.13-slim-trixie"
 WHEELHOUSE = "FLOWPROOF_WHEELHOUSE"
 REQUIREMENTS = "requirements.txt"
+BUILD_SECONDS = 900
+"""How long a step of the build may be silent: one fetches every wheel."""
 # Of the extra "dev", what running the tests takes.
 _TESTS = ("jsonschema>=4.23,<5", "kubernetes-validate>=1.31", "tlslite-ng>=0.8.2,<0.9")
 _LEFT_OUT = shutil.ignore_patterns("tests", "__pycache__", "_data", "*.pyc")
@@ -39,7 +41,7 @@ def ready_image() -> str:
     with tempfile.TemporaryDirectory(prefix="flowproof-image-") as folder:
         tag = write_context(Path(folder))
         try:
-            DockerClient().client.images.get(tag)
+            calls.client().client.images.get(tag)
         except docker.errors.ImageNotFound:
             build(Path(folder), tag)
     return tag
@@ -50,13 +52,16 @@ def build(folder: Path, tag: str, target: str | None = None) -> None:
     offline = any((folder / "wheels").iterdir())
     network = "none" if offline else "default"
     try:
-        DockerImage(folder, tag=tag, clean_up=False, network_mode=network, target=target, forcerm=True).build()
+        limit = {"timeout": BUILD_SECONDS}
+        DockerImage(folder, limit, tag, clean_up=False, network_mode=network, target=target, forcerm=True).build()
     except docker.errors.BuildError as error:
         lines = [str(line.get("stream", "")).strip() for line in error.build_log]
         said = next((line for line in reversed(lines) if line), "")
         raise LabError(f"the image cannot be built: {error.msg}: {said}", attempt=_attempt()) from error
     except docker.errors.APIError as error:
         raise LabError(f"the image cannot be built: {error.explanation or error}", attempt=_attempt()) from error
+    except calls.NO_ANSWER as error:
+        raise LabError(f"the image cannot be built: the daemon broke off: {error}", attempt=_attempt()) from error
 
 
 def _attempt() -> str:

@@ -12,18 +12,17 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path as FilePath
 
-import docker.errors
-from testcontainers.core.docker_client import DockerClient
 from testcontainers.core.network import Network
 
-from harness.errors import LabError
 from harness.lab import deployment
-from harness.lab.containers import daemon
+from harness.lab.containers import calls, daemon
+from harness.lab.containers.calls import Docker
 from harness.lab.containers.image import ready_image
 from harness.lab.containers.link import Attached, Plan
 from harness.lab.containers.parcels import Parcels
@@ -52,7 +51,8 @@ PORTS = {
     "event-gateway": "28000 28999",
     f"api-gateway{_INSIDER}": "29000 29999",
     f"v5c-gateway{_INSIDER}": "30000 30999",
-    f"event-gateway{_INSIDER}": "31000 31999",
+    f"event-gateway{_INSIDER}": "31000 31499",
+    "service": "31500 31999",
 }
 _AT_ONCE = 8
 
@@ -74,10 +74,12 @@ class ContainerLab(OwnLab):
         self._networks: dict[str, Network] = {}
         self._housed: dict[str, Housed] = {}
         self._starting = threading.Lock()
-        self._docker = DockerClient()
-        daemon.sweep(self._docker)
-        daemon.reap(self._docker)
-        self._image = ready_image()
+        # When the daemon is gone nobody waits for records any more.
+        self._docker = Docker(lambda: self._mailbox.put({"kind": "ended", "expected": False}))
+        daemon.sweep()
+        with self._docker.asked("the image cannot be had"):
+            daemon.reap(calls.client())
+            self._image = ready_image()
 
     def _prepare(self, setups: Sequence[Setup]) -> None:
         balancers = {str(setup.path) for setup in setups} - {str(Path.DIRECT)}
@@ -103,12 +105,10 @@ class ContainerLab(OwnLab):
     def _network(self, name: str) -> str:
         """The Docker name of the network called *name*, which is made if missing."""
         if name not in self._networks:
-            network = Network(docker_network_kw={"internal": True, "labels": daemon.labels()})
-            network.name = f"{self.folder.name}-{name}"
-            try:
+            with self._docker.asked(f"the network {name} cannot be made"):
+                network = Network({"timeout": calls.ANSWER_SECONDS}, {"internal": True, "labels": daemon.labels()})
+                network.name = f"{self.folder.name}-{name}"
                 self._networks[name] = network.create()
-            except docker.errors.APIError as error:
-                raise LabError(f"the network {name} cannot be made: {error.explanation}") from error
         return self._networks[name].name
 
     def _house(self, name: str) -> None:
@@ -118,7 +118,7 @@ class ContainerLab(OwnLab):
         log = self.folder / f"{name}.log"
         title, ports = f"{self.folder.name}-{name}", PORTS.get(_role(name), "")
         plan = Plan(title, self._image, module, networks, self.folder, daemon.labels(), ports)
-        link = Attached(plan, log)
+        link = Attached(plan, log, self._docker)
         worker = Worker(name, link, self._mailbox.put, log)
         site = Site(name, worker, link.addresses[next(iter(networks))])
         self._housed[name] = Housed(site, link, self._parcels(name))
@@ -197,16 +197,33 @@ class ContainerLab(OwnLab):
         return f"{MANAGEMENT}{_suffix(setup)}"
 
     def close(self) -> None:
-        """End and remove the containers, then their networks; may be called twice."""
-        sites = self._sites()
-        if sites:
-            with ThreadPoolExecutor(len(sites)) as pool:
-                list(pool.map(lambda site: site.worker.close(), sites))
-        for network in self._networks.values():
-            daemon.remove_network(network._unwrap_network)
-        self._networks.clear()
-        self._housed.clear()
-        super().close()
+        """End and remove the containers, then their networks; may be called twice.  Raises LabError if any is left."""
+        try:
+            self._remove_all()
+        finally:
+            self._networks.clear()
+            self._housed.clear()
+            super().close()
+
+    def _remove_all(self) -> None:
+        removals = [site.worker.close for site in self._sites()]
+        failures = self._each(removals)
+        if not self._docker.lost:
+            failures += self._each(
+                [
+                    partial(daemon.remove_network, network._unwrap_network, self._docker)
+                    for network in self._networks.values()
+                ]
+            )
+        if failures:
+            raise failures[0]
+
+    @staticmethod
+    def _each(removals: Sequence[Callable[[], None]]) -> list[BaseException]:
+        """Do all of *removals* side by side; the failures."""
+        with ThreadPoolExecutor(max(len(removals), 1)) as pool:
+            done = [pool.submit(removal) for removal in removals]
+        return [failure for item in done if (failure := item.exception()) is not None]
 
 
 def _suffix(setup: Setup) -> str:

@@ -9,15 +9,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-import docker.errors
-
 from harness.errors import LabError
 from harness.lab.base import Door
 from harness.lab.containers.lab import PLATFORM, ContainerLab, Housed
 from harness.lab.containers.link import remove
+from harness.lab.folders import file_name
 from harness.lab.plan import MANAGEMENT, Instance
 from harness.model.case import Setup
 from harness.model.catalogue import Flow
+from harness.wire.files import private_file
 
 Facts = Mapping[str, Any]
 
@@ -44,10 +44,8 @@ class OperatedLab(ContainerLab):
         }
         if verb not in actions or what not in ("management", "server"):
             raise LabError(f"no operator can {action!r}", attempt=f"one of {', '.join(actions)}; management or server")
-        try:
+        with self._docker.asked(f"cannot {action}"):
             return actions[verb](setup, what)
-        except docker.errors.APIError as error:
-            raise LabError(f"cannot {action}: {error.explanation or error}") from error
 
     def past_balancer(self, door: Door, flow: Flow, nonce: str) -> list[Facts]:
         """See :class:`harness.lab.operations.Operated`."""
@@ -93,7 +91,7 @@ class OperatedLab(ContainerLab):
         name, instance, _ = self._which(setup, what)
         housed = self._running(setup, what)
         housed.site.worker.expect_end()
-        remove(housed.link.container)
+        remove(housed.link.container, self._docker)
         housed.site.worker.close()
         return self._lost(name, instance)
 
@@ -130,10 +128,13 @@ class OperatedLab(ContainerLab):
 
     @property
     def _platform(self) -> Any:
-        return self._docker.client.networks.get(self._networks[PLATFORM].name)
+        return self._networks[PLATFORM]._unwrap_network
 
     def _move(self, setup: Setup, what: str) -> Facts:
-        """The operator changes the server's jwksUrl to another address of the platform API: it restarts."""
+        """The operator changes the server's jwksUrl to another address of the platform API.
+
+        A kind that cannot take it over as it runs is restarted.  Whether it was is told by Docker, not by the server.
+        """
         if what == MANAGEMENT:
             raise LabError("management has no jwksUrl")
         _, instance, _ = self._which(setup, what)
@@ -143,7 +144,26 @@ class OperatedLab(ContainerLab):
         # Back and forth between two addresses, so that each move is a change.
         there = self._keys_at.get(instance) == other.name
         self._keys_at[instance] = management.name if there else other.name
+        process, done = self._process(setup, what), set(self.effects([setup])[setup])
         begun = time.monotonic()
-        self._stop(setup, what)
-        self._start_again(setup, what)
-        return {"restart_s": round(time.monotonic() - begun, 3)}
+        if not self._reload(setup, what):
+            self._stop(setup, what)
+            self._start_again(setup, what)
+        return {
+            "restarted": self._process(setup, what) != process,
+            "forgotten": len(done - set(self.effects([setup])[setup])),
+            "change_s": round(time.monotonic() - begun, 3),
+        }
+
+    def _reload(self, setup: Setup, what: str) -> bool:
+        _, instance, _ = self._which(setup, what)
+        planned, site = self._server(setup, self._keys_at[instance]), self._running(setup, what).site
+        config = private_file(self.folder / f"{file_name(instance)}.yaml", planned.config.encode())
+        self._deliver(site, [config])
+        return bool(site.worker.call("reload", instance=instance, config=str(config))["reloaded"])
+
+    def _process(self, setup: Setup, what: str) -> tuple[str, ...]:
+        container = self._running(setup, what).link.container
+        container.reload()
+        state = container.attrs["State"]
+        return str(container.id), str(state["Pid"]), str(state["StartedAt"])

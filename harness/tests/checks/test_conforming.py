@@ -151,6 +151,21 @@ CONFORMING: dict[str, list[Question]] = {
             exchange(client(401), rejecting(Reason.TOKEN_MISSING), terminating(), effect=False),
         ),
     ],
+    "nothing-passed-on": [
+        ask(
+            case("nothing-passed-on", path=Path.TERMINATING),
+            exchange(client(502), server(established=False), terminating(), effect=False),
+        ),
+        ask(
+            case("nothing-passed-on", path=Path.TERMINATING),
+            exchange(
+                client(503),
+                None,
+                terminating(upstream_port=None, upstream_error="CERTIFICATE_VERIFY_FAILED"),
+                effect=False,
+            ),
+        ),
+    ],
     "not-bypassed": [
         ask(
             case("not-bypassed", path=Path.TERMINATING),

@@ -16,6 +16,8 @@ from harness.model.case import Case
 from harness.model.exchange import Exchange
 
 LOAD = {"under_load": "move server", "outage_below": 30}
+RELOAD = {**LOAD, "restarts": False}
+UNDISTURBED = {"served": 9, "lost": 0, "outage_s": 0.1, "restarted": False, "forgotten": 0}
 CUT = {"cut_off": "kill server", "then": "cut-off"}
 
 
@@ -41,6 +43,10 @@ def _scripted(step: Mapping[str, Any], facts: Mapping[str, Any]) -> list[tuple[s
         (LOAD, {"served": 9, "lost": 3, "outage_s": 1.5}, [("note", "outage")]),
         (LOAD, {"served": 9, "lost": 3, "outage_s": 31.0}, [("violation", "long-outage")]),
         (LOAD, {"served": 9, "lost": 3, "outage_s": None}, [("violation", "not-back")]),
+        (RELOAD, UNDISTURBED, [("note", "outage")]),
+        (RELOAD, {**UNDISTURBED, "restarted": True}, [("violation", "restarted")]),
+        (RELOAD, {**UNDISTURBED, "lost": 1}, [("violation", "disturbed")]),
+        (RELOAD, {**UNDISTURBED, "forgotten": 1}, [("violation", "disturbed")]),
         (CUT, {"status": None, "effect": False, "in_time": True}, []),
         (CUT, {"status": 202, "effect": False, "in_time": True}, [("violation", "accepted")]),
         (CUT, {"status": None, "effect": True, "in_time": True}, [("violation", "acted-upon")]),

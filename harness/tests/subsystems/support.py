@@ -297,6 +297,7 @@ class Result:
     error: str = ""
     version: str | None = None
     reused: bool | None = None
+    finished: bytes = b""
 
     @property
     def seen(self) -> dict[str, Any]:
@@ -367,6 +368,7 @@ def send(
         try:
             with context.wrap_socket(plain, server_hostname=HOST[server.kind], session=session) as secure:
                 result.version, result.reused = secure.version(), secure.session_reused
+                result.finished = secure.get_channel_binding("tls-unique") or b""
                 _talk(secure, "\r\n".join(lines).encode("latin-1") + body, result)
         except OSError as error:
             result.error = result.error or str(error)

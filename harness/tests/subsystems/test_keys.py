@@ -148,6 +148,33 @@ def test_in_cluster_keys(own_lab: Deployment) -> None:
     assert inside.counter("jwks_hits") == 1
 
 
+def _reload(server: Server, **changes: Any) -> Any:
+    order = server.deployment.order(server.kind, {**server.deployment.posture("jwt"), **changes})
+    return server.deployment.process.ask("reload", instance=server.id, config=order["config"])
+
+
+def test_a_gateway_takes_over_a_changed_url_as_it_runs(own_lab: Deployment, management: Server) -> None:
+    server = own_lab.start("api-gateway", "jwt")
+    assert server.good().served and management.counter("jwks_hits") == 1
+    before = server.effects()
+    other = own_lab.start("management")
+    url = own_lab.jwks_url.replace(str(management.port), str(other.port))
+    assert _reload(server, jwksUrl=url)["result"] == {"reloaded": True}
+    assert server.good().served and server.effects()[: len(before)] == before
+    assert (management.counter("jwks_hits"), other.counter("jwks_hits")) == (1, 1)  # no key was kept
+    assert "jwksUrl" in _reload(server, jwksUrl="https://nowhere/x")["error"]
+    assert server.good().served
+
+
+@pytest.mark.parametrize("kind", ["portal", "analytics"])
+def test_portal_and_analytics_restart_for_a_changed_url(own_lab: Deployment, kind: str) -> None:
+    server = own_lab.start(kind, "jwt")
+    other = own_lab.start("management")
+    url = f"https://api.apic.test:{other.port}/api/cloud/oauth2/certs"
+    assert _reload(server, jwksUrl=url)["result"] == {"reloaded": False}
+    assert server.good().served and other.counter("jwks_hits") == 0
+
+
 def test_silent_key_server(own_lab: Deployment) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"https://api.apic.test:{silent.getsockname()[1]}/api/cloud/oauth2/certs"

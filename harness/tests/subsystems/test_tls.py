@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import socket
 import ssl
 from collections.abc import Callable
@@ -36,8 +37,12 @@ def rogue(lab: Deployment, same_name: bool = False) -> Identity:
 
 
 def under_leaf(lab: Deployment) -> Identity:
-    """A certificate issued by a certificate that is no CA."""
-    middle = lab.certificate("portal", key_usage=None, extended=None, constraints=NO_CA)
+    """A certificate issued by a certificate that is no CA.
+
+    That one has another name: OpenSSL 4 does not look for the issuer of a certificate that names itself.
+    """
+    name = x509.Name.from_rfc4514_string("CN=no CA")
+    middle = lab.certificate("portal", subject=name, key_usage=None, extended=None, constraints=NO_CA)
     return lab.certificate("portal", issuer=middle).sending(middle)
 
 
@@ -132,6 +137,14 @@ def test_good_certificate(lab: Deployment, server: Server, version: ssl.TLSVersi
     assert result.served
     chain = result.seen["client_chain"]
     assert [item["subject"] for item in chain] == ["CN=portal-admin-client,O=cert-manager", "CN=ingress-ca"]
+
+
+@pytest.mark.parametrize("version", VERSIONS, ids=lambda version: version.name)
+def test_both_ends_digest_the_same_handshake(lab: Deployment, server: Server, version: ssl.TLSVersion) -> None:
+    results = [server.good(version=version) for _ in range(2)]
+    theirs = [result.seen["handshake_sha256"] for result in results]
+    assert theirs == [hashlib.sha256(result.finished).hexdigest() for result in results]
+    assert theirs[0] != theirs[1] and all(result.finished for result in results)
 
 
 @pytest.mark.parametrize("version", VERSIONS, ids=lambda version: version.name)

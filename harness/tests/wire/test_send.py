@@ -32,18 +32,23 @@ def test_what_is_digested_of_authorization() -> None:
     twice = prepare("GET", "/", (("authorization", b"Bearer a"), ("Authorization", b"Bearer b")), b"")
     assert twice.authorization == b"Bearer a, Bearer b"
     assert prepare("GET", "/", (("Authorization", b""),), b"").authorization_sha256 == hashlib.sha256(b"").hexdigest()
+    padded = prepare("GET", "/", (("Authorization", b" Bearer \t"),), b"")
+    assert padded.authorization == b"Bearer" and padded.head.endswith(b"Authorization:  Bearer \t\r\n\r\n")
 
 
 def test_an_answer(pki: Pki, tls: ssl.SSLContext, trusting: ssl.SSLContext) -> None:
     seen: list[bytes] = []
+    finished: list[bytes] = []
 
     def handle(stream: servers.Stream) -> None:
         seen.append(servers.request_of(stream))
+        finished.append(stream.get_channel_binding("tls-unique"))
         stream.sendall(OK)
 
     with Server(handle, tls) as server:
         found = to(server, trusting)
     assert found.response is not None
+    assert found.handshake_sha256 == hashlib.sha256(finished[0]).hexdigest()
     assert (found.response.status, found.response.body) == (201, "ok")
     assert found.response.headers == (("content-type", "text/plain"),)
     assert found.established and found.tls_version == "TLSv1.3"

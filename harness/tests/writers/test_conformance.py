@@ -43,8 +43,10 @@ def test_counts_reasons_and_digests(tmp_path: Path) -> None:
 
 
 def test_a_run_that_conforms_says_so() -> None:
-    told = conformance.report(HEADER, [row("a", "R-1", "PASS")], {"exit_status": 0, "trustworthy": True}, b"")
-    assert told["conforms"] is True
+    footer = {"exit_status": 0, "trustworthy": True}
+    told = conformance.report(HEADER, [row("a", "R-1", "PASS")], footer, b"")
+    assert told["conforms"] is True and told["only"] == []
+    assert conformance.report({**HEADER, "only": ["R-1"]}, [row("a", "R-1", "PASS")], footer, b"")["only"] == ["R-1"]
 
 
 def test_an_expected_failure_is_still_one() -> None:

@@ -56,6 +56,14 @@ def test_a_fault_is_told_at_once() -> None:
     assert "ignores-token" in text.getvalue()
 
 
+def test_a_selection_is_told_first_and_last() -> None:
+    told, text = console()
+    told.begin({**HEADER, "only": ["JWT-3", "flows/*"]}, 12)
+    assert "A selection: only the cases that match JWT-3, flows/*" in text.getvalue()
+    assert "A selection: only the cases that match JWT-[3]" in ended([row()], only=["JWT-[3]"])
+    assert "selection" not in ended([row()], only=[])
+
+
 @pytest.mark.parametrize(
     ("status", "words"), [(0, "conforms"), (1, "does not conform"), (3, "the run is not trustworthy")]
 )

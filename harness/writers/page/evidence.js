@@ -76,12 +76,19 @@ function sidePart(title, view, absent) {
     ...(view.requests || []).map(request), view.mode === "passthrough" && !(view.requests || []).length ? el("p", {}, "It read no request: TLS passed through.") : "");
 }
 
+function said(step) {
+  const { status, ended, reason, effect, ...more } = step;
+  const words = [status && "answered " + status, ended && "ended with " + ended, reason && "the server says " + reason,
+    effect === true && "acted upon", effect === false && "not acted upon", ...Object.entries(more).map(([key, item]) => key + " " + item)];
+  return words.filter(Boolean).join(", ") || "nothing was sent";
+}
+
 function extraPart(seen) {
   const extra = { ...(seen.extra || {}) };
   delete extra.server_leaf_sha256;
   const done = seen.effect === undefined || seen.effect === null ? undefined : seen.effect ? "yes, the server acted upon it" : "no, the server did nothing";
   const twin = seen.twin && ["opening", "closing"].map((end) => end + " " + (seen.twin[end] || "served")).join("; ");
-  const steps = extra.steps && el("ol", {}, ...extra.steps.map((step) => el("li", {}, JSON.stringify(step))));
+  const steps = extra.steps && el("ol", {}, ...extra.steps.map((step) => el("li", {}, said(step))));
   delete extra.steps;
   return part("Effect and controls", facts([["acted upon", done], ["positive twin", twin], ["steps", steps], ["notes", seen.notes && seen.notes.join("; ")], ["more", Object.keys(extra).length ? el("pre", {}, JSON.stringify(extra, null, 1)) : undefined]]));
 }

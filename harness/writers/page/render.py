@@ -79,7 +79,7 @@ def _pieces(
         script_hash=_digest(script),
         index=Markup(data.index(listed, header, guide, str(folder))),  # noqa: S704 - escaped by for_script
         blocks=data.blocks(listed),
-        header=header,
+        header={"only": [], **header},
         guide=guide,
         drawings=topology.drawings(rows, guide),
         shape=topology,

@@ -16,7 +16,7 @@ from harness.writers.rows import Row
 
 WIDTH, TOP, GAP = 1080, 34, 22
 CLIENT_X, BOX_X, SERVER_X = 8, 330, 912
-NODE_WIDTH, BOX_WIDTH, LINE, TIGHT = 160, 420, 20, 16
+NODE_WIDTH, BOX_WIDTH, LINE, TIGHT = 160, 440, 20, 16
 _COLUMNS = 64
 SYMBOLS: Mapping[str, str] = dict(zip(map(str, ORDER), ("✗", "≠", "!", "?", "~", "✓", "○", "○"), strict=True))
 _OPEN: Mapping[str, str] = {

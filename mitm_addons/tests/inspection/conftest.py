@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import jwt
@@ -23,7 +22,7 @@ Exchange = Callable[..., HTTPFlow]
 
 
 def token(key: Any = KEY, kid: str | None = "k1", algorithm: str = "RS256", **changes: Any) -> str:
-    claims = {"iss": "issuer", "sub": "s", "exp": time.time() + 3_600, **changes}
+    claims = {"iss": "issuer", "aud": "ours", "sub": "s", "exp": time.time() + 3_600, **changes}
     claims = {name: value for name, value in claims.items() if value is not ...}
     secret: Any = key if algorithm.startswith("RS") else None if algorithm == "none" else "x" * 40
     return jwt.encode(claims, secret, algorithm, headers={"kid": kid} if kid else None)
@@ -35,11 +34,9 @@ def _expected(check: str, requirement: str) -> dict[str, Any]:
     return {"check": check, "requirement": row, "case": f"flows/{requirement}/a-to-b/jwt/terminating/x"}
 
 
-def data(folder: Path) -> dict[str, Any]:
-    jwks = folder / "jwks.json"
+def data() -> dict[str, Any]:
     public = {**json.loads(RSAAlgorithm.to_jwk(KEY.public_key())), "kid": "k1", "alg": "RS256", "use": "sig"}
-    jwks.write_text(json.dumps({"keys": [public]}), "utf-8")
-    bad = ("str-no-token", "sig-wrong-key", "exp-past", "alg-none", "str-opaque")
+    bad = ("str-no-token", "sig-wrong-key", "exp-past", "alg-none", "str-opaque", "kid-unknown")
     server = {"name": "b", "kind": "B", "endpoint": "e", "host": "b.test", "secret": "s", "subject": "",
               "postures": ["mtls", "jwt"], "default": "mtls"}  # fmt: skip
     flow = {"name": "a-to-b", "client": "a", "server": server, "client_secret": "", "method": "PUT",
@@ -48,13 +45,15 @@ def data(folder: Path) -> dict[str, Any]:
     return {
         "flow": flow, "posture": "jwt", "expected": expected, "classes": {name: ["token-missing"] for name in bad},
         "upstream": {"host": "127.0.0.1", "port": 1, "server_name": "b.test", "ca": ""}, "certificate": "",
-        "token": {"jwks": str(jwks), "algorithms": ["RS256"], "issuer": "issuer"},
+        "token": {"keys": {"keys": [public]}, "algorithms": ["RS256"], "issuer": "issuer", "audience": ["ours"]},
+        "dialect": {"name": "x", "certificate_statuses": [401, 403], "token_statuses": [401]},
+        "as_client": False, "target": "",
     }  # fmt: skip
 
 
 @pytest.fixture
-def known(tmp_path: Path) -> Session:
-    return session.from_json(data(tmp_path))
+def known() -> Session:
+    return session.from_json(data())
 
 
 @pytest.fixture

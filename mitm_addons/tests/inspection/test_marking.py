@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import base64
-import json
 import time
 from pathlib import Path
 
 import pytest
-from mitmproxy import io
-from mitmproxy.exceptions import OptionsError
 from mitmproxy.flow import Error
-from mitmproxy.test import taddons
 
 from harness.errors import UsageError
-from mitm_addons import inspector
 from mitm_addons.inspection import payload, session, view
 from mitm_addons.inspection.credentials import Examiner
-from mitm_addons.inspection.marking import KEY as MARK
-from mitm_addons.inspection.marking import MARKERS, NOT_JUDGED, SATISFIES, VIOLATES, Marker
+from mitm_addons.inspection.marking import BARE, NO_CERTIFICATE, NOT_JUDGED, SATISFIES, VIOLATES, Marker
 from mitm_addons.inspection.session import Session
 from mitm_addons.tests.inspection.conftest import OTHER, Exchange, data, token
 
@@ -44,6 +38,9 @@ from mitm_addons.tests.inspection.conftest import OTHER, Exchange, data, token
         ([f"Bearer {token(exp='never')}"], "exp-string-odd"),
         ([f"Bearer {token(nbf=time.time() + 1_800)}"], "nbf-future"),
         ([f"Bearer {token(iss='someone')}"], "claim-iss"),
+        ([f"Bearer {token(aud='another')}"], "claim-aud"),
+        ([f"Bearer {token(aud=['another', 'ours'])}"], "good"),
+        ([f"Bearer {token(aud=7)}"], "claim-aud"),
     ],
 )
 def test_the_class_of_what_is_presented(known: Session, values: list[str], stimulus: str) -> None:
@@ -143,130 +140,50 @@ def test_a_schema(tmp_path: Path) -> None:
         payload.load(file)
 
 
-# The addon
+@pytest.mark.parametrize(
+    ("status", "alert", "verdict"),
+    [(201, "", VIOLATES), (403, "", SATISFIES), (None, "certificate required", SATISFIES), (503, "", NOT_JUDGED)],
+)
+def test_what_is_said_without_a_certificate(exchange: Exchange, status: int | None, alert: str, verdict: str) -> None:
+    told = data()
+    told["expected"][NO_CERTIFICATE] = {**told["expected"]["sig-wrong-key"], "check": "certificate-refused"}
+    known = session.from_json({**told, "classes": {**told["classes"], NO_CERTIFICATE: ["certificate-missing"]}})
+    flow = exchange(f"Bearer {token()}", status or 200)
+    flow.client_conn.peername = BARE
+    if status is None:
+        flow.response, flow.error = None, Error("server closed connection")
+    assert Marker(known).mark(flow, alert).verdict == verdict
 
 
-def _addon(context: taddons.context, folder: Path, **options: object) -> inspector.Inspector:
-    file = folder / "session.json"
-    file.write_text(json.dumps(data(folder)), "utf-8")
-    addon = inspector.Inspector()
-    context.master.addons.add(addon)
-    context.configure(addon, flowproof_session=str(file), **options)
-    return addon
+def test_no_connection_is_no_refusal_of_a_certificate(exchange: Exchange) -> None:
+    told = data()
+    told["expected"][NO_CERTIFICATE] = {**told["expected"]["sig-wrong-key"], "check": "certificate-refused"}
+    known = session.from_json({**told, "classes": {**told["classes"], NO_CERTIFICATE: ["certificate-missing"]}})
+    flow = exchange(f"Bearer {token()}")
+    flow.client_conn.peername, flow.response, flow.error = BARE, None, Error("connection refused")
+    flow.server_conn.timestamp_tls_setup = None
+    assert Marker(known).mark(flow).verdict == NOT_JUDGED
 
 
-def test_a_saved_file_is_never_judged_anew(tmp_path: Path, exchange: Exchange) -> None:
-    with taddons.context() as context:
-        addon = _addon(context, tmp_path, flowproof_record=str(tmp_path / "rec"))
-        flow = exchange(f"Bearer {token()}", 401)
-        addon.response(flow)
-        assert flow.marked == MARKERS[VIOLATES] and flow.comment.startswith("violates FLW-4: ")
-        addon.done()
-        with (tmp_path / "rec" / "inspection.mitm").open("rb") as file:
-            loaded = next(iter(io.FlowReader(file).stream()))
-        before = (loaded.marked, loaded.comment, dict(loaded.metadata[MARK]))
-        addon.response(loaded)  # type: ignore[arg-type]
-        assert (loaded.marked, loaded.comment, dict(loaded.metadata[MARK])) == before
-        loaded.metadata.clear()
-        addon.response(loaded)  # type: ignore[arg-type]
-        assert MARK not in loaded.metadata, "not live: it has no answer to be judged by now"
-
-
-def test_an_exchange_is_marked_once(tmp_path: Path, exchange: Exchange) -> None:
-    with taddons.context() as context:
-        addon = _addon(context, tmp_path)
-        flow = exchange(f"Bearer {token()}")
-        addon.response(flow)
-        addon.error(flow)
-        assert addon.counts == {SATISFIES: 1}
-
-
-def test_what_cannot_be_judged_is_not_satisfied(
-    tmp_path: Path, exchange: Exchange, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with taddons.context() as context:
-        addon = _addon(context, tmp_path)
-        assert addon.marker is not None
-        monkeypatch.setattr(addon.marker.examiner, "examine", lambda _values: 1 / 0)
-        flow = exchange(f"Bearer {token()}")
-        addon.response(flow)
-        assert flow.metadata[MARK]["verdict"] == NOT_JUDGED and "ZeroDivisionError" in flow.comment
-
-
-def test_without_a_session_nothing_is_judged(exchange: Exchange) -> None:
-    with taddons.context(inspector.Inspector()) as context:
-        addon = context.master.addons.get("inspector")
-        flow = exchange()
-        addon.response(flow)
-        assert flow.marked == MARKERS[NOT_JUDGED]
-
-
-def test_a_session_that_is_none_stops_the_start(tmp_path: Path) -> None:
-    (tmp_path / "none.json").write_text("{}", "utf-8")
-    with (
-        taddons.context(inspector.Inspector()) as context,
-        pytest.raises(OptionsError, match="not an inspection session"),
-    ):
-        context.options.update(flowproof_session=str(tmp_path / "none.json"))
-
-
-def test_the_view_keeps_a_bounded_number(tmp_path: Path, exchange: Exchange) -> None:
-    class Shown:
-        name = "view"
-
-        def __init__(self) -> None:
-            self.flows: list[object] = []
-
-        def remove(self, flows: list[object]) -> None:
-            self.flows = [flow for flow in self.flows if flow not in flows]
-
-    with taddons.context() as context:
-        shown = Shown()
-        context.master.addons.add(shown)
-        addon = _addon(context, tmp_path, flowproof_keep=3)
-        flows = [exchange(f"Bearer {token()}") for _ in range(5)]
-        for flow in flows:
-            shown.flows.append(flow)
-            addon.response(flow)
-        assert shown.flows == flows[2:]
-
-
-def test_export_and_explain(tmp_path: Path, exchange: Exchange) -> None:
-    with taddons.context() as context:
-        addon = _addon(context, tmp_path)
-        flow = exchange(None, 201, path=f"/things/{token()}")
-        addon.response(flow)
-        assert "why it matters: because" in addon.explain([flow])
-        addon.export([flow], str(tmp_path / "cases.json"))
-        case = json.loads((tmp_path / "cases.json").read_text("utf-8"))[0]
-        assert case["replay"] == f"flowproof run --only '{flow.metadata[MARK]['case']}'"
-        assert case["verdict"] == VIOLATES and "<jwt sha256:" in case["request"]
-
-
-def test_sending_again_with_one_thing_changed(tmp_path: Path, exchange: Exchange) -> None:
-    variants = tmp_path / "variants.json"
-    variants.write_text(json.dumps({"exp-past": "an-expired-one"}), "utf-8")
-    with taddons.context() as context:
-        sent = []
-        addon = _addon(context, tmp_path)
-        addon.marker = Marker(session.from_json({**data(tmp_path), "variants": str(variants)}))
-        context.master.commands.call = lambda name, flows: sent.append((name, flows))
-        flow = exchange(f"Bearer {token()}")
-        addon.response(flow)
-        addon.resend([flow], "expired")
-        addon.resend([flow], "no-token")
-    (name, (expired,)), (_, (bare,)) = sent
-    assert name == "replay.client" and expired.request.headers["authorization"] == "Bearer an-expired-one"
-    assert "authorization" not in bare.request.headers
-    assert flow.request.headers["authorization"] != "Bearer an-expired-one" and MARK not in expired.metadata
+def test_of_somebody_elses_server_other_keys_are_not_judged(exchange: Exchange) -> None:
+    told = data()
+    known = session.from_json({**told, "token": {**told["token"], "complete": False}})
+    seen = [Examiner(known.token).examine([f"Bearer {item}"]).stimulus for item in (
+        token(kid="k2"), token(kid=None), token(algorithm="HS256"), token(OTHER), token(algorithm="none"), token()
+    )]  # fmt: skip
+    assert seen == ["key-unlisted"] * 3 + ["sig-wrong-key", "alg-none", "good"]
+    assert Marker(known).mark(exchange(f"Bearer {token(kid='k2')}", 201)).verdict == NOT_JUDGED
+    without_id = {"keys": {"keys": [{k: v for k, v in told["token"]["keys"]["keys"][0].items() if k != "kid"}]}}
+    rules = session.from_json({**told, "token": {**told["token"], **without_id}}).token
+    assert Examiner(rules).examine([f"Bearer {token(kid=None)}"]).stimulus == "good"
 
 
 def test_the_view_judges_each_claim(known: Session, exchange: Exchange) -> None:
     compact = token(exp=1)
     flow = exchange(f"Bearer {compact}", body=b'{"id_token": "' + compact.encode() + b'"}')
-    marker = Marker(known)
-    marker.mark(flow).put(flow)
-    text = view.told(marker, flow, flow.request.content or b"")
+    Marker(known).mark(flow).put(flow)
+    text = view.told(flow, flow.request.content or b"")
     assert "BAD exp = 1" in text and 'ok  iss = "issuer"  (as agreed)' in text
+    assert "why it matters: because\n  MUST: A document, 1" in text
     assert "verified with key k1" in text
     assert compact.rpartition(".")[2] not in text

@@ -1,4 +1,4 @@
-"""The lab itself.  Needs Docker, and is left out where no daemon answers; the project's CI starts one."""
+"""The lab itself.  Needs Docker: left out where no daemon answers; the project's CI starts one and requires it."""
 
 from __future__ import annotations
 
@@ -17,32 +17,25 @@ import docker.errors
 import pytest
 from testcontainers.core.docker_client import DockerClient
 
-from harness.errors import UsageError
+from harness.errors import LabError
 from harness.known import FAULTS, catalogue
+from harness.lab import own, worker
 from harness.lab.base import Door
-from harness.lab.containers import daemon
+from harness.lab.containers import calls, daemon
 from harness.lab.containers.lab import PORTS
 from harness.lab.containers.operated import OperatedLab
 from harness.model.case import Setup
 from harness.model.vocabulary import Path as FlowPath
 from harness.model.vocabulary import Posture
+from harness.tests.lab.containers.proxied import Proxied
 
-
-def _there() -> bool:
-    try:
-        daemon.check()
-    except UsageError:
-        return False
-    return True
-
-
-pytestmark = pytest.mark.skipif(not _there(), reason="no Docker daemon answers")
+pytestmark = pytest.mark.usefixtures("_docker")
 BALANCED = Setup("portal", Posture.JWT, FlowPath.PASSTHROUGH)
 DIRECT = Setup("portal", Posture.JWT, FlowPath.DIRECT)
 
 
 @pytest.fixture(scope="module")
-def lab() -> Iterator[OperatedLab]:
+def lab(_docker: None) -> Iterator[OperatedLab]:
     known = catalogue()
     made = OperatedLab(known.servers, known.flows, FAULTS)
     try:
@@ -142,6 +135,44 @@ def test_nothing_is_left_when_it_is_closed() -> None:
     assert len(_mine()) == before and not lab.folder.exists()
 
 
+def test_a_daemon_that_falls_silent_is_told_and_keeps_nobody_waiting(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    proxy, known = Proxied(tmp_path / "docker.sock"), catalogue()
+    told = "the Docker daemon failed in the middle of the run"
+    with monkeypatch.context() as change:
+        change.setenv("DOCKER_HOST", proxy.url)
+        lab = OperatedLab(known.servers, known.flows, FAULTS)
+        try:
+            door = _door(lab, DIRECT)
+            for module, name in ((calls, "ANSWER_SECONDS"), (calls, "PING_SECONDS"), (worker, "REPLY_SECONDS")):
+                change.setattr(module, name, 0.5)
+            proxy.freeze()
+            # What is connected already has its own limit: the first call meets it, all others are told at once.
+            for housed in lab._housed.values():
+                housed.link._client.client.api.timeout = 0.5
+            with pytest.raises(LabError, match=told):
+                lab.counters(DIRECT)
+            for module, name in ((worker, "REPLY_SECONDS"), (own, "RECORD_SECONDS")):
+                change.setattr(module, name, 3600)
+            with pytest.raises(LabError, match=told):
+                lab.act(door, known.flows["management-to-portal"], "fp-silent")
+            with pytest.raises(LabError, match=told):
+                lab.views(door, 1)
+        finally:
+            with pytest.raises(LabError, match=told):
+                lab.close()
+            proxy.thaw()
+    assert not lab.folder.exists()
+    client = DockerClient().client
+    for container in client.containers.list(filters={"name": lab.folder.name}):
+        with contextlib.suppress(docker.errors.NotFound):
+            container.wait(condition="removed", timeout=30)  # by themselves: their stdin has ended
+    for network in client.networks.list(names=[lab.folder.name]):
+        network.remove()
+    proxy.close()
+
+
 _VICTIM = """
 import sys
 from harness.known import FAULTS, catalogue
@@ -167,7 +198,7 @@ def test_what_a_killed_run_left_goes_at_the_next_start() -> None:
     for container in containers:
         with contextlib.suppress(docker.errors.NotFound):
             container.wait(condition="removed", timeout=30)  # by themselves: their stdin has ended
-    daemon.sweep(client)
+    daemon.sweep()
     assert client.client.networks.list(names=[folder.name]) == []
     known = catalogue()
     OperatedLab(known.servers, known.flows, FAULTS).close()

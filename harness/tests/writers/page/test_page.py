@@ -108,6 +108,14 @@ def test_the_first_screen_counts_what_the_record_counts(tmp_path: Path) -> None:
     assert "skipped 1 no time" in text
 
 
+def test_a_selection_is_never_mistaken_for_a_whole_run(tmp_path: Path) -> None:
+    text = _written(tmp_path, [_row(1)], only=["JWT-*", HOSTILE])
+    assert "A selection: only the cases that match JWT-*" in _words(text) and "conforms (a selection)" in text
+    assert HOSTILE not in text
+    for more in ({"only": []}, {}):  # a record of before said nothing of it
+        assert "selection" not in _words(_written(tmp_path, [_row(1)], **more))
+
+
 def test_hostile_strings_stay_text(tmp_path: Path) -> None:
     rows = [_row(1, "FAIL", reason=HOSTILE, evidence={"client": {"response": {"body": HOSTILE}}}, stimulus=HOSTILE),
             _row(2, "UNOBSERVED", reason=HOSTILE, flow=HOSTILE, posture=HOSTILE, path=HOSTILE)]  # fmt: skip

@@ -1,0 +1,156 @@
+"""The session file: what the inspector is told of its subject, and what the catalogue requires of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection
+from dataclasses import asdict
+from typing import Any
+
+from harness.catalogue import Catalogue, expand
+from harness.decode.tokens import describe
+from harness.errors import UsageError
+from harness.inspection.subject import Subject, effective
+from harness.model.case import GOOD, Case
+from harness.model.catalogue import Flow
+from harness.model.exchange import TokenView
+from harness.model.vocabulary import Path, Posture
+from harness.wire.files import private_file
+from harness.wire.given import CannotMake
+from harness.wire.pki import public_jwk
+from harness.wire.tokens import TOKEN_CLASSES
+
+NO_CERTIFICATE = "tls-no-cert"
+_NO_TOKEN = "str-no-token"
+_VARIANTS = ("exp-past", "sig-wrong-key", "alg-none")
+_WRONG_AUDIENCE, _SOMEBODY = "claim-aud", "somebody-else"
+
+
+def session(subject: Subject, *, as_client: bool) -> dict[str, Any]:
+    """Everything but the private files (:func:`secrets`): it can be handed on, and read anywhere."""
+    flow, door = subject.flow, subject.door
+    kinds = {name: row for name, row in subject.catalogue.classes.items() if row.kind == "token"}
+    kinds[NO_CERTIFICATE] = subject.catalogue.classes[NO_CERTIFICATE]
+    return {
+        "flow": asdict(flow),
+        "posture": str(door.setup.posture),
+        "upstream": {"host": door.address.host, "port": door.address.port, "server_name": door.address.server_name,
+                     "ca": door.ca.read_text("utf-8")},
+        "token": _token_rules(subject),
+        "dialect": {name: sorted(value) if isinstance(value, frozenset) else value
+                    for name, value in asdict(subject.bench.dialect).items()},
+        "as_client": as_client,
+        "target": str(subject.file.resolve()) if subject.file else "",
+        "expected": expected(
+            subject.catalogue, subject.target.features, flow, door.setup.posture, as_client=as_client
+        ),
+        "classes": {name: sorted(map(str, row.because)) for name, row in kinds.items()},
+    }  # fmt: skip
+
+
+def secrets(subject: Subject, *, as_client: bool) -> dict[str, str]:
+    """The private files, which last as long as the session."""
+    client = subject.bench.stimuli.certificate_file(subject.flow.client_secret) if as_client else None
+    if as_client and client is None:
+        raise UsageError(
+            "there is no client certificate to present",
+            attempt="name one under client in the target file, or leave --as-client out",
+        )
+    renew(subject)
+    return {
+        "certificate": str(subject.front()),
+        "client_certificate": str(client or ""),
+        "variants": str(subject.folder / "variants.json"),
+    }
+
+
+def renew(subject: Subject) -> None:
+    """Write fresh tokens to send again with: what is wrong with each must stay the only thing wrong."""
+    made: dict[str, Callable[[], str]] = {
+        name: lambda name=name: subject.token(name, "variant") for name in _VARIANTS  # type: ignore[misc]
+    }  # fmt: skip
+    made[_WRONG_AUDIENCE] = lambda: subject.bench.stimuli.token(aud=_SOMEBODY)
+    found = {name: token for name, make in made.items() if (token := _made(make))}
+    private_file(subject.folder / "variants.json", json.dumps(found).encode())
+
+
+def _made(make: Callable[[], str]) -> str:
+    try:
+        return make()
+    except CannotMake:
+        return ""
+
+
+def _token_rules(subject: Subject) -> dict[str, Any]:
+    """As the good token is, so must the others be; without a good one, signatures cannot be judged."""
+    good = _made(lambda: subject.token(GOOD, "rules"))
+    seen = describe(good)
+    header, claims = seen.header or {}, seen.claims or {}
+    if good and not (header and claims):
+        raise UsageError("the good token is no JWT, and an inspection judges JWTs")
+    audience = claims.get("aud", [])
+    return {
+        "keys": {"keys": _keys(subject, seen)},
+        "algorithms": [str(header.get("alg", "RS256"))],
+        "issuer": str(claims.get("iss", "")),
+        "audience": [audience] if isinstance(audience, str) else list(audience),
+        "required": [name for name in ("exp",) if not claims or name in claims],
+        "complete": subject.file is None,
+    }
+
+
+def _keys(subject: Subject, good: TokenView) -> list[dict[str, str]]:
+    try:
+        public = public_jwk(subject.bench.stimuli.signing_key.public_key())
+    except CannotMake:
+        return []
+    kid = (good.header or {}).get("kid")
+    return [{**public, **({"kid": kid} if isinstance(kid, str) else {})}]
+
+
+def expected(
+    known: Catalogue, features: Collection[str], flow: Flow, posture: Posture, *, as_client: bool = False
+) -> dict[str, Any]:
+    """What the catalogue wants of *flow* behind something that terminates TLS, by class of token.
+
+    Under mTLS nothing may get through such a place, whatever the token; with *as_client*, where it presents the
+    client's own certificate, what holds directly holds here too.
+    """
+    first = Path.DIRECT if as_client else Path.TERMINATING
+    cases = [case for case in expand(known, features)[0] if case.flow is flow and case.posture is posture]
+    cases = sorted((case for case in cases if _plain(case)), key=lambda case: case.path is not first)
+    if as_client:
+        cases = [case for case in cases if case.expected != "flow-broken"]
+    found: dict[str, Any] = {}
+    for case in cases:
+        if case.stimulus.certificate == GOOD and case.expected in ("served", "token-refused", "flow-broken"):
+            found.setdefault(case.stimulus.token, _told(case))
+    if broken := next((item for item in found.values() if item["check"] == "flow-broken"), None):
+        return dict.fromkeys([GOOD, *TOKEN_CLASSES], broken)
+    if effective(flow, posture) in (Posture.MTLS, Posture.TLS_ONLY):
+        for one, other in ((GOOD, _NO_TOKEN), (_NO_TOKEN, GOOD)):  # nobody looks at tokens there
+            if one in found:
+                found.setdefault(other, found[one])
+    if as_client and (bare := next(filter(_without_certificate, cases), None)):
+        found[NO_CERTIFICATE] = _told(bare)
+    return found
+
+
+def _without_certificate(case: Case) -> bool:
+    stimulus = case.stimulus
+    return stimulus.certificate == NO_CERTIFICATE and stimulus.token == GOOD and case.path is Path.DIRECT
+
+
+def _plain(case: Case) -> bool:
+    """A request that is sent once, to a server as it is."""
+    return case.stimulus.transport == GOOD and "steps" not in case.params and not case.params.get("variant")
+
+
+def _told(case: Case) -> dict[str, Any]:
+    row = case.requirement
+    requirement = {
+        "id": row.id, "area": row.area, "text": row.text, "why": row.why, "level": str(row.level),
+        "source": [row.source.title, row.source.section], "basis": str(row.basis),
+    }  # fmt: skip
+    return {"check": case.expected, "requirement": requirement, "case": case.id,
+            "statuses": list(case.params.get("statuses", ()))}  # fmt: skip

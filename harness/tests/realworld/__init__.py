@@ -1,0 +1,1 @@
+"""The balancers nobody here wrote: what is read in their logs, and how their configurations are filled in."""

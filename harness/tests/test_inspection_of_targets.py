@@ -1,0 +1,109 @@
+"""``flowproof inspect --target FILE``: our own reference plays somebody else's server behind the inspector."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import UsageError
+from harness.inspection import Wanted, inspect, session
+from harness.inspection.subject import open_subject
+from harness.known import FAULTS, catalogue
+from harness.lab.embedded import EmbeddedLab
+from harness.model.vocabulary import Posture
+from harness.tests.test_external import SUBJECT, Place
+
+CAPTURED = {"captured": {"env": "FLOWPROOF_TEST_TOKEN"}}
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[EmbeddedLab]:
+    known = catalogue()
+    found = EmbeddedLab(known.servers, known.flows, FAULTS)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def place(lab: EmbeddedLab, tmp_path: Path) -> Place:
+    return Place(lab, tmp_path)
+
+
+def _inspect(file: Path, *arguments: str) -> str:
+    command = [sys.executable, "-m", "harness", "inspect", "--exercise", "--target", str(file), *arguments]
+    done = subprocess.run(
+        command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.strip()
+
+
+def test_a_conforming_server_satisfies(place: Place) -> None:
+    told = _inspect(place.file(Posture.JWT, tokens=place.signing))
+    assert "sent exp-past: answered 401" in told and told.endswith("inspected: 6 satisfies")
+
+
+def test_a_bad_server_violates_with_the_clients_certificate_shown(place: Place) -> None:
+    client = {**place.client, **place.ca}
+    server = {"subject": SUBJECT}
+    file = place.file(Posture.BOTH, "accepts-missing-token", server=server, client=client, tokens=place.signing)
+    told = _inspect(file, "--as-client")
+    assert "sent good: answered 201" in told and "sent sig-wrong-key: answered 401" in told
+    assert "violates" in told and "answered 201: the str-no-token was accepted" in told
+
+
+def test_without_its_keys_a_signature_is_not_judged(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLOWPROOF_TEST_TOKEN", place.token())
+    told = _inspect(place.file(Posture.JWT, tokens=CAPTURED))
+    assert "sent good: answered 201" in told and "sent exp-past: not sent, " in told
+    assert told.endswith("inspected: 3 not judged, 2 satisfies")
+
+
+def test_a_session_of_a_target_names_it_and_holds_no_secret(place: Place, tmp_path: Path) -> None:
+    file = place.file(Posture.JWT, tokens=place.signing)
+    saved = tmp_path / "session.json"
+    assert inspect(Wanted(target=str(file), save=saved), lambda _line: None) == 0
+    told: dict[str, Any] = json.loads(saved.read_text("utf-8"))
+    assert told["target"] == str(file) and told["token"]["audience"] == ["n/a"] and not told["token"]["complete"]
+    assert "PRIVATE" not in saved.read_text("utf-8") and not {"certificate", "variants"} & set(told)
+
+
+@pytest.mark.parametrize(
+    ("more", "wanted"),
+    [
+        (
+            {"environment": "production", "read_only": False, "tokens": {"captured": {"env": "FLOWPROOF_TEST_TOKEN"}}},
+            {},
+        ),
+        ({}, {"posture": "jwt"}),
+        ({}, {"fault": "ignores-expiry"}),
+        ({}, {"flow": "management-to-analytics"}),
+        ({"read_only": True, "server": {"request": {"method": "GET", "path": "/api/health"}}}, {"flow": "none"}),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    place: Place,
+    monkeypatch: pytest.MonkeyPatch,
+    more: dict[str, Any],
+    wanted: dict[str, Any],
+) -> None:
+    monkeypatch.setenv("FLOWPROOF_TEST_TOKEN", place.token())
+    file = place.file(Posture.JWT, **{"tokens": place.signing, **more})
+    with pytest.raises(UsageError):
+        inspect(Wanted(target=str(file), **wanted), lambda _line: None)
+
+
+def test_no_client_certificate_to_show(place: Place) -> None:
+    subject = open_subject(Wanted(target=str(place.file(Posture.JWT, tokens=place.signing))))
+    try:
+        with pytest.raises(UsageError, match="no client certificate"):
+            session.secrets(subject, as_client=True)
+    finally:
+        subject.close()
