@@ -14,13 +14,14 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -129,7 +130,9 @@ def running(command: list[str], values: Mapping[str, str], folder: Path) -> Iter
                 raise SystemExit(f"{command[0]} did not start:\n{log.read_text('utf-8', 'replace')[-2000:]}")
         yield
     finally:
-        process.terminate()
+        # Its whole session: PyPI's node is a script that starts Node and does not hand a signal on.
+        with suppress(ProcessLookupError):  # it ended by itself
+            os.killpg(process.pid, signal.SIGTERM)
         process.wait(10)
 
 
