@@ -18,9 +18,10 @@ FILE = resources.FIXTURES / "diagnosis" / "signatures.yaml"
 REMEDIES = resources.FIXTURES / "diagnosis" / "remedies.yaml"
 
 Signature = dict[str, dict[str, dict[str, str]]]
-"""Posture -> requirement -> stimulus -> outcome, of every case that does not pass."""
+"""Posture -> requirement -> stimulus -> reason code, of every case that does not pass."""
 
 _Key = tuple[str, str]
+_RIGHT = ""
 _ALIKE, _ENOUGH = 0.75, 4
 """A fault that shows in part is named only where this share of at least so many cases fits."""
 
@@ -67,12 +68,14 @@ def diagnose(rows: Iterable[Mapping[str, Any]]) -> list[Likeness]:
     groups: defaultdict[tuple[str, str], dict[_Key, str]] = defaultdict(dict)
     for row in rows:
         if row["outcome"] == Outcome.PASS or row["outcome"] in BROKEN:
-            groups[row["flow"], row["posture"]][row["requirement"], row["stimulus"]] = str(row["outcome"])
+            # Why, not only that: a server that falls over a forged token has not accepted it.
+            how = _RIGHT if row["outcome"] == Outcome.PASS else str(row["reason_code"])
+            groups[row["flow"], row["posture"]][row["requirement"], row["stimulus"]] = how
     return [likeness for place, judged in groups.items() for likeness in _of(place, judged)]
 
 
 def _of(place: tuple[str, str], judged: Mapping[_Key, str]) -> Iterable[Likeness]:
-    unexplained = {key for key, outcome in judged.items() if outcome in BROKEN}
+    unexplained = {key for key, how in judged.items() if how != _RIGHT}
     if not unexplained:
         return
     shown = {fault: _shown(signature, place[1], judged) for fault, signature in signatures().items()}
@@ -91,12 +94,12 @@ def _of(place: tuple[str, str], judged: Mapping[_Key, str]) -> Iterable[Likeness
 def _shown(signature: Signature, posture: str, judged: Mapping[_Key, str]) -> tuple[frozenset[_Key], frozenset[_Key]]:
     """The cases of *signature* that went the same way here, and those of it that were judged here at all."""
     expected = {
-        (requirement, stimulus): outcome
+        (requirement, stimulus): how
         for requirement, stimuli in signature.get(posture, {}).items()
-        for stimulus, outcome in stimuli.items()
+        for stimulus, how in stimuli.items()
         if (requirement, stimulus) in judged
     }
-    return frozenset(key for key, outcome in expected.items() if judged[key] == outcome), frozenset(expected)
+    return frozenset(key for key, how in expected.items() if judged[key] == how), frozenset(expected)
 
 
 def _convincing(seen: int, of: int) -> bool:

@@ -3,7 +3,7 @@
     python -m harness.signatures [--check]      --check writes nothing and fails where the file is out of date
 
 A signature is what a target file sees of the reference with that fault, and with nothing else wrong: by posture, the
-outcome of every case that does not pass.  :mod:`harness.diagnosis` reads them.
+reason code of every case that does not pass.  :mod:`harness.diagnosis` reads them.
 """
 
 from __future__ import annotations
@@ -61,13 +61,13 @@ class Observatory:
         self._lab, self._folder = lab, folder
 
     def signature(self, fault: Fault) -> Signature:
-        """What *fault* looks like: posture -> requirement -> stimulus -> outcome; empty where nothing is to be seen."""
+        """What *fault* looks like: posture -> requirement -> stimulus -> reason code; empty where nothing is seen."""
         found: defaultdict[str, defaultdict[str, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
         for server, posture in _POSTURES:
             if server in fault.on:
                 for row in self._rows(Setup(server, posture, FlowPath.DIRECT, fault.name)):
                     if row["outcome"] in BROKEN:
-                        found[str(posture)][row["requirement"]][row["stimulus"]] = row["outcome"]
+                        found[str(posture)][row["requirement"]][row["stimulus"]] = row["reason_code"]
         return {posture: dict(rows) for posture, rows in found.items()}
 
     def _rows(self, setup: Setup) -> Iterable[Mapping[str, Any]]:

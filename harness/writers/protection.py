@@ -14,6 +14,8 @@ from harness.writers.rows import Row
 
 # Classes that are a good credential in another form, or need the signing key.
 _HOLDERS = (
+    "alg-hash-swap",
+    "alg-rs-to-ps",
     "enc-",
     "crit-",
     "b64-",

@@ -1,6 +1,7 @@
 """Judges servers nobody here wrote: starts each with its committed configuration and runs flowproof against it.
 
     python -m suites.realworld.judge [ROLE]... [--fresh]      --fresh ignores the expected results and prints entries
+    python -m suites.realworld.judge --libraries              the small servers on libraries in their place
 
 A role is a server and what it is: nginx-mtls is the server that is judged, nginx-balancer lies before the reference
 subsystems in the place of the built-in balancer.  A server that is not installed is said so and makes the run fail:
@@ -12,19 +13,21 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from harness.wire.pki import Pki
-from suites.realworld.servers import FIXTURES, ROOT, SERVERS, fill, free_ports, template
+from suites.realworld.servers import FIXTURES, LIBRARIES, ROOT, SERVERS, fill, free_ports, template
 
 REPORTS = ROOT / "reports" / "realworld"
 HOST, JWKS_HOST = "api.portal.apic.test", "api.apic.test"
@@ -36,13 +39,17 @@ ROLES = tuple(sorted(folder.name for folder in FIXTURES.iterdir() if folder.is_d
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("roles", nargs="*", metavar="ROLE", help=f"of {', '.join(ROLES)}; all if none is named")
+    parser.add_argument(
+        "roles", nargs="*", metavar="ROLE", help=f"of {', '.join(ROLES)}; if none is named, all but those of libraries"
+    )
     parser.add_argument("--fresh", action="store_true", help="ignore the expected results and print entries for them")
+    parser.add_argument("--libraries", action="store_true", help="where none is named: the roles of libraries instead")
     arguments = parser.parse_args()
     unknown = sorted(set(arguments.roles) - set(ROLES))
     if unknown:
         parser.error(f"no role {unknown[0]!r}; one of {', '.join(ROLES)}")
-    table = [judge(role, arguments.fresh) for role in arguments.roles or ROLES]
+    usual = [role for role in ROLES if (role.partition("-")[0] in LIBRARIES) is arguments.libraries]
+    table = [judge(role, arguments.fresh) for role in arguments.roles or usual]
     print(f"\n{'role':16} {'version':10} {'cases':>5} {'PASS':>5} {'expected':>9} {'UNOBS.':>6} {'s':>6}  exit")
     for line, _ in table:
         print(line)
@@ -52,10 +59,10 @@ def main() -> int:
 def judge(role: str, fresh: bool) -> tuple[str, int]:
     """Start the server of *role* and judge it; returns a line of the table and the exit status."""
     product, _, kind = role.partition("-")
-    server = SERVERS[product]
-    if server.found() is None:
-        return f"{role:16} {server.program} is not installed", 3
+    server = {**SERVERS, **LIBRARIES}[product]
     version = server.told_version()
+    if version is None:
+        return f"{role:16} {product} is not installed", 3
     if kind == BALANCER:
         status = flowproof(role, "suites.realworld.behind", product, fresh=fresh)
         return line(role, version, status), status
@@ -64,7 +71,7 @@ def judge(role: str, fresh: bool) -> tuple[str, int]:
         values = {**credentials(folder), "VERSION": version}
         values["CONFIG"] = str(filled(template(role), folder, values))
         target = str(filled(FIXTURES / role / "target.yaml", folder, values))
-        with running(server.command(values), int(values["PORT"]), folder):
+        with running(server.command(values), values, folder):
             status = flowproof(role, "harness", "run", "--target", target, "--depth", "full", fresh=fresh)
     return line(role, version, status), status
 
@@ -110,11 +117,12 @@ def filled(template: Path, folder: Path, values: Mapping[str, str]) -> Path:
 
 
 @contextmanager
-def running(command: list[str], port: int, folder: Path) -> Iterator[None]:
+def running(command: list[str], values: Mapping[str, str], folder: Path) -> Iterator[None]:
     """The server, from its first accepted connection until the end of the block."""
+    environment, port = {**os.environ, **values}, int(values["PORT"])
     log = folder / "server.log"
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
+        process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True, env=environment)
     try:
         deadline = time.monotonic() + READY_SECONDS
         while not listening(port):
@@ -122,7 +130,9 @@ def running(command: list[str], port: int, folder: Path) -> Iterator[None]:
                 raise SystemExit(f"{command[0]} did not start:\n{log.read_text('utf-8', 'replace')[-2000:]}")
         yield
     finally:
-        process.terminate()
+        # Its whole session: PyPI's node is a script that starts Node and does not hand a signal on.
+        with suppress(ProcessLookupError):  # it ended by itself
+            os.killpg(process.pid, signal.SIGTERM)
         process.wait(10)
 
 
@@ -136,6 +146,7 @@ def listening(port: int) -> bool:
 
 def flowproof(role: str, module: str, *arguments: str, fresh: bool) -> int:
     """Run *module*, a command of ours, on *arguments* and what is expected of *role*; its exit status."""
+    shutil.rmtree(REPORTS / role, ignore_errors=True)  # a run that never begins must not show an earlier one's figures
     expected = FIXTURES / role / "expected.yaml"
     known = () if fresh or not expected.exists() else ("--expected", str(expected))
     command = [sys.executable, "-m", module, *arguments, *known, "--seed", "1", "--report", str(REPORTS / role)]

@@ -34,9 +34,13 @@ class Server:
         beside = str(Path(sys.executable).parent)
         return shutil.which(self.program, path=os.environ.get("PATH", "") + os.pathsep + beside)
 
-    def told_version(self) -> str:
-        """The version it tells, which must be installed."""
-        told = subprocess.run([str(self.found()), *self.version], capture_output=True, text=True, check=True)
+    def told_version(self) -> str | None:
+        """The version it tells; None where it, or what it runs, is not installed."""
+        if (program := self.found()) is None:
+            return None
+        told = subprocess.run([program, *self.version], capture_output=True, text=True, check=False)
+        if told.returncode:
+            return None
         found = re.search(r"\d+\.\d+\.\d+", told.stdout + told.stderr)
         return found[0] if found else "unknown"
 
@@ -52,6 +56,26 @@ SERVERS: Mapping[str, Server] = {
     "nginx": Server("nginx", ("-p", "@FOLDER@", "-c", "@CONFIG@"), ("-v",)),
     "haproxy": Server("haproxy", ("-db", "-f", "@CONFIG@"), ("-v",)),
     "envoy": Server("envoy", ("-c", "@CONFIG@", *_ENVOY), ("--version",)),
+}
+
+
+def python(package: str) -> Server:
+    """A server on a Python package; what templates name, it reads from its environment."""
+    return Server(
+        sys.executable, ("@CONFIG@",), ("-c", f"from importlib.metadata import version as v; print(v('{package}'))")
+    )
+
+
+def node(package: str) -> Server:
+    """The same on a Node package."""
+    return Server("node", ("@CONFIG@",), ("-p", f"require('{package}/package.json').version"))
+
+
+LIBRARIES: Mapping[str, Server] = {
+    **{name: python(name) for name in ("aiohttp", "authlib", "hypercorn", "joserfc", "pyjwt", "uvicorn")},
+    **{name: node(name) for name in ("jose", "jsonwebtoken")},
+    "python": Server(sys.executable, ("@CONFIG@",), ("--version",)),
+    "node": Server("node", ("@CONFIG@",), ("--version",)),
 }
 
 

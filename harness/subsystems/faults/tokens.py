@@ -27,6 +27,7 @@ from harness.subsystems.token import Token
 VERIFIERS = ("portal", "analytics", "api-gateway", "v5c-gateway", "service")
 SERVICES = ("service",)
 NO_ALGORITHM, SHARED_SECRET = "none", "HS256"
+_OTHER_RSA = frozenset({"RS384", "RS512", "PS256", "PS384", "PS512"})
 _KNOWN_PARAMETERS = frozenset({"alg", "typ", "kid"})
 _KNOWN_CLAIMS = frozenset({"jti", "namespace", "aud", "sub", "iss", "token_type", "iat", "exp", "nbf", "scopes"})
 
@@ -89,6 +90,19 @@ def _hmac_with(token: Token, published: VerificationKey) -> bool:
     pem = published.key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     made = [hmac.digest(secret, token.signed, "sha256") for secret in (pem, pem.rstrip())]
     return any(hmac.compare_digest(one, token.signature) for one in made)
+
+
+@fault("takes-any-rsa-algorithm", on=VERIFIERS)
+def takes_any_rsa_algorithm(rules: Rules) -> Rules:
+    """verifies a token with whatever RSA algorithm its header names"""
+
+    def named(token: Token, keys: Keys) -> bool:
+        published, algorithm = keys.get(token.kid or ""), token.header["alg"]
+        if published is None or algorithm not in _OTHER_RSA:
+            return False
+        return jwt.get_algorithm_by_name(algorithm).verify(token.signed, published.key, token.signature)
+
+    return replace(_accepting(rules, named), algorithms=rules.algorithms | _OTHER_RSA)
 
 
 @fault("uses-embedded-jwk", on=VERIFIERS)

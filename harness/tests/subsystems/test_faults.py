@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import jwt
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -87,6 +88,11 @@ def _carried(scene: Scene) -> bool:
     certificate = issue(scene.lab.pki.ca_profile("x"), key=scene.stranger).certificate
     header = {"x5c": [base64.b64encode(certificate.public_bytes(Encoding.DER)).decode()]}
     return _let_in(scene, token=scene.lab.token(header, key=scene.stranger))
+
+
+def _pss(scene: Scene) -> bool:
+    claims = jwt.decode(scene.lab.token(), options={"verify_signature": False})
+    return _let_in(scene, token=jwt.encode(claims, scene.lab.pki.signing_key, "PS256", {"kid": scene.lab.pki.kid}))
 
 
 def _query(scene: Scene) -> bool:
@@ -169,6 +175,7 @@ PROBES = {
     "accepts-query-token": _jwt(_query),
     "accepts-alg-none": _jwt(lambda scene: _let_in(scene, token=unsigned(scene.lab))),
     "accepts-hs256-with-public-key": _jwt(lambda scene: _let_in(scene, token=hmac_with_public_key(scene.lab))),
+    "takes-any-rsa-algorithm": _jwt(_pss),
     "uses-embedded-jwk": _jwt(_embedded),
     "trusts-header-x5c": _jwt(_carried),
     "skips-signature": _jwt(lambda scene: _let_in(scene, token=scene.lab.token(key=scene.stranger))),

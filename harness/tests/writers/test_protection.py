@@ -35,6 +35,8 @@ LET_IN = {"outcome": "FAIL", "reason_code": "accepted"}
         ([TOKEN, CERTIFICATE, SERVED], ["certificate", "JWT"]),
         ([SERVED, CERTIFICATE, one("token-refused", **LET_IN)], ["certificate"]),
         ([SERVED, CERTIFICATE, one("certificate-refused", **LET_IN), TOKEN], ["JWT"]),
+        # Only who holds the signing key can send this one, so no stranger was let in.
+        ([SERVED, TOKEN, one("token-refused", stimulus="alg-rs-to-ps", **LET_IN)], ["JWT"]),
     ],
 )
 def test_the_client_is_verified_by(rows: list[Row], verified: list[str]) -> None:
