@@ -7,6 +7,7 @@ import ssl
 import threading
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from typing import Any
 
 import jwt
@@ -27,6 +28,11 @@ Json = dict[str, Any]
 
 
 class _Server(ThreadingHTTPServer):
+    def server_bind(self) -> None:
+        """Bind, and do not ask the resolver for our own name, as the base class does: it may be slow, or worse."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing on the terminal: whoever broke off, or did not trust us, tells it at their end."""
 

@@ -47,6 +47,11 @@ def test_keys_are_had_from_where_they_are_published(pki: Pki, server: KeyServer,
     assert mint.key.public_key().public_numbers() == pki.signing_key.public_key().public_numbers()
 
 
+def test_nobody_is_asked_for_our_own_name(monkeypatch: pytest.MonkeyPatch, pki: Pki) -> None:
+    monkeypatch.setattr("socket.getfqdn", lambda name: pytest.fail(f"the resolver is asked for {name}"))
+    KeyServer("127.0.0.1:0", pki.signing_key, "k1", None).close()
+
+
 def test_keys_of_a_file(pki: Pki, tmp_path: Path) -> None:
     (tmp_path / "keys.json").write_text(json.dumps({"keys": [public_jwk(pki.signing_key.public_key())]}), "utf-8")
     mint, _ = open_mint(target(tmp_path, "keys.json"))
