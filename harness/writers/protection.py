@@ -12,8 +12,11 @@ from typing import Any
 from harness.model.vocabulary import Outcome, Path
 from harness.writers.rows import Row
 
-# Classes that are a good credential in another form, or need the signing key.
+# Classes that are a good credential in another form, or one that only its issuer can make.
 _HOLDERS = (
+    "id-",
+    "aud-",
+    "iss-",
     "alg-hash-swap",
     "alg-rs-to-ps",
     "enc-",
@@ -31,6 +34,12 @@ _HOLDERS = (
     "kid-unknown",
     "kid-nonstring",
 )
+# Credentials that their issuer did make, for somebody else altogether: what is left is said in these words.
+_LOOSELY = {
+    "id-unregistered-dn": "any certificate of the CA",
+    **dict.fromkeys(("aud-wrong", "aud-missing"), "JWT for anybody"),
+    **dict.fromkeys(("iss-wrong", "iss-missing"), "JWT of any issuer"),
+}
 _LET_IN = frozenset({"served", "token-sent", "no-token-sent", "called", "keys-published"})
 _SHOWS = (("certificate", "certificate-refused"), ("JWT", "token-refused"))
 
@@ -54,7 +63,8 @@ def protection(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
 
 def _by_a_holder(row: Row) -> bool:
     """Whether only somebody with a good credential could have sent this: its acceptance lets no stranger in."""
-    return any(part.startswith(_HOLDERS) for part in str(row["stimulus"]).split("+"))
+    parts = str(row["stimulus"]).split("+")
+    return not _loosely(row) and any(part.startswith(_HOLDERS) for part in parts)
 
 
 def _cell(rows: list[Row]) -> dict[str, Any]:
@@ -63,25 +73,34 @@ def _cell(rows: list[Row]) -> dict[str, Any]:
         return {"state": "refused at start"}
     served = {row["path"] for row in passed if row["expected"] in _LET_IN}
     let_in = [row for row in rows if row["reason_code"] in ("accepted", "flow-works") and not _by_a_holder(row)]
-    verified = [
-        name
-        for name, expected in _SHOWS
-        if any(row["expected"] == expected for row in passed) and not any(row["expected"] == expected for row in let_in)
-    ]
+    verified = [words for name, expected in _SHOWS if (words := _verified(name, expected, passed, let_in))]
+    strangers = [*let_in, *(row for row in passed if row["expected"] in _LET_IN)]
     return {
         "state": "shown" if passed else "not shown",
         "server_verified_by": "the client, by its CA" if served else "not shown",
-        "client_verified_by": verified or (["nobody"] if any(map(_unauthenticated, [*passed, *let_in])) else []),
+        "client_verified_by": verified or (["nobody"] if any(map(_unauthenticated, strangers)) else []),
         "clear_text_at": ["terminating balancer"] if Path.TERMINATING in served else [],
         "works_over": sorted(served),
     }
 
 
+def _verified(name: str, expected: str, passed: Iterable[Row], let_in: Iterable[Row]) -> str:
+    """What the credential *name* was seen to be good for; '' where nothing was seen, or a stranger was let in."""
+    if not any(row["expected"] == expected for row in passed):
+        return ""
+    wrongly = {_loosely(row) for row in let_in if row["expected"] == expected}
+    return "" if "" in wrongly else " and ".join(sorted(wrongly)) or name
+
+
+def _loosely(row: Row) -> str:
+    return next((_LOOSELY[part] for part in str(row["stimulus"]).split("+") if part in _LOOSELY), "")
+
+
 def _unauthenticated(row: Row) -> bool:
-    """Whether this row let in somebody who lacked what identifies a client, rightly or not."""
+    """Whether this row, which let somebody in, let in one who lacked what identifies a client, rightly or not."""
     if row["expected"] in _LET_IN:
         return row["stimulus"] == "tls-no-cert+str-no-token" or row["expected"] in ("called", "keys-published")
-    return bool({"tls-no-cert", "str-no-token"} & set(row["stimulus"].split("+")))
+    return not _loosely(row)
 
 
 def in_words(cell: Mapping[str, Any]) -> str:

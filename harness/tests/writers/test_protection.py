@@ -25,6 +25,8 @@ def one(expected: str, outcome: str = "PASS", path: str = "direct", **changes: A
 SERVED = one("served")
 CERTIFICATE, TOKEN = one("certificate-refused"), one("token-refused")
 LET_IN = {"outcome": "FAIL", "reason_code": "accepted"}
+ANY = "any certificate of the CA"
+FORGED = one("token-refused", stimulus="sig-wrong-key", **LET_IN)
 
 
 @pytest.mark.parametrize(
@@ -35,6 +37,11 @@ LET_IN = {"outcome": "FAIL", "reason_code": "accepted"}
         ([TOKEN, CERTIFICATE, SERVED], ["certificate", "JWT"]),
         ([SERVED, CERTIFICATE, one("token-refused", **LET_IN)], ["certificate"]),
         ([SERVED, CERTIFICATE, one("certificate-refused", **LET_IN), TOKEN], ["JWT"]),
+        # Somebody else's credential of the right issuer: not nobody, but not this client either.
+        ([SERVED, CERTIFICATE, one("certificate-refused", stimulus="id-unregistered-dn", **LET_IN)], [ANY]),
+        ([SERVED, CERTIFICATE, one("certificate-refused", stimulus="id-cn-only-match", **LET_IN)], ["certificate"]),
+        ([SERVED, TOKEN, one("token-refused", stimulus="aud-wrong", **LET_IN)], ["JWT for anybody"]),
+        ([SERVED, TOKEN, one("token-refused", stimulus="aud-wrong", **LET_IN), FORGED], ["nobody"]),
         # Only who holds the signing key can send this one, so no stranger was let in.
         ([SERVED, TOKEN, one("token-refused", stimulus="alg-rs-to-ps", **LET_IN)], ["JWT"]),
     ],
@@ -54,6 +61,13 @@ def test_who_was_let_in_with_nothing_is_verified_by_nobody() -> None:
 def test_who_was_let_in_against_the_rules_is_verified_by_nobody() -> None:
     wrong = one("certificate-refused", stimulus="tls-no-cert", **LET_IN)
     assert cell(SERVED, wrong)["client_verified_by"] == ["nobody"]
+
+
+def test_who_was_refused_was_not_let_in() -> None:
+    refused = one("certificate-refused", stimulus="tls-no-cert")
+    named = one("certificate-refused", stimulus="id-unregistered-dn", **LET_IN)
+    assert cell(SERVED, refused, named)["client_verified_by"] == [ANY]
+    assert cell(SERVED, refused)["client_verified_by"] == ["certificate"]
 
 
 def test_what_no_case_looked_at_is_not_shown() -> None:
