@@ -29,7 +29,7 @@ from suites.realworld.servers import SERVERS, fill, free_ports, template
 from suites.realworld.told import Told
 
 READY_SECONDS = 20.0
-STOP_SECONDS = 10.0
+STOP_SECONDS = 3.0
 _ATTEMPTS = 3
 _LOOK_AGAIN = 0.02
 _LOG_BYTES = 1 << 20
