@@ -77,7 +77,7 @@ def mitmweb() -> Iterator[str]:
             found = re.search(r"http://127\.0\.0\.1:\d+/\S*", line)
             address = found[0] if found else address
             sent += line.strip().startswith("sent good: answered 201")
-            if sent == 2:
+            if address and sent == 2:
                 break
         assert address and sent == 2
         yield address
