@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from typing import Any
 
 from mitmproxy.http import Response
@@ -25,6 +26,7 @@ LINGER = 2.0
 
 _HELLO_LIMIT = 65536
 _NO_RESPONSE = 444  # mitmproxy 11's code for "close without a word"
+_UNHEARD = frozenset({"requestheaders", "responseheaders"})
 _log = logging.getLogger(__name__)
 
 
@@ -88,11 +90,25 @@ class FrontTLS(ClientTLSLayer):
 
     def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
         try:
-            yield from super()._handle_event(event)
+            yield from self._unheard(event)
         except Exception as error:
             _log.exception("a layer crashed")
             self._track.note(f"a layer crashed: {type(error).__name__}: {error}")
             yield from self._apologise()
+
+    def _unheard(self, event: events.Event) -> CommandGenerator[None]:
+        """Answers at once for hooks that nobody listens to: mitmproxy starts a task for each, twice a request."""
+        waiting = deque([event])
+        while waiting:
+            for command in super()._handle_event(waiting.popleft()):
+                if (
+                    not isinstance(command, commands.StartHook)
+                    or command.name not in _UNHEARD
+                    or command.blocking is True
+                ):
+                    yield command
+                elif command.blocking:
+                    waiting.append(events.HookCompleted(command))
 
     def _apologise(self) -> CommandGenerator[None]:
         if self.context.client.timestamp_tls_setup:

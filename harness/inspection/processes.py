@@ -61,7 +61,18 @@ def _shared_port(wanted: Wanted) -> Iterator[tuple[int, int]]:
 
 
 def _command(wanted: Wanted, session: Path, port: int) -> list[str]:
-    command = [sys.executable, "-m", "mitm_addons.inspection", str(session), "--ui", wanted.ui, "--port", str(port)]
+    # Unbuffered: into a pipe, mitmproxy's own lines would come when it ends.
+    command = [
+        sys.executable,
+        "-u",
+        "-m",
+        "mitm_addons.inspection",
+        str(session),
+        "--ui",
+        wanted.ui,
+        "--port",
+        str(port),
+    ]
     command += ["--rules", str(wanted.rules)] if wanted.rules else []
     return command + (["--record", str(wanted.record)] if wanted.record else [])
 

@@ -12,10 +12,14 @@ from mitmproxy.proxy import events
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layer import NextLayer
 
+from mitm_addons import layers
+from mitm_addons.inspection import __main__ as inspection
+from mitm_addons.inspector import Inspector
 from mitm_addons.layers import Passthrough, Refuse, looks_like_tls
 from mitm_addons.listeners import OpenListener, parse
 from mitm_addons.policy import Policy, altered
 from mitm_addons.records import Seen, Track
+from mitm_addons.server import RecordingServer
 from mitm_addons.tests.conftest import passthrough_listener
 
 
@@ -85,3 +89,8 @@ def test_a_refusal_is_of_the_request_in_progress() -> None:
     track.requests |= {"1": done, "2": pending}
     track.refused(504, "late")
     assert (done.status, pending.status, pending.decision, track.notes) == (201, 504, "balancer", [])
+
+
+def test_nobody_listens_to_what_is_answered_at_once() -> None:
+    for addon in (Policy, RecordingServer, Inspector, inspection._Teller, inspection._Started):
+        assert not [name for name in layers._UNHEARD if hasattr(addon, name)], addon
