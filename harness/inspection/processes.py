@@ -10,7 +10,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -37,11 +37,12 @@ def headless(
         workers = _Workers(_command(wanted, session, port), number, tell)
         try:
             port = workers.ready()
-            for line in about(port):
-                tell(line)
-            if exercise is not None:
-                exercise(port, tell)
-            workers.wait()
+            with suppress(KeyboardInterrupt):
+                for line in about(port):
+                    tell(line)
+                if exercise is not None:
+                    exercise(port, tell)
+                workers.wait()
             return workers.end()
         finally:
             workers.kill()
@@ -101,12 +102,9 @@ class _Workers:
         return ports.pop()
 
     def wait(self) -> None:
-        """Until our own stdin ends, Ctrl-C, or a process is gone."""
+        """Until our own stdin ends, or a process is gone."""
         threading.Thread(target=self._until_stdin_ends, daemon=True).start()
-        try:
-            self._over.wait()
-        except KeyboardInterrupt:
-            return
+        self._over.wait()
 
     def end(self) -> int:
         """Let them finish, and tell what they counted; 3 where one did not end well."""
@@ -141,7 +139,8 @@ class _Workers:
         self._over.set()
 
     def _until_stdin_ends(self) -> None:
-        for _ in sys.stdin:
+        # Past Python's buffer: its lock, held by a thread that waits, would be a fatal error when the process ends.
+        while os.read(0, 65536):
             continue
         self._over.set()
 
@@ -177,7 +176,8 @@ def interface(wanted: Wanted, session: Path, exercise: Exercise | None, renew: C
 
 def _renew(over: threading.Event, renew: Callable[[], None]) -> None:
     while not over.wait(RENEWAL_SECONDS):
-        renew()
+        with suppress(FlowproofError):  # whoever issues tokens is away: the old ones stay
+            renew()
 
 
 def _pipe(stream: IO[str] | None) -> IO[str]:

@@ -6,6 +6,7 @@ import json
 import os
 import select
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -59,6 +60,28 @@ def test_a_fault_is_seen_where_it_happens() -> None:
     done = _inspect("--fault", "ignores-expiry", "--flow", "management-to-analytics")
     assert "violates JWT-13-TIME: POST /ingestion: answered 202: the exp-past was accepted" in done.stdout
     assert done.stdout.strip().endswith("inspected: 5 satisfies, 1 violates"), done.stdout
+
+
+def test_ctrl_c_ends_it_in_order() -> None:
+    """As a terminal sends it: to every process of the session, while stdin stays open."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "harness", "inspect"], cwd=ROOT, start_new_session=True, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdin and process.stdout and process.stderr
+    patience = threading.Timer(PATIENCE, process.kill)
+    patience.start()
+    try:
+        assert process.stdout.readline().startswith("inspecting ")
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait() == 0
+        assert process.stderr.read() == "" and process.stdout.read().endswith("inspected: nothing\n")
+    finally:
+        patience.cancel()
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            pipe.close()
 
 
 def test_nothing_gets_through_where_mtls_is_required() -> None:

@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import json
 import logging
+import os
 import signal
 import sys
 import threading
@@ -100,7 +101,8 @@ def _listener(known: session.Session) -> dict[str, Any]:
 
 
 def _until_end(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
-    for _ in sys.stdin.buffer:
+    # Past Python's buffer: its lock, held by a thread that waits, would be a fatal error when the process ends.
+    while os.read(0, 65536):
         continue
     loop.call_soon_threadsafe(ended.set)
 
