@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -22,8 +22,7 @@ from harness.wire.tokens import TOKEN_CLASSES
 
 NO_CERTIFICATE = "tls-no-cert"
 _NO_TOKEN = "str-no-token"
-_VARIANTS = ("exp-past", "sig-wrong-key", "alg-none")
-_WRONG_AUDIENCE, _SOMEBODY = "claim-aud", "somebody-else"
+_VARIANTS = ("exp-past", "aud-wrong", "sig-wrong-key", "alg-none")
 
 
 def session(subject: Subject, *, as_client: bool) -> dict[str, Any]:
@@ -31,19 +30,18 @@ def session(subject: Subject, *, as_client: bool) -> dict[str, Any]:
     flow, door = subject.flow, subject.door
     kinds = {name: row for name, row in subject.catalogue.classes.items() if row.kind == "token"}
     kinds[NO_CERTIFICATE] = subject.catalogue.classes[NO_CERTIFICATE]
+    wanted = expected(subject.catalogue, subject.target.features, flow, door.setup.posture, as_client=as_client)
     return {
         "flow": asdict(flow),
         "posture": str(door.setup.posture),
         "upstream": {"host": door.address.host, "port": door.address.port, "server_name": door.address.server_name,
                      "ca": door.ca.read_text("utf-8")},
-        "token": _token_rules(subject),
+        "token": _token_rules(subject, wanted),
         "dialect": {name: sorted(value) if isinstance(value, frozenset) else value
                     for name, value in asdict(subject.bench.dialect).items()},
         "as_client": as_client,
         "target": str(subject.file.resolve()) if subject.file else "",
-        "expected": expected(
-            subject.catalogue, subject.target.features, flow, door.setup.posture, as_client=as_client
-        ),
+        "expected": wanted,
         "classes": {name: sorted(map(str, row.because)) for name, row in kinds.items()},
     }  # fmt: skip
 
@@ -69,7 +67,6 @@ def renew(subject: Subject) -> None:
     made: dict[str, Callable[[], str]] = {
         name: lambda name=name: subject.token(name, "variant") for name in _VARIANTS  # type: ignore[misc]
     }  # fmt: skip
-    made[_WRONG_AUDIENCE] = lambda: subject.bench.stimuli.token(aud=_SOMEBODY)
     found = {name: token for name, make in made.items() if (token := _made(make))}
     private_file(subject.folder / "variants.json", json.dumps(found).encode())
 
@@ -81,7 +78,7 @@ def _made(make: Callable[[], str]) -> str:
         return ""
 
 
-def _token_rules(subject: Subject) -> dict[str, Any]:
+def _token_rules(subject: Subject, wanted: Mapping[str, Any]) -> dict[str, Any]:
     """As the good token is, so must the others be; without a good one, signatures cannot be judged."""
     good = _made(lambda: subject.token(GOOD, "rules"))
     seen = describe(good)
@@ -94,9 +91,16 @@ def _token_rules(subject: Subject) -> dict[str, Any]:
         "algorithms": [str(header.get("alg", "RS256"))],
         "issuer": str(claims.get("iss", "")),
         "audience": [audience] if isinstance(audience, str) else list(audience),
-        "required": [name for name in ("exp",) if not claims or name in claims],
+        "required": [name for name in ("exp", "iss", "aud") if _required(name, claims, wanted)],
         "complete": subject.file is None,
     }
+
+
+def _required(name: str, claims: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether a token must have the claim: as the good one has it, if a requirement speaks of those without it."""
+    if name == "exp":
+        return not claims or name in claims
+    return name in claims and f"{name}-missing" in wanted
 
 
 def _keys(subject: Subject, good: TokenView) -> list[dict[str, str]]:

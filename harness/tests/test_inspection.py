@@ -164,11 +164,12 @@ def _mitmdump(session_file: Path, server: dict[str, Any], *scripts: str) -> Iter
             process.stdout.close()
 
 
-def test_sent_again_with_one_thing_changed() -> None:
-    """Through mitmproxy as it comes, to a server that wants certificate and token: each change is refused but one."""
-    subject = open_subject(Wanted(posture="both"))
+def _sent_again(wanted: Wanted) -> dict[str, tuple[str, str]]:
+    """What mitmproxy as it comes marks of an exchange sent again with each change: stimulus -> verdict, requirement."""
+    subject = open_subject(wanted)
     try:
-        told = {**session.session(subject, as_client=True), **session.secrets(subject, as_client=True)}
+        about = {"as_client": wanted.as_client}
+        told = {**session.session(subject, **about), **session.secrets(subject, **about)}
         file = private_file(subject.folder / "session.json", json.dumps(told).encode())
         script = str(ROOT / "mitm_addons" / "tests" / "inspection" / "resending.py")
         with _mitmdump(file, told["upstream"], script) as (port, lines):
@@ -177,11 +178,32 @@ def test_sent_again_with_one_thing_changed() -> None:
     finally:
         subject.close()
     assert [mark["verdict"] for mark in marks if not mark["replay"]] == ["satisfies"]
-    found = {mark["stimulus"]: (mark["verdict"], mark["requirement"]) for mark in marks if mark["replay"]}
-    assert found["tls-no-cert"][0] == "satisfies" and found["tls-no-cert"][1], marks
-    assert found["str-no-token"][0] == found["sig-wrong-key"][0] == "satisfies", marks
-    assert found["claim-aud"] == ("not judged", ""), marks
-    assert set(found) == {"tls-no-cert", "claim-aud", "exp-past", "str-no-token", "sig-wrong-key", "alg-none"}
+    sent = [mark for mark in marks if mark["replay"] and "refused" not in mark]
+    return {mark["stimulus"]: (mark["verdict"], mark["requirement"]) for mark in sent}
+
+
+def test_sent_again_with_one_thing_changed() -> None:
+    """To a server that wants certificate and token: each change is refused but one."""
+    found = _sent_again(Wanted(posture="both", as_client=True))
+    assert found["tls-no-cert"][0] == "satisfies" and found["tls-no-cert"][1], found
+    assert found["str-no-token"][0] == found["sig-wrong-key"][0] == "satisfies", found
+    assert found["aud-wrong"] == ("not judged", ""), found
+    assert set(found) == {"tls-no-cert", "aud-wrong", "exp-past", "str-no-token", "sig-wrong-key", "alg-none"}
+
+
+@pytest.mark.parametrize(("fault", "verdict"), [("", "satisfies"), ("ignores-audience", "violates")])
+def test_sent_again_for_another_audience(fault: str, verdict: str) -> None:
+    """To a service that must look."""
+    assert _sent_again(Wanted(flow="client-to-service", fault=fault))["aud-wrong"] == (verdict, "STS-5")
+
+
+def test_a_token_must_name_what_a_requirement_speaks_of() -> None:
+    for flow, required in (("client-to-service", ["exp", "iss", "aud"]), ("management-to-portal", ["exp"])):
+        subject = open_subject(Wanted(flow=flow))
+        try:
+            assert session.session(subject, as_client=False)["token"]["required"] == required
+        finally:
+            subject.close()
 
 
 @pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not here")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ssl
 import threading
 from pathlib import Path as FilePath
-from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -71,10 +70,6 @@ class Stimuli:
         """The client's own certificate with its key (PEM, private); None for a client that has none."""
         identity = self._identity(client_secret, GOOD) if client_secret else None
         return write_identity(identity, self._folder, client_secret) if identity is not None else None
-
-    def token(self, **claims: Any) -> str:
-        """A properly signed token whose claims differ in *claims*."""
-        return self._mint.with_claims(**claims)
 
     @property
     def signing_key(self) -> rsa.RSAPrivateKey:

@@ -24,7 +24,7 @@ from mitm_addons.inspection.session import TokenRules
 
 _REMEMBERED = 2048
 UNLISTED = "key-unlisted"
-WRONG_AUDIENCE = "claim-aud"
+WRONG_AUDIENCE = "aud-wrong"
 _NEVER = frozenset({"alg-none", "alg-nonstring"})
 _SEGMENT = re.compile(r"[A-Za-z0-9_-]+")
 _ANY_TIME = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False, "verify_iss": False,
@@ -196,8 +196,10 @@ def _algorithm_class(name: Any) -> str:
 
 
 def _class_of(claim: Claim) -> str:
-    if claim.value is None and claim.name == "exp":
-        return "exp-missing"
+    if claim.value is None and claim.name in ("exp", "iss", "aud"):
+        return f"{claim.name}-missing"
+    if claim.name in ("iss", "aud"):
+        return f"{claim.name}-wrong"
     numeric = isinstance(claim.value, int | float) and not isinstance(claim.value, bool)
     numbers = {"exp": "exp-past", "nbf": "nbf-future", "iat": "iat-future"}
     words = {"exp": "exp-string-odd", "nbf": "nbf-nonnumeric", "iat": "iat-nonnumeric"}

@@ -38,10 +38,10 @@ from mitm_addons.tests.inspection.conftest import OTHER, Exchange, data, token
         ([f"Bearer {token(exp=...)}"], "exp-missing"),
         ([f"Bearer {token(exp='never')}"], "exp-string-odd"),
         ([f"Bearer {token(nbf=time.time() + 1_800)}"], "nbf-future"),
-        ([f"Bearer {token(iss='someone')}"], "claim-iss"),
-        ([f"Bearer {token(aud='another')}"], "claim-aud"),
+        ([f"Bearer {token(iss='someone')}"], "iss-wrong"),
+        ([f"Bearer {token(aud='another')}"], "aud-wrong"),
         ([f"Bearer {token(aud=['another', 'ours'])}"], "good"),
-        ([f"Bearer {token(aud=7)}"], "claim-aud"),
+        ([f"Bearer {token(aud=7)}"], "aud-wrong"),
     ],
 )
 def test_the_class_of_what_is_presented(known: Session, values: list[str], stimulus: str) -> None:
