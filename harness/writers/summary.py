@@ -116,14 +116,18 @@ class Console:
 
 
 def _result(rows: Sequence[Row], status: int) -> str:
-    """Exit status 0 is a wide word: what was foreseen, and what could not be seen, is said beside it."""
-    musts = [row["outcome"] for row in rows if row["level"] == "MUST"] if status == 0 else []
-    known, unseen = sum(outcome in BROKEN for outcome in musts), musts.count(Outcome.UNOBSERVED)
+    known, unseen = behind_zero(rows, status)
     if known:
         return f"as expected, with {known} known failures of a MUST: it does not conform"
     if unseen:
         return f"what could be seen conforms; {unseen} cases of a MUST could not be seen"
     return _STATUS[status]
+
+
+def behind_zero(rows: Sequence[Row], status: int) -> tuple[int, int]:
+    """Exit status 0 is a wide word: how many cases of a MUST are broken as foreseen, and how many could not be seen."""
+    musts = [row["outcome"] for row in rows if row["level"] == "MUST"] if status == 0 else []
+    return sum(outcome in BROKEN for outcome in musts), musts.count(Outcome.UNOBSERVED)
 
 
 def _flows(rows: Sequence[Row]) -> Table:

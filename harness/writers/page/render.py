@@ -19,7 +19,7 @@ from harness.writers.page import data, topology
 from harness.writers.page.guide import Guide
 from harness.writers.protection import in_words, protection
 from harness.writers.rows import Row
-from harness.writers.summary import LEGEND
+from harness.writers.summary import LEGEND, behind_zero
 
 NAME = "index.html"
 KILLS = "mutants.json"
@@ -96,7 +96,7 @@ def _summary(
     status = footer.get("exit_status", 3)
     reasons = Counter((row["outcome"], row["reason"]) for row in listed if row["outcome"] in _NOT_JUDGED)
     return {
-        "verdict": _VERDICTS.get(status, _VERDICTS[3]),
+        "verdict": _verdict(rows, status),
         "status": status,
         "trouble": footer.get("trouble", ()),
         "seconds": footer.get("seconds"),
@@ -111,6 +111,16 @@ def _summary(
         "unjudged": reasons.most_common(),
         "scope": header["scope"].partition("Out of scope:"),
     }
+
+
+def _verdict(rows: Sequence[Row], status: int) -> tuple[str, str, str, str]:
+    """The headline: words, symbol, what it says, and the class of its colour."""
+    known, unseen = behind_zero(rows, status)
+    if known:
+        return "does not conform, as expected", "✗", f"{known} cases break a MUST, as was foreseen (--expected).", "s1"
+    if unseen:
+        return "what could be seen conforms", "?", f"{unseen} cases of a MUST could not be seen.", "s3"
+    return *_VERDICTS.get(status, _VERDICTS[3]), f"s{status}"
 
 
 _POSTURES = {str(name): number for number, name in enumerate(Posture)}

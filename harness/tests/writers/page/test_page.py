@@ -147,6 +147,29 @@ def test_only_our_own_script_and_style_may_run(tmp_path: Path) -> None:
     assert links and all(link and link.startswith("#") for link in links)
 
 
+def test_what_stands_behind_exit_status_0_is_said(tmp_path: Path) -> None:
+    foreseen = _words(_written(tmp_path, [_row(1), _row(2, "FAIL"), _row(3, "UNOBSERVED")]))
+    assert "does not conform, as expected" in foreseen and "1 cases break a MUST, as was foreseen" in foreseen
+    unseen = _words(_written(tmp_path, [_row(1), _row(3, "UNOBSERVED"), _row(2, "FAIL", level="SHOULD")]))
+    assert "what could be seen conforms" in unseen and "1 cases of a MUST could not be seen" in unseen
+    assert "✓ conforms" in _words(_written(tmp_path, [_row(1), _row(2, "FAIL", level="SHOULD")]))
+
+
+def test_what_it_behaves_like_is_shown(tmp_path: Path) -> None:
+    one = {
+        "flow": HOSTILE,
+        "posture": "jwt",
+        "faults": ["ignores-audience"],
+        "seen": 11,
+        "of": 12,
+        "summary": "accepts any",
+    }
+    footer = {"exit_status": 1, "trouble": [], "diagnosis": [{**one, "change": HOSTILE}]}
+    text = _written(tmp_path, [_row(1, "FAIL")], footer=footer)
+    assert "behaves like ignores-audience (11 of 12): accepts any" in _words(text)
+    assert HOSTILE not in text and HOSTILE in _Read(text).text
+
+
 def test_an_untrustworthy_run_says_so(tmp_path: Path) -> None:
     trouble = ["3 planned cases have no row"]
     text = _Read(_written(tmp_path, [_row(1)], footer={"exit_status": 3, "trouble": trouble})).text
