@@ -146,7 +146,7 @@ def _mitmdump(session_file: Path, server: dict[str, Any], *scripts: str) -> Iter
     command += ["--mode", f"reverse:https://{server['host']}:{server['port']}@127.0.0.1:{port}"]
     told = json.loads(session_file.read_text("utf-8"))
     options = [f"flowproof_session={session_file}", f"flowproof_ready={writing}", f"certs=*={told['certificate']}"]
-    options += ["http2=false", "keep_host_header=true", "connection_strategy=lazy"]
+    options += [f"confdir={session_file.parent}", "http2=false", "keep_host_header=true", "connection_strategy=lazy"]
     command += [part for option in options for part in ("--set", option)]
     with os.fdopen(reading, "rb") as ready:
         process = subprocess.Popen(command, pass_fds=(writing,), stdout=subprocess.PIPE, cwd=session_file.parent)
