@@ -160,7 +160,9 @@ def stock(where: Place) -> Iterator[tuple[int, int]]:
     settings = [f"certs=*={where.secret / 'tls-combined.pem'}", "ssl_insecure=true", f"confdir={where.folder}/confdir"]
     command = [sys.executable, "-c", "from mitmproxy.tools.main import mitmdump; mitmdump()", "-q"]
     command += ["-m", f"reverse:https://127.0.0.1:{where.port}@127.0.0.1:{port}"]
-    process = subprocess.Popen([*command, *(part for item in settings for part in ("--set", item))])
+    command += [part for item in settings for part in ("--set", item)]
+    # On Python 3.11 asyncio complains of every connection that is open when mitmproxy ends.
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
         _listens(port, process)
         yield port, process.pid
