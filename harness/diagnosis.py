@@ -8,9 +8,8 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
-import yaml
-
 from harness import resources
+from harness.catalogue import strictyaml
 from harness.known import FAULTS
 from harness.model.vocabulary import BROKEN, Outcome
 
@@ -49,18 +48,15 @@ class Likeness:
 @cache
 def signatures() -> Mapping[str, Signature]:
     """The signatures that travel with the code."""
-    found: Mapping[str, Signature] = yaml.load(FILE.read_text("utf-8"), Loader=_LOADER)  # noqa: S506 - a SafeLoader
+    found: Mapping[str, Signature] = strictyaml.read(FILE, "the signatures of the faults")
     return found
 
 
 @cache
 def remedies() -> Mapping[str, str]:
     """What to change, by fault."""
-    found: Mapping[str, str] = yaml.load(REMEDIES.read_text("utf-8"), Loader=_LOADER)  # noqa: S506 - a SafeLoader
+    found: Mapping[str, str] = strictyaml.read(REMEDIES, "what to change")
     return found
-
-
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def diagnose(rows: Iterable[Mapping[str, Any]]) -> list[Likeness]:

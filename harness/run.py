@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from harness import __version__
@@ -216,13 +217,20 @@ class Run:
         """What the record ends with."""
         return {
             "cases": len(self.rows),
-            "outcomes": outcomes(self.rows),
-            "protection": protection(self.rows),
-            "diagnosis": [] if self.target.own_lab else [found.to_json() for found in diagnose(self.rows)],
+            **self._shown,
             "trustworthy": self.status != 3,
             "trouble": self.trouble,
             "exit_status": self.status,
             "seconds": round(time.monotonic() - self._started, 3),
+        }
+
+    @cached_property
+    def _shown(self) -> dict[str, Any]:
+        """What the rows show, once they are all there: page, record and terminal tell the same."""
+        return {
+            "outcomes": outcomes(self.rows),
+            "protection": protection(self.rows),
+            "diagnosis": [] if self.target.own_lab else [found.to_json() for found in diagnose(self.rows)],
         }
 
     @property

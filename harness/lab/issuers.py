@@ -28,10 +28,8 @@ Json = dict[str, Any]
 
 
 class _Server(ThreadingHTTPServer):
-    def server_bind(self) -> None:
-        """Bind, and do not ask the resolver for our own name, as the base class does: it may be slow, or worse."""
-        TCPServer.server_bind(self)
-        self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
+    # The base class asks the resolver for our own name, which may be slow, or worse; nobody wants to know it.
+    server_bind = TCPServer.server_bind
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing on the terminal: whoever broke off, or did not trust us, tells it at their end."""

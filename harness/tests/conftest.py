@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from harness.known import FAULTS, catalogue
+from harness.lab.embedded import EmbeddedLab
 from harness.tests.command import flowproof
 
 SEED = "11"
@@ -19,6 +22,15 @@ class Finished:
 
     process: subprocess.CompletedProcess[str]
     report: Path
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[EmbeddedLab]:
+    """The reference servers, which play somebody else's."""
+    known = catalogue()
+    found = EmbeddedLab(known.servers, known.flows, FAULTS)
+    yield found
+    found.close()
 
 
 @pytest.fixture(scope="session")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 import yaml
 
 from harness.config import Options
-from harness.known import FAULTS, catalogue
 from harness.lab.base import Door
 from harness.lab.embedded import EmbeddedLab
 from harness.model.case import Setup
@@ -19,14 +18,6 @@ from harness.run import Run
 
 NAMES = {"iss": "https://sts.ecomm.test", "aud": "orders.ecomm.test"}
 Judge = Callable[[str, Mapping[str, str]], Run]
-
-
-@pytest.fixture(scope="module")
-def lab() -> Iterator[EmbeddedLab]:
-    known = catalogue()
-    found = EmbeddedLab(known.servers, known.flows, FAULTS)
-    yield found
-    found.close()
 
 
 @pytest.fixture

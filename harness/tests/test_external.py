@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from harness.cli import main
 from harness.config import Options
 from harness.deployment import Deployment
 from harness.errors import UsageError
-from harness.known import FAULTS, catalogue
+from harness.known import catalogue
 from harness.lab.embedded import EmbeddedLab
 from harness.lab.external import Pace
 from harness.model.case import Case, Setup, Stimulus
@@ -30,14 +30,6 @@ from harness.wire.tokens import Mint
 
 CLAIMS = {"iss": "IBM API Connect", "aud": "n/a", "sub": "n/a"}
 SUBJECT = "CN=portal-admin-client,O=cert-manager"
-
-
-@pytest.fixture(scope="module")
-def lab() -> Iterator[EmbeddedLab]:
-    known = catalogue()
-    found = EmbeddedLab(known.servers, known.flows, FAULTS)
-    yield found
-    found.close()
 
 
 class Place:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +13,12 @@ import pytest
 from harness.errors import UsageError
 from harness.inspection import Wanted, inspect, session
 from harness.inspection.subject import open_subject
-from harness.known import FAULTS, catalogue
 from harness.lab.embedded import EmbeddedLab
 from harness.model.vocabulary import Posture
 from harness.tests.test_external import SUBJECT, Place
 
 CAPTURED = {"captured": {"env": "FLOWPROOF_TEST_TOKEN"}}
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="module")
-def lab() -> Iterator[EmbeddedLab]:
-    known = catalogue()
-    found = EmbeddedLab(known.servers, known.flows, FAULTS)
-    yield found
-    found.close()
 
 
 @pytest.fixture

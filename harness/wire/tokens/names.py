@@ -23,6 +23,10 @@ def audience(mint: Mint) -> str:
     return str((value or [""])[0] if isinstance(value, list) else value)
 
 
+def _other_end(name: str) -> str:
+    return name[:-1] if name.endswith("/") else f"{name}/"
+
+
 @CLASSES.token("iss-wrong")
 def _iss_wrong(mint: Mint) -> str:
     """issued, by its own account, by another issuer"""
@@ -38,8 +42,7 @@ def _iss_missing(mint: Mint) -> str:
 @CLASSES.token("iss-slash")
 def _iss_slash(mint: Mint) -> str:
     """the issuer with a slash at its end, or without the one that belongs there"""
-    name = issuer(mint)
-    return mint.with_claims(iss=name[:-1] if name.endswith("/") else f"{name}/")
+    return mint.with_claims(iss=_other_end(issuer(mint)))
 
 
 @CLASSES.token("iss-case")
@@ -129,8 +132,7 @@ def _aud_prefix(mint: Mint) -> str:
 @CLASSES.token("aud-superstring")
 def _aud_longer(mint: Mint) -> str:
     """the audience with a slash at its end, or without the one that belongs there"""
-    name = audience(mint)
-    return mint.with_claims(aud=name[:-1] if name.endswith("/") else f"{name}/")
+    return mint.with_claims(aud=_other_end(audience(mint)))
 
 
 @CLASSES.token("aud-joined")
