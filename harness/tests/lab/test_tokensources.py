@@ -14,7 +14,7 @@ import pytest
 
 from harness.errors import FlowproofError, LabError, UsageError
 from harness.lab import targetfile
-from harness.lab.tokensources import check_source, token_source
+from harness.lab.tokensources import check_source, published_keys, token_source
 from harness.tests.wire.servers import HOST, PATIENCE, Server, Stream, hold, request_of, server_context
 from harness.wire.pki import Pki
 from harness.wire.tokens import Mint
@@ -231,6 +231,15 @@ def test_an_endpoint_of_another_ca_or_none_at_all(localhost: Path, folder: Path)
         assert "gives no answer" in str(refused(localhost, other, "K" * 40))
         port = server.port
     assert "gives no answer" in str(refused(localhost, endpoint.tokens(port), "K" * 40))
+
+
+@pytest.mark.parametrize("status", [404, 302, 500])
+def test_a_jwks_url_that_has_no_keys(localhost: Path, status: int) -> None:
+    endpoint = Endpoint(localhost, status, b'{"keys": []}')
+    with at(endpoint) as server:
+        keys = endpoint.tokens(server.port)["endpoint"]
+        with pytest.raises(LabError, match=f"the JWKS URL answers {status}"):
+            published_keys(target(localhost, {"none": True, "keys": keys}), SECONDS)
 
 
 @pytest.mark.parametrize("name", ["missing.crt", "jwt/signing.key", "jwt"])

@@ -68,6 +68,7 @@ def test_who_was_refused_was_not_let_in() -> None:
     named = one("certificate-refused", stimulus="id-unregistered-dn", **LET_IN)
     assert cell(SERVED, refused, named)["client_verified_by"] == [ANY]
     assert cell(SERVED, refused)["client_verified_by"] == ["certificate"]
+    assert cell(one("flow-broken", stimulus="tls-no-cert"))["client_verified_by"] == []
 
 
 def test_what_no_case_looked_at_is_not_shown() -> None:
