@@ -21,7 +21,7 @@ all-checks: $(TOX)
 
 # Debian's python3 lacks ensurepip: then a pip that is there is pointed at the new environment.
 $(TOX): pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Flowproof needs Python 3.11 or later; name one with make PYTHON=/path/to/python3.11")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Hopproof needs Python 3.11 or later; name one with make PYTHON=/path/to/python3.11")'
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV) 2>/dev/null || \
 	  { rm -rf $(VENV); $(PYTHON) -m venv --without-pip $(VENV); }
 	@$(VENV)/bin/python -m pip --version >/dev/null 2>&1 && $(VENV)/bin/python -m pip install -q 'tox>=4.20' || \

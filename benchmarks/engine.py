@@ -76,7 +76,7 @@ def one_server(seconds: int) -> None:
 
 
 def whole_run() -> None:
-    """``flowproof run`` against the engine alone on the same cases, and the time to the first verdict."""
+    """``hopproof run`` against the engine alone on the same cases, and the time to the first verdict."""
     known = catalogue()
     cases = [case for case in expand(known, EMBEDDED.features)[0] if case.depth is Depth.QUICK]
     first: list[float] = []

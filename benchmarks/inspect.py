@@ -1,4 +1,4 @@
-"""What an inspection costs: ``flowproof inspect --ui none``, which verifies and judges, against stock mitmproxy.
+"""What an inspection costs: ``hopproof inspect --ui none``, which verifies and judges, against stock mitmproxy.
 
     python -m benchmarks.inspect [SECONDS] [--exchanges N]
 
@@ -60,7 +60,7 @@ LOADS = {"kept connections": "", "new connections": 'wrk.headers["Connection"] =
 
 @dataclass(frozen=True)
 class Place:
-    """An nginx with a token it knows, what ``flowproof inspect`` must know of it, and the loads."""
+    """An nginx with a token it knows, what ``hopproof inspect`` must know of it, and the loads."""
 
     folder: Path
     port: int
@@ -89,7 +89,7 @@ def place() -> Iterator[Place]:
     for tool in ("nginx", "wrk"):
         if not shutil.which(tool, path=f"{os.environ['PATH']}:/usr/sbin"):
             raise SystemExit(f"this needs {tool}: apt-get install nginx-light wrk")
-    with tempfile.TemporaryDirectory(prefix="flowproof-benchmark-") as name:
+    with tempfile.TemporaryDirectory(prefix="hopproof-benchmark-") as name:
         folder, port = Path(name), free_port()
         pki = Pki.create()
         pki.write(folder)
@@ -134,7 +134,7 @@ def _listens(port: int, process: subprocess.Popen[bytes]) -> None:
 
 @contextmanager
 def inspector(where: Place) -> Iterator[tuple[int, int]]:
-    """``flowproof inspect``: its port and process."""
+    """``hopproof inspect``: its port and process."""
     command = [sys.executable, "-m", "harness", "inspect", "--target", str(where.target)]
     process = subprocess.Popen(command, env=where.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout and process.stdin
@@ -142,7 +142,7 @@ def inspector(where: Place) -> Iterator[tuple[int, int]]:
         first = process.stdout.readline()
         found = re.search(r"https://127.0.0.1:(\d+)", first)
         if found is None:
-            raise SystemExit(f"flowproof inspect said: {first}")
+            raise SystemExit(f"hopproof inspect said: {first}")
         yield int(found[1]), process.pid
         process.stdin.close()
         said = process.stdout.read().strip().splitlines()

@@ -73,7 +73,7 @@ def test_from_the_drawing_to_the_evidence_of_a_failing_case(chromium: Any, repor
         "What the server saw",
         "why it matters",
         "clause",
-        "flowproof replay",
+        "hopproof replay",
     ):
         assert part in told, part
     assert first.text.split("/")[5].split()[0] in told and '"claims"' in told and "signature left out" in told
@@ -164,7 +164,7 @@ def test_hostile_strings_do_nothing(chromium: Any, report: Path, tmp_path: Path)
     for button in chromium.find_elements("css selector", "#list li > button")[:3]:
         chromium.execute_script("arguments[0].click()", button)
     _when(chromium, "document.querySelectorAll('#list .case').length === 3")
-    assert chromium.title.startswith("Flowproof: ") and "owned'" in chromium.title
+    assert chromium.title.startswith("Hopproof: ") and "owned'" in chromium.title
     assert chromium.find_elements("css selector", "img") == []
     assert HOSTILE.strip() in _text(chromium, "#list .case")
 

@@ -1,4 +1,4 @@
-"""Flowproof: proves that every flow between the subsystems of a product is protected the way its documentation says.
+"""Hopproof: proves that every flow between the subsystems of a product is protected the way its documentation says.
 
 One piece of data's journey, one way::
 

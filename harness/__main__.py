@@ -1,4 +1,4 @@
-"""``python -m harness``: the command ``flowproof``."""
+"""``python -m harness``: the command ``hopproof``."""
 
 import sys
 

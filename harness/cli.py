@@ -1,4 +1,4 @@
-"""The command ``flowproof``: verbs only; what they do is elsewhere."""
+"""The command ``hopproof``: verbs only; what they do is elsewhere."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from harness import __version__, pointing, resources, targets
-from harness.config import Options, resolve
-from harness.errors import FlowproofError, UsageError
+from harness.config import Options, refuse_former_names, resolve
+from harness.errors import HopproofError, UsageError
 from harness.explain import explain
 from harness.guide import guide
 from harness.inspection import Wanted, inspect
@@ -39,17 +39,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _as_interrupt)
     arguments = _parser().parse_args(argv)
     try:
+        refuse_former_names(Path.cwd(), os.environ)
         verb: Callable[[Arguments], int] = arguments.verb
         return verb(arguments)
-    except FlowproofError as error:
-        print(f"flowproof: {error}", file=sys.stderr)  # noqa: T201
+    except HopproofError as error:
+        print(f"hopproof: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_status
     except BrokenPipeError:
         # Whoever read our output has seen enough; there is nobody left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        print("flowproof: interrupted; nothing was judged", file=sys.stderr)  # noqa: T201
+        print("hopproof: interrupted; nothing was judged", file=sys.stderr)  # noqa: T201
         return 3
 
 
@@ -59,11 +60,11 @@ def _as_interrupt(_signal: int, _frame: object) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="flowproof",
+        prog="hopproof",
         description="Proves that every flow between subsystems is protected the way its documentation says.",
         epilog="Exit status: 0 conforms; 1 a MUST is broken; 2 usage or configuration; 3 the run is not trustworthy.",
     )
-    parser.add_argument("--version", action="version", version=f"flowproof {__version__}")
+    parser.add_argument("--version", action="version", version=f"hopproof {__version__}")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     run = _verb(verbs, "run", _run, "judge a target, by default the built-in reference subsystems")
     run.add_argument("--target", help="embedded (default), containers (needs Docker), or a target file")
@@ -127,7 +128,7 @@ class _Injected:
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         if isinstance(excinfo.value, pytest.exit.Exception):
-            print(f"flowproof: {excinfo.value.msg}", file=sys.stderr)  # noqa: T201
+            print(f"hopproof: {excinfo.value.msg}", file=sys.stderr)  # noqa: T201
 
 
 class _Quiet:
@@ -162,7 +163,7 @@ def execute(run: Run) -> int:
         return 2 if status == pytest.ExitCode.USAGE_ERROR else 3
     left_out = {case.id for case in run.cases} - {case.id for case in run.planned}
     if left_out:
-        raise FlowproofError(f"{len(left_out)} selected cases were never planned, such as {min(left_out)}")
+        raise HopproofError(f"{len(left_out)} selected cases were never planned, such as {min(left_out)}")
     pointing.unforeseen(run)
     return run.status
 

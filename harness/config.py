@@ -1,4 +1,4 @@
-"""Options of a run: built-in values < the file ``flowproof.toml`` < flags, resolved once.  Starts nothing."""
+"""Options of a run: built-in values < the file ``hopproof.toml`` < flags, resolved once.  Starts nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from typing import Any
 from harness.errors import UsageError
 from harness.model.vocabulary import Depth
 
-FILE = "flowproof.toml"
+FILE = "hopproof.toml"
+_FORMER = "flowproof"
+"""What the product was called before: its files and variables are refused, not silently ignored."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Options:
 
 
 def resolve(flags: Mapping[str, Any], folder: Path) -> Options:
-    """The options that *flags* (None = not given) and ``flowproof.toml`` in *folder* ask for.
+    """The options that *flags* (None = not given) and ``hopproof.toml`` in *folder* ask for.
 
     Raises :class:`UsageError` for an unknown key, or a value of the wrong type.
     """
@@ -62,7 +64,22 @@ def resolve(flags: Mapping[str, Any], folder: Path) -> Options:
     try:
         return Options(**{key: _convert(key, value) for key, value in given.items()})
     except (TypeError, ValueError) as error:
-        raise UsageError(f"bad option: {error}", attempt="see flowproof run --help") from error
+        raise UsageError(f"bad option: {error}", attempt="see hopproof run --help") from error
+
+
+def refuse_former_names(folder: Path, environment: Mapping[str, str]) -> None:
+    """Raises :class:`UsageError` for a ``flowproof.toml`` in *folder* or a ``FLOWPROOF_*`` variable."""
+    former = folder / f"{_FORMER}.toml"
+    if former.exists():
+        raise UsageError(
+            "Flowproof is called Hopproof now; this file is not read", where=str(former), attempt=f"rename it to {FILE}"
+        )
+    for name in sorted(environment):
+        if name.startswith(f"{_FORMER.upper()}_"):
+            new = name.replace(_FORMER.upper(), "HOPPROOF", 1)
+            raise UsageError(
+                f"Flowproof is called Hopproof now; the variable {name} is not read", attempt=f"set {new} instead"
+            )
 
 
 def _file(path: Path) -> dict[str, Any]:

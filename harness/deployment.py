@@ -67,7 +67,7 @@ class Deployment:
             _trusted(endpoint)
         if unknown := {*file.claimed, *file.not_claimed} - known_catalogue().features:
             raise UsageError(
-                f"features: unknown feature {min(unknown)!r}", where=str(path), attempt="see flowproof list features"
+                f"features: unknown feature {min(unknown)!r}", where=str(path), attempt="see hopproof list features"
             )
         deployment = cls(replace(file, read_only=file.read_only or read_only))
         if deployment.file.read_only and not any(is_safe(flow.method) for flow in deployment.flows(known_catalogue())):
@@ -134,7 +134,7 @@ class Deployment:
         if case.posture is not endpoint.posture:
             return f"servers.{endpoint.name} is in posture {endpoint.posture}"
         if case.stimulus.transport not in _ALLOWED_TRANSPORTS or "steps" in case.params or "variant" in case.params:
-            return "needs servers and clients that Flowproof can start, stop and drive"
+            return "needs servers and clients that Hopproof can start, stop and drive"
         if case.path is not endpoint.path:
             return f"servers.{endpoint.name} is reached over the path {endpoint.path}"
         control = case.control()

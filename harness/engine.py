@@ -75,7 +75,7 @@ class Engine:
             for batch in batches:
                 self._report_failure(batch, error, done)
             return
-        with ThreadPoolExecutor(self._threads, thread_name_prefix="flowproof") as pool:
+        with ThreadPoolExecutor(self._threads, thread_name_prefix="hopproof") as pool:
             for _ in pool.map(lambda batch: self._guarded(batch, doors, done), batches):
                 continue
 

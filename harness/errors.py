@@ -1,13 +1,13 @@
 """What the harness could not do: what went wrong, where, and what to try.  Knows nothing of cases or verdicts.
 
-Every error a person can see derives from :class:`FlowproofError` and carries the exit status the command ends with, so
+Every error a person can see derives from :class:`HopproofError` and carries the exit status the command ends with, so
 that no part of the program has to guess it (contract: 2 = usage or configuration, 3 = the run is not trustworthy).
 """
 
 from __future__ import annotations
 
 
-class FlowproofError(Exception):
+class HopproofError(Exception):
     """An error told in three parts: *what* happened, *where*, and what to *try* (both optional)."""
 
     exit_status = 3
@@ -21,7 +21,7 @@ class FlowproofError(Exception):
         return f"{text}\n  try: {self.attempt}" if self.attempt else text
 
 
-class UsageError(FlowproofError):
+class UsageError(HopproofError):
     """Bad input: a flag, a selection, a file the user wrote.  Exit status 2."""
 
     exit_status = 2
@@ -31,7 +31,7 @@ class CatalogueError(UsageError):
     """The catalogue contradicts itself or names something unknown.  Exit status 2."""
 
 
-class LabError(FlowproofError):
+class LabError(HopproofError):
     """The lab (subsystems, balancers, their processes) failed: never a pass, never a fail.  Exit status 3."""
 
 
@@ -39,5 +39,5 @@ class EffectUnseen(LabError):
     """Whether a server acted upon one request cannot be told: that request's verdict cannot rest on it."""
 
 
-class ReportError(FlowproofError):
+class ReportError(HopproofError):
     """The record of a run could not be written.  Exit status 3."""

@@ -43,7 +43,7 @@ class Expectations:
         for entry in entries:
             if not any(fnmatchcase(case, entry.case) for case in cases):
                 raise UsageError(
-                    f"no case {entry.case!r}", where=file, attempt="take the entry out, or see flowproof list cases"
+                    f"no case {entry.case!r}", where=file, attempt="take the entry out, or see hopproof list cases"
                 )
         return cls(entries, known=True)
 

@@ -68,7 +68,7 @@ def explain(catalogue: Catalogue, identifier: str) -> str:
         if item.case.id == wanted:
             return f"{item.case.id}\n  withheld: {item.reason}"
     raise UsageError(
-        f"no requirement or case {identifier!r}", attempt="see flowproof list requirements, flowproof list cases"
+        f"no requirement or case {identifier!r}", attempt="see hopproof list requirements, hopproof list cases"
     )
 
 
@@ -117,7 +117,7 @@ def _case(catalogue: Catalogue, case: Case) -> Iterator[str]:
     if reasons:
         yield f"  rightful reasons to reject: {', '.join(reasons)}"
     yield from _faults(row.faults)
-    yield f"  run it alone: flowproof run --only '{case.id}'"
+    yield f"  run it alone: hopproof run --only '{case.id}'"
 
 
 def _faults(names: Iterable[str]) -> Iterator[str]:

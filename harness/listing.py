@@ -1,4 +1,4 @@
-"""What there is to judge, as rows for ``flowproof list``.  Reads the catalogue, starts nothing."""
+"""What there is to judge, as rows for ``hopproof list``.  Reads the catalogue, starts nothing."""
 
 from __future__ import annotations
 

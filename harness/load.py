@@ -28,7 +28,7 @@ class Load:
         self._changed = threading.Condition()
         self._over_at = float("inf")
         self._error: Exception | None = None
-        self._thread = threading.Thread(target=self._run, name="flowproof-load", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="hopproof-load", daemon=True)
 
     def __enter__(self) -> Self:
         """Start, and wait until a first request was served: without a before there is no outage to measure."""

@@ -92,7 +92,7 @@ def matrix(area: str, seed: int, told: Told) -> Matrix:
     known = catalogue()
     faults = [fault for fault in FAULTS.values() if not area or area in _areas(known, fault)]
     if not faults:
-        raise UsageError(f"no fault in area {area!r}", attempt="see flowproof list faults")
+        raise UsageError(f"no fault in area {area!r}", attempt="see hopproof list faults")
     everything, _ = expand(known, EMBEDDED.features)
     bench = EMBEDDED.bench(known, seed)
     found = Matrix(area=area, catalogue_sha256=known.sha256)

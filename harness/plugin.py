@@ -1,12 +1,13 @@
 """pytest glue: hands the collected cases to the engine, lets each test wait for its own verdict.  Judges nothing.
 
 A suite's test takes the fixture ``verdict``; it is parameterised over the cases of the folder it stands in.  Options
-are those of ``flowproof run``; given to pytest itself they carry the prefix ``--flowproof-``.
+are those of ``hopproof run``; given to pytest itself they carry the prefix ``--hopproof-``.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,8 @@ from typing import Any
 import allure
 import pytest
 
-from harness.config import resolve
-from harness.errors import FlowproofError, UsageError
+from harness.config import refuse_former_names, resolve
+from harness.errors import HopproofError, UsageError
 from harness.model.case import Case
 from harness.model.vocabulary import BROKEN, Outcome
 from harness.run import Run
@@ -61,10 +62,10 @@ class Verdict:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The options of ``flowproof run``."""
-    group = parser.getgroup("flowproof")
+    """The options of ``hopproof run``."""
+    group = parser.getgroup("hopproof")
     for name, arguments in _FLAGS.items():
-        group.addoption(f"--flowproof-{name}", dest=f"flowproof_{name}", default=None, **arguments)
+        group.addoption(f"--hopproof-{name}", dest=f"hopproof_{name}", default=None, **arguments)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -73,8 +74,9 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("the engine runs cases side by side by itself: do not use pytest-xdist (-n)")
     if RUN in config.stash:
         return
-    flags = {name: config.getoption(f"flowproof_{name}") for name in _FLAGS}
+    flags = {name: config.getoption(f"hopproof_{name}") for name in _FLAGS}
     try:
+        refuse_former_names(Path.cwd(), os.environ)
         run = Run(resolve(flags, Path.cwd()))
     except UsageError as error:
         raise pytest.UsageError(str(error)) from error
@@ -134,7 +136,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     try:
         console.begin(run.header(), len(planned))
         run.start(planned)
-    except FlowproofError as error:
+    except HopproofError as error:
         raise pytest.UsageError(str(error)) from error
 
 

@@ -1,4 +1,4 @@
-"""The parts of the command line that point Flowproof at servers of others: ``target``, ``compare``, ``run --url``."""
+"""The parts of the command line that point Hopproof at servers of others: ``target``, ``compare``, ``run --url``."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SERVICE = ("ca", "audience", "issuer", "jwks", "cert", "key", "token_env", "con
 
 
 def add_flags(run: argparse.ArgumentParser) -> None:
-    """The flags of ``flowproof run`` for a server that is not ours."""
+    """The flags of ``hopproof run`` for a server that is not ours."""
     run.add_argument("--expected", metavar="FILE", help="the rows known not to pass; anything else is exit status 1")
     run.add_argument("--read-only", action="store_true", default=None, help="send nothing that writes or stresses")
     run.add_argument("--dry-run", action="store_true", help="list what would be sent, and send nothing")
@@ -116,13 +116,13 @@ def _init(file: Path | None) -> int:
             out.write(example)
     except OSError as error:
         raise UsageError(f"cannot write: {error.strerror}", where=str(file), attempt="name a new file") from error
-    print(f"wrote {file}; edit it, then: flowproof target check {file}")  # noqa: T201
+    print(f"wrote {file}; edit it, then: hopproof target check {file}")  # noqa: T201
     return 0
 
 
 def _check(file: Path | None) -> int:
     if file is None:
-        raise UsageError("which file?", attempt="flowproof target check FILE")
+        raise UsageError("which file?", attempt="hopproof target check FILE")
     deployment = Deployment.load(file)
     target = deployment.target()
     cases, _ = expand(target.adapt(catalogue()), target.features)

@@ -84,7 +84,7 @@ class Preflight:
             )
         if seen.response is None and self._speaks_http2_only(endpoint, flow):
             raise LabError(
-                "speaks HTTP/2 only, and Flowproof's requests are HTTP/1.1: their bytes are part of what is judged",
+                "speaks HTTP/2 only, and Hopproof's requests are HTTP/1.1: their bytes are part of what is judged",
                 where=where,
                 attempt="let the server offer http/1.1 beside h2 (ALPN) for the time of the run",
             )

@@ -18,7 +18,7 @@ from harness.config import Options
 from harness.deployment import find
 from harness.diagnosis import diagnose
 from harness.engine import INTERRUPTED, Engine, Result
-from harness.errors import FlowproofError, UsageError
+from harness.errors import HopproofError, UsageError
 from harness.exchanges import Bench
 from harness.expected import Expectations
 from harness.guide import guide
@@ -48,7 +48,7 @@ class Run:
         self.target = target or find(options)
         self.catalogue: Catalogue = self.target.adapt(catalogue())
         if options.fault and options.fault not in FAULTS:
-            raise UsageError(f"unknown fault {options.fault!r}", attempt="see flowproof list faults")
+            raise UsageError(f"unknown fault {options.fault!r}", attempt="see hopproof list faults")
         everything, withheld = expand(self.catalogue, self.target.features)
         reasons = {case.id: self.target.withhold(case) for case in everything}
         self._withheld = [*withheld, *(Withheld(case, reasons[case.id]) for case in everything if reasons[case.id])]
@@ -65,17 +65,17 @@ class Run:
         self._changed = threading.Condition()
         self._over = False
         self._by_case: dict[str, Row] = {}
-        self._failure: FlowproofError | None = None
+        self._failure: HopproofError | None = None
         self._recorder: Recorder | None = None
         self._header: dict[str, Any] = {}
         self._engine: Engine | None = None
-        self._thread = threading.Thread(target=self._work, name="flowproof-run", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="hopproof-run", daemon=True)
         self.progress: Progress = lambda _row, _done, _planned: None
 
     def header(self) -> dict[str, Any]:
         """What the record starts with."""
         return {
-            "tool": f"flowproof {__version__}",
+            "tool": f"hopproof {__version__}",
             "python": ".".join(map(str, sys.version_info[:3])),
             "target": self.options.target,
             "product": self.catalogue.product,
@@ -110,16 +110,16 @@ class Run:
             self._engine = Engine(bench, self.catalogue.classes, fault=self.options.fault)
             if not self.interrupted:
                 self._engine.run(self.planned, self._done)
-        except FlowproofError as error:
+        except HopproofError as error:
             self._failure = error
         except Exception as error:  # anything else is a bug of ours, and must be told as one
-            self._failure = FlowproofError(f"internal error: {type(error).__name__}: {error}")
+            self._failure = HopproofError(f"internal error: {type(error).__name__}: {error}")
         finally:
             try:
                 if bench is not None:
                     self._take_down(bench.lab)
             except Exception as error:
-                self._failure = self._failure or FlowproofError(f"the lab could not be taken down: {error}")
+                self._failure = self._failure or HopproofError(f"the lab could not be taken down: {error}")
             finally:
                 with self._changed:
                     self._over = True
@@ -188,7 +188,7 @@ class Run:
                 self.status = 3
             self._write_beside()
             self._recorder.finish(self.footer())
-        except FlowproofError as error:
+        except HopproofError as error:
             self._recorder.abandon()
             self.trouble.append(str(error))
             self.status = 3
@@ -202,7 +202,7 @@ class Run:
             allure_html.complete(folder, self._header)
             page.write(folder, self._header, self.rows, self.footer(), guide())
         except Exception as error:  # a report that cannot be made must not cost the record
-            told = error if isinstance(error, FlowproofError) else f"a report failed: {type(error).__name__}: {error}"
+            told = error if isinstance(error, HopproofError) else f"a report failed: {type(error).__name__}: {error}"
             self.trouble.append(str(told))
             self.status = 3
 

@@ -34,13 +34,13 @@ def select(cases: Iterable[Case], options: Options) -> tuple[list[Case], list[tu
     cases = list(cases)
     for glob in (*options.only, *(skip.glob for skip in options.skip)):
         if not any(matches(case, glob) for case in cases):
-            raise UsageError(f"no case matches {glob!r}", attempt="see flowproof list cases")
+            raise UsageError(f"no case matches {glob!r}", attempt="see hopproof list cases")
     wanted = [case for case in cases if _wanted(case, options)]
     skipped = [(case, skip) for case in wanted for skip in _first(options.skip, case)]
     left_out = {case.id for case, _ in skipped}
     selected = [case for case in wanted if case.id not in left_out]
     if not selected:
-        raise UsageError("the selection holds no case", attempt="see flowproof list cases")
+        raise UsageError("the selection holds no case", attempt="see hopproof list cases")
     return selected, skipped
 
 

@@ -27,7 +27,7 @@ def serve(catalogue: Catalogue, lab: OwnLab, flow: str, tell: Callable[[str], No
     Raises :class:`UsageError` for an unknown flow.
     """
     if flow and flow not in catalogue.flows:
-        raise UsageError(f"unknown flow {flow!r}", attempt="see flowproof list flows")
+        raise UsageError(f"unknown flow {flow!r}", attempt="see hopproof list flows")
     flows = [catalogue.flows[flow]] if flow else list(catalogue.flows.values())
     setups = [
         Setup(item.server.name, posture, path)

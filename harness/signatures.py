@@ -46,7 +46,7 @@ def observatory() -> Iterator[Observatory]:
     """An observatory, closed at the end."""
     known = catalogue()
     lab = EmbeddedLab(known.servers, known.flows, FAULTS)
-    folder = Path(tempfile.mkdtemp(prefix="flowproof-signatures-"))
+    folder = Path(tempfile.mkdtemp(prefix="hopproof-signatures-"))
     try:
         yield Observatory(lab, folder)
     finally:

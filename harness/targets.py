@@ -61,7 +61,7 @@ def embedded_bench(catalogue: Catalogue, seed: int, kind: type[EmbeddedLab] | No
 
 EMBEDDED = Target(
     name="embedded",
-    scope="Flowproof's own reference subsystems on loopback, which says nothing yet about your deployment.",
+    scope="Hopproof's own reference subsystems on loopback, which says nothing yet about your deployment.",
     own_lab=True,
     grade=EmbeddedLab.grade,
     features=FEATURES,
@@ -79,7 +79,7 @@ def containers_bench(catalogue: Catalogue, seed: int) -> Bench:
 
 CONTAINERS = Target(
     name="containers",
-    scope="Flowproof's own reference subsystems in containers, which says nothing yet about your deployment.",
+    scope="Hopproof's own reference subsystems in containers, which says nothing yet about your deployment.",
     own_lab=True,
     grade=Grade.BOTH_SIDES,
     features=FEATURES | {"containers"},

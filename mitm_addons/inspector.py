@@ -1,8 +1,8 @@
 """Marks each exchange: satisfies, violates or not judged, with the requirement in its comment.  For labs and tests.
 
-    mitmweb -s mitm_addons/inspector.py --set flowproof_session=SESSION.json --mode reverse:https://HOST:PORT
+    mitmweb -s mitm_addons/inspector.py --set hopproof_session=SESSION.json --mode reverse:https://HOST:PORT
 
-``flowproof inspect --save`` writes a session.  A recording needs none: ``mitmweb -s ... -r inspection.mitm``.
+``hopproof inspect --save`` writes a session.  A recording needs none: ``mitmweb -s ... -r inspection.mitm``.
 
 A saved file is shown as it was judged; loading it judges nothing anew.
 """
@@ -30,7 +30,7 @@ from mitmproxy.tls import TlsData
 from OpenSSL import SSL
 
 from harness.decode.redaction import redact
-from harness.errors import FlowproofError, UsageError
+from harness.errors import HopproofError, UsageError
 from mitm_addons import contexts
 from mitm_addons.inspection import payload, session, view
 from mitm_addons.inspection.credentials import WRONG_AUDIENCE
@@ -38,11 +38,11 @@ from mitm_addons.inspection.marking import BARE, KEY, NO_CERTIFICATE, NOT_JUDGED
 from mitm_addons.inspection.recording import Recorder
 
 _OPTIONS = (
-    ("flowproof_session", str, "", "What to judge by: a file that flowproof inspect writes."),
-    ("flowproof_rules", str, "", "Payload rules: a YAML file."),
-    ("flowproof_record", str, "", "Folder for redacted recordings (.mitm, .har)."),
-    ("flowproof_keep", int, 2000, "How many exchanges the view keeps."),
-    ("flowproof_ready", int, -1, "Used by flowproof inspect: a file descriptor to write to when the proxy listens."),
+    ("hopproof_session", str, "", "What to judge by: a file that hopproof inspect writes."),
+    ("hopproof_rules", str, "", "Payload rules: a YAML file."),
+    ("hopproof_record", str, "", "Folder for redacted recordings (.mitm, .har)."),
+    ("hopproof_keep", int, 2000, "How many exchanges the view keeps."),
+    ("hopproof_ready", int, -1, "Used by hopproof inspect: a file descriptor to write to when the proxy listens."),
 )
 _CHANGES = {"expired": "exp-past", "wrong-audience": WRONG_AUDIENCE, "no-token": "str-no-token",
             "wrong-key": "sig-wrong-key", "alg-none": "alg-none", "no-certificate": NO_CERTIFICATE}  # fmt: skip
@@ -74,20 +74,20 @@ class Inspector:
             return
         options = ctx.options
         try:
-            if options.flowproof_session:
-                rules = payload.load(Path(options.flowproof_rules)) if options.flowproof_rules else None
-                self.marker = Marker(session.load(Path(options.flowproof_session)), rules)
+            if options.hopproof_session:
+                rules = payload.load(Path(options.hopproof_rules)) if options.hopproof_rules else None
+                self.marker = Marker(session.load(Path(options.hopproof_session)), rules)
                 self._upstream = _upstream(self.marker.session)
-            if options.flowproof_record and self.recorder is None:
-                self.recorder = Recorder(Path(options.flowproof_record))
-        except FlowproofError as error:
+            if options.hopproof_record and self.recorder is None:
+                self.recorder = Recorder(Path(options.hopproof_record))
+        except HopproofError as error:
             raise exceptions.OptionsError(str(error)) from error
 
     def running(self) -> None:
         """Tell who started this that the proxy listens."""
-        if self._own and ctx.options.flowproof_ready >= 0:
-            os.write(ctx.options.flowproof_ready, b"ready")
-            os.close(ctx.options.flowproof_ready)
+        if self._own and ctx.options.hopproof_ready >= 0:
+            os.write(ctx.options.hopproof_ready, b"ready")
+            os.close(ctx.options.hopproof_ready)
 
     def server_connect(self, data: ServerConnectionHookData) -> None:
         """Ask the server for the name it is to have, whatever name the client asked for."""
@@ -136,7 +136,7 @@ class Inspector:
 
     def _mark(self, flow: HTTPFlow) -> Mark:
         if self.marker is None:
-            return Mark(NOT_JUDGED, "", "no session was given (flowproof_session)")
+            return Mark(NOT_JUDGED, "", "no session was given (hopproof_session)")
         return self.marker.mark(flow, self._alerts.get(flow.server_conn, ""))
 
     def _bound(self, latest: flow.Flow) -> None:
@@ -145,12 +145,12 @@ class Inspector:
             return
         self._kept.append(latest)
         shown: Any = ctx.master.addons.get("view")
-        while len(self._kept) > ctx.options.flowproof_keep:
+        while len(self._kept) > ctx.options.hopproof_keep:
             oldest = self._kept.popleft()
             if shown is not None:
                 shown.remove([oldest])
 
-    @command.command("flowproof.explain")
+    @command.command("hopproof.explain")
     def explain(self, flows: Sequence[flow.Flow]) -> str:
         """What is said of an exchange, and why it matters."""
         lines = []
@@ -164,7 +164,7 @@ class Inspector:
         _log.warning(text)
         return text
 
-    @command.command("flowproof.export")
+    @command.command("hopproof.export")
     def export(self, flows: Sequence[flow.Flow], path: types.Path) -> None:
         """Write exchanges as cases that can be run again."""
         cases = []
@@ -173,11 +173,11 @@ class Inspector:
             request = item.request if isinstance(item, HTTPFlow) else None
             shown = redact(f"{request.method} {request.path}") if request else ""
             target = f"--target '{self.marker.session.target}' " if self.marker and self.marker.session.target else ""
-            again = f"flowproof run {target}--only '{mark['case']}'" if mark.get("case") else ""
+            again = f"hopproof run {target}--only '{mark['case']}'" if mark.get("case") else ""
             cases.append({**mark, "request": shown, "replay": again})
         Path(path).write_text(json.dumps(cases, indent=1) + "\n", "utf-8")
 
-    @command.command("flowproof.resend")
+    @command.command("hopproof.resend")
     def resend(self, flows: Sequence[flow.Flow], change: str) -> None:
         """Send exchanges again with one thing changed.
 
@@ -218,7 +218,7 @@ class Inspector:
         except (OSError, ValueError, KeyError) as error:
             raise exceptions.CommandError(f"this session has no token of the class {name}") from error
 
-    @command.command("flowproof.violations")
+    @command.command("hopproof.violations")
     def violations(self) -> None:
         """Show only violations, or everything again."""
         self._only_violations = not self._only_violations

@@ -18,7 +18,7 @@ from harness.model.exchange import BalancerView, RequestView, TokenView
 from mitm_addons.listeners import OpenListener
 from mitm_addons.streams import keep_last_words
 
-NONCE_HEADER = "X-Flowproof-Case"
+NONCE_HEADER = "X-Hopproof-Case"
 MAX_TEXT = 500
 
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from harness.errors import FlowproofError, LabError
+from harness.errors import HopproofError, LabError
 from harness.inspection.wanted import Wanted
 
 Tell = Callable[[str], None]
@@ -176,7 +176,7 @@ def interface(wanted: Wanted, session: Path, exercise: Exercise | None, renew: C
 
 def _renew(over: threading.Event, renew: Callable[[], None]) -> None:
     while not over.wait(RENEWAL_SECONDS):
-        with suppress(FlowproofError):  # whoever issues tokens is away: the old ones stay
+        with suppress(HopproofError):  # whoever issues tokens is away: the old ones stay
             renew()
 
 
@@ -190,7 +190,7 @@ def _ready(lines: IO[str]) -> int:
         message = _message(line)
         if message.get("kind") == "ready":
             return int(message["port"])
-    raise FlowproofError("the inspector did not start", attempt="what it said stands above")
+    raise HopproofError("the inspector did not start", attempt="what it said stands above")
 
 
 def _message(line: str) -> Mapping[str, Any]:

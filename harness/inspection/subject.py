@@ -83,7 +83,7 @@ def open_subject(wanted: Wanted) -> Subject:
 
 def _embedded(wanted: Wanted) -> Subject:
     if wanted.fault and wanted.fault not in FAULTS:
-        raise UsageError(f"unknown fault {wanted.fault!r}", attempt="see flowproof list faults")
+        raise UsageError(f"unknown fault {wanted.fault!r}", attempt="see hopproof list faults")
     known = catalogue()
     flow = _flow(known, wanted.flow)
     try:

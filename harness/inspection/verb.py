@@ -1,4 +1,4 @@
-"""``flowproof inspect``: opens the subject, writes its session, runs the inspector until it is left."""
+"""``hopproof inspect``: opens the subject, writes its session, runs the inspector until it is left."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _EXERCISE = (GOOD, "str-no-token", "sig-wrong-key", "exp-past", "alg-none", GOOD
 
 
 def inspect(wanted: Wanted, tell: Tell) -> int:
-    """Run a session until stdin ends or Ctrl-C; raises :class:`FlowproofError`."""
+    """Run a session until stdin ends or Ctrl-C; raises :class:`HopproofError`."""
     subject = open_subject(wanted)
     try:
         told = session.session(subject, as_client=wanted.as_client)
@@ -50,7 +50,7 @@ def _save(file: Path, told: dict[str, object], tell: Tell) -> int:
     _write(file, told)
     tell(f"{file}: no key and no token is in it.  To use it, here or elsewhere:")
     tell(
-        f"  mitmweb -s mitm_addons/inspector.py --set flowproof_session={file} "
+        f"  mitmweb -s mitm_addons/inspector.py --set hopproof_session={file} "
         f"--mode reverse:https://{upstream['host']}:{upstream['port']} --set keep_host_header=true --set http2=false"
     )
     return 0

@@ -1,4 +1,4 @@
-"""What ``flowproof inspect`` is asked for."""
+"""What ``hopproof inspect`` is asked for."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ _OTHERS_SINCE = (10, 0, 5, 3)
 def check(target: TargetFile, known: Collection[str]) -> None:
     """Raises :class:`UsageError` for the first contradiction; *known* are the flows that the catalogue has."""
     for text in contradictions(target, known):
-        raise UsageError(text, where=str(target.file), attempt="flowproof explain names a rule's source")
+        raise UsageError(text, where=str(target.file), attempt="hopproof explain names a rule's source")
 
 
 def contradictions(target: TargetFile, known: Collection[str]) -> Iterator[str]:

@@ -22,7 +22,7 @@ from harness.wire.issue import Identity, Key
 
 # Their documented default is TLS alone (Enable JWT security instead of mTLS, list of flows).
 _OPEN_BY_DEFAULT = frozenset({"management-to-api-gateway", "management-to-v5c-gateway"})
-NOBODY = "flowproof-client"
+NOBODY = "hopproof-client"
 
 
 def open_clients(endpoints: Iterable[Endpoint]) -> dict[str, tuple[str, ClientCredential]]:

@@ -86,7 +86,7 @@ _KINDS: Mapping[str, tuple[str, Callable[[Server], Spec]]] = {
     "PortalCluster": ("portal.apiconnect.ibm.com/v1beta1", _portal),
     "AnalyticsCluster": ("analytics.apiconnect.ibm.com/v1beta1", _analytics),
     "GatewayCluster": ("gateway.apiconnect.ibm.com/v1beta1", _gateway),
-    "Service": ("flowproof/v1", _service),
+    "Service": ("hopproof/v1", _service),
 }
 
 

@@ -73,7 +73,7 @@ class ExternalLab:
         self.target = target
         self.features: Collection[str] = frozenset(target.claimed)
         self.looks: dict[str, Seen] = {}
-        self._private = tempfile.TemporaryDirectory(prefix="flowproof-external-")
+        self._private = tempfile.TemporaryDirectory(prefix="hopproof-external-")
         self.folder = FilePath(self._private.name)
         self.on_close: list[Callable[[], None]] = [self._private.cleanup]
 

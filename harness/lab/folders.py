@@ -25,7 +25,7 @@ from harness.wire.files import private_file, private_folder
 from harness.wire.issue import Identity, Profile, issue
 from harness.wire.pki import Pki, key_set
 
-HOME = "flowproof-"
+HOME = "hopproof-"
 _MONTH = timedelta(days=30)
 
 

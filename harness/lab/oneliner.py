@@ -1,4 +1,4 @@
-"""``flowproof run --url ...``: one service on the command line, written down as the target file that it stands for."""
+"""``hopproof run --url ...``: one service on the command line, written down as the target file that it stands for."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from harness.wire.issue import key_pem
 from harness.writers.folder import report_folder
 
 NAME = "target.yaml"
-KEY = "flowproof-signing.key"
+KEY = "hopproof-signing.key"
 """Beside the report folder, not in it: reports are handed on."""
 LISTEN = "127.0.0.1:9901"
 
@@ -49,7 +49,7 @@ class Service:
             if self.jwks == "ours":
                 self._new_key(_key_file(folder))
             file.write_text(
-                "# Written by flowproof run --url; edit it and use --target for more.\n" + _yaml(document), "utf-8"
+                "# Written by hopproof run --url; edit it and use --target for more.\n" + _yaml(document), "utf-8"
             )
         except OSError as error:
             raise UsageError(
@@ -81,7 +81,7 @@ class Service:
         return document
 
     def _tokens(self, folder: Path) -> dict[str, Any]:
-        claims = {"iss": self.issuer, "aud": self.audience, "sub": "flowproof"}
+        claims = {"iss": self.issuer, "aud": self.audience, "sub": "hopproof"}
         common: dict[str, Any] = {"claims": {name: value for name, value in claims.items() if value}}
         if self.jwks == "ours":
             return {**common, "jwks": {"listen": LISTEN, "signing_key": str(_key_file(folder))}}

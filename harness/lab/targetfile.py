@@ -138,7 +138,7 @@ def schema() -> dict[str, Any]:
 
 def read(file: FilePath) -> TargetFile:
     """Read *file*; raises :class:`UsageError` for what cannot be read or breaks the schema."""
-    return parse(strictyaml.read(file, "the target file", attempt="flowproof target init writes one"), file)
+    return parse(strictyaml.read(file, "the target file", attempt="hopproof target init writes one"), file)
 
 
 def parse(data: Any, file: FilePath) -> TargetFile:
@@ -173,7 +173,7 @@ def _fits(data: Any, file: FilePath) -> None:
         raise UsageError(
             f"{spot}: {message}",
             where=str(file),
-            attempt="flowproof target init prints a commented example; the schema is target.schema.json",
+            attempt="hopproof target init prints a commented example; the schema is target.schema.json",
         )
 
 

@@ -52,7 +52,7 @@ class Caller:
             raise UsageError(f"unknown action {name!r}; known: {', '.join(ACTIONS)}")
         url, address = target["url"].rstrip("/"), target.get("connect", "127.0.0.1")
         if name in _PLATFORM_PATHS:
-            headers = {"X-Flowproof-Case": nonce}
+            headers = {"X-Hopproof-Case": nonce}
             request, trust = Call("GET", url + _PLATFORM_PATHS[name], address, headers), self._platform_trust()
         else:
             request, trust = self._event(url, address, nonce)
@@ -75,7 +75,7 @@ class Caller:
         given = self.ingestion(self.rules.presents_newest)
         if given is None:
             raise UsageError("this gateway service has not been registered, so it has nothing to present to analytics")
-        headers = {"X-Flowproof-Case": nonce, "Content-Type": "application/json"}
+        headers = {"X-Hopproof-Case": nonce, "Content-Type": "application/json"}
         if self.rules.sends_event_token(self.sends_token) and given.get("token"):
             headers["Authorization"] = f"Bearer {given['token']}"
         body = json.dumps({"id": nonce, "event": "api-call"}).encode()

@@ -35,7 +35,7 @@ from harness.subsystems.untyped import implementer
 
 IDLE_SECONDS = 30
 MAX_BODY = 1_048_576
-NONCE = "X-Flowproof-Case"
+NONCE = "X-Hopproof-Case"
 
 _EVERY_ANSWER = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))
 _TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"

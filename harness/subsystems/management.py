@@ -108,7 +108,7 @@ class Sender:
         body: dict[str, Any] = {name: value.replace("{nonce}", nonce) for name, value in action.body.items()}
         if name == "register-gateway":
             body["ingestion"] = self._ingestion(with_jwt=bool(target.get("with_jwt")))
-        headers = {"X-Flowproof-Case": nonce, "Content-Type": "application/json"}
+        headers = {"X-Hopproof-Case": nonce, "Content-Type": "application/json"}
         if self.rules.sends_token:
             headers["Authorization"] = f"Bearer {self._token()}"
         url = target["url"].rstrip("/") + action.path.replace("{nonce}", nonce)

@@ -1,4 +1,4 @@
-"""The command ``flowproof`` as a process of its own: run to its end, or met half-way; and what it left behind."""
+"""The command ``hopproof`` as a process of its own: run to its end, or met half-way; and what it left behind."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60.0
-_MARK = "FLOWPROOF_TEST_MARK"
+_MARK = "HOPPROOF_TEST_MARK"
 
 
 def environment(**extra: str) -> dict[str, str]:
     """Ours without what the pytest that runs these tests has put there."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "FLOWPROOF_"))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "HOPPROOF_"))}
     return {**kept, "PYTHONDONTWRITEBYTECODE": "1", **extra}
 
 
-def flowproof(*arguments: str, cwd: Path, **extra: str) -> subprocess.CompletedProcess[str]:
-    """Run ``flowproof`` to its end."""
+def hopproof(*arguments: str, cwd: Path, **extra: str) -> subprocess.CompletedProcess[str]:
+    """Run ``hopproof`` to its end."""
     return python("-m", "harness", *arguments, cwd=cwd, **extra)
 
 
@@ -102,7 +102,7 @@ class Running:
 
     def folders(self) -> list[Path]:
         """Its folders with keys."""
-        return list(Path(tempfile.gettempdir()).glob(f"flowproof-{self.process.pid}-*"))
+        return list(Path(tempfile.gettempdir()).glob(f"hopproof-{self.process.pid}-*"))
 
     def give_up(self) -> None:
         """End whatever a failed test left."""

@@ -11,7 +11,7 @@ import pytest
 
 from harness.known import FAULTS, catalogue
 from harness.lab.embedded import EmbeddedLab
-from harness.tests.command import flowproof
+from harness.tests.command import hopproof
 
 SEED = "11"
 
@@ -35,7 +35,7 @@ def lab() -> Iterator[EmbeddedLab]:
 
 @pytest.fixture(scope="session")
 def conforming(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """``flowproof run --only FLW-5``, with a seed."""
+    """``hopproof run --only FLW-5``, with a seed."""
     folder = tmp_path_factory.mktemp("conforming")
-    process = flowproof("run", "--only", "FLW-5", "--seed", SEED, "--report", "report", cwd=folder)
+    process = hopproof("run", "--only", "FLW-5", "--seed", SEED, "--report", "report", cwd=folder)
     return Finished(process, folder / "report")

@@ -212,7 +212,7 @@ def test_what_is_odd_and_works(
         ["--url", "https://orders.example.test", "--ca", "ca.crt", "--cert", "client.crt", "--key", "directory"],
         ["--url", "https://orders.example.test", "--ca", "ca.crt", "--jwks", "directory"],
         ["--url", "https://orders.example.test", "--ca", "ca.crt", "--jwks", "list.json"],
-        ["--url", "https://orders.example.test", "--ca", "ca.crt", "--token-env", "FLOWPROOF_TEST_UNSET"],
+        ["--url", "https://orders.example.test", "--ca", "ca.crt", "--token-env", "HOPPROOF_TEST_UNSET"],
         ["--url", "https://orders.example.test", "--ca", "ca.crt", "--report", "garbage"],
         ["--url", "https://orders.example.test", "--ca", "ca.crt", "--report", "garbage/under"],
         ["--expected", "directory"],
@@ -226,5 +226,5 @@ def test_flags_that_cannot_be(folder: Path, arguments: list[str], capsys: pytest
     (folder / "garbage.yaml").write_bytes(bytes(range(256)))
     assert main(["run", *arguments, "--dry-run"]) == 2
     told = capsys.readouterr()
-    assert told.err.startswith("flowproof: ")
+    assert told.err.startswith("hopproof: ")
     assert "Traceback" not in told.err

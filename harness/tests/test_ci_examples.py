@@ -1,4 +1,4 @@
-"""The CI examples are YAML, and every flowproof command in them is one that the command line knows."""
+"""The CI examples are YAML, and every hopproof command in them is one that the command line knows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def commands(data: Any) -> Iterator[list[str]]:
     if isinstance(data, list):
         for item in data:
             yield from commands(item)
-    elif isinstance(data, str) and data.startswith("flowproof "):
+    elif isinstance(data, str) and data.startswith("hopproof "):
         yield shlex.split(data)[1:]
 
 

@@ -80,7 +80,7 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call]:
 def test_refused(call: Call, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     assert call(*arguments) == 2
     told = capsys.readouterr()
-    assert told.err.startswith(("flowproof: ", "usage: flowproof")) and told.out == ""
+    assert told.err.startswith(("hopproof: ", "usage: hopproof")) and told.out == ""
     assert "Traceback" not in told.err
     assert os.listdir(tmp_path) == []
 
@@ -89,19 +89,19 @@ def test_refused(call: Call, tmp_path: Path, capsys: pytest.CaptureFixture[str],
     "text", ["depth = ", "speed = 3", "seed = -1", "target = 'the-moon'", "fault = 'no-such-fault'"]
 )
 def test_a_bad_file_of_options(call: Call, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str) -> None:
-    (tmp_path / "flowproof.toml").write_text(text, "utf-8")
+    (tmp_path / "hopproof.toml").write_text(text, "utf-8")
     assert call("run") == 2
-    assert capsys.readouterr().err.startswith("flowproof: ")
+    assert capsys.readouterr().err.startswith("hopproof: ")
 
 
 def test_an_error_says_what_to_try(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
     call("run", "--fault", "no-such-fault")
-    assert capsys.readouterr().err == ("flowproof: unknown fault 'no-such-fault'\n  try: see flowproof list faults\n")
+    assert capsys.readouterr().err == ("hopproof: unknown fault 'no-such-fault'\n  try: see hopproof list faults\n")
 
 
 def test_version(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("--version") == 0
-    assert capsys.readouterr().out.startswith("flowproof 0.")
+    assert capsys.readouterr().out.startswith("hopproof 0.")
 
 
 # Lists
@@ -222,7 +222,7 @@ def test_a_broken_record(
 ) -> None:
     (tmp_path / record.NAME).write_text(text, "utf-8")
     assert call(*verb, str(tmp_path)) == 2
-    assert capsys.readouterr().err.startswith("flowproof: ")
+    assert capsys.readouterr().err.startswith("hopproof: ")
     assert os.listdir(tmp_path) == [record.NAME]
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.tests.command import ROOT, Running, flowproof, python
+from harness.tests.command import ROOT, Running, hopproof, python
 from harness.tests.conftest import SEED, Finished
 from harness.writers import record
 from harness.writers.rows import canonical
@@ -49,7 +49,7 @@ def test_progress_is_told(conforming: Finished) -> None:
 def test_the_same_seed_gives_the_same_report_whatever_the_environment_adds(
     conforming: Finished, tmp_path: Path
 ) -> None:
-    again = flowproof(
+    again = hopproof(
         *("run", "--only", "FLW-5", "--seed", SEED, "--report", "report"),
         cwd=tmp_path,
         PYTEST_ADDOPTS="-k nothing --maxfail=1 -p no:logging",
@@ -64,24 +64,24 @@ def test_the_same_seed_gives_the_same_report_whatever_the_environment_adds(
 
 
 def test_a_fault_is_caught(tmp_path: Path) -> None:
-    found = flowproof("run", "--fault", "ignores-token", "--only", "JWT-3", "--report", "report", cwd=tmp_path)
+    found = hopproof("run", "--fault", "ignores-token", "--only", "JWT-3", "--report", "report", cwd=tmp_path)
     assert found.returncode == 1, found.stdout + found.stderr
     header, rows, footer = record.read(tmp_path / "report")
     assert header["fault"] == "ignores-token" and footer["exit_status"] == 1 and footer["trustworthy"]
     assert Counter(item["outcome"] for item in rows)["FAIL"] > 0
     assert "ignores-token" in found.stdout and "does not conform (exit status 1)" in found.stdout
-    assert "flowproof explain" in found.stdout.splitlines()[-1]
+    assert "hopproof explain" in found.stdout.splitlines()[-1]
 
 
 def test_pytest_on_the_suites_gives_the_same_rows(conforming: Finished, tmp_path: Path) -> None:
     report = tmp_path / "report"
-    found = python("-m", "pytest", "suites", "-k", "FLW-5", f"--flowproof-report={report}", cwd=ROOT)
+    found = python("-m", "pytest", "suites", "-k", "FLW-5", f"--hopproof-report={report}", cwd=ROOT)
     assert found.returncode == 0, found.stdout + found.stderr
     assert canonical(record.read(report)[1]) == canonical(record.read(conforming.report)[1])
 
 
 def test_pytest_xdist_is_refused(tmp_path: Path) -> None:
-    found = python("-m", "pytest", "suites", "-n", "2", "-k", "FLW-5", f"--flowproof-report={tmp_path}", cwd=ROOT)
+    found = python("-m", "pytest", "suites", "-n", "2", "-k", "FLW-5", f"--hopproof-report={tmp_path}", cwd=ROOT)
     assert found.returncode != 0
     assert "do not use pytest-xdist" in found.stdout + found.stderr
     assert list(tmp_path.iterdir()) == []
@@ -89,13 +89,13 @@ def test_pytest_xdist_is_refused(tmp_path: Path) -> None:
 
 def test_a_report_folder_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way", "utf-8")
-    found = flowproof("run", "--only", "FLW-5", "--report", "file/report", cwd=tmp_path)
+    found = hopproof("run", "--only", "FLW-5", "--report", "file/report", cwd=tmp_path)
     assert (found.returncode, quiet(found.stderr)) == (2, True)
 
 
 def test_replay(conforming: Finished) -> None:
     case = record.read(conforming.report)[1][0]["case"]
-    found = flowproof("replay", case.replace("/", "__"), "--report", str(conforming.report), cwd=conforming.report)
+    found = hopproof("replay", case.replace("/", "__"), "--report", str(conforming.report), cwd=conforming.report)
     assert found.returncode == 0, found.stdout + found.stderr
     assert found.stdout.splitlines()[-1] == "then PASS (as required), now PASS (as required)"
     header, rows, _ = record.read(conforming.report / "replay")

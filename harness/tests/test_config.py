@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.config import FILE, Options, Skip, resolve
+from harness.config import FILE, Options, Skip, refuse_former_names, resolve
 from harness.errors import UsageError
 from harness.model.vocabulary import Depth
 
@@ -119,3 +119,17 @@ def test_a_seed_is_chosen_once() -> None:
 
 def test_the_largest_seed(folder: Path) -> None:
     assert resolve({"seed": 2**31 - 1}, folder).seed == 2**31 - 1
+
+
+def test_the_former_name_of_the_options_file_is_refused(folder: Path) -> None:
+    refuse_former_names(folder, {"HOPPROOF_DOCKER": "required", "FLOWPROOFS": "1"})
+    (folder / "flowproof.toml").write_text('depth = "full"\n', "utf-8")
+    with pytest.raises(UsageError, match="called Hopproof now") as refused:
+        refuse_former_names(folder, {})
+    assert "hopproof.toml" in refused.value.attempt
+
+
+def test_the_former_name_of_a_variable_is_refused(folder: Path) -> None:
+    with pytest.raises(UsageError, match="FLOWPROOF_DOCKER is not read") as refused:
+        refuse_former_names(folder, {"FLOWPROOF_DOCKER": "required"})
+    assert refused.value.attempt == "set HOPPROOF_DOCKER instead"

@@ -272,4 +272,4 @@ def test_cancelled_under_way(lab: FakeLab) -> None:
 
 def test_no_thread_is_left(lab: FakeLab) -> None:
     run(lab, [REFUSED, JWT_REFUSED], threads=4)
-    assert [thread for thread in threading.enumerate() if thread.name.startswith("flowproof")] == []
+    assert [thread for thread in threading.enumerate() if thread.name.startswith("hopproof")] == []

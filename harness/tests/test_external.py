@@ -121,8 +121,8 @@ def test_a_bad_server_is_caught_from_outside(place: Place, posture: Posture, fau
 
 def test_a_captured_token_reaches_part_of_the_catalogue(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     token = place.token()
-    monkeypatch.setenv("FLOWPROOF_TEST_TOKEN", token)
-    run = place.run(place.file(Posture.JWT, tokens={"captured": {"env": "FLOWPROOF_TEST_TOKEN"}}))
+    monkeypatch.setenv("HOPPROOF_TEST_TOKEN", token)
+    run = place.run(place.file(Posture.JWT, tokens={"captured": {"env": "HOPPROOF_TEST_TOKEN"}}))
     assert run.status == 0, run.trouble
     assert {"str-no-token", "sig-wrong-key", "alg-none"} <= of(run, "PASS")
     assert {"exp-past", "kid-unknown"} <= of(run, "UNOBSERVED")
@@ -150,7 +150,7 @@ def test_a_client_key_without_its_ca_key(place: Place) -> None:
     assert {"v-expired-leaf", "eku-server-only"} <= of(run, "UNOBSERVED")
     reasons = {item.reason for item in run._withheld}
     assert "servers.portal names no subject: any certificate of its CA is meant to be let in" in reasons
-    assert any("Flowproof can start" in reason for reason in reasons)
+    assert any("Hopproof can start" in reason for reason in reasons)
 
 
 def test_a_server_that_treats_all_alike_is_told_so(place: Place) -> None:
@@ -295,8 +295,8 @@ def test_init_writes_once(tmp_path: Path) -> None:
 def test_what_is_sent_says_who_we_are(lab: EmbeddedLab, tmp_path: Path) -> None:
     flow = catalogue().flows["management-to-portal"]
     request = Stimuli(lab.pki, Mint.of(lab.pki), tmp_path / "c").request(flow, Stimulus(), "h", "fp-1")
-    assert b"\r\nUser-Agent: flowproof/" in request.head
-    assert b"\r\nX-Flowproof-Case: fp-1\r\n" in request.head
+    assert b"\r\nUser-Agent: hopproof/" in request.head
+    assert b"\r\nX-Hopproof-Case: fp-1\r\n" in request.head
 
 
 def test_the_pace_is_kept() -> None:

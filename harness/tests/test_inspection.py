@@ -1,4 +1,4 @@
-"""``flowproof inspect`` on the embedded lab: what it expects comes from the catalogue, what it marks from the judge."""
+"""``hopproof inspect`` on the embedded lab: what it expects comes from the catalogue, what it marks from the judge."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_a_saved_session_holds_no_key_and_no_place(tmp_path: Path) -> None:
     text = file.read_text("utf-8")
     assert "PRIVATE" not in text and "eyJ" not in text and '"good"' in text
     places = [value for value in _texts(json.loads(text)) if value.startswith("/") and Path(value).is_absolute()]
-    assert not [value for value in places if "flowproof-" in value], places
+    assert not [value for value in places if "hopproof-" in value], places
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -145,7 +145,7 @@ def _mitmdump(session_file: Path, server: dict[str, Any], *scripts: str) -> Iter
     command += ["-s", str(ROOT / "mitm_addons" / "inspector.py"), *(part for name in scripts for part in ("-s", name))]
     command += ["--mode", f"reverse:https://{server['host']}:{server['port']}@127.0.0.1:{port}"]
     told = json.loads(session_file.read_text("utf-8"))
-    options = [f"flowproof_session={session_file}", f"flowproof_ready={writing}", f"certs=*={told['certificate']}"]
+    options = [f"hopproof_session={session_file}", f"hopproof_ready={writing}", f"certs=*={told['certificate']}"]
     options += [f"confdir={session_file.parent}", "http2=false", "keep_host_header=true", "connection_strategy=lazy"]
     command += [part for option in options for part in ("--set", option)]
     with os.fdopen(reading, "rb") as ready:
@@ -216,7 +216,7 @@ def test_the_console_shows_the_marks(tmp_path: Path) -> None:
     try:
         screen = _Screen(tmux, tmp_path / "output")
         assert screen.until("inspect-5").count("/api/portals/inspect-") == 6
-        subprocess.run([*tmux, "send-keys", *":flowproof.violations", "Enter"], check=True)
+        subprocess.run([*tmux, "send-keys", *":hopproof.violations", "Enter"], check=True)
         shown = screen.until("inspect-3", without="inspect-5")
         assert "inspect-3" in shown and "inspect-1" not in shown
     finally:

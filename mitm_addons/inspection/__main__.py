@@ -20,7 +20,7 @@ from typing import Any
 
 from mitmproxy.http import HTTPFlow
 
-from harness.errors import FlowproofError
+from harness.errors import HopproofError
 from mitm_addons import inspector
 from mitm_addons.inspection import payload, session
 from mitm_addons.inspection.marking import KEY, VIOLATES, Marker
@@ -111,10 +111,10 @@ def _interface(options: argparse.Namespace, known: session.Session) -> None:
     from mitmproxy.tools import main as tools  # brings the whole interface with it
 
     upstream = known.upstream
-    settings = [f"flowproof_session={options.session}", f"certs=*={known.certificate}", "connection_strategy=lazy"]
-    settings += ["http2=false", "keep_host_header=true", f"flowproof_ready={options.ready}"]
-    settings += [f"flowproof_rules={options.rules}"] if options.rules else []
-    settings += [f"flowproof_record={options.record}"] if options.record else []
+    settings = [f"hopproof_session={options.session}", f"certs=*={known.certificate}", "connection_strategy=lazy"]
+    settings += ["http2=false", "keep_host_header=true", f"hopproof_ready={options.ready}"]
+    settings += [f"hopproof_rules={options.rules}"] if options.rules else []
+    settings += [f"hopproof_record={options.record}"] if options.record else []
     if options.ui == "web":
         settings += [f"web_host={LOOPBACK}", "web_open_browser=false"]
         settings += [f"web_columns={name}" for name in ("tls", "path", "method", "status", "comment")]
@@ -146,7 +146,7 @@ def main() -> int:
         recorder = Recorder(options.record) if options.record else None
         rules = payload.load(options.rules) if options.rules else None
         asyncio.run(_headless(Marker(known, rules, detailed=recorder is not None), recorder, options.port))
-    except FlowproofError as error:
+    except HopproofError as error:
         sys.stderr.write(f"inspection: {error}\n")
         return error.exit_status
     return 0

@@ -20,13 +20,13 @@ from mitm_addons.inspection.credentials import Examined, Examiner
 from mitm_addons.inspection.payload import Payload
 from mitm_addons.inspection.session import Expected, Session
 
-KEY = "flowproof"
+KEY = "hopproof"
 SATISFIES, VIOLATES, NOT_JUDGED = "satisfies", "violates", "not judged"
 MARKERS = {SATISFIES: ":white_check_mark:", VIOLATES: ":red_circle:", NOT_JUDGED: ":grey_question:"}
 NO_CERTIFICATE = "tls-no-cert"
 BARE = ("(sent again without the client certificate)", 0)
 """In place of the client's address: the mark of such an exchange that mitmproxy carries through all its copies."""
-_NONCE = "X-Flowproof-Case"
+_NONCE = "X-Hopproof-Case"
 
 
 @dataclass(frozen=True)

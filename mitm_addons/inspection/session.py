@@ -43,7 +43,7 @@ class TokenRules:
 
 @dataclass(frozen=True)
 class Session:
-    """One flow under inspection.  Without its private files it is what ``flowproof inspect --save`` writes.
+    """One flow under inspection.  Without its private files it is what ``hopproof inspect --save`` writes.
 
     ``upstream``: host, port, server_name and ca (PEM text).  ``as_client``: the client's own certificate is presented
     to the server.  ``target``: the target file, '' for our own lab.  The private files, '' where there is none:
@@ -78,7 +78,7 @@ def load(path: Path) -> Session:
 PRIVATE = ("certificate", "client_certificate", "variants")
 """What names a file with a secret in it."""
 _STATUSES = ("certificate_statuses", "token_statuses")
-_HOW = "flowproof inspect --save FILE writes one"
+_HOW = "hopproof inspect --save FILE writes one"
 
 
 def from_json(data: Mapping[str, Any]) -> Session:

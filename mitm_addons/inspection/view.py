@@ -1,4 +1,4 @@
-"""The content view "Flowproof": verdict, JWT with each claim judged, chains, body.  For mitmproxy 11 and 12.
+"""The content view "Hopproof": verdict, JWT with each claim judged, chains, body.  For mitmproxy 11 and 12.
 
 Everything it says of the token was written into the exchange when it was judged.
 """
@@ -15,7 +15,7 @@ from mitmproxy.http import HTTPFlow
 from harness.decode.redaction import redact
 from mitm_addons.inspection.marking import KEY
 
-NAME = "Flowproof"
+NAME = "Hopproof"
 _BODY = 20_000
 
 
@@ -76,7 +76,7 @@ def register() -> None:
 
 
 def _modern(base: Any) -> Any:
-    class FlowproofContentview(base):  # type: ignore[misc]  # mitmproxy 12's base, unknown to 11
+    class HopproofContentview(base):  # type: ignore[misc]  # mitmproxy 12's base, unknown to 11
         name = NAME
         syntax_highlight = "none"
 
@@ -90,11 +90,11 @@ def _modern(base: Any) -> Any:
             """First for what was marked; -1 would hide the view."""
             return 2 if isinstance(metadata.flow, HTTPFlow) and KEY in metadata.flow.metadata else -1
 
-    return FlowproofContentview()
+    return HopproofContentview()
 
 
 def _legacy(base: Any) -> Any:
-    class FlowproofView(base):  # type: ignore[misc]  # mitmproxy 11's base, untyped
+    class HopproofView(base):  # type: ignore[misc]  # mitmproxy 11's base, untyped
         name = NAME
 
         def __call__(self, data: bytes, *, flow: Any = None, **_more: Any) -> tuple[str, list[list[tuple[str, str]]]]:
@@ -107,4 +107,4 @@ def _legacy(base: Any) -> Any:
             """First for what was marked."""
             return 2 if isinstance(flow, HTTPFlow) and KEY in flow.metadata else 0
 
-    return FlowproofView()
+    return HopproofView()

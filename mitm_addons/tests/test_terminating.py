@@ -46,7 +46,7 @@ def test_digests_and_ports_are_those_of_both_ends(
     port = terminating(upstream)
     token = _token()
     body = b'{"name": "p1"}'
-    sent = request(body, f"Authorization: Bearer {token}", "X-Flowproof-Case: nonce-1", path="/api?access_token=secret")
+    sent = request(body, f"Authorization: Bearer {token}", "X-Hopproof-Case: nonce-1", path="/api?access_token=secret")
     answer, local = _exchange(port, pki, sent)
     heard, record = upstream.heard.get(timeout=PATIENCE), process.record()
     assert (status(answer), heard.request) == (201, sent)
@@ -75,7 +75,7 @@ def test_two_requests_on_one_connection_are_one_record(
     upstream = serve()
     with client(terminating(upstream), pki.ca, "portal.test") as connection:
         for nonce in ("a", "b"):
-            connection.sendall(request(b"x", f"X-Flowproof-Case: {nonce}"))
+            connection.sendall(request(b"x", f"X-Hopproof-Case: {nonce}"))
             assert status(read_message(connection)) == 201
     assert [seen.nonce for seen in process.record().requests] == ["a", "b"]
 

@@ -238,7 +238,7 @@ def main() -> None:
     product, wire = sys.argv[1], Wire()
     if SERVERS[product].found() is None:
         sys.exit(f"{product} is not installed")
-    with tempfile.TemporaryDirectory(prefix="flowproof-realworld-") as folder:
+    with tempfile.TemporaryDirectory(prefix="hopproof-realworld-") as folder:
         process = Process(product, Path(folder), wire)
         wire.write({"kind": "ready"})
         try:

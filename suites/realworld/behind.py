@@ -14,7 +14,7 @@ from harness.catalogue import Catalogue
 from harness.catalogue.widen import widened
 from harness.cli import execute
 from harness.config import Options
-from harness.errors import FlowproofError
+from harness.errors import HopproofError
 from harness.lab.embedded import EmbeddedLab
 from harness.model.case import Case
 from harness.model.vocabulary import Depth, Path
@@ -39,7 +39,7 @@ def behind(product: str) -> Target:
     lab = type("Behind", (EmbeddedLab,), {"balancer": ("suites.realworld.balancers", product)})
     return Target(
         name=f"{product}-balancer",
-        scope=f"Flowproof's own reference subsystems on loopback, behind {product} {SERVERS[product].told_version()}.",
+        scope=f"Hopproof's own reference subsystems on loopback, behind {product} {SERVERS[product].told_version()}.",
         own_lab=False,  # what a balancer's log does not tell remains unobserved, and is named
         grade=EmbeddedLab.grade,
         features=FEATURES,
@@ -75,8 +75,8 @@ def main() -> int:
     options = Options(**{**given, "only": tuple(given["only"])}, target=target.name, depth=Depth.FULL)
     try:
         return execute(Run(options, target))
-    except FlowproofError as error:
-        print(f"flowproof: {error}", file=sys.stderr)
+    except HopproofError as error:
+        print(f"hopproof: {error}", file=sys.stderr)
         return error.exit_status
 
 

@@ -1,4 +1,4 @@
-"""Judges servers nobody here wrote: starts each with its committed configuration and runs flowproof against it.
+"""Judges servers nobody here wrote: starts each with its committed configuration and runs hopproof against it.
 
     python -m suites.realworld.judge [ROLE]... [--fresh]      --fresh ignores the expected results and prints entries
     python -m suites.realworld.judge --libraries              the small servers on libraries in their place
@@ -64,15 +64,15 @@ def judge(role: str, fresh: bool) -> tuple[str, int]:
     if version is None:
         return f"{role:16} {product} is not installed", 3
     if kind == BALANCER:
-        status = flowproof(role, "suites.realworld.behind", product, fresh=fresh)
+        status = hopproof(role, "suites.realworld.behind", product, fresh=fresh)
         return line(role, version, status), status
-    with tempfile.TemporaryDirectory(prefix="flowproof-realworld-") as name:
+    with tempfile.TemporaryDirectory(prefix="hopproof-realworld-") as name:
         folder = Path(name)
         values = {**credentials(folder), "VERSION": version}
         values["CONFIG"] = str(filled(template(role), folder, values))
         target = str(filled(FIXTURES / role / "target.yaml", folder, values))
         with running(server.command(values), values, folder):
-            status = flowproof(role, "harness", "run", "--target", target, "--depth", "full", fresh=fresh)
+            status = hopproof(role, "harness", "run", "--target", target, "--depth", "full", fresh=fresh)
     return line(role, version, status), status
 
 
@@ -144,7 +144,7 @@ def listening(port: int) -> bool:
     return True
 
 
-def flowproof(role: str, module: str, *arguments: str, fresh: bool) -> int:
+def hopproof(role: str, module: str, *arguments: str, fresh: bool) -> int:
     """Run *module*, a command of ours, on *arguments* and what is expected of *role*; its exit status."""
     shutil.rmtree(REPORTS / role, ignore_errors=True)  # a run that never begins must not show an earlier one's figures
     expected = FIXTURES / role / "expected.yaml"

@@ -24,7 +24,7 @@ from harness.lab.containers.calls import Docker, answers
 from harness.lab.containers.link import remove
 from harness.lab.folders import running
 
-OWNER = "org.flowproof.owner"
+OWNER = "org.hopproof.owner"
 _log = logging.getLogger(__name__)
 LEAVING_SECONDS, LOOK_AGAIN, SWEEP_SECONDS = 10.0, 0.1, 10
 
@@ -41,7 +41,7 @@ def check() -> None:
         raise UsageError(
             f"no Docker daemon answers: {why}",
             where=f"DOCKER_HOST={os.environ.get('DOCKER_HOST', '(unset: /var/run/docker.sock)')}",
-            attempt="start Docker, or set DOCKER_HOST; without Docker, `flowproof run` judges the same suites on the "
+            attempt="start Docker, or set DOCKER_HOST; without Docker, `hopproof run` judges the same suites on the "
             "embedded lab",
         )
 

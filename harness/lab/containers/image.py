@@ -1,7 +1,7 @@
 """The image everything runs in: what is copied into it, and when it has to be built.
 
 ``python -m harness.lab.containers.image [--context DIR] [--tests]`` builds it, or only puts its context together.
-Wheels are taken from the folder that FLOWPROOF_WHEELHOUSE names, if it names one; else pip fetches them while building.
+Wheels are taken from the folder that HOPPROOF_WHEELHOUSE names, if it names one; else pip fetches them while building.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from harness import resources
 from harness.errors import LabError, UsageError
 from harness.lab.containers import calls
 
-REPOSITORY = "flowproof/lab"
+REPOSITORY = "hopproof/lab"
 BASE = "python:3.13-slim-trixie"
-WHEELHOUSE = "FLOWPROOF_WHEELHOUSE"
+WHEELHOUSE = "HOPPROOF_WHEELHOUSE"
 REQUIREMENTS = "requirements.txt"
 BUILD_SECONDS = 900
 """How long a step of the build may be silent: one fetches every wheel."""
@@ -38,7 +38,7 @@ _LEFT_OUT = shutil.ignore_patterns("tests", "__pycache__", "_data", "*.pyc")
 
 def ready_image() -> str:
     """The tag of the image for exactly this code; built now if there is none.  Raises LabError."""
-    with tempfile.TemporaryDirectory(prefix="flowproof-image-") as folder:
+    with tempfile.TemporaryDirectory(prefix="hopproof-image-") as folder:
         tag = write_context(Path(folder))
         try:
             calls.client().client.images.get(tag)
@@ -91,14 +91,14 @@ def write_context(folder: Path) -> str:
 
 
 def _requirements() -> list[str]:
-    """What Flowproof depends on: the image's word, the checkout's, or that of the installed package."""
+    """What Hopproof depends on: the image's word, the checkout's, or that of the installed package."""
     package = Path(harness.__file__).parent
     noted, project = package / "_data" / REQUIREMENTS, package.parent / "pyproject.toml"
     if noted.is_file():
         return noted.read_text("utf-8").split("\n")[:-1]
     if project.is_file():
         return list(tomllib.loads(project.read_text("utf-8"))["project"]["dependencies"])
-    required = importlib.metadata.requires("flowproof") or []
+    required = importlib.metadata.requires("hopproof") or []
     return [line for line in required if "extra ==" not in line]
 
 
@@ -139,7 +139,7 @@ def main() -> int:
     if arguments.context:
         print(write_context(arguments.context))  # noqa: T201
     elif arguments.tests:
-        with tempfile.TemporaryDirectory(prefix="flowproof-image-") as folder:
+        with tempfile.TemporaryDirectory(prefix="hopproof-image-") as folder:
             write_context(Path(folder))
             build(Path(folder), f"{REPOSITORY}-tests", "tests")
         print(f"{REPOSITORY}-tests")  # noqa: T201

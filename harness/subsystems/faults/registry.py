@@ -31,7 +31,7 @@ def rules_with(names: Sequence[str], kind: str) -> Rules:
     rules = Rules()
     for name in names:
         if name not in FAULTS:
-            raise UsageError(f"unknown fault {name!r}", attempt="flowproof list faults")
+            raise UsageError(f"unknown fault {name!r}", attempt="hopproof list faults")
         known, change = FAULTS[name]
         if kind not in known.on:
             raise UsageError(f"the fault {name!r} is for {', '.join(known.on)}, not for {kind}")

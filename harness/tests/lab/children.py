@@ -1,4 +1,4 @@
-"""Child processes that speak the worker protocol well or badly, as ``FLOWPROOF_TEST_CHILD`` says."""
+"""Child processes that speak the worker protocol well or badly, as ``HOPPROOF_TEST_CHILD`` says."""
 
 from __future__ import annotations
 
@@ -44,4 +44,4 @@ def main(how: str) -> None:
 
 
 if __name__ == "__main__":
-    main(os.environ["FLOWPROOF_TEST_CHILD"])
+    main(os.environ["HOPPROOF_TEST_CHILD"])

@@ -138,12 +138,12 @@ PASSWORD = "corr\u00e9ct horse"
 
 @pytest.mark.parametrize("legacy", [False, True], ids=["PKCS#8", "PEM of old"])
 def test_encrypted_keys_open_with_their_passwords(folder: Path, monkeypatch: pytest.MonkeyPatch, legacy: bool) -> None:
-    monkeypatch.setenv("FLOWPROOF_TEST_PASSWORD", PASSWORD)
+    monkeypatch.setenv("HOPPROOF_TEST_PASSWORD", PASSWORD)
     (folder / "password").write_text(PASSWORD + "\r\n", "utf-8")
     names = {"key": f"{NAME}/tls.key", "ca_key": "ingress-ca/tls.key", "other_ca_key": "portal-ca/tls.key"}
     keys = {row: encrypted(folder, name, PASSWORD.encode(), legacy=legacy) for row, name in names.items()}
     passwords = {
-        "key_password": {"env": "FLOWPROOF_TEST_PASSWORD"},
+        "key_password": {"env": "HOPPROOF_TEST_PASSWORD"},
         "ca_key_password": {"file": str(folder / "password")},
         "other_ca_key_password": {"file": str(folder / "password")},
     }
@@ -157,8 +157,8 @@ def test_encrypted_keys_open_with_their_passwords(folder: Path, monkeypatch: pyt
 @pytest.mark.parametrize(
     ("password", "told"),
     [
-        ({"env": "FLOWPROOF_TEST_WRONG"}, "cannot be opened with client.key_password"),
-        ({"env": "FLOWPROOF_TEST_UNSET"}, "FLOWPROOF_TEST_UNSET (client.key_password) is not set"),
+        ({"env": "HOPPROOF_TEST_WRONG"}, "cannot be opened with client.key_password"),
+        ({"env": "HOPPROOF_TEST_UNSET"}, "HOPPROOF_TEST_UNSET (client.key_password) is not set"),
         ({"file": "missing"}, "cannot read client.key_password"),
         (None, "client.key is encrypted"),
     ],
@@ -166,7 +166,7 @@ def test_encrypted_keys_open_with_their_passwords(folder: Path, monkeypatch: pyt
 def test_a_wrong_password_is_told_by_the_file(
     folder: Path, monkeypatch: pytest.MonkeyPatch, password: Any, told: str
 ) -> None:
-    monkeypatch.setenv("FLOWPROOF_TEST_WRONG", "not the passw0rd")
+    monkeypatch.setenv("HOPPROOF_TEST_WRONG", "not the passw0rd")
     client: Any = files(folder, key=encrypted(folder, f"{NAME}/tls.key", PASSWORD.encode()))
     if password is not None:
         client["key_password"] = password
@@ -180,8 +180,8 @@ def test_a_wrong_password_is_told_by_the_file(
 
 
 def test_a_password_for_a_key_that_needs_none(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FLOWPROOF_TEST_WRONG", "not the passw0rd")
-    client: Any = {**files(folder), "key_password": {"env": "FLOWPROOF_TEST_WRONG"}}
+    monkeypatch.setenv("HOPPROOF_TEST_WRONG", "not the passw0rd")
+    client: Any = {**files(folder), "key_password": {"env": "HOPPROOF_TEST_WRONG"}}
     with pytest.raises(UsageError, match="client.key is not encrypted, but a password is given"):
         open_clients(endpoints(client))
 
@@ -193,8 +193,8 @@ def with_tokens(folder: Path, tokens: dict[str, Any]) -> targetfile.TargetFile:
 
 
 def test_signing_keys_may_be_encrypted_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FLOWPROOF_TEST_PASSWORD", PASSWORD)
-    password = {"env": "FLOWPROOF_TEST_PASSWORD"}
+    monkeypatch.setenv("HOPPROOF_TEST_PASSWORD", PASSWORD)
+    password = {"env": "HOPPROOF_TEST_PASSWORD"}
     signing = {
         "signing_key": encrypted(folder, "../jwt/signing.key", PASSWORD.encode()),
         "signing_key_password": password,
@@ -221,7 +221,7 @@ def test_signing_keys_may_be_encrypted_too(folder: Path, monkeypatch: pytest.Mon
         ({"certificate": "missing"}, "cannot be used"),
         ({"certificate": "portal-ca/tls.key"}, "cannot be used"),
         ({"key": "portal-ca/tls.key"}, "cannot be used"),
-        ({"key_password": {"env": "FLOWPROOF_TEST_UNSET"}}, "FLOWPROOF_TEST_UNSET"),
+        ({"key_password": {"env": "HOPPROOF_TEST_UNSET"}}, "HOPPROOF_TEST_UNSET"),
     ],
 )
 def test_a_jwks_server_that_could_not_speak_tls_is_told_first(folder: Path, change: dict[str, Any], told: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.errors import FlowproofError
+from harness.errors import HopproofError
 from harness.lab import targetfile
 from harness.lab.issuers import KeyServer, check_sources, open_mint
 from harness.tests.wire.servers import server_context
@@ -64,7 +64,7 @@ def test_a_check_asks_nobody(pki: Pki, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("keys", ["http://localhost/certs", {"url": "http://localhost/certs"}, {"ca": "x"}, 7])
 def test_keys_that_cannot_be_meant(tmp_path: Path, keys: Any) -> None:
-    with pytest.raises(FlowproofError) as error:
+    with pytest.raises(HopproofError) as error:
         check_sources(target(tmp_path, keys))
     assert error.value.exit_status == 2
 
@@ -72,12 +72,12 @@ def test_keys_that_cannot_be_meant(tmp_path: Path, keys: Any) -> None:
 @pytest.mark.parametrize("text", ["", "[]", '{"keys": []}', '{"keys": 1}', "{}", "\x00\xff", '{"keys": [null]}'])
 def test_a_file_that_holds_no_keys(tmp_path: Path, text: str) -> None:
     (tmp_path / "keys.json").write_text(text, "utf-8")
-    with pytest.raises(FlowproofError, match="holds no JWK set") as error:
+    with pytest.raises(HopproofError, match="holds no JWK set") as error:
         check_sources(target(tmp_path, "keys.json"))
     assert error.value.exit_status == 2
 
 
 def test_a_server_of_another_ca_is_not_asked_for_keys(server: KeyServer, tmp_path: Path) -> None:
-    with pytest.raises(FlowproofError, match="gives no answer") as error:
+    with pytest.raises(HopproofError, match="gives no answer") as error:
         open_mint(target(tmp_path, {"url": f"https://localhost:{server.port}/", "ca": "secrets/portal-ca/ca.crt"}))
     assert error.value.exit_status == 3

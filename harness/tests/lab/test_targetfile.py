@@ -61,10 +61,10 @@ def test_production_is_read_only_and_slow() -> None:
 
 
 def test_a_secret_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    secret = parse(document()).secret({"env": "FLOWPROOF_TEST_SECRET"})
-    with pytest.raises(UsageError, match="FLOWPROOF_TEST_SECRET"):
+    secret = parse(document()).secret({"env": "HOPPROOF_TEST_SECRET"})
+    with pytest.raises(UsageError, match="HOPPROOF_TEST_SECRET"):
         secret.read("it")
-    monkeypatch.setenv("FLOWPROOF_TEST_SECRET", "text")
+    monkeypatch.setenv("HOPPROOF_TEST_SECRET", "text")
     assert secret.read("it") == b"text"
 
 
@@ -141,11 +141,11 @@ def test_our_keys_do_not_sign_for_production() -> None:
 
 
 def test_the_one_liner_writes_a_target_file(tmp_path: Path) -> None:
-    folder, key = tmp_path / "report", tmp_path / "flowproof-signing.key"
+    folder, key = tmp_path / "report", tmp_path / "hopproof-signing.key"
     file = Service("https://a.test/x", ca="ca.crt", audience="orders", jwks="ours").write(folder)
     found = targetfile.read(file)
     assert found.endpoints["service"].posture == "jwt"
-    assert found.tokens["claims"] == {"aud": "orders", "sub": "flowproof"}
+    assert found.tokens["claims"] == {"aud": "orders", "sub": "hopproof"}
     assert found.secret(found.tokens["jwks"]["signing_key"]).file == key
     assert [item.name for item in folder.iterdir()] == ["target.yaml"]
     assert key.stat().st_mode & 0o077 == 0

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from harness.errors import FlowproofError, LabError, UsageError
+from harness.errors import HopproofError, LabError, UsageError
 from harness.lab import targetfile
 from harness.lab.tokensources import check_source, published_keys, token_source
 from harness.tests.wire.servers import HOST, PATIENCE, Server, Stream, hold, request_of, server_context
@@ -58,7 +58,7 @@ def script(folder: Path, text: str) -> list[str]:
     return ["./give"]
 
 
-def refused(folder: Path, tokens: Mapping[str, Any], secret: str) -> FlowproofError:
+def refused(folder: Path, tokens: Mapping[str, Any], secret: str) -> HopproofError:
     """The error, which does not print *secret* nor a part of it."""
     with pytest.raises(LabError) as caught:
         ask(folder, tokens)
@@ -123,7 +123,7 @@ def test_a_command_that_leaves_something_running_gives_its_token_all_the_same(tm
     assert ask(tmp_path, {"command": script(tmp_path, f"sleep 600 >/dev/null & echo {token}")}) == token
 
 
-@pytest.mark.parametrize("name", ["./missing", "flowproof-no-such-program", "."])
+@pytest.mark.parametrize("name", ["./missing", "hopproof-no-such-program", "."])
 def test_a_program_that_is_not_there_is_told_before_anything_runs(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="no program"):
         check_source(target(tmp_path, {"command": [name]}))
@@ -163,8 +163,8 @@ def at(endpoint: Endpoint, handler: Callable[[Stream], None] | None = None) -> S
 
 
 def test_an_endpoint_gives_a_token(localhost: Path, token: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FLOWPROOF_TEST_SECRET", "s3cret&more\n")
-    form = {"grant_type": "client_credentials", "client_secret": {"env": "FLOWPROOF_TEST_SECRET"}}
+    monkeypatch.setenv("HOPPROOF_TEST_SECRET", "s3cret&more\n")
+    form = {"grant_type": "client_credentials", "client_secret": {"env": "HOPPROOF_TEST_SECRET"}}
     endpoint = Endpoint(localhost, 200, json.dumps({"id_token": token, "access_token": "x"}).encode())
     with at(endpoint) as server:
         tokens = endpoint.tokens(server.port, form=form, field="id_token")

@@ -46,7 +46,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, events: Events) -> It
     started: list[Worker] = []
 
     def begin(how: str = "obedient", module: str = CHILD) -> Worker:
-        monkeypatch.setenv("FLOWPROOF_TEST_CHILD", how)
+        monkeypatch.setenv("HOPPROOF_TEST_CHILD", how)
         log = tmp_path / "child.log"
         started.append(Worker(module, Child(module, log), events.put, log))
         return started[-1]

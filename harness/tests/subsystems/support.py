@@ -360,7 +360,7 @@ def send(
 ) -> Result:
     """One request on one new connection; reads even if writing failed, because the alert may be there."""
     context = context or client_context(server.deployment, identity, version)
-    lines = [f"{method} {path} HTTP/1.1", f"Host: {HOST[server.kind]}", f"X-Flowproof-Case: {nonce}", *headers]
+    lines = [f"{method} {path} HTTP/1.1", f"Host: {HOST[server.kind]}", f"X-Hopproof-Case: {nonce}", *headers]
     lines += [f"Authorization: Bearer {token}"] if token is not None else []
     lines += [f"Content-Length: {len(body)}", "Connection: close", "", ""]
     with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as plain:

@@ -284,7 +284,7 @@ def test_two_requests_on_a_connection_are_one_record(lab: Deployment, server: Se
     with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as plain:
         port = plain.getsockname()[1]
         with context.wrap_socket(plain, server_hostname="api.portal.apic.test") as secure:
-            one = b"GET /%d HTTP/1.1\r\nHost: x\r\nX-Flowproof-Case: c%d\r\n"
+            one = b"GET /%d HTTP/1.1\r\nHost: x\r\nX-Hopproof-Case: c%d\r\n"
             secure.sendall(one % (1, 1) + b"\r\n" + one % (2, 2) + b"Connection: close\r\n\r\n")
             while secure.recv(4096):
                 continue

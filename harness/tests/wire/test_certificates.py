@@ -205,7 +205,7 @@ def diff(one: x509.Certificate, other: x509.Certificate) -> set[str]:
         "issuer": one.issuer == other.issuer,
         "validity": validity(one) == validity(other),
         "extensions": extensions(one) == extensions(other),
-        "aki": one.issuer.rfc4514_string().startswith("CN=flowproof") or aki(one) == aki(other),
+        "aki": one.issuer.rfc4514_string().startswith("CN=hopproof") or aki(one) == aki(other),
         "key": not leaf or one.public_key() == other.public_key(),
     }
     return {name for name, same in parts.items() if not same}

@@ -20,7 +20,7 @@ HEADER = {
     "scope": "it",
     "started": "now",
     "depth": "full",
-    "tool": "flowproof 0",
+    "tool": "hopproof 0",
     "catalogue_sha256": "ab",
     "withheld": [{"case": "x", "reason": "posture"}, {"case": "y", "reason": "posture"}],
     "skipped": [],

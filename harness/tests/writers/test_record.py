@@ -15,7 +15,7 @@ from harness.tests.builders import row
 from harness.writers import junit
 from harness.writers.record import NAME, Recorder, read
 
-HEADER: dict[str, Any] = {"tool": "flowproof", "planned": [row()["case"]], "seed": 1, "target": "embedded"}
+HEADER: dict[str, Any] = {"tool": "hopproof", "planned": [row()["case"]], "seed": 1, "target": "embedded"}
 FOOTER: dict[str, Any] = {"cases": 1}
 DRAFT = ".run.jsonl.part"
 FULL = Path("/dev/full")
@@ -196,3 +196,11 @@ def test_a_row_without_its_source(tmp_path: Path) -> None:
     content = [WHOLE[0], {key: value for key, value in row(outcome="FAIL").items() if key != "source"}, WHOLE[2]]
     with pytest.raises(UsageError):
         junit.write(tmp_path, read(stored(tmp_path, content))[1])
+
+
+def test_a_record_made_under_the_former_name_is_read(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path, {**HEADER, "tool": "flowproof 0.1.0"})
+    recorder.write(row())
+    recorder.finish(FOOTER)
+    header, rows, _ = read(tmp_path)
+    assert (header["tool"], rows) == ("flowproof 0.1.0", [row()])

@@ -66,12 +66,12 @@ def test_a_selection_is_told_first_and_last() -> None:
 
 
 def test_what_comes_next_depends_on_whose_server_it_is() -> None:
-    assert "flowproof mutants" in ended([row()])
+    assert "hopproof mutants" in ended([row()])
     quick, full = (ended([row()], target="out/target.yaml", depth=depth) for depth in ("quick", "full"))
     assert "open out/index.html; --depth full" in quick and "credentials in out/target.yaml" in quick
     assert "--depth" not in full.splitlines()[-1] and "credentials in out/target.yaml" in full
     bad = ended([row(outcome="FAIL", reason="x")], target="out/target.yaml")
-    assert "Next: flowproof explain " in bad
+    assert "Next: hopproof explain " in bad
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_failures_are_shown_as_they_are_and_not_too_many() -> None:
     text = ended(rows, 1)
     assert text.count("[red]said[/] <so>") == 12
     assert "and 3 more" in text
-    assert "flowproof explain flows/REQ-0/a/mtls/direct/x" in text
+    assert "hopproof explain flows/REQ-0/a/mtls/direct/x" in text
 
 
 def test_trouble_is_told() -> None:

@@ -45,7 +45,7 @@ def _pathlen_0(pki: Pki, secret: str) -> Identity:
 
 def _two_deep(pki: Pki, secret: str, path_length: int) -> Identity:
     upper = intermediate(pki, secret, constraints=ca(path_length))
-    lower = issue(pki.ca_profile("flowproof-lower-ca"), upper)
+    lower = issue(pki.ca_profile("hopproof-lower-ca"), upper)
     return leaf(pki, secret, issuer=lower).sending(lower, upper)
 
 

@@ -76,9 +76,7 @@ def leaf(pki: Pki, secret: str, *, issuer: Identity | None = None, **changes: Un
     return issue(profile, issuer or pki.issuer(secret), key=pki.secrets[secret].key)
 
 
-def intermediate(
-    pki: Pki, secret: str, name: str = "flowproof-intermediate-ca", **changes: Unpack[Changes]
-) -> Identity:
+def intermediate(pki: Pki, secret: str, name: str = "hopproof-intermediate-ca", **changes: Unpack[Changes]) -> Identity:
     """An intermediate CA under the client's right issuer, with *changes* to its Profile."""
     profile = replace(pki.ca_profile(name), **changes)
     return issue(profile, pki.issuer(secret))

@@ -106,7 +106,7 @@ class GivenPki(Pki):
 
     def other_client(self, secret: str) -> Identity:
         """Another client, made: one of the file's may have another CA, and be refused for that."""
-        return issue(replace(self.profile(secret), subject=subject("flowproof-other-client")), self.issuer(secret))
+        return issue(replace(self.profile(secret), subject=subject("hopproof-other-client")), self.issuer(secret))
 
     def issuer(self, secret: str) -> Identity:
         """The CA of the client's certificate; its key only where it was given."""

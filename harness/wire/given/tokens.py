@@ -67,7 +67,7 @@ class BorrowedMint(Mint):
         self, fetch: Callable[[], str] | None, claims: Mapping[str, Any], keys: Mapping[str, rsa.RSAPublicKey]
     ) -> None:
         # Not the base class's __init__: that wants the key which nobody gave us.
-        self.clock, self._ids, self.sign = time.time, (lambda: "flowproof"), _no_key
+        self.clock, self._ids, self.sign = time.time, (lambda: "hopproof"), _no_key
         self._fetch, self._forged_claims, self._keys = fetch, dict(claims), keys
         self._lock = threading.Lock()
         self._good = ""

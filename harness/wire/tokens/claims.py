@@ -109,4 +109,4 @@ def _iat_word(mint: Mint) -> str:
 @CLASSES.token("claim-unknown", twin="claim-unknown")
 def _unknown(mint: Mint) -> str:
     """an extra claim nobody knows"""
-    return mint.with_claims(flowproof="extra")
+    return mint.with_claims(hopproof="extra")

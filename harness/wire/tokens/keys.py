@@ -128,7 +128,7 @@ def _x5c(mint: Mint) -> str:
 @CLASSES.token("crit-unknown")
 def _crit_unknown(mint: Mint) -> str:
     """crit names an extension nobody knows"""
-    return mint.with_header(crit=["x-flowproof"], **{"x-flowproof": 1})
+    return mint.with_header(crit=["x-hopproof"], **{"x-hopproof": 1})
 
 
 @CLASSES.token("crit-empty")
@@ -140,13 +140,13 @@ def _crit_empty(mint: Mint) -> str:
 @CLASSES.token("crit-nonarray")
 def _crit_nonarray(mint: Mint) -> str:
     """crit is a string"""
-    return mint.with_header(crit="x-flowproof", **{"x-flowproof": 1})
+    return mint.with_header(crit="x-hopproof", **{"x-hopproof": 1})
 
 
 @CLASSES.token("crit-absent-param")
 def _crit_absent(mint: Mint) -> str:
     """crit names a parameter that is not in the header"""
-    return mint.with_header(crit=["x-flowproof"])
+    return mint.with_header(crit=["x-hopproof"])
 
 
 @CLASSES.token("b64-false-attached")
@@ -164,7 +164,7 @@ def _b64_false_nocrit(mint: Mint) -> str:
 @CLASSES.token("hdr-unknown-param", twin="hdr-unknown-param")
 def _unknown_parameter(mint: Mint) -> str:
     """an unknown header parameter that is not critical"""
-    return mint.with_header(**{"x-flowproof": 1})
+    return mint.with_header(**{"x-hopproof": 1})
 
 
 def _forged(mint: Mint, **header: object) -> str:

@@ -103,8 +103,8 @@ const quoted = (text) => "'" + text.replaceAll("'", "'\\''") + "'";
 
 function commandPart(row, judged) {
   const id = index.case[row], lines = [];
-  if (judged) lines.push("flowproof replay " + quoted(id) + " --report " + quoted(index.report));
-  lines.push("flowproof explain " + quoted(id));
+  if (judged) lines.push("hopproof replay " + quoted(id) + " --report " + quoted(index.report));
+  lines.push("hopproof explain " + quoted(id));
   return part("Repeat it", ...lines.map((line) => el("pre", { class: "command" }, line)));
 }
 

@@ -15,10 +15,10 @@ _waiting: dict[str, str] = {}
 def update(flows: list[HTTPFlow]) -> None:
     """After all addons have had an exchange: its mark is there."""
     for flow in flows:
-        if "flowproof" not in flow.metadata or flow.id in _waiting:
+        if "hopproof" not in flow.metadata or flow.id in _waiting:
             continue
         _waiting[flow.id] = ""
-        _tell({"replay": flow.is_replay == "request", **flow.metadata["flowproof"]})
+        _tell({"replay": flow.is_replay == "request", **flow.metadata["hopproof"]})
         if flow.is_replay != "request":
             _again(flow)
 
@@ -26,7 +26,7 @@ def update(flows: list[HTTPFlow]) -> None:
 def _again(flow: HTTPFlow) -> None:
     for change in CHANGES:
         try:
-            ctx.master.commands.call("flowproof.resend", [flow], change)
+            ctx.master.commands.call("hopproof.resend", [flow], change)
         except exceptions.CommandError as error:
             _tell({"replay": True, "stimulus": change, "refused": str(error)})
 

@@ -24,13 +24,13 @@ def _addon(
     file.write_text(json.dumps({**data(), **(told or {})}), "utf-8")
     addon = inspector.Inspector()
     context.master.addons.add(addon)
-    context.configure(addon, flowproof_session=str(file), **options)
+    context.configure(addon, hopproof_session=str(file), **options)
     return addon
 
 
 def test_a_saved_file_is_never_judged_anew(tmp_path: Path, exchange: Exchange) -> None:
     with taddons.context() as context:
-        addon = _addon(context, tmp_path, flowproof_record=str(tmp_path / "rec"))
+        addon = _addon(context, tmp_path, hopproof_record=str(tmp_path / "rec"))
         flow = exchange(f"Bearer {token()}", 401)
         addon.response(flow)
         assert flow.marked == MARKERS[VIOLATES] and flow.comment.startswith("violates FLW-4: ")
@@ -80,7 +80,7 @@ def test_a_session_that_is_none_stops_the_start(tmp_path: Path) -> None:
         taddons.context(inspector.Inspector()) as context,
         pytest.raises(OptionsError, match="not an inspection session"),
     ):
-        context.options.update(flowproof_session=str(tmp_path / "none.json"))
+        context.options.update(hopproof_session=str(tmp_path / "none.json"))
 
 
 def test_the_view_keeps_a_bounded_number(tmp_path: Path, exchange: Exchange) -> None:
@@ -96,7 +96,7 @@ def test_the_view_keeps_a_bounded_number(tmp_path: Path, exchange: Exchange) -> 
     with taddons.context() as context:
         shown = Shown()
         context.master.addons.add(shown)
-        addon = _addon(context, tmp_path, flowproof_keep=3)
+        addon = _addon(context, tmp_path, hopproof_keep=3)
         flows = [exchange(f"Bearer {token()}") for _ in range(5)]
         for flow in flows:
             shown.flows.append(flow)
@@ -112,7 +112,7 @@ def test_export_and_explain(tmp_path: Path, exchange: Exchange) -> None:
         assert "why it matters: because" in addon.explain([flow])
         addon.export([flow], str(tmp_path / "cases.json"))
         case = json.loads((tmp_path / "cases.json").read_text("utf-8"))[0]
-        assert case["replay"] == f"flowproof run --only '{flow.metadata[MARK]['case']}'"
+        assert case["replay"] == f"hopproof run --only '{flow.metadata[MARK]['case']}'"
         assert case["verdict"] == VIOLATES and "<jwt sha256:" in case["request"]
 
 
@@ -133,7 +133,7 @@ def test_the_certificate_can_only_be_left_out_where_it_is_shown(tmp_path: Path, 
 
 def test_a_recording_says_what_it_said_without_any_session(tmp_path: Path, exchange: Exchange) -> None:
     with taddons.context() as context:
-        addon = _addon(context, tmp_path, flowproof_record=str(tmp_path / "rec"))
+        addon = _addon(context, tmp_path, hopproof_record=str(tmp_path / "rec"))
         addon.response(exchange(f"Bearer {token(exp=1)}", 201))
         addon.done()
         with (tmp_path / "rec" / "inspection.mitm").open("rb") as file:

@@ -91,7 +91,7 @@ def test_the_recordings_can_be_read_again(tmp_path: Path) -> None:
     with (tmp_path / "inspection.mitm").open("rb") as file:
         flows = list(io.FlowReader(file).stream())
     assert len(flows) == 3
-    assert flows[1].metadata["flowproof"]["requirement"] == "FLW-4"
+    assert flows[1].metadata["hopproof"]["requirement"] == "FLW-4"
     har = json.loads((tmp_path / "inspection.har").read_text("utf-8"))
     assert len(har["log"]["entries"]) == 3
     request = flows[1].request  # type: ignore[attr-defined]

@@ -11,5 +11,5 @@ from harness.lab.containers import calls
 
 @pytest.fixture(scope="session")
 def _docker() -> None:
-    if os.environ.get("FLOWPROOF_DOCKER") != "required" and calls.answers():
+    if os.environ.get("HOPPROOF_DOCKER") != "required" and calls.answers():
         pytest.skip("no Docker daemon answers")

@@ -65,7 +65,7 @@ def test_containers_are_not_root_and_cannot_write(lab: OperatedLab) -> None:
         assert config["User"] == "10001" and host["ReadonlyRootfs"] and host["CapDrop"] == ["ALL"]
         assert not [line for line in config["Env"] if "KEY" in line.upper().replace("GPG_KEY", "")]
         assert not host["Binds"] and list(host["Tmpfs"]) == [str(lab.folder)]
-        wrote = container.exec_run(["touch", "/opt/flowproof/x"])
+        wrote = container.exec_run(["touch", "/opt/hopproof/x"])
         assert wrote.exit_code != 0 and b"Read-only" in wrote.output
 
 

@@ -40,7 +40,7 @@ def _row(number: int, outcome: str = "PASS", **more: Any) -> dict[str, Any]:
 
 def _header(rows: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
     return {
-        "tool": "flowproof 0", "target": "embedded", "product": "A product", "depth": "quick", "seed": 1, "fault": None,
+        "tool": "hopproof 0", "target": "embedded", "product": "A product", "depth": "quick", "seed": 1, "fault": None,
         "catalogue_sha256": SHA, "started": "2026-01-01T00:00:00+00:00", "planned": [row["case"] for row in rows],
         "withheld": [], "skipped": [], "scope": "Servers on loopback. Out of scope: the rest.", **more,
     }  # fmt: skip
