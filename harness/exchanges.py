@@ -60,7 +60,8 @@ class Attempt:
 class Bench:
     """A lab and what is presented to it.  ``seed`` makes the nonces, which tell a server nothing; ``dialect`` is how
     the lab's servers say no, ``send`` how a request goes out.  ``twins`` None trusts the
-    batch's controls; a dictionary is where what became of each class's own twin is remembered."""
+    batch's controls; a dictionary is where what became of each class's own twin is remembered.  ``everybody`` names
+    the flows whose server was seen to serve whoever asks, and how that was seen."""
 
     lab: Lab
     stimuli: Stimuli
@@ -68,6 +69,7 @@ class Bench:
     dialect: Dialect = field(default_factory=Dialect)
     send: Sender = at_once
     twins: dict[tuple[str, ...], str] | None = None
+    everybody: dict[str, str] = field(default_factory=dict)
 
     def nonce(self, *parts: str) -> str:
         """An opaque name for one request of this run."""
@@ -83,8 +85,10 @@ class Bench:
             attempt = PROCEDURES[case.stimulus.transport](self, case, door, nonce)
         except CannotMake as missing:
             return Attempt(nonce, extra={"unmade": str(missing)})
-        why = self._unvouched(case, door)
-        return replace(attempt, extra={**attempt.extra, "twin_refused": why}) if why else attempt
+        seen = {"twin_refused": self._unvouched(case, door)}
+        if not role:  # a control vouches that somebody is served, which is so there
+            seen["everybody_let_in"] = self.everybody.get(case.flow.name, "")
+        return replace(attempt, extra={**attempt.extra, **{name: text for name, text in seen.items() if text}})
 
     def _unvouched(self, case: Case, door: Door) -> str:
         """Why the refusal of *case*'s class proves nothing: its own twin, nearer than the good request, is refused too.

@@ -17,6 +17,7 @@ from harness.cli import main
 from harness.config import Options
 from harness.deployment import Deployment
 from harness.errors import UsageError
+from harness.judge import STRANGERS
 from harness.known import catalogue
 from harness.lab.embedded import EmbeddedLab
 from harness.lab.external import Pace
@@ -153,10 +154,40 @@ def test_a_client_key_without_its_ca_key(place: Place) -> None:
     assert any("Hopproof can start" in reason for reason in reasons)
 
 
-def test_a_server_that_treats_all_alike_is_told_so(place: Place) -> None:
+def test_a_server_that_lets_everybody_in_does_not_conform(place: Place) -> None:
     run = place.run(place.file(Posture.JWT, "ignores-token", tokens=place.signing))
-    assert run.status == 3
-    assert "alike" in run.trouble[0]
+    assert (run.status, run.trouble) == (1, [])
+    assert {part for name in of(run, "FAIL") for part in name.split("+")} <= STRANGERS
+    assert {"str-no-token", "sig-wrong-key", "alg-none"} <= of(run, "FAIL")
+    assert {"good", "exp-past", "sig-payload-tamper"} <= of(run, "UNOBSERVED")
+    assert of(run, "PASS") <= {"t-plaintext"}
+    assert of(run, "HARNESS_ERROR") == set()
+
+
+@pytest.mark.parametrize(
+    ("is_", "fault", "declared"),
+    [
+        (Posture.MTLS, "accepts-no-client-certificate", Posture.MTLS),
+        (Posture.JWT, "ignores-token", Posture.BOTH),
+    ],
+)
+def test_a_server_that_asks_for_no_certificate_does_not_conform(
+    place: Place, is_: Posture, fault: str, declared: Posture
+) -> None:
+    client = {**place.client, **place.ca, **place.ca_key}
+    server = {"posture": str(declared), "subject": SUBJECT}
+    run = place.run(place.file(is_, fault, server=server, client=client, tokens=place.signing))
+    assert (run.status, run.trouble) == (1, [])
+    assert {"tls-no-cert", "ta-unknown-ca"} <= of(run, "FAIL")
+    assert {"v-expired-leaf", "eku-server-only"} <= of(run, "UNOBSERVED")
+    assert of(run, "PASS") <= {"t-plaintext"}
+
+
+def test_everybody_let_in_without_any_good_credential(place: Place) -> None:
+    run = place.run(place.file(Posture.JWT, "ignores-token", tokens={"none": True}))
+    assert run.status == 1
+    assert {part for name in of(run, "FAIL") for part in name.split("+")} <= STRANGERS
+    assert {"str-no-token", "sig-wrong-key", "alg-none"} <= of(run, "FAIL")
 
 
 def test_a_service_that_does_not_fetch_our_keys_is_told_so(place: Place, tmp_path: Path) -> None:

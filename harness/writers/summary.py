@@ -15,7 +15,7 @@ from rich.table import Table
 
 from harness.model.vocabulary import BROKEN, Outcome
 from harness.model.vocabulary import Path as FlowPath
-from harness.writers.protection import in_words, protection
+from harness.writers.protection import in_words, open_to_all, protection
 from harness.writers.reach import reach
 from harness.writers.rows import Row, outcomes
 
@@ -78,6 +78,8 @@ class Console:
         if self._bar is not None:
             self._bar.stop()
         self._print()
+        for text in open_to_all(rows):
+            self._print(f"[bold red]{escape(text)}[/]")
         self._print(_flows(rows))
         self._failures(rows)
         self._diagnosis(footer.get("diagnosis", ()))
