@@ -8,11 +8,12 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from harness.checks.question import Dialect
+from harness.checks.dialect import Dialect
 from harness.errors import EffectUnseen, LabError
 from harness.lab import ConfigurationRefused, Door, Lab
 from harness.lab.operations import Operated
 from harness.model.case import GOOD, Case, Stimulus
+from harness.model.catalogue import Flow
 from harness.model.exchange import ClientView, Exchange
 from harness.scenario import Player
 from harness.wire.certificates import CERTIFICATE_CLASSES
@@ -29,12 +30,12 @@ def at_once(address: Address, request: Prepared, context: ssl.SSLContext | None)
     return send(address, request, context)
 
 
-def paced(wait: Callable[[], None]) -> Sender:
-    """Sends like :func:`harness.wire.send.send`, once *wait* returns."""
+def paced(wait: Callable[[], None], keep: frozenset[str] = frozenset()) -> Sender:
+    """Sends like :func:`harness.wire.send.send`, once *wait* returns; the headers of *keep* are kept of an answer."""
 
     def sender(address: Address, request: Prepared, context: ssl.SSLContext | None) -> ClientView:
         wait()
-        return send(address, request, context)
+        return send(address, request, context, keep)
 
     return sender
 
@@ -108,8 +109,12 @@ class Bench:
             client = _request(self, case, door, self.nonce(case.id, "twin")).client
         except CannotMake as missing:
             return f"its twin {case.stimulus.id} cannot be made: {missing}"
-        status = client.response.status if client and client.response else None
-        return "" if status == case.flow.success else f"its twin {case.stimulus.id} is not served either"
+        return "" if self.served(client, case.flow) else f"its twin {case.stimulus.id} is not served either"
+
+    def served(self, client: ClientView | None, flow: Flow) -> bool:
+        """Whether *client* got the answer that *flow*'s good request gets."""
+        response = client.response if client else None
+        return response is not None and response.status == flow.success and not self.dialect.refuses(response)
 
     def exchange(self, attempt: Attempt, effects: Collection[str] | None) -> Exchange:
         """The attempt with what balancer and server tell of it.

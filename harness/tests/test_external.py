@@ -62,6 +62,14 @@ def test_a_bad_server_is_caught_from_outside(place: Place, posture: Posture, fau
     assert broken in of(run, "FAIL") | of(run, "WRONG_REASON")
 
 
+def test_a_dialect_adds_to_what_the_catalogue_names(place: Place) -> None:
+    only, dialect = ("tokens/JWT-13-TRANSPORT*", "tokens/JWT-13-NONE*"), {"token_statuses": [401, 403]}
+    file = place.file(Posture.JWT, "answers-403-for-token", tokens=place.signing, dialect=dialect)
+    run = place.run(file, depth=Depth.FULL, only=only)
+    assert {"t-cookie", "t-scheme-basic", "str-no-token"} <= of(run, "PASS")
+    assert of(run, "WRONG_REASON") == of(run, "FAIL") == set()
+
+
 def test_a_captured_token_reaches_part_of_the_catalogue(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     token = place.token()
     monkeypatch.setenv("HOPPROOF_TEST_TOKEN", token)
