@@ -14,6 +14,7 @@ from typing import Any
 
 from harness import __version__
 from harness.catalogue import Catalogue, expand
+from harness.checks.claims import gaps
 from harness.config import Options
 from harness.deployment import find
 from harness.diagnosis import diagnose
@@ -22,10 +23,11 @@ from harness.errors import HopproofError, UsageError
 from harness.exchanges import Bench
 from harness.expected import Expectations
 from harness.guide import guide
-from harness.judge import exit_status
+from harness.judge import conclude
 from harness.known import FAULTS, catalogue
 from harness.lab import KeepsLogs, Lab
 from harness.model.case import Case, Withheld
+from harness.model.claims import Answer, Gap
 from harness.selection import select
 from harness.targets import OUT_OF_SCOPE, Target
 from harness.writers import allure_html, junit, page
@@ -61,6 +63,8 @@ class Run:
         self.interrupted = False
         self.planned: list[Case] = []
         self.status = 3
+        self.answer = Answer.UNTRUSTWORTHY
+        self.not_shown: list[Gap] = []
         self._started = time.monotonic()
         self._changed = threading.Condition()
         self._over = False
@@ -89,6 +93,7 @@ class Run:
             "withheld": [{"case": item.case.id, "reason": item.reason} for item in self._withheld],
             "skipped": [{"case": case.id, "reason": skip.reason} for case, skip in self._skipped],
             "scope": f"{self.target.scope} {OUT_OF_SCOPE}",
+            "claims": [claim.to_json() for claim in self.target.claims],
         }
 
     def start(self, planned: Iterable[Case]) -> None:
@@ -174,25 +179,30 @@ class Run:
             if self._failure is not None:
                 self.trouble.append(str(self._failure))
             self._add_missing()
-            planned = (case.id for case in self.planned)
-            self.status = exit_status(
-                self.rows,
-                planned,
-                own_lab=self.target.own_lab,
-                trouble=self.trouble.append,
-                expected_known=self.expectations.known,
-            )
-            if self.interrupted:
-                self.trouble.insert(0, "the run was interrupted")
-            if self.trouble:
-                self.status = 3
+            self._conclude()
             self._write_beside()
             self._recorder.finish(self.footer())
         except HopproofError as error:
             self._recorder.abandon()
-            self.trouble.append(str(error))
-            self.status = 3
+            self._distrust(str(error))
         return self.status
+
+    def _conclude(self) -> None:
+        left_out = [*self._header["withheld"], *self._header["skipped"]]
+        self.not_shown = gaps(self.target.claims, self.rows, left_out, selection=bool(self.options.only))
+        found = conclude(
+            self.rows,
+            (case.id for case in self.planned),
+            own_lab=self.target.own_lab,
+            gaps=self.not_shown,
+            expected_known=self.expectations.known,
+            trouble=[*(["the run was interrupted"] if self.interrupted else []), *self.trouble],
+        )
+        self.answer, self.status, self.trouble = found.answer, found.status, list(found.trouble)
+
+    def _distrust(self, why: str) -> None:
+        self.trouble.append(why)
+        self.answer, self.status = Answer.UNTRUSTWORTHY, 3
 
     def _write_beside(self) -> None:
         """Everything but the record itself: what fails here is told there."""
@@ -203,8 +213,7 @@ class Run:
             page.write(folder, self._header, self.rows, self.footer(), guide())
         except Exception as error:  # a report that cannot be made must not cost the record
             told = error if isinstance(error, HopproofError) else f"a report failed: {type(error).__name__}: {error}"
-            self.trouble.append(str(told))
-            self.status = 3
+            self._distrust(str(told))
 
     def _add_missing(self) -> None:
         have = set(self._by_case)
@@ -218,7 +227,9 @@ class Run:
         return {
             "cases": len(self.rows),
             **self._shown,
-            "trustworthy": self.status != 3,
+            "answer": str(self.answer),
+            "not_shown": [gap.to_json() for gap in self.not_shown],
+            "trustworthy": self.answer is not Answer.UNTRUSTWORTHY,
             "trouble": self.trouble,
             "exit_status": self.status,
             "seconds": round(time.monotonic() - self._started, 3),

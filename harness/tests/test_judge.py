@@ -8,7 +8,7 @@ import pytest
 
 from harness import judge as module
 from harness.checks import Question
-from harness.judge import Controls, exit_status, judge
+from harness.judge import Controls, conclude, judge
 from harness.known import catalogue
 from harness.model.case import Stimulus
 from harness.model.verdict import Finding, FindingKind
@@ -147,10 +147,10 @@ ELSEWHERE = "flows/REQ-9/management-to-analytics/jwt/direct/good"
 
 
 def status(rows: Iterable[Row], planned: Iterable[str] | None = None, *, own_lab: bool = True) -> tuple[int, list[str]]:
-    told: list[str] = []
     rows = list(rows)
     planned = [str(item["case"]) for item in rows] if planned is None else planned
-    return exit_status(rows, planned, own_lab=own_lab, trouble=told.append), told
+    found = conclude(rows, planned, own_lab=own_lab)
+    return found.status, list(found.trouble)
 
 
 @pytest.mark.parametrize(
