@@ -27,7 +27,7 @@ def certificate_refused(question: Question) -> list[Finding]:
     """The client must be turned away because of its certificate: by a TLS alert, or before anything is acted upon."""
     because = question.because("certificate")
     return [
-        *_turned_away(question, because, question.statuses(question.dialect.certificate_statuses)),
+        *_turned_away(question, because, question.certificate_statuses),
         *_stimulus_arrived(question),
         *other_credential(question, "certificate"),
     ]
@@ -37,7 +37,7 @@ def token_refused(question: Question) -> list[Finding]:
     """The request must be answered with the dialect's status for a bad token, because of the token, unacted upon."""
     because = question.because("token", "transport")
     findings = [
-        *_turned_away(question, because, question.statuses(question.dialect.token_statuses)),
+        *_turned_away(question, because, question.token_statuses),
         *_stimulus_arrived(question),
         *other_credential(question, "token"),
     ]
@@ -57,7 +57,7 @@ def refused(question: Question) -> list[Finding]:
 def flow_broken(question: Question) -> list[Finding]:
     """A terminating balancer without the client's key must not get through an mTLS endpoint."""
     balancer, server = question.balancer, question.exchange.server
-    if _accepted(question):
+    if question.accepted:
         holds_key = bool(server and server.client_chain)
         who = (
             "the balancer holds a client key and acts as the client"
@@ -85,11 +85,6 @@ def flow_broken(question: Question) -> list[Finding]:
     return []
 
 
-def _accepted(question: Question) -> bool:
-    status = question.status
-    return status is not None and status < 400
-
-
 def _answered(question: Question) -> Iterator[Finding]:
     client, flow = question.client, question.case.flow
     if client.fault:
@@ -107,6 +102,8 @@ def _answered(question: Question) -> Iterator[Finding]:
             else "the connection was closed unanswered"
         )
         yield violation("not-served", f"{how}; the server says: {_told(question)}")
+    elif question.marked:
+        yield violation("not-served", f"answered {client.response.status}, which dialect.refusal marks as a refusal")
     elif client.response.status != flow.success:
         text = f"answered {client.response.status} instead of {flow.success}; the server says: {_told(question)}"
         yield violation("not-served", text)
@@ -130,7 +127,7 @@ def _turned_away(question: Question, because: frozenset[Reason], statuses: froze
         statuses |= _UNREADABLE
     if about_somebody_else := not_the_server(question):
         yield from about_somebody_else
-    elif _accepted(question) and status not in statuses:
+    elif question.accepted and status not in statuses:
         yield violation("accepted", f"answered {status}: accepted{_what(question)}")
     elif question.exchange.effect:
         yield wrong_reason("acted-upon", f"answered {status or 'nothing'}, but acted upon: {question.case.flow.effect}")
@@ -142,7 +139,7 @@ def _turned_away(question: Question, because: frozenset[Reason], statuses: froze
         yield unobserved("not-forwarded", "the balancer answered by itself; the server never judged the stimulus")
     elif status is not None and status >= 500:
         yield violation("server-error", f"answered {status}: an attacker's bytes must not make the server fail")
-    elif status is not None and status not in statuses:
+    elif status is not None and status not in statuses and not question.marked:
         hint = "" if question.both_sides else " (if this product says no so, name it under dialect)"
         yield wrong_reason("other-status", f"answered {status}, expected one of {_numbers(statuses)}{hint}")
     else:
@@ -241,7 +238,7 @@ def nothing_passed_on(question: Question) -> list[Finding]:
     That the server got none of it is told by the server, or by a balancer that blames the certificate.
     """
     balancer, seen, client = question.balancer, question.server_request, question.client
-    if seen is not None or question.exchange.effect or _accepted(question):
+    if seen is not None or question.exchange.effect or question.accepted:
         token = " with its JWT" if client.authorization_sha256 else ""
         return [violation("passed-on", f"the balancer sent the request{token} on to a server it must not trust")]
     if client.fault or client.server_refused or client.timed_out:

@@ -61,6 +61,16 @@ def protection(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
     return table
 
 
+def open_to_all(rows: Iterable[Row]) -> list[str]:
+    """A sentence for each flow and posture whose server was seen to serve whoever asks, though it should not."""
+    found = {(row["flow"], row["posture"]): _seen_open(row) for row in rows if _seen_open(row)}
+    return [f"{flow} ({posture}): everybody is let in: {how}" for (flow, posture), how in found.items()]
+
+
+def _seen_open(row: Row) -> str:
+    return str(row.get("evidence", {}).get("extra", {}).get("everybody_let_in", ""))
+
+
 def held_by_a_client(row: Row) -> bool:
     """Whether only somebody with a good credential could have sent this: its acceptance lets no stranger in."""
     parts = str(row["stimulus"]).split("+")

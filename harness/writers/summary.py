@@ -16,7 +16,7 @@ from rich.table import Table
 from harness.model.vocabulary import BROKEN, Outcome
 from harness.model.vocabulary import Path as FlowPath
 from harness.writers.findings import Finding, findings, known, known_words
-from harness.writers.protection import in_words, protection
+from harness.writers.protection import in_words, open_to_all, protection
 from harness.writers.reach import reach
 from harness.writers.rows import Row, outcomes
 
@@ -79,6 +79,8 @@ class Console:
         if self._bar is not None:
             self._bar.stop()
         self._print()
+        for text in open_to_all(rows):
+            self._print(f"[bold red]{escape(text)}[/]")
         self._findings(findings(rows))
         self._known(rows, footer)
         self._print(_flows(rows))

@@ -81,6 +81,14 @@ def test_what_comes_next_depends_on_whose_server_it_is() -> None:
     assert "Next: hopproof explain " in bad
 
 
+def test_that_everybody_is_let_in_comes_first() -> None:
+    seen = {"evidence": {"extra": {"everybody_let_in": "a.test answers 200 to nobody and a [stranger] alike"}}}
+    rows = [row(), row(outcome="FAIL", **seen), row(outcome="UNOBSERVED", **seen)]
+    lines = [line for line in ended(rows, 1).splitlines() if line]
+    told = "management-to-portal (mtls): everybody is let in: a.test answers 200 to nobody and a [stranger] alike"
+    assert lines[0] == told and "everybody" not in ended([row()])
+
+
 @pytest.mark.parametrize(
     ("status", "words"), [(0, "conforms"), (1, "does not conform"), (3, "the run is not trustworthy")]
 )

@@ -18,7 +18,7 @@ from harness.model.vocabulary import BROKEN, Outcome, Posture
 from harness.writers.findings import findings, known, known_words
 from harness.writers.page import data, topology
 from harness.writers.page.guide import Guide
-from harness.writers.protection import in_words, protection
+from harness.writers.protection import in_words, open_to_all, protection
 from harness.writers.rows import Row
 from harness.writers.summary import LEGEND, behind_zero
 
@@ -100,6 +100,7 @@ def _summary(
         "verdict": _verdict(rows, status),
         "status": status,
         "trouble": footer.get("trouble", ()),
+        "open_to_all": open_to_all(rows),
         "seconds": footer.get("seconds"),
         "counts": Counter(row["outcome"] for row in listed),
         "grades": sorted({row["grade"] for row in rows}),
