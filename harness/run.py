@@ -211,8 +211,8 @@ class Run:
         """Everything but the record itself: what fails here is told there."""
         folder = self.options.report
         try:
-            junit.write(folder, self.rows, strict=self.expectations.known)
-            allure_html.complete(folder, self._header)
+            junit.write(folder, self.rows, self.footer(), strict=self.expectations.known)
+            allure_html.complete(folder, self._header, self.footer())
             page.write(folder, self._header, self.rows, self.footer(), guide())
         except Exception as error:  # a report that cannot be made must not cost the record
             told = error if isinstance(error, HopproofError) else f"a report failed: {type(error).__name__}: {error}"

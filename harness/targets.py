@@ -37,8 +37,8 @@ class Target:
 
     ``scope`` says in words what a verdict about it says; ``own_lab`` that its servers are our own, so that nothing may
     remain unobserved; ``bench(catalogue, seed)`` brings it up, and closing the bench's lab takes it down.  ``adapt``
-    puts its own servers and requests into the catalogue, ``withhold`` says why a case does not apply to it, or ''.  ``claims`` are
-    the protections that it declares, which are to be shown; none where our own reference is judged.
+    puts its own servers and requests into the catalogue, ``withhold`` says why a case does not apply to it, or ''.
+    ``claims`` are the protections that it declares, which are to be shown; none where our own reference is judged.
     """
 
     name: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -57,11 +56,3 @@ class Gap:
     def to_json(self) -> dict[str, Any]:
         """As it stands in a record's footer."""
         return {**asdict(self), "protection": str(self.protection), "missing": list(self.missing)}
-
-
-def gap_in_words(gap: Mapping[str, Any]) -> str:
-    """A gap, as it stands in a footer, for people: what is missing, why, and what to give."""
-    what = {"certificate": "that certificates are verified", "token": "that tokens are verified"}
-    named = what.get(str(gap["protection"]), "that anybody is served")
-    missing = ", ".join(map(str, gap["missing"]))
-    return f"{gap['flow']} ({gap['posture']}): {named} is not shown, for want of {missing}: {gap['why']}"
