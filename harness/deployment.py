@@ -12,7 +12,7 @@ from harness.catalogue import Catalogue
 from harness.catalogue.widen import widened
 from harness.checks.dialect import CERTIFICATE_STATUSES, TOKEN_STATUSES, Dialect, Refusal
 from harness.config import Options
-from harness.errors import LabError, UsageError
+from harness.errors import CannotJudge, UsageError
 from harness.exchanges import Bench, paced
 from harness.known import catalogue as known_catalogue
 from harness.lab import contradictions, targetfile
@@ -166,7 +166,8 @@ class Deployment:
             dialect = _dialect(file)
             kept = frozenset({dialect.refusal.header.lower()} if dialect.refusal else ())
             bench = Bench(lab, stimuli, seed, dialect, paced(Pace(file.rate).wait, kept), {})
-            _look(Preflight(bench, stimuli, file, pki), catalogue.flows.values(), keys)
+            asked = None if keys is None else lambda: keys.asked
+            _look(Preflight(bench, stimuli, file, pki, asked), catalogue.flows.values(), keys)
         except BaseException:
             lab.close()
             raise
@@ -176,11 +177,11 @@ class Deployment:
 def _look(preflight: Preflight, flows: Iterable[Flow], keys: KeyServer | None) -> None:
     try:
         preflight.run(flows)
-    except LabError as error:
-        if keys is None or keys.asked:
+    except CannotJudge as error:
+        if keys is None or keys.asked or "JWKS" in error.what:
             raise
         told = f"{error.what}; nobody has asked our JWKS server (port {keys.port}) for its keys"
-        raise LabError(told, where=error.where, attempt=error.attempt) from error
+        raise CannotJudge(told, where=error.where, attempt=error.attempt) from error
 
 
 def _trusted(endpoint: Endpoint) -> None:

@@ -92,7 +92,8 @@ def dry_run(run: Run) -> int:
 
 def unforeseen(run: Run) -> None:
     """Leave ready-to-edit entries for the rows that ``--expected`` did not foresee, and show them where it was used."""
-    entries = "" if run.target.own_lab and not run.expectations.known else entries_for(run.rows, run.expectations)
+    nothing = run.cannot_judge or (run.target.own_lab and not run.expectations.known)
+    entries = "" if nothing else entries_for(run.rows, run.expectations)
     file = run.options.report / "unexpected.yaml"
     if not entries:
         file.unlink(missing_ok=True)

@@ -18,7 +18,7 @@ from harness.config import Options
 from harness.deployment import find
 from harness.diagnosis import diagnose
 from harness.engine import INTERRUPTED, Engine, Result
-from harness.errors import HopproofError, UsageError
+from harness.errors import CannotJudge, HopproofError, UsageError
 from harness.exchanges import Bench
 from harness.expected import Expectations
 from harness.guide import guide
@@ -58,6 +58,7 @@ class Run:
         self.expectations = Expectations.read(self.options.expected, names)
         self.rows: list[Row] = []
         self.trouble: list[str] = []
+        self.notes: list[str] = []
         self.interrupted = False
         self.planned: list[Case] = []
         self.status = 3
@@ -107,6 +108,7 @@ class Run:
         bench: Bench | None = None
         try:
             bench = self.target.bench(self.catalogue, self.options.seed)
+            self.notes = bench.notes
             self._engine = Engine(bench, self.catalogue.classes, fault=self.options.fault)
             if not self.interrupted:
                 self._engine.run(self.planned, self._done)
@@ -179,7 +181,7 @@ class Run:
                 self.rows,
                 planned,
                 own_lab=self.target.own_lab,
-                trouble=self.trouble.append,
+                trouble=(lambda _text: None) if self.cannot_judge else self.trouble.append,
                 expected_known=self.expectations.known,
             )
             if self.interrupted:
@@ -211,7 +213,13 @@ class Run:
         why = INTERRUPTED if self.interrupted else "the run ended before it ran"
         for case in self.planned:
             if case.id not in have:
-                self._add(missing_row(case, self.target.grade, why))
+                self._add(missing_row(case, self.target.grade, why, self.cannot_judge))
+
+    @property
+    def cannot_judge(self) -> str:
+        """Why the target could not be judged, '' where nothing of its own was in the way."""
+        failure = None if self.interrupted else self._failure
+        return f"cannot be judged: {failure.what}" if isinstance(failure, CannotJudge | UsageError) else ""
 
     def footer(self) -> dict[str, Any]:
         """What the record ends with."""
@@ -220,6 +228,8 @@ class Run:
             **self._shown,
             "trustworthy": self.status != 3,
             "trouble": self.trouble,
+            "cannot_judge": bool(self.cannot_judge),
+            "notes": self.notes,
             "exit_status": self.status,
             "seconds": round(time.monotonic() - self._started, 3),
         }

@@ -166,7 +166,7 @@ def test_every_class_is_sent_through_a_balancer(place: Place, posture: Posture, 
 
 
 def test_no_certificate_gets_through_a_balancer_that_terminates(place: Place) -> None:
-    with pytest.raises(UsageError, match="no case"):
+    with pytest.raises(UsageError, match="FLW-3.* needs path: passthrough"):
         _cases(place.file(Posture.MTLS, server={"path": "terminating"}))
 
 

@@ -32,6 +32,7 @@ _STATUS = {
     1: "[bold red]does not conform[/]",
     3: "[bold yellow]the run is not trustworthy[/]",
 }
+_CANNOT = "[bold yellow]cannot be judged[/]"
 _SHOWN_FAILURES = 12
 _PLAIN_STEPS = 10
 
@@ -88,10 +89,14 @@ class Console:
         self._print("\n" + "; ".join(told) + f"; {len(rows)} cases in {footer['seconds']:.1f} s")
         for line in reach(rows, header):
             self._print(escape(line))
+        for text in footer.get("notes", ()):
+            self._print(f"note: {escape(text)}")
+        cannot = footer.get("cannot_judge", False)
         for text in footer["trouble"]:
-            self._print(f"[yellow]not trustworthy:[/] {escape(text)}")
+            self._print(f"[yellow]{'cannot be judged' if cannot else 'not trustworthy'}:[/] {escape(text)}")
         status = footer["exit_status"]
-        self._print(f"Result: {_result(rows, status)} (exit status {status}); record: {escape(str(report))}/run.jsonl")
+        result = _CANNOT if cannot else _result(rows, status)
+        self._print(f"Result: {result} (exit status {status}); record: {escape(str(report))}/run.jsonl")
         self._selection(header)
         withheld = len(header["withheld"]) + len(header["skipped"])
         if withheld:
