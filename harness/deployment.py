@@ -23,7 +23,7 @@ from harness.lab.targetfile import Endpoint, TargetFile, is_safe
 from harness.lab.touch import Touch, touch
 from harness.model.case import GOOD, Case
 from harness.model.catalogue import Cells, Flow, Requirement, Server
-from harness.model.vocabulary import Path, Posture
+from harness.model.vocabulary import Path, Posture, is_file
 from harness.preflight import Preflight
 from harness.targets import Target
 from harness.wire.given import GivenPki, GivenStimuli
@@ -39,15 +39,11 @@ _SUBJECT_CLASSES = "id-"
 
 def find(options: Options) -> Target:
     """The target that *options* name: one of ours, or a target file; raises :class:`UsageError` for neither."""
-    if not _is_file(options.target):
+    if not is_file(options.target):
         return targets.find(options.target)
     if options.fault:
         raise UsageError("--fault is for our own servers", attempt="leave --target or --fault out")
     return Deployment.load(FilePath(options.target), options.read_only).target()
-
-
-def _is_file(name: str) -> bool:
-    return name.endswith((".yaml", ".yml")) or "/" in name
 
 
 @dataclass(frozen=True)
