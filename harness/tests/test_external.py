@@ -24,7 +24,7 @@ from harness.model.case import Case, Setup, Stimulus
 from harness.model.vocabulary import Depth, Posture
 from harness.model.vocabulary import Path as FlowPath
 from harness.run import Run
-from harness.wire.issue import key_pem
+from harness.wire.keys import key_pem
 from harness.wire.stimuli import Stimuli
 from harness.wire.tokens import Mint
 
