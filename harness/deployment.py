@@ -10,7 +10,7 @@ from pathlib import Path as FilePath
 from harness import targets
 from harness.catalogue import Catalogue
 from harness.catalogue.widen import widened
-from harness.checks.question import Dialect
+from harness.checks.dialect import CERTIFICATE_STATUSES, TOKEN_STATUSES, Dialect, Refusal
 from harness.config import Options
 from harness.errors import LabError, UsageError
 from harness.exchanges import Bench, paced
@@ -166,7 +166,9 @@ class Deployment:
                 lab.on_close.insert(0, keys.close)
             pki = GivenPki(by_name(open_clients(file.endpoints.values())))
             stimuli = GivenStimuli(pki, mint, lab.folder / "clients")
-            bench = Bench(lab, stimuli, seed, _dialect(file), paced(Pace(file.rate).wait), {})
+            dialect = _dialect(file)
+            kept = frozenset({dialect.refusal.header.lower()} if dialect.refusal else ())
+            bench = Bench(lab, stimuli, seed, dialect, paced(Pace(file.rate).wait, kept), {})
             _look(Preflight(bench, stimuli, file, pki), catalogue.flows.values(), keys)
         except BaseException:
             lab.close()
@@ -227,9 +229,9 @@ def _requested(endpoint: Endpoint, flow: Flow) -> Flow:
 
 
 def _dialect(file: TargetFile) -> Dialect:
-    usual = Dialect()
     return Dialect(
         name=file.product,
-        certificate_statuses=file.certificate_statuses or usual.certificate_statuses,
-        token_statuses=file.token_statuses or usual.token_statuses,
+        certificate_statuses=CERTIFICATE_STATUSES | file.certificate_statuses,
+        token_statuses=TOKEN_STATUSES | file.token_statuses,
+        refusal=None if file.refusal is None else Refusal(**file.refusal),
     )

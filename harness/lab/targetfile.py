@@ -114,8 +114,9 @@ class TargetFile:
     rate: float
     endpoints: Mapping[str, Endpoint]
     tokens: Mapping[str, Any]
-    token_statuses: frozenset[int] | None = None
-    certificate_statuses: frozenset[int] | None = None
+    token_statuses: frozenset[int] = frozenset()
+    certificate_statuses: frozenset[int] = frozenset()
+    refusal: Mapping[str, Any] | None = None
     claimed: tuple[str, ...] = ()
     not_claimed: Mapping[str, str] = field(default_factory=dict)
 
@@ -160,8 +161,9 @@ def parse(data: Any, file: FilePath) -> TargetFile:
         rate=float(data.get("rate", _PER_SECOND[environment])),
         endpoints={name: _endpoint(file, name, row, common) for name, row in data["servers"].items()},
         tokens=data.get("tokens", {"none": True}),
-        token_statuses=_statuses(dialect, "token_statuses"),
-        certificate_statuses=_statuses(dialect, "certificate_statuses"),
+        token_statuses=frozenset(dialect.get("token_statuses", ())),
+        certificate_statuses=frozenset(dialect.get("certificate_statuses", ())),
+        refusal=_refusal(dialect),
         claimed=tuple(features.get("claimed", ())),
         not_claimed=features.get("not_claimed", {}),
     )
@@ -196,8 +198,12 @@ def _told(error: Any) -> str:
     return texts.get(error.validator, str(error.message))
 
 
-def _statuses(dialect: Mapping[str, Any], key: str) -> frozenset[int] | None:
-    return frozenset(dialect[key]) if key in dialect else None
+def _refusal(dialect: Mapping[str, Any]) -> dict[str, Any] | None:
+    if "refusal" not in dialect:
+        return None
+    row = dict(dialect["refusal"])
+    header = row.pop("header", None)
+    return {**row, "header": header["name"], "value": header["value"]} if header else row
 
 
 def _secret(file: FilePath, value: Any) -> Secret:
