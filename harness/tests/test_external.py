@@ -23,7 +23,7 @@ from harness.model.case import Case, Stimulus
 from harness.model.vocabulary import Depth, Posture
 from harness.run import Run
 from harness.tests.places import CLAIMS, SUBJECT, Place, of, outcomes
-from harness.wire.issue import key_pem
+from harness.wire.keys import key_pem
 from harness.wire.stimuli import Stimuli
 from harness.wire.tokens import Mint
 
