@@ -6,6 +6,7 @@ import json
 import socket
 import time
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 import yaml
@@ -22,7 +23,7 @@ from harness.model.case import Case, Stimulus
 from harness.model.vocabulary import Depth, Posture
 from harness.run import Run
 from harness.tests.places import CLAIMS, SUBJECT, Place, of, outcomes
-from harness.wire.issue import key_pem
+from harness.wire.keys import key_pem
 from harness.wire.stimuli import Stimuli
 from harness.wire.tokens import Mint
 
@@ -187,6 +188,15 @@ def test_an_expected_failure(place: Place, tmp_path: Path) -> None:
     run = place.run(file, expected=str(expected))
     assert run.status == 0, run.trouble
     assert all(row["as_expected"] for row in run.rows)
+    assert [row["case"] for row in run.rows if row["known"]] == [row["case"] for row in known]
+    suite = ET.parse(run.options.report / "junit.xml").getroot().find("testsuite")
+    assert suite is not None and (suite.get("failures"), suite.get("errors")) == ("0", "0")
+    expected.write_text(yaml.safe_dump({"expected": [{**entry, "expires": "2020-01-31"} for entry in known]}), "utf-8")
+    late = place.run(file, expected=str(expected))
+    assert late.status == 1
+    told = [row["reason"] for row in late.rows if row["outcome"] == "FAIL"]
+    assert len(told) == len(known)
+    assert all(text.endswith("; the exception expired on 2020-01-31 (known)") for text in told)
     mended = place.run(place.file(Posture.JWT, tokens=place.signing), expected=str(expected))
     assert mended.status == 1
     assert [row["case"] for row in mended.rows if not row["as_expected"]] == [row["case"] for row in known]
@@ -200,7 +210,7 @@ def test_the_command_line_runs_a_target_file(
     assert main(["target", "check", str(file)]) == 0
     assert main(["run", "--target", str(file), "--dry-run"]) == 0
     out = capsys.readouterr().out
-    assert "cases apply; nothing was sent" in out
+    assert "apply," in out and "Nothing was sent." in out
     assert "touches=write" in out
     assert not (tmp_path / "reports").exists()
 

@@ -15,6 +15,8 @@ from markupsafe import Markup
 
 from harness.errors import ReportError
 from harness.model.vocabulary import BROKEN, Outcome, Posture
+from harness.writers.counts import of_header, of_rows
+from harness.writers.findings import findings, known, known_words
 from harness.writers.page import data, topology
 from harness.writers.page.guide import Guide
 from harness.writers.protection import in_words, open_to_all, protection
@@ -94,6 +96,7 @@ def _summary(
     header: Mapping[str, Any], listed: Sequence[Row], rows: Sequence[Row], footer: Mapping[str, Any]
 ) -> dict[str, Any]:
     status = footer.get("exit_status", 3)
+    counted = of_header(header)
     reasons = Counter((row["outcome"], row["reason"]) for row in listed if row["outcome"] in _NOT_JUDGED)
     return {
         "verdict": _verdict(rows, status),
@@ -107,7 +110,11 @@ def _summary(
         "requirements": len({row["requirement"] for row in rows}),
         "flows": sorted({row["flow"] for row in rows}),
         "diagnosis": footer.get("diagnosis", ()),
-        "broken": [row for row in listed if row["outcome"] in BROKEN],
+        "findings": findings(rows),
+        "excused": [(known_words(excuse), members) for excuse, members in known(rows)],
+        "unforeseen": [row for row in rows if row["outcome"] == Outcome.PASS and not row.get("as_expected", True)],
+        "counted": [*(counted.lines() if counted else ()), of_rows(rows)],
+        "idle": footer.get("idle_exceptions", ()),
         "protected": _protected(rows),
         "unjudged": reasons.most_common(),
         "scope": header["scope"].partition("Out of scope:"),
