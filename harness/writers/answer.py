@@ -53,7 +53,7 @@ def headline(header: Mapping[str, Any], rows: Sequence[Row], footer: Mapping[str
     words, text = {
         Answer.DOES_NOT_CONFORM: ("does not conform", "At least one MUST is broken."),
         Answer.NOT_AS_EXPECTED: ("not as expected", "Rows are not as the file of known failures says."),
-        Answer.NOT_SHOWN: ("not shown", f"What the target claims was not put to the test: see what is missing.{also}"),
+        Answer.NOT_SHOWN: (_unshown(footer), f"What is claimed was not put to the test: see what is missing.{also}"),
         Answer.UNTRUSTWORTHY: (
             "the run is not trustworthy",
             "Nothing here may be relied upon until the reasons below are mended.",
@@ -63,6 +63,10 @@ def headline(header: Mapping[str, Any], rows: Sequence[Row], footer: Mapping[str
         words = f"as expected, with {known} known failures of a MUST: it does not conform"
         text = f"{known} cases break a MUST, as was foreseen (--expected)."
     return Headline(words, text, *_SYMBOLS[found])
+
+
+def _unshown(footer: Mapping[str, Any]) -> str:
+    return "not shown: it cannot be judged" if footer.get("cannot_judge") else "not shown"
 
 
 def _conforming(header: Mapping[str, Any], rows: Sequence[Row]) -> Headline:

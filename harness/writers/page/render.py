@@ -16,6 +16,7 @@ from markupsafe import Markup
 from harness.errors import ReportError
 from harness.model.vocabulary import Outcome, Posture
 from harness.writers import answer
+from harness.writers.counts import of_header, of_rows
 from harness.writers.findings import findings, known, known_words
 from harness.writers.page import data, topology
 from harness.writers.page.guide import Guide
@@ -91,6 +92,7 @@ def _summary(
     header: Mapping[str, Any], listed: Sequence[Row], rows: Sequence[Row], footer: Mapping[str, Any]
 ) -> dict[str, Any]:
     status = footer.get("exit_status", 3)
+    counted = of_header(header)
     reasons = Counter((row["outcome"], row["reason"]) for row in listed if row["outcome"] in _NOT_JUDGED)
     return {
         "verdict": answer.headline(header, rows, footer),
@@ -98,6 +100,7 @@ def _summary(
         "unclaimed": answer.unclaimed(header),
         "status": status,
         "trouble": footer.get("trouble", ()),
+        "cannot_judge": footer.get("cannot_judge", False),
         "open_to_all": open_to_all(rows),
         "seconds": footer.get("seconds"),
         "counts": Counter(row["outcome"] for row in listed),
@@ -109,6 +112,7 @@ def _summary(
         "findings": findings(rows),
         "excused": [(known_words(excuse), members) for excuse, members in known(rows)],
         "unforeseen": [row for row in rows if row["outcome"] == Outcome.PASS and not row.get("as_expected", True)],
+        "counted": [*(counted.lines() if counted else ()), of_rows(rows)],
         "idle": footer.get("idle_exceptions", ()),
         "protected": _protected(rows, footer),
         "unjudged": reasons.most_common(),

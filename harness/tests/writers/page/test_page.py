@@ -220,6 +220,13 @@ def test_an_untrustworthy_run_says_so(tmp_path: Path) -> None:
     assert "not trustworthy" not in _Read(_written(tmp_path, [_row(1)])).text
 
 
+def test_what_is_in_the_target_s_own_way_is_not_called_untrustworthy(tmp_path: Path) -> None:
+    footer = {"answer": "not-shown", "exit_status": 3, "cannot_judge": True, "trouble": ["it still asks"]}
+    text = _words(_written(tmp_path, [_row(1, "UNOBSERVED")], footer=footer))
+    assert "The target cannot be judged: it still asks" in text and "not shown: it cannot be judged" in text
+    assert "not trustworthy" not in text
+
+
 def test_a_run_without_rows_has_a_page(tmp_path: Path) -> None:
     text = _Read(_written(tmp_path, [], footer={"exit_status": 3, "trouble": ["no case was run"]})).text
     assert "no case was run" in text
