@@ -23,7 +23,7 @@ from harness.lab.targetfile import Client, Endpoint, TargetFile, is_safe
 from harness.lab.touch import Touch, touch
 from harness.model.case import GOOD, Case
 from harness.model.catalogue import Cells, Flow, Requirement, Server
-from harness.model.claims import Claim
+from harness.model.claims import Claim, Protection
 from harness.model.vocabulary import Path, Posture, is_file
 from harness.preflight import Preflight
 from harness.targets import Target
@@ -94,15 +94,15 @@ class Deployment:
         )
 
     def _claim(self, flow: Flow) -> Claim:
-        endpoint, asks = self.file.endpoints[flow.server.name], flow.server.default
-        token = asks in (Posture.JWT, Posture.BOTH)
+        endpoint = self.file.endpoints[flow.server.name]
+        token = flow.server.verifies(Protection.TOKEN, endpoint.posture)
         # What the documented product's tokens say there is not public, and it is not asked to look.
         named = self.file.tokens.get("claims", {}) if token and endpoint.generic else {}
         return Claim(
             flow.name,
             str(endpoint.posture),
             str(endpoint.path),
-            certificate=asks in (Posture.MTLS, Posture.BOTH),
+            certificate=flow.server.verifies(Protection.CERTIFICATE, endpoint.posture),
             token=token,
             audience=bool(named.get("aud")),
             issuer=bool(named.get("iss")),
