@@ -38,6 +38,7 @@ class Stimuli:
         self._pki, self._mint = pki, mint
         self._folder = private_folder(folder)
         self._contexts: dict[tuple[FilePath, str, str], ssl.SSLContext] = {}
+        self._presented: dict[tuple[str, str], Identity] = {}
         self._lock = threading.Lock()
 
     def context(self, ca: FilePath, client_secret: str, certificate: str) -> ssl.SSLContext:
@@ -47,6 +48,10 @@ class Stimuli:
             if key not in self._contexts:
                 self._contexts[key] = self._make_context(*key)
             return self._contexts[key]
+
+    def presented(self, client_secret: str, certificate: str) -> Identity | None:
+        """What the context of that class presents; None before one was made, or where it presents nothing."""
+        return self._presented.get((client_secret, certificate))
 
     def offering(self, protocol: str, ca: FilePath, client_secret: str) -> ssl.SSLContext:
         """A new context with the good certificate that offers *protocol* alone."""
@@ -61,6 +66,7 @@ class Stimuli:
             # Weak keys are part of what is presented; our own library must not refuse to present them.
             context.set_ciphers("DEFAULT:@SECLEVEL=0")
             context.load_cert_chain(write_identity(identity, self._folder, f"{client_secret}-{certificate}"))
+            self._presented[client_secret, certificate] = identity
         return context
 
     def _identity(self, client_secret: str, certificate: str) -> Identity | None:
