@@ -12,7 +12,7 @@ from harness.catalogue import Catalogue
 from harness.catalogue.widen import widened
 from harness.checks.dialect import CERTIFICATE_STATUSES, TOKEN_STATUSES, Dialect, Refusal
 from harness.config import Options
-from harness.errors import LabError, UsageError
+from harness.errors import CannotJudge, UsageError
 from harness.exchanges import Bench, paced
 from harness.known import catalogue as known_catalogue
 from harness.lab import contradictions, curl, targetfile
@@ -23,6 +23,7 @@ from harness.lab.targetfile import Client, Endpoint, TargetFile, is_safe
 from harness.lab.touch import Touch, touch
 from harness.model.case import GOOD, Case
 from harness.model.catalogue import Cells, Flow, Requirement, Server
+from harness.model.claims import Claim
 from harness.model.vocabulary import Path, Posture, is_file
 from harness.preflight import Preflight
 from harness.targets import Target
@@ -96,6 +97,22 @@ class Deployment:
             bench=self._bench,
             adapt=self.adapt,
             withhold=self.withhold,
+            claims=tuple(self._claim(flow) for flow in self.flows(known_catalogue())),
+        )
+
+    def _claim(self, flow: Flow) -> Claim:
+        endpoint, asks = self.file.endpoints[flow.server.name], flow.server.default
+        token = asks in (Posture.JWT, Posture.BOTH)
+        # What the documented product's tokens say there is not public, and it is not asked to look.
+        named = self.file.tokens.get("claims", {}) if token and endpoint.generic else {}
+        return Claim(
+            flow.name,
+            str(endpoint.posture),
+            str(endpoint.path),
+            certificate=asks in (Posture.MTLS, Posture.BOTH),
+            token=token,
+            audience=bool(named.get("aud")),
+            issuer=bool(named.get("iss")),
         )
 
     # Which cases
@@ -172,7 +189,8 @@ class Deployment:
             dialect = _dialect(file)
             kept = frozenset({dialect.refusal.header.lower()} if dialect.refusal else ())
             bench = Bench(lab, stimuli, seed, dialect, paced(Pace(file.rate).wait, kept), {}, told=self._told)
-            _look(Preflight(bench, stimuli, file, pki), catalogue.flows.values(), keys)
+            asked = None if keys is None else lambda: keys.asked
+            _look(Preflight(bench, stimuli, file, pki, asked), catalogue.flows.values(), keys)
         except BaseException:
             lab.close()
             raise
@@ -202,11 +220,11 @@ def _not_given(certificate: str, client: Client | None) -> str:
 def _look(preflight: Preflight, flows: Iterable[Flow], keys: KeyServer | None) -> None:
     try:
         preflight.run(flows)
-    except LabError as error:
-        if keys is None or keys.asked:
+    except CannotJudge as error:
+        if keys is None or keys.asked or "JWKS" in error.what:
             raise
         told = f"{error.what}; nobody has asked our JWKS server (port {keys.port}) for its keys"
-        raise LabError(told, where=error.where, attempt=error.attempt) from error
+        raise CannotJudge(told, where=error.where, attempt=error.attempt) from error
 
 
 def _trusted(endpoint: Endpoint) -> None:

@@ -71,8 +71,8 @@ class Bench:
     """A lab and what is presented to it.  ``seed`` makes the nonces, which tell a server nothing; ``dialect`` is how
     the lab's servers say no, ``send`` how a request goes out.  ``twins`` None trusts the
     batch's controls; a dictionary is where what became of each class's own twin is remembered.  ``everybody`` names
-    the flows whose server was seen to serve whoever asks, and how that was seen; ``told`` says what a record keeps
-    of how a request was made."""
+    the flows whose server was seen to serve whoever asks, and how that was seen; ``notes`` are
+    what a reader should know besides, ``told`` what a record keeps of how a request was made."""
 
     lab: Lab
     stimuli: Stimuli
@@ -81,6 +81,7 @@ class Bench:
     send: Sender = at_once
     twins: dict[tuple[str, ...], str] | None = None
     everybody: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
     told: Told = _nothing_told
 
     def nonce(self, *parts: str) -> str:
