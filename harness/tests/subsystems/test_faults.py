@@ -217,7 +217,7 @@ def stranger() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
-# Their symptom takes several subsystems, time, or another kind of request to show: the kill matrix shows it, not a probe.
+# Their symptom takes several subsystems, time, or requests of another kind to show: the kill matrix shows it, no probe.
 SHOWN_BY_THE_KILL_MATRIX = {
     "skips-host-name",
     "publishes-private-key",
