@@ -21,6 +21,7 @@ from harness.wire.given import CannotMake
 from harness.wire.send import Address, Prepared
 from harness.wire.stimuli import Stimuli
 
+Fact = dict[str, Any]
 NOBODY = "hopproof.invalid"
 ASIDE = "aside"
 
@@ -43,13 +44,17 @@ class Means(Protocol):
 
 @dataclass(frozen=True)
 class Try:
-    """One request; ``aside`` makes another that nobody protects, as far as anybody can tell, for comparison."""
+    """One request; ``aside`` makes another that nobody protects, as far as anybody can tell, for comparison.
+
+    ``judged_elsewhere`` says that ``aside`` is this one by what the protocol says, and has a case of its own.
+    """
 
     how: str
     address: Address
     request: Prepared
     context: ssl.SSLContext
     aside: Callable[[], Try] | None = None
+    judged_elsewhere: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,20 +119,22 @@ class Way:
 
     def go(self, asking: Asking) -> tuple[ClientView, dict[str, Any]]:
         """The answer that matters most, and what came of every try."""
-        seen: list[tuple[Try, ClientView]] = []
+        seen: list[ClientView] = []
+        told: list[Fact] = []
         for one in self.tries(asking):
             client = asking.means.send(one.address, one.request, one.context)
-            seen.append((one, client))
-            if served(asking, client):
+            seen.append(client)
+            told.append(_told(asking, one, client))
+            if served(asking, client) and one.aside is None:
                 break
         if not seen:
             raise CannotMake("the request is of that form already")
-        last, client = next((pair for pair in reversed(seen) if pair[1].server_refused == ""), seen[-1])
-        told = [_fact(asking, one.how, view) for one, view in seen]
         facts: dict[str, Any] = {"tries": told, "closed": self.needs(asking)}
-        if served(asking, client):
-            facts |= _beside(asking, last)
-        return client, {"ways": facts}
+        let_in = [client for client in seen if served(asking, client)]
+        if let_in:
+            facts |= _good(asking)
+        answered = [client for client in seen if not client.server_refused]
+        return [*let_in, *answered[-1:], seen[-1]][0], {"ways": facts}
 
 
 def served(asking: Asking, client: ClientView) -> bool:
@@ -136,7 +143,7 @@ def served(asking: Asking, client: ClientView) -> bool:
     return response is not None and 200 <= response.status < 300 and not asking.means.dialect.refuses(response)
 
 
-def _fact(asking: Asking, how: str, client: ClientView) -> dict[str, Any]:
+def _fact(asking: Asking, how: str, client: ClientView) -> Fact:
     """What came of one request; the nonce, which differs, is no part of what a body says."""
     body = client.response.body if client.response else ""
     for name in (asking.nonce + GOOD, asking.nonce + ASIDE, asking.nonce):
@@ -152,19 +159,23 @@ def _fact(asking: Asking, how: str, client: ClientView) -> dict[str, Any]:
     }
 
 
-def _beside(asking: Asking, one: Try) -> dict[str, Any]:
-    """What the good request is answered, and what something else is in the same way: an answer may be everybody's."""
-    found: dict[str, Any] = {}
-    try:
-        good = asking.means.send(asking.door.address, asking.good(), asking.context(GOOD))
-        found["good"] = _fact(asking, "the good request", good)
-    except CannotMake as missing:
-        found["no_good"] = str(missing)
-    if one.aside is not None:
+def _told(asking: Asking, one: Try, client: ClientView) -> Fact:
+    """What came of *one*; where it was served, also what something else is answered in the same way."""
+    found = _fact(asking, one.how, client)
+    if found["served"] and one.aside is not None:
         other = one.aside()
         answer = asking.means.send(other.address, other.request, other.context)
-        found["aside"] = _fact(asking, other.how, answer)
+        found |= {"aside": _fact(asking, other.how, answer), "judged_elsewhere": one.judged_elsewhere}
     return found
+
+
+def _good(asking: Asking) -> Fact:
+    """What the good request is answered, to compare with."""
+    try:
+        good = asking.means.send(asking.door.address, asking.good(), asking.context(GOOD))
+    except CannotMake as missing:
+        return {"no_good": str(missing)}
+    return {"good": _fact(asking, "the good request", good)}
 
 
 def any_name(context: ssl.SSLContext, *, verified: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from cryptography import x509
@@ -85,6 +85,18 @@ def other_names(asking: Asking) -> Iterator[Try]:
         yield Try(f"{how}, for the protected host", address, asking.request(), context, aside)
 
 
+def _same_name(asking: Asking, name: str) -> Callable[[], Try]:
+    """Makes the request on a new TLS 1.2 connection for *name*.
+
+    Up to TLS 1.2 a session belongs to the name that it began with (RFC 6066 section 3): a resumed connection is one for
+    that name, whatever the client asks for then.  In TLS 1.3 the name is that of the new handshake (RFC 8446 4.6.1).
+    """
+    context = _at_most_12(asking.under_another_name())
+    address = replace(asking.door.address, server_name=name)
+    how = f"connected for {name or 'no name'}, without its session"
+    return lambda: Try(how, address, asking.stranger(), context)
+
+
 def resumed(asking: Asking) -> Iterator[Try]:
     """A session of another name, or of the same without a certificate, presented where a certificate is asked for."""
     had = False
@@ -98,7 +110,8 @@ def resumed(asking: Asking) -> Iterator[Try]:
             if context.kept is not None:
                 had = True
                 how = f"with the TLS {'1.3' if newest else '1.2'} session of {name or 'no name'}"
-                yield Try(how, asking.door.address, asking.request(), context)
+                aside = None if newest or name == asking.door.address.server_name else _same_name(asking, name)
+                yield Try(how, asking.door.address, asking.request(), context, aside, judged_elsewhere=True)
     if not had:
         yield Try(
             "no session was to be had without a certificate", asking.door.address, asking.request(), asking.usual()

@@ -34,12 +34,14 @@ def not_let_in(question: Question) -> list[Finding]:
 def _answered(question: Question, one: Fact, ways: Json) -> Iterator[Finding]:
     """What a success means: the protected resource, somebody else's page, or the server's own word on methods."""
     told = f"answered {one['status']} without a credential, {one['how']}"
-    good, aside = ways.get("good"), ways.get("aside")
+    good, aside = ways.get("good"), one.get("aside")
     same = good is not None and good["body_sha256"] == one["body_sha256"] and bool(one["body_characters"])
     if one["how"] == "OPTIONS" and not same:
         yield from _options(one, good, told)
     elif aside is None or not aside["served"] or aside["body_sha256"] != one["body_sha256"]:
         yield violation("accepted", told)
+    elif one["judged_elsewhere"]:
+        yield note("as-elsewhere", f"{told}; {aside['how']} it answers the same, which BYP-2-NAME judges")
     elif same and one["body_characters"] >= _TELLING_CHARACTERS:
         yield violation("accepted", f"{told}: the protected answer, word for word")
     elif same or not one["body_characters"]:

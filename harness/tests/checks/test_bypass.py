@@ -14,7 +14,7 @@ from harness.tests.checks.support import CLIENT_ONLY, found, tried, ways
 
 PAGE = "the protected page, of which there is one only"
 OTHER = "welcome to another site at the same address"
-STRANGE = {"how": "connected as localhost, for the protected host"}
+STRANGE = {"how": "connected as localhost, for the protected host", "judged_elsewhere": False}
 
 
 def outcome(status: int | None, extra: dict[str, Any], **changes: Any) -> tuple[Outcome, str]:
@@ -35,32 +35,46 @@ def outcome(status: int | None, extra: dict[str, Any], **changes: Any) -> tuple[
         (ways(tried("OPTIONS", 200), good=tried(status=200)), (Outcome.UNOBSERVED, "options-empty")),
         # What is answered to whatever is asked for is not the protected answer, unless it is that word for word.
         (
-            ways(tried(status=200, body=PAGE, **STRANGE), good=tried(status=200, body=PAGE), aside=tried(status=421)),
+            ways(tried(status=200, body=PAGE, aside=tried(status=421), **STRANGE), good=tried(status=200, body=PAGE)),
             (Outcome.FAIL, "accepted"),
         ),
         (
             ways(
-                tried(status=200, body=OTHER, **STRANGE),
+                tried(status=200, body=OTHER, aside=tried(status=200, body=OTHER), **STRANGE),
                 good=tried(status=200, body=PAGE),
-                aside=tried(status=200, body=OTHER),
             ),
             (Outcome.PASS, "as-required"),
         ),
         (
             ways(
-                tried(status=200, body=PAGE, **STRANGE),
+                tried(status=200, body=PAGE, aside=tried(status=200, body=PAGE), **STRANGE),
                 good=tried(status=200, body=PAGE),
-                aside=tried(status=200, body=PAGE),
             ),
             (Outcome.FAIL, "accepted"),
         ),
         (
             ways(
-                tried(status=200, body="ok", **STRANGE),
+                tried(status=200, body="ok", aside=tried(status=200, body="ok"), **STRANGE),
                 good=tried(status=200, body="ok"),
-                aside=tried(status=200, body="ok"),
             ),
             (Outcome.UNOBSERVED, "same-for-all"),
+        ),
+        # A page that is open on purpose hides none that is not.
+        (
+            ways(
+                tried(status=200, body=OTHER, aside=tried(status=200, body=OTHER), **STRANGE),
+                tried(status=200, body=PAGE, aside=tried(status=200, body=OTHER), **STRANGE),
+                good=tried(status=200, body=PAGE),
+            ),
+            (Outcome.FAIL, "accepted"),
+        ),
+        # A TLS 1.2 session is one of the name it began with.
+        (
+            ways(
+                tried("with a session", 200, "ok", aside=tried(status=200, body="ok"), judged_elsewhere=True),
+                good=tried(status=200, body="ok"),
+            ),
+            (Outcome.PASS, "as-required"),
         ),
     ],
 )
