@@ -13,20 +13,22 @@ from harness.catalogue import Catalogue
 from harness.catalogue.widen import widened
 from harness.checks.dialect import CERTIFICATE_STATUSES, TOKEN_STATUSES, Dialect, Refusal
 from harness.config import Options
-from harness.errors import LabError, UsageError
+from harness.errors import CannotJudge, UsageError
 from harness.exchanges import Bench, paced
 from harness.known import catalogue as known_catalogue
 from harness.lab import contradictions, targetfile
 from harness.lab.credentials import by_name, open_clients
 from harness.lab.external import ExternalLab, Pace
 from harness.lab.issuers import KeyServer, check_sources, open_mint
-from harness.lab.targetfile import Endpoint, TargetFile, is_safe
+from harness.lab.targetfile import Client, Endpoint, TargetFile, is_safe
 from harness.lab.touch import Touch, touch
 from harness.model.case import GOOD, Case
 from harness.model.catalogue import Cells, Flow, Requirement, Server
-from harness.model.vocabulary import Path, Posture
+from harness.model.claims import Claim
+from harness.model.vocabulary import Path, Posture, is_file
 from harness.preflight import Preflight
 from harness.targets import Target
+from harness.wire.contexts import trusting
 from harness.wire.given import GivenPki, GivenStimuli
 
 TEMPLATE = "management-to-portal"
@@ -40,15 +42,11 @@ _SUBJECT_CLASSES = "id-"
 
 def find(options: Options) -> Target:
     """The target that *options* name: one of ours, or a target file; raises :class:`UsageError` for neither."""
-    if not _is_file(options.target):
+    if not is_file(options.target):
         return targets.find(options.target)
     if options.fault:
         raise UsageError("--fault is for our own servers", attempt="leave --target or --fault out")
     return Deployment.load(FilePath(options.target), options.read_only).target()
-
-
-def _is_file(name: str) -> bool:
-    return name.endswith((".yaml", ".yml")) or "/" in name
 
 
 @dataclass(frozen=True)
@@ -93,6 +91,22 @@ class Deployment:
             bench=self._bench,
             adapt=self.adapt,
             withhold=self.withhold,
+            claims=tuple(self._claim(flow) for flow in self.flows(known_catalogue())),
+        )
+
+    def _claim(self, flow: Flow) -> Claim:
+        endpoint, asks = self.file.endpoints[flow.server.name], flow.server.default
+        token = asks in (Posture.JWT, Posture.BOTH)
+        # What the documented product's tokens say there is not public, and it is not asked to look.
+        named = self.file.tokens.get("claims", {}) if token and endpoint.generic else {}
+        return Claim(
+            flow.name,
+            str(endpoint.posture),
+            str(endpoint.path),
+            certificate=asks in (Posture.MTLS, Posture.BOTH),
+            token=token,
+            audience=bool(named.get("aud")),
+            issuer=bool(named.get("iss")),
         )
 
     # Which cases
@@ -143,6 +157,8 @@ class Deployment:
             return "its positive twin needs the same server reached directly"
         if case.stimulus.certificate.startswith(_SUBJECT_CLASSES) and not endpoint.subject:
             return f"servers.{endpoint.name} names no subject: any certificate of its CA is meant to be let in"
+        if reason := _not_given(case.stimulus.certificate, endpoint.client):
+            return reason
         if case.stimulus.transport == "t-plaintext" and self.file.environment != "lab":
             return "would send a working credential unencrypted, which is done in a lab only"
         return self._too_much(case)
@@ -167,26 +183,34 @@ class Deployment:
             dialect = _dialect(file)
             kept = frozenset({dialect.refusal.header.lower()} if dialect.refusal else ())
             bench = Bench(lab, stimuli, seed, dialect, paced(Pace(file.rate).wait, kept), {})
-            _look(Preflight(bench, stimuli, file, pki), catalogue.flows.values(), keys)
+            asked = None if keys is None else lambda: keys.asked
+            _look(Preflight(bench, stimuli, file, pki, asked), catalogue.flows.values(), keys)
         except BaseException:
             lab.close()
             raise
         return bench
 
 
+def _not_given(certificate: str, client: Client | None) -> str:
+    """Why a class that needs a certificate of its own to be given cannot be asked for."""
+    if certificate == "ta-other-ca" and (client is None or client.other_ca is None):
+        return "no other CA of the deployment is given (client.other_ca and other_ca_key)"
+    return ""
+
+
 def _look(preflight: Preflight, flows: Iterable[Flow], keys: KeyServer | None) -> None:
     try:
         preflight.run(flows)
-    except LabError as error:
-        if keys is None or keys.asked:
+    except CannotJudge as error:
+        if keys is None or keys.asked or "JWKS" in error.what:
             raise
         told = f"{error.what}; nobody has asked our JWKS server (port {keys.port}) for its keys"
-        raise LabError(told, where=error.where, attempt=error.attempt) from error
+        raise CannotJudge(told, where=error.where, attempt=error.attempt) from error
 
 
 def _trusted(endpoint: Endpoint) -> None:
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(endpoint.ca)
+        trusting(endpoint.ca)
     except OSError as error:
         told = error.strerror if error.strerror and not isinstance(error, ssl.SSLError) else "no certificate in PEM"
         raise UsageError(f"servers.{endpoint.name}.ca: {told}", where=str(endpoint.ca)) from error

@@ -10,25 +10,30 @@ from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from harness import __version__
 from harness.catalogue import Catalogue, expand
+from harness.checks.claims import gaps
 from harness.config import Options
 from harness.deployment import find
 from harness.diagnosis import diagnose
 from harness.engine import INTERRUPTED, Engine, Result
-from harness.errors import HopproofError, UsageError
+from harness.errors import CannotJudge, HopproofError, UsageError
 from harness.exchanges import Bench
-from harness.expected import Expectations
+from harness.expected import UNEXPECTED, Expectations, entries_for
 from harness.guide import guide
-from harness.judge import exit_status
+from harness.judge import conclude
 from harness.known import FAULTS, catalogue
 from harness.lab import KeepsLogs, Lab
 from harness.model.case import Case, Withheld
-from harness.selection import select
+from harness.model.claims import Answer, Gap
+from harness.model.vocabulary import Depth
+from harness.selection import named, select
 from harness.targets import OUT_OF_SCOPE, Target
 from harness.writers import allure_html, junit, page
+from harness.writers.counts import Counts
 from harness.writers.protection import protection
 from harness.writers.record import Recorder
 from harness.writers.rows import Row, missing_row, outcomes, row
@@ -53,14 +58,18 @@ class Run:
         reasons = {case.id: self.target.withhold(case) for case in everything}
         self._withheld = [*withheld, *(Withheld(case, reasons[case.id]) for case in everything if reasons[case.id])]
         everything = tuple(case for case in everything if not reasons[case.id])
+        self._applicable = everything
         self.cases, self._skipped = select(everything, self.options)
         names = [case.id for case in everything]
         self.expectations = Expectations.read(self.options.expected, names)
         self.rows: list[Row] = []
         self.trouble: list[str] = []
+        self.notes: list[str] = []
         self.interrupted = False
         self.planned: list[Case] = []
         self.status = 3
+        self.answer = Answer.UNTRUSTWORTHY
+        self.not_shown: list[Gap] = []
         self._started = time.monotonic()
         self._changed = threading.Condition()
         self._over = False
@@ -83,13 +92,34 @@ class Run:
             "seed": self.options.seed,
             "fault": self.options.fault or None,
             "only": list(self.options.only),
+            "expected": self.options.expected,
             "catalogue_sha256": self.catalogue.sha256,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "planned": [case.id for case in self.planned],
+            "counts": self.counts().to_json(),
             "withheld": [{"case": item.case.id, "reason": item.reason} for item in self._withheld],
             "skipped": [{"case": case.id, "reason": skip.reason} for case, skip in self._skipped],
             "scope": f"{self.target.scope} {OUT_OF_SCOPE}",
+            "claims": [claim.to_json() for claim in self.target.claims],
         }
+
+    def counts(self) -> Counts:
+        """How many cases there are, and why not all of them are run."""
+        planned = {case.id for case in self.planned or self.cases}
+        skipped = {case.id for case, _ in self._skipped}
+        left = [case for case in self._applicable if case.id not in planned | skipped]
+        too_deep = [case for case in left if case.depth is not Depth.QUICK and self.options.depth is Depth.QUICK]
+        deeper = sum(named(case, self.options) for case in too_deep)
+        apply = len(self._applicable)
+        return Counts(
+            catalogue=apply + len(self._withheld),
+            withheld=len(self._withheld),
+            apply=apply,
+            run=len(planned),
+            deeper=deeper,
+            unselected=len(left) - deeper,
+            skipped=len(skipped),
+        )
 
     def start(self, planned: Iterable[Case]) -> None:
         """Write the header and begin; raises :class:`UsageError` if the report folder cannot be written."""
@@ -107,6 +137,7 @@ class Run:
         bench: Bench | None = None
         try:
             bench = self.target.bench(self.catalogue, self.options.seed)
+            self.notes = bench.notes
             self._engine = Engine(bench, self.catalogue.classes, fault=self.options.fault)
             if not self.interrupted:
                 self._engine.run(self.planned, self._done)
@@ -145,7 +176,9 @@ class Run:
 
     def _add(self, item: Row) -> None:
         assert self._recorder is not None
-        item["as_expected"] = self.expectations.met(item)
+        excuse = self.expectations.excuse(item)
+        item["as_expected"], item["known"] = self.expectations.met(item), excuse.to_json() if excuse else None
+        item["reason"] += self.expectations.lapsed(item)
         self._recorder.write(item)
         with self._changed:
             self.rows.append(item)
@@ -174,52 +207,78 @@ class Run:
             if self._failure is not None:
                 self.trouble.append(str(self._failure))
             self._add_missing()
-            planned = (case.id for case in self.planned)
-            self.status = exit_status(
-                self.rows,
-                planned,
-                own_lab=self.target.own_lab,
-                trouble=self.trouble.append,
-                expected_known=self.expectations.known,
-            )
-            if self.interrupted:
-                self.trouble.insert(0, "the run was interrupted")
-            if self.trouble:
-                self.status = 3
+            self._conclude()
             self._write_beside()
             self._recorder.finish(self.footer())
         except HopproofError as error:
             self._recorder.abandon()
-            self.trouble.append(str(error))
-            self.status = 3
+            self._distrust(str(error))
         return self.status
+
+    def _conclude(self) -> None:
+        left_out = [*self._header["withheld"], *self._header["skipped"]]
+        self.not_shown = gaps(self.target.claims, self.rows, left_out, selection=bool(self.options.only))
+        interrupted = ["the run was interrupted"] if self.interrupted else []
+        found = conclude(
+            self.rows,
+            (case.id for case in self.planned),
+            own_lab=self.target.own_lab,
+            gaps=self.not_shown,
+            expected_known=self.expectations.known,
+            # What is in the target's own way leaves it unshown; it is no reason to distrust the rows.
+            trouble=[] if self.cannot_judge else [*interrupted, *self.trouble],
+        )
+        self.answer, self.status = found.answer, found.status
+        self.trouble = list(dict.fromkeys([*self.trouble, *found.trouble] if self.cannot_judge else found.trouble))
+
+    def _distrust(self, why: str) -> None:
+        self.trouble.append(why)
+        self.answer, self.status = Answer.UNTRUSTWORTHY, 3
 
     def _write_beside(self) -> None:
         """Everything but the record itself: what fails here is told there."""
         folder = self.options.report
         try:
-            junit.write(folder, self.rows)
-            allure_html.complete(folder, self._header)
+            junit.write(folder, self.rows, self.footer(), strict=self.expectations.known)
+            allure_html.complete(folder, self._header, self.footer())
+            self._leave_entries(folder / UNEXPECTED)
             page.write(folder, self._header, self.rows, self.footer(), guide())
         except Exception as error:  # a report that cannot be made must not cost the record
             told = error if isinstance(error, HopproofError) else f"a report failed: {type(error).__name__}: {error}"
-            self.trouble.append(str(told))
-            self.status = 3
+            self._distrust(str(told))
+
+    def _leave_entries(self, file: Path) -> None:
+        """Leave ready-to-edit entries for the rows that no entry foresees."""
+        entries = "" if self.cannot_judge else entries_for(self.rows, self.expectations)
+        if entries and (self.expectations.known or not self.target.own_lab):
+            file.write_text(f"expected:\n{entries}\n", "utf-8")
+        else:
+            file.unlink(missing_ok=True)
 
     def _add_missing(self) -> None:
         have = set(self._by_case)
         why = INTERRUPTED if self.interrupted else "the run ended before it ran"
         for case in self.planned:
             if case.id not in have:
-                self._add(missing_row(case, self.target.grade, why))
+                self._add(missing_row(case, self.target.grade, why, self.cannot_judge))
+
+    @property
+    def cannot_judge(self) -> str:
+        """Why the target could not be judged, '' where nothing of its own was in the way."""
+        failure = None if self.interrupted else self._failure
+        return f"cannot be judged: {failure.what}" if isinstance(failure, CannotJudge | UsageError) else ""
 
     def footer(self) -> dict[str, Any]:
         """What the record ends with."""
         return {
             "cases": len(self.rows),
             **self._shown,
-            "trustworthy": self.status != 3,
+            "answer": str(self.answer),
+            "not_shown": [gap.to_json() for gap in self.not_shown],
+            "trustworthy": self.answer is not Answer.UNTRUSTWORTHY,
             "trouble": self.trouble,
+            "cannot_judge": bool(self.cannot_judge),
+            "notes": self.notes,
             "exit_status": self.status,
             "seconds": round(time.monotonic() - self._started, 3),
         }
@@ -230,6 +289,7 @@ class Run:
         return {
             "outcomes": outcomes(self.rows),
             "protection": protection(self.rows),
+            "idle_exceptions": self.expectations.idle([case.id for case in self.planned]),
             "diagnosis": [] if self.target.own_lab else [found.to_json() for found in diagnose(self.rows)],
         }
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 
 from harness.checks.outside import not_the_server, other_credential
 from harness.checks.question import Question, note, unobserved, violation, wrong_reason
+from harness.model.case import GOOD
+from harness.model.catalogue import StimulusClass
 from harness.model.exchange import RequestView
 from harness.model.verdict import Finding, FindingKind
 from harness.model.vocabulary import Path, Reason
@@ -13,6 +15,7 @@ from harness.model.vocabulary import Path, Reason
 Maker = Callable[[str, str], Finding]
 # What an HTTP front end says of a request it will not read (RFC 9110 section 15.5, RFC 6585 section 5).
 _UNREADABLE = frozenset({400, 413, 414, 431})
+_ABSENT = (frozenset({Reason.TOKEN_MISSING}), frozenset({Reason.CERTIFICATE_MISSING}))
 
 
 def served(question: Question) -> list[Finding]:
@@ -125,7 +128,7 @@ def _turned_away(question: Question, because: frozenset[Reason], statuses: froze
     if about_somebody_else := not_the_server(question):
         yield from about_somebody_else
     elif question.accepted and status not in statuses:
-        yield violation("accepted", f"answered {status}: the {_what(question)} was accepted")
+        yield violation("accepted", f"answered {status}: accepted{_what(question)}")
     elif question.exchange.effect:
         yield wrong_reason("acted-upon", f"answered {status or 'nothing'}, but acted upon: {question.case.flow.effect}")
     elif client.fault or client.server_refused:
@@ -156,7 +159,16 @@ def _for_the_reason(question: Question, because: frozenset[Reason]) -> Iterator[
 
 
 def _what(question: Question) -> str:
-    return question.case.stimulus.id if question.case.stimulus.id != "good" else "request"
+    """What was presented that ought to have been refused: `` with no token at all``; '' where nothing was wrong."""
+    stimulus = question.case.stimulus
+    names = (stimulus.certificate, stimulus.token, stimulus.transport)
+    told = [_presented(question.classes[name]) for name in names if name != GOOD]
+    return f" with {' and '.join(told)}" if told else ""
+
+
+def _presented(presented: StimulusClass) -> str:
+    nothing = presented.because in _ABSENT
+    return presented.summary if nothing else f"the {presented.kind} {presented.name} ({presented.summary})"
 
 
 def _numbers(values: frozenset[int]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from harness.errors import LabError, UsageError
+from harness.errors import CannotJudge, UsageError
 from harness.lab.credentials import private_key_password, signing_key
 from harness.lab.targetfile import TargetFile
 from harness.lab.tokensources import check_source, published_keys, token_source
@@ -61,7 +61,7 @@ class KeyServer:
         try:
             self._server = _Server((host, int(port)), Handler)
         except (OSError, OverflowError) as error:
-            raise LabError(
+            raise CannotJudge(
                 f"the JWKS server cannot listen on {listen}: {getattr(error, 'strerror', None) or error}",
                 attempt="choose another tokens.jwks.listen",
             ) from error
@@ -105,7 +105,7 @@ def check_sources(target: TargetFile) -> None:
 def open_mint(target: TargetFile) -> tuple[Mint, KeyServer | None]:
     """The mint that *target*'s tokens section describes, and the JWKS server it needs, if any.
 
-    Raises :class:`UsageError` for files that cannot be used, LabError where the server cannot listen.
+    Raises :class:`UsageError` for files that cannot be used, CannotJudge where the server cannot listen.
     """
     tokens = target.tokens
     claims, lifetime = tokens.get("claims", {}), tokens.get("lifetime", _LIFETIME)

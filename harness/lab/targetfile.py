@@ -54,7 +54,8 @@ class PrivateKey:
 
 @dataclass(frozen=True)
 class Client:
-    """The client's files.  ``other_ca`` is another CA of the deployment, which the endpoint must not trust."""
+    """The client's files.  ``other_ca`` is another CA of the deployment, which the endpoint must not trust; ``revoked``
+    is a certificate of the right CA that was revoked."""
 
     certificate: Secret
     key: PrivateKey
@@ -62,6 +63,8 @@ class Client:
     ca_key: PrivateKey | None = None
     other_ca: Secret | None = None
     other_ca_key: PrivateKey | None = None
+    revoked: Secret | None = None
+    revoked_key: PrivateKey | None = None
 
 
 @dataclass(frozen=True)
@@ -225,6 +228,9 @@ def _client(file: FilePath, row: Mapping[str, Any] | None) -> Client | None:
         return None
     certificates = {key: _secret(file, row[key]) for key in ("certificate", "ca", "other_ca") if key in row}
     keys = {key: _private_key(file, row, key) for key in ("key", "ca_key", "other_ca_key") if key in row}
+    if "revoked" in row:
+        certificates["revoked"] = _secret(file, row["revoked"]["certificate"])
+        keys["revoked_key"] = _private_key(file, row["revoked"], "key")
     return Client(**certificates, **keys)  # type: ignore[arg-type]  # the schema says which belong together
 
 

@@ -6,6 +6,7 @@ import json
 import socket
 import time
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 import yaml
@@ -19,10 +20,11 @@ from harness.known import catalogue
 from harness.lab.embedded import EmbeddedLab
 from harness.lab.external import Pace
 from harness.model.case import Case, Stimulus
+from harness.model.claims import Answer
 from harness.model.vocabulary import Depth, Posture
 from harness.run import Run
 from harness.tests.places import CLAIMS, SUBJECT, Place, of, outcomes
-from harness.wire.issue import key_pem
+from harness.wire.keys import key_pem
 from harness.wire.stimuli import Stimuli
 from harness.wire.tokens import Mint
 
@@ -35,7 +37,7 @@ def place(lab: EmbeddedLab, tmp_path: Path) -> Place:
 def test_every_key_at_hand(place: Place) -> None:
     client = {**place.client, **place.ca, **place.ca_key}
     run = place.run(place.file(Posture.BOTH, server={"subject": SUBJECT}, client=client, tokens=place.signing))
-    assert run.status == 0, run.trouble
+    assert run.status == (3 if run.not_shown else 0), run.trouble
     assert {row["grade"] for row in run.rows} == {"client-only"}
     assert of(run, "FAIL") == of(run, "WRONG_REASON") == of(run, "HARNESS_ERROR") == set()
     # A refused certificate shows in TLS; a refused token beside a refused certificate cannot be told apart.
@@ -74,7 +76,9 @@ def test_a_captured_token_reaches_part_of_the_catalogue(place: Place, monkeypatc
     token = place.token()
     monkeypatch.setenv("HOPPROOF_TEST_TOKEN", token)
     run = place.run(place.file(Posture.JWT, tokens={"captured": {"env": "HOPPROOF_TEST_TOKEN"}}))
-    assert run.status == 0, run.trouble
+    assert (run.status, run.answer, run.trouble) == (3, Answer.NOT_SHOWN, [])
+    (gap,) = run.not_shown
+    assert gap.missing == ("exp-past",) and "tokens.signing_key" in gap.give
     assert {"str-no-token", "sig-wrong-key", "alg-none"} <= of(run, "PASS")
     assert {"exp-past", "kid-unknown"} <= of(run, "UNOBSERVED")
     record = (run.options.report / "run.jsonl").read_text("utf-8")
@@ -166,7 +170,7 @@ def test_every_class_is_sent_through_a_balancer(place: Place, posture: Posture, 
 
 
 def test_no_certificate_gets_through_a_balancer_that_terminates(place: Place) -> None:
-    with pytest.raises(UsageError, match="no case"):
+    with pytest.raises(UsageError, match="FLW-3.* needs path: passthrough"):
         _cases(place.file(Posture.MTLS, server={"path": "terminating"}))
 
 
@@ -187,6 +191,15 @@ def test_an_expected_failure(place: Place, tmp_path: Path) -> None:
     run = place.run(file, expected=str(expected))
     assert run.status == 0, run.trouble
     assert all(row["as_expected"] for row in run.rows)
+    assert [row["case"] for row in run.rows if row["known"]] == [row["case"] for row in known]
+    suite = ET.parse(run.options.report / "junit.xml").getroot().find("testsuite")
+    assert suite is not None and (suite.get("failures"), suite.get("errors")) == ("0", "0")
+    expected.write_text(yaml.safe_dump({"expected": [{**entry, "expires": "2020-01-31"} for entry in known]}), "utf-8")
+    late = place.run(file, expected=str(expected))
+    assert late.status == 1
+    told = [row["reason"] for row in late.rows if row["outcome"] == "FAIL"]
+    assert len(told) == len(known)
+    assert all(text.endswith("; the exception expired on 2020-01-31 (known)") for text in told)
     mended = place.run(place.file(Posture.JWT, tokens=place.signing), expected=str(expected))
     assert mended.status == 1
     assert [row["case"] for row in mended.rows if not row["as_expected"]] == [row["case"] for row in known]
@@ -200,7 +213,7 @@ def test_the_command_line_runs_a_target_file(
     assert main(["target", "check", str(file)]) == 0
     assert main(["run", "--target", str(file), "--dry-run"]) == 0
     out = capsys.readouterr().out
-    assert "cases apply; nothing was sent" in out
+    assert "apply," in out and "Nothing was sent." in out
     assert "touches=write" in out
     assert not (tmp_path / "reports").exists()
 

@@ -17,6 +17,7 @@ from harness import __version__
 from harness.model.case import GOOD, Stimulus
 from harness.model.catalogue import Flow
 from harness.wire.certificates import CERTIFICATE_CLASSES, write_identity
+from harness.wire.contexts import trusting
 from harness.wire.files import private_folder
 from harness.wire.issue import Identity
 from harness.wire.pki import Pki, key_id
@@ -64,10 +65,14 @@ class Stimuli:
         return None if identity is None else identity.certificate
 
     def _make_context(self, ca: FilePath, client_secret: str, certificate: str) -> ssl.SSLContext:
+<<<<<<< HEAD
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.load_verify_locations(ca)
         # Some servers ask for the certificate once they have read the path (Apache's SSLVerifyClient in a location).
         context.post_handshake_auth = True
+=======
+        context = trusting(ca)
+>>>>>>> main
         identity = self._identity(client_secret, certificate) if client_secret else None
         if identity is not None:
             # Weak keys are part of what is presented; our own library must not refuse to present them.

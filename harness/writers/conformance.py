@@ -11,7 +11,10 @@ from typing import Any
 import yaml
 
 from harness.errors import ReportError
+from harness.model.claims import Answer
 from harness.model.vocabulary import BROKEN, Outcome
+from harness.writers import answer
+from harness.writers.findings import Finding, findings, known
 from harness.writers.rows import Row, outcomes
 
 NAME = "conformance.yaml"
@@ -20,14 +23,18 @@ NAME = "conformance.yaml"
 def report(header: Mapping[str, Any], rows: list[Row], footer: Mapping[str, Any], record: bytes) -> dict[str, Any]:
     """The report as plain data; *record* is the file that it sums up, whose digest it carries."""
     by_requirement: defaultdict[str, list[Row]] = defaultdict(list)
+    found = findings(rows)
     for row in rows:
         by_requirement[row["requirement"]].append(row)
     return {
         "conformance": 1,
         "implementation": header["product"],
         "target": header["scope"],
-        # With expected failures a run may end as foreseen and its target still not conform.
-        "conforms": footer["exit_status"] == 0 and not any(_broken(row) and row["level"] == "MUST" for row in rows),
+        "answer": str(answer.answer(footer)),
+        # Neither a selection nor a run that ended as foreseen, known failures included, says that the target conforms.
+        "conforms": _conforms(header, rows, footer),
+        "not_shown": list(footer.get("not_shown", ())),
+        "claims_no_client_authentication": answer.unclaimed(header),
         "as_expected": footer["exit_status"] == 0,
         "trustworthy": footer["trustworthy"],
         "date": header["started"],
@@ -35,6 +42,9 @@ def report(header: Mapping[str, Any], rows: list[Row], footer: Mapping[str, Any]
         "only": list(header.get("only", ())),
         "grade": sorted({row["grade"] for row in rows}),
         "counts": {name: number for name, number in outcomes(rows).items() if number},
+        "does_not_conform": [_finding(one) for one in found if one.binding],
+        "recommendations_not_followed": [_finding(one) for one in found if not one.binding],
+        "known_failures": [_known(excuse, members) for excuse, members in known(rows)],
         "requirements": {name: _requirement(members) for name, members in sorted(by_requirement.items())},
         "diagnosis": list(footer.get("diagnosis", ())),
         "unobserved": _reasons(row for row in rows if row["outcome"] == Outcome.UNOBSERVED),
@@ -56,6 +66,21 @@ def write(folder: Path, header: Mapping[str, Any], rows: list[Row], footer: Mapp
     except OSError as error:
         raise ReportError(f"cannot write: {error.strerror}", where=str(file)) from error
     return file
+
+
+def _finding(one: Finding) -> dict[str, Any]:
+    cases = [row["case"] for row in one.rows]
+    return {"finding": one.sentence, "level": one.level, "requirement": one.requirement, "cases": cases}
+
+
+def _known(excuse: Mapping[str, Any], rows: list[Row]) -> dict[str, Any]:
+    told = {name: value for name, value in excuse.items() if value}
+    return {**told, "cases": [{"case": row["case"], "outcome": row["outcome"]} for row in rows]}
+
+
+def _conforms(header: Mapping[str, Any], rows: list[Row], footer: Mapping[str, Any]) -> bool:
+    broken = any(_broken(row) and row["level"] == "MUST" for row in rows)
+    return answer.answer(footer) is Answer.CONFORMS and not broken and not header.get("only")
 
 
 def _requirement(rows: list[Row]) -> dict[str, Any]:

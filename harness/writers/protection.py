@@ -6,7 +6,7 @@ A documented default can conform and protect nobody; this table says so beside t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from harness.model.vocabulary import Outcome, Path
@@ -71,7 +71,7 @@ def _seen_open(row: Row) -> str:
     return str(row.get("evidence", {}).get("extra", {}).get("everybody_let_in", ""))
 
 
-def _by_a_holder(row: Row) -> bool:
+def held_by_a_client(row: Row) -> bool:
     """Whether only somebody with a good credential could have sent this: its acceptance lets no stranger in."""
     parts = str(row["stimulus"]).split("+")
     return not _loosely(row) and any(part.startswith(_HOLDERS) for part in parts)
@@ -82,7 +82,7 @@ def _cell(rows: list[Row]) -> dict[str, Any]:
     if any(row["expected"] == "start-refused" for row in passed):
         return {"state": "refused at start"}
     served = {row["path"] for row in passed if row["expected"] in _LET_IN}
-    let_in = [row for row in rows if row["reason_code"] in ("accepted", "flow-works") and not _by_a_holder(row)]
+    let_in = [row for row in rows if row["reason_code"] in ("accepted", "flow-works") and not held_by_a_client(row)]
     verified = [words for name, expected in _SHOWS if (words := _verified(name, expected, passed, let_in))]
     strangers = [*let_in, *(row for row in passed if row["expected"] in _LET_IN)]
     return {
@@ -113,8 +113,15 @@ def _unauthenticated(row: Row) -> bool:
     return not _loosely(row)
 
 
-def in_words(cell: Mapping[str, Any]) -> str:
-    """One cell for people: ``certificate + JWT``; ``nobody``; ``refused at start``."""
+_NAMES = {"certificate": "certificate", "JWT": "token"}
+
+
+def in_words(cell: Mapping[str, Any], in_part: Collection[str] = ()) -> str:
+    """One cell for people: ``certificate + JWT``; ``nobody``; ``refused at start``.
+
+    *in_part* are the protections (``certificate``, ``token``) of which not even the core was judged.
+    """
     if cell.get("state") == "refused at start":
         return "refused at start"
-    return " + ".join(cell.get("client_verified_by") or ["not shown"])
+    words = cell.get("client_verified_by") or ["not shown"]
+    return " + ".join(f"{word} (in part)" if _NAMES.get(word) in in_part else str(word) for word in words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,9 +13,13 @@ from rich.console import Console as RichConsole
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
-from harness.model.vocabulary import BROKEN, Outcome
+from harness.model.vocabulary import Outcome, is_file
 from harness.model.vocabulary import Path as FlowPath
+from harness.writers import answer
+from harness.writers.counts import of_header, of_rows
+from harness.writers.findings import Finding, findings, known, known_words
 from harness.writers.protection import in_words, open_to_all, protection
 from harness.writers.reach import reach
 from harness.writers.rows import Row, outcomes
@@ -27,12 +32,9 @@ LEGEND = {
     Outcome.UNSUPPORTED: "an optional feature the target says it does not have",
     Outcome.HARNESS_ERROR: "the harness or its lab failed: neither a pass nor a fail",
 }
-_STATUS = {
-    0: "[bold green]conforms[/]",
-    1: "[bold red]does not conform[/]",
-    3: "[bold yellow]the run is not trustworthy[/]",
-}
-_SHOWN_FAILURES = 12
+_COLOURS = {"s0": "bold green", "s1": "bold red", "s3": "bold yellow"}
+_FLOW_COLOURS = {Outcome.FAIL: "red", Outcome.HARNESS_ERROR: "yellow", Outcome.UNOBSERVED: "yellow"}
+_SHOWN_FINDINGS = 12
 _PLAIN_STEPS = 10
 
 
@@ -46,13 +48,17 @@ class Console:
         self._deaf = False
         self._task: Any = None
 
-    def _print(self, *what: Any) -> None:
+    def _print(self, *what: Any, soft_wrap: bool = False) -> None:
         """Print, unless whoever read the output has seen enough: the run goes on, and its record is what counts."""
         if not self._deaf:
             try:
-                self._console.print(*what)
+                self._console.print(*what, soft_wrap=soft_wrap)
             except (BrokenPipeError, SystemExit):  # rich makes the second of the first
                 self._deaf = True
+
+    def _print_line(self, text: str) -> None:
+        """Print *text*, which a target may have had its say in, as one line however long."""
+        self._print(Text(text, no_wrap=True, overflow="ignore"), soft_wrap=True)
 
     def begin(self, header: Mapping[str, Any], planned: int) -> None:
         """First words: what is judged."""
@@ -80,23 +86,37 @@ class Console:
         self._print()
         for text in open_to_all(rows):
             self._print(f"[bold red]{escape(text)}[/]")
-        self._print(_flows(rows))
-        self._failures(rows)
+        self._findings(findings(rows))
+        self._known(rows, footer)
+        self._print(_flows(rows, footer))
         self._diagnosis(footer.get("diagnosis", ()))
         counts = outcomes(rows)
         told = [f"{counts[name]} {name} ({text})" for name, text in LEGEND.items() if counts[name]]
         self._print("\n" + "; ".join(told) + f"; {len(rows)} cases in {footer['seconds']:.1f} s")
-        for line in reach(rows, header):
+        counted = of_header(header)
+        for line in (*(counted.lines() if counted else ()), of_rows(rows), *reach(rows, header)):
             self._print(escape(line))
+        for text in footer.get("notes", ()):
+            self._print(f"note: {escape(text)}")
+        cannot = footer.get("cannot_judge", False)
         for text in footer["trouble"]:
-            self._print(f"[yellow]not trustworthy:[/] {escape(text)}")
-        status = footer["exit_status"]
-        self._print(f"Result: {_result(rows, status)} (exit status {status}); record: {escape(str(report))}/run.jsonl")
+            self._print(f"[yellow]{'cannot be judged' if cannot else 'not trustworthy'}:[/] {escape(text)}")
+        self._not_shown(header, footer)
+        said, status = answer.headline(header, rows, footer), footer["exit_status"]
+        result = f"[{_COLOURS[said.colour]}]{escape(said.words)}[/]"
+        self._print(f"Result: {result} (exit status {status}); record: {escape(str(report))}/run.jsonl")
         self._selection(header)
-        withheld = len(header["withheld"]) + len(header["skipped"])
-        if withheld:
-            self._print(f"{withheld} cases were withheld or skipped; the record's first line says why.")
-        self._print(f"This judged {escape(str(header['scope']))}\nNext: {_next(rows, header, report)}")
+        self._print(f"This judged {escape(str(header['scope']))}")
+        for line in _more(rows, header, report):
+            self._print(escape(line))
+        # Never folded: it is there to be pasted.
+        self._print_line(f"Next: {_next(rows, header, report)}")
+
+    def _not_shown(self, header: Mapping[str, Any], footer: Mapping[str, Any]) -> None:
+        for text, give in answer.gaps(footer):
+            self._print(f"[yellow]not shown:[/] {escape(text)}\n  give {escape(give)}")
+        for text in answer.unclaimed(header):
+            self._print(escape(text))
 
     def _diagnosis(self, found: Sequence[Mapping[str, Any]]) -> None:
         for one in found:
@@ -109,30 +129,42 @@ class Console:
         if header.get("only"):
             self._print(f"A selection: only the cases that match {escape(', '.join(header['only']))}")
 
-    def _failures(self, rows: Sequence[Row]) -> None:
-        bad = [row for row in rows if row["outcome"] in BROKEN]
-        for row in bad[:_SHOWN_FAILURES]:
-            self._print(f"  [red]{row['outcome']}[/] {escape(row['case'])}: {escape(row['reason'])}")
-        if len(bad) > _SHOWN_FAILURES:
-            self._print(f"  and {len(bad) - _SHOWN_FAILURES} more; all are in the record")
+    def _findings(self, found: Sequence[Finding]) -> None:
+        for heading, binding in (("Does not conform:", True), ("Recommendations not followed:", False)):
+            members = [one for one in found if one.binding is binding]
+            if members:
+                self._print(f"[bold]{heading}[/]")
+            for one in members[:_SHOWN_FINDINGS]:
+                self._finding(one)
+            if len(members) > _SHOWN_FINDINGS:
+                self._print(f"  and {len(members) - _SHOWN_FINDINGS} more findings; all are in the record")
+            if members:
+                self._print()
+
+    def _finding(self, one: Finding) -> None:
+        symbol = "[red]✗[/]" if one.binding else "[yellow]-[/]"
+        first, more = one.rows[0], len(one.rows) - 1
+        self._print(f"  {symbol} [bold]{escape(one.sentence)}[/]: {one.weight} ({escape(one.requirement)})")
+        self._print(f"    {escape(first['case'])}{f', and {more} more' if more else ''}")
+        self._print(f"    [red]{first['outcome']}[/] {escape(first['reason'])}")
+
+    def _known(self, rows: Sequence[Row], footer: Mapping[str, Any]) -> None:
+        excused = known(rows)
+        if excused:
+            self._print("[bold]Known failures:[/]")
+        for excuse, members in excused:
+            more = f", and {len(members) - 1} more" if len(members) > 1 else ""
+            self._print(f"  {escape(known_words(excuse))}: {members[0]['outcome']} {escape(members[0]['case'])}{more}")
+        for row in rows:
+            if row["outcome"] == Outcome.PASS and not row["as_expected"]:
+                self._print(f"  {escape(row['case'])} passes now: take its entry out")
+        for case in footer.get("idle_exceptions", ()):
+            self._print(f"  the entry {escape(case)} is about no case of this run")
+        if excused:
+            self._print()
 
 
-def _result(rows: Sequence[Row], status: int) -> str:
-    known, unseen = behind_zero(rows, status)
-    if known:
-        return f"as expected, with {known} known failures of a MUST: it does not conform"
-    if unseen:
-        return f"what could be seen conforms; {unseen} cases of a MUST could not be seen"
-    return _STATUS[status]
-
-
-def behind_zero(rows: Sequence[Row], status: int) -> tuple[int, int]:
-    """Exit status 0 is a wide word: how many cases of a MUST are broken as foreseen, and how many could not be seen."""
-    musts = [row["outcome"] for row in rows if row["level"] == "MUST"] if status == 0 else []
-    return sum(outcome in BROKEN for outcome in musts), musts.count(Outcome.UNOBSERVED)
-
-
-def _flows(rows: Sequence[Row]) -> Table:
+def _flows(rows: Sequence[Row], footer: Mapping[str, Any]) -> Table:
     table = Table(title=None, box=None, pad_edge=False)
     table.add_column("flow", no_wrap=True)
     for path in FlowPath:
@@ -144,20 +176,19 @@ def _flows(rows: Sequence[Row]) -> Table:
     for flow in dict.fromkeys(row["flow"] for row in rows):
         own = [row for row in rows if row["flow"] == flow]
         cells = [_score([row for row in own if row["path"] == path]) for path in FlowPath]
-        verified = _grouped({posture: in_words(cell) for posture, cell in shields[flow].items()})
+        parts = {posture: answer.verified_in_part(footer, flow, posture) for posture in shields[flow]}
+        verified = _grouped({posture: in_words(cell, parts[posture]) for posture, cell in shields[flow].items()})
         open_at = {posture: ", ".join(cell.get("clear_text_at", ())) for posture, cell in shields[flow].items()}
         readable = _grouped({posture: place for posture, place in open_at.items() if place}) or "nowhere"
-        table.add_row(escape(flow), *cells, _conforms(own), escape(verified), escape(readable))
+        table.add_row(escape(flow), *cells, _conforms(own, footer), escape(verified), escape(readable))
     return table
 
 
-def _conforms(rows: Sequence[Row]) -> str:
-    """``yes`` only where every MUST was seen to hold."""
-    outcomes_of_musts = {row["outcome"] for row in rows if row["level"] == "MUST"}
-    if outcomes_of_musts & BROKEN:
-        return "[red]no[/]"
-    held = outcomes_of_musts and outcomes_of_musts <= {Outcome.PASS, Outcome.UNSUPPORTED}
-    return "yes" if held else "[yellow]not shown[/]"
+def _conforms(rows: Sequence[Row], footer: Mapping[str, Any]) -> str:
+    told = answer.of_flow(rows, footer)
+    words = escape(told.words.partition(" (")[0])
+    colour = _FLOW_COLOURS.get(Outcome(told.outcome))
+    return f"[{colour}]{words}[/]" if colour else words
 
 
 def _grouped(facts: Mapping[str, str]) -> str:
@@ -174,14 +205,33 @@ def _score(rows: Sequence[Row]) -> str:
 
 
 def _next(rows: Sequence[Row], header: Mapping[str, Any], report: Path) -> str:
-    bad = next((row for row in rows if row["outcome"] in BROKEN), None)
-    if bad is not None:
-        return f"hopproof explain {escape(bad['case'])}"
-    if header.get("fault"):
-        return "hopproof mutants shows for every fault which case catches it"
+    """A command to paste."""
+    found = findings(rows)
     target = str(header["target"])
-    if target.endswith((".yaml", ".yml")):
-        full = "--depth full sends the rest of what applies; " if header["depth"] == "quick" else ""
-        page = f"open {escape(str(report))}/index.html; "
-        return f"{page}{full}more credentials in {escape(target)} reach more cases (hopproof target init explains each)"
-    return "hopproof explain FLW-3 (any requirement or case); hopproof mutants proves that each check can fail"
+    if found:
+        return shlex.join(["hopproof", "explain", found[0].rows[0]["case"], *_at(target)])
+    if is_file(target) and header["depth"] == "quick":
+        return shlex.join(["hopproof", "run", "--target", target, "--depth", "full", "--report", str(report)])
+    if is_file(target):
+        return shlex.join(["hopproof", "report", str(report), "--format", "conformance"])
+    return "hopproof list faults" if header.get("fault") else "hopproof explain FLW-3"
+
+
+def _at(target: str) -> list[str]:
+    return ["--target", target] if is_file(target) else []
+
+
+def _more(rows: Sequence[Row], header: Mapping[str, Any], report: Path) -> list[str]:
+    """What else there is to look at."""
+    entries = report / "unexpected.yaml"
+    foreseen = [f"Entries for --expected, ready to edit: {entries}"] if entries.is_file() else []
+    if is_file(str(header["target"])):
+        lines = [f"The page: {report}/index.html"]
+        if any(row["outcome"] == Outcome.UNOBSERVED for row in rows):
+            lines.append(
+                f"More credentials in {header['target']} reach more cases; hopproof target init explains each."
+            )
+        return [*lines, *foreseen]
+    if header.get("fault"):
+        return [*foreseen, "hopproof mutants shows for every fault which case catches it."]
+    return ["hopproof explain tells of any requirement or case; hopproof mutants proves that each check can fail."]

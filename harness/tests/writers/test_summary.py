@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console as RichConsole
 
 from harness.tests.builders import row
+from harness.writers.counts import Counts
 from harness.writers.rows import Row
 from harness.writers.summary import Console
 
@@ -35,10 +36,17 @@ def ended(
     status: int = 0,
     trouble: tuple[str, ...] = (),
     diagnosis: tuple[dict[str, Any], ...] = (),
+    idle: tuple[str, ...] = (),
     **header: Any,
 ) -> str:
     told, text = console()
-    footer = {"exit_status": status, "trouble": trouble, "seconds": 1.25, "diagnosis": diagnosis}
+    footer = {
+        "exit_status": status,
+        "trouble": trouble,
+        "seconds": 1.25,
+        "diagnosis": diagnosis,
+        "idle_exceptions": idle,
+    }
     told.end({**HEADER, **header}, rows, footer, Path("out"))
     return text.getvalue()
 
@@ -67,11 +75,22 @@ def test_a_selection_is_told_first_and_last() -> None:
 
 def test_what_comes_next_depends_on_whose_server_it_is() -> None:
     assert "hopproof mutants" in ended([row()])
-    quick, full = (ended([row()], target="out/target.yaml", depth=depth) for depth in ("quick", "full"))
-    assert "open out/index.html; --depth full" in quick and "credentials in out/target.yaml" in quick
-    assert "--depth" not in full.splitlines()[-1] and "credentials in out/target.yaml" in full
-    bad = ended([row(outcome="FAIL", reason="x")], target="out/target.yaml")
-    assert "Next: hopproof explain " in bad
+    quick, full = (ended([row()], target="my target.yaml", depth=depth).splitlines() for depth in ("quick", "full"))
+    assert quick[-1] == "Next: hopproof run --target 'my target.yaml' --depth full --report out"
+    assert full[-1] == "Next: hopproof report out --format conformance"
+    assert "The page: out/index.html" in quick and not any("credentials" in line for line in quick)
+    assert "More credentials in x.yaml reach more cases" in ended([row(outcome="UNOBSERVED")], target="x.yaml")
+    bad = ended([row(outcome="FAIL", reason="x")], target="my target.yaml").splitlines()
+    assert bad[-1] == f"Next: hopproof explain {row()['case']} --target 'my target.yaml'"
+
+
+def test_a_line_to_paste_is_not_folded() -> None:
+    text = io.StringIO()
+    long = f"{'deep/' * 30}target.yaml"
+    footer = {"exit_status": 1, "trouble": (), "seconds": 1.0, "diagnosis": ()}
+    told = Console(RichConsole(file=text, width=80, highlight=False))
+    told.end({**HEADER, "target": long}, [row(outcome="FAIL")], footer, Path("out"))
+    assert text.getvalue().splitlines()[-1].endswith(f"--target {long}")
 
 
 def test_that_everybody_is_let_in_comes_first() -> None:
@@ -95,7 +114,7 @@ def test_failures_are_shown_as_they_are_and_not_too_many() -> None:
     rows = [row(f"flows/REQ-{n}/a/mtls/direct/x", "FAIL", reason="[red]said[/] <so>") for n in range(15)]
     text = ended(rows, 1)
     assert text.count("[red]said[/] <so>") == 12
-    assert "and 3 more" in text
+    assert "and 3 more findings" in text
     assert "hopproof explain flows/REQ-0/a/mtls/direct/x" in text
 
 
@@ -109,8 +128,11 @@ def test_every_outcome_has_a_legend() -> None:
 
 
 def test_what_was_left_out_is_counted() -> None:
-    left_out = {"case": "a", "reason": "b"}
-    assert "3 cases were withheld or skipped" in ended([row()], withheld=[left_out] * 2, skipped=[left_out])
+    counts = Counts(catalogue=12, withheld=2, apply=10, run=1, deeper=5, unselected=1, skipped=3)
+    text = ended([row()], counts=counts.to_json())
+    assert "In the catalogue for this target: 12 cases; 10 apply, 2 withheld." in text
+    assert "Of the 10 that apply: 1 in this run, 5 left for --depth full, 1 not selected (--only), 3 skipped" in text
+    assert "Of the 1 in this run: 1 judged." in text
 
 
 def _line(rows: list[Row], flow: str) -> str:
@@ -146,3 +168,55 @@ def test_what_it_behaves_like_and_what_to_change() -> None:
     text = ended([row()], 1, diagnosis=({**one, "summary": "accepts any", "change": "Configure it."},))
     assert "client-to-[x] (jwt) behaves like ignores-audience or other (11 of 12): accepts any" in text
     assert "what to change: Configure it." in text
+
+
+def test_a_recommendation_never_stands_under_does_not_conform() -> None:
+    rows = [row("f/A/x/mtls/direct/x", "FAIL", level="SHOULD"), row("f/B/x/mtls/direct/x", "FAIL")]
+    lines = ended(rows, 1).splitlines()
+    places = [
+        next(number for number, line in enumerate(lines) if text in line)
+        for text in ("Does not conform:", "B is broken: MUST, 1 case (B)", "Recommendations not", "A is broken: SHOULD")
+    ]
+    assert places == sorted(places)
+    assert "Does not conform:" not in ended(rows[:1])
+
+
+def test_known_failures_are_shown_with_why_by_whom_and_how_long() -> None:
+    excuse = {"reason": "until the [upgrade]", "owner": "me", "expires": "2027-01-31"}
+    rows = [
+        row(outcome="FAIL", known=excuse, as_expected=True, finding="Anybody gets in"),
+        row("f/R/a/mtls/direct/x", as_expected=False),
+    ]
+    text = ended(rows, 1, idle=("f/GONE/*",))
+    assert "known failure (until the [upgrade]; owner me; until 2027-01-31): FAIL flows/REQ-1" in text
+    assert "f/R/a/mtls/direct/x passes now: take its entry out" in text
+    assert "the entry f/GONE/* is about no case of this run" in text
+    assert "Does not conform" not in text and "Anybody gets in" not in text
+
+
+GAP = {
+    "flow": "management-to-portal",
+    "posture": "mtls",
+    "protection": "certificate",
+    "missing": ["ta-unknown-ca"],
+    "why": "no [key]",
+    "give": "client.ca_key",
+}
+
+
+def test_what_is_not_shown_is_said_with_what_to_give() -> None:
+    told, text = console()
+    footer = {"exit_status": 3, "trouble": [], "seconds": 1.0, "answer": "not-shown", "not_shown": [GAP]}
+    rows = [row(), row(outcome="PASS", expected="certificate-refused", stimulus="tls-no-cert", grade="client-only")]
+    told.end({**HEADER, "target": "t.yaml"}, rows, footer, Path("out"))
+    said = text.getvalue()
+    assert "not shown: management-to-portal (mtls)" in said and "ta-unknown-ca: no [key]" in said
+    assert "give client.ca_key" in said and "Result: not shown (exit status 3)" in said
+    assert "certificate (in part) (mtls)" in said and "  yes  " not in said
+
+
+def test_an_endpoint_that_is_declared_open_claims_nothing() -> None:
+    claim = {"flow": "client-to-service", "posture": "tls-only", "path": "direct", "certificate": False, "token": False}
+    said = ended([row()], claims=[claim])
+    assert "client-to-service (tls-only) claims no client authentication" in said
+    assert "Result: conforms; it claims no client authentication (exit status 0)" in said

@@ -10,8 +10,8 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from harness.wire.given.refusal import CannotMake
 from harness.wire.pki import key_id
+from harness.wire.refusal import CannotMake
 from harness.wire.tokens.jose import Part, Signer, compact
 from harness.wire.tokens.mint import ABSENT, Mint
 
