@@ -33,12 +33,8 @@ _REJECTIONS = frozenset(
         "not-let-in",
     }
 ) & frozenset(CHECKS)
-<<<<<<< HEAD
 _CREDENTIALS = frozenset({"certificate-refused", "token-refused", "refused", "not-let-in"}) & frozenset(CHECKS)
-=======
-_CREDENTIALS = frozenset({"certificate-refused", "token-refused", "refused"}) & frozenset(CHECKS)
 _NOT_SEEN = frozenset({Outcome.UNOBSERVED, Outcome.UNSUPPORTED})
->>>>>>> main
 STRANGERS = frozenset(
     {"tls-no-cert", "ta-unknown-ca", "ta-selfsigned-leaf", "str-no-token", "sig-wrong-key", "alg-none"}
 )

@@ -65,14 +65,9 @@ class Stimuli:
         return None if identity is None else identity.certificate
 
     def _make_context(self, ca: FilePath, client_secret: str, certificate: str) -> ssl.SSLContext:
-<<<<<<< HEAD
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.load_verify_locations(ca)
+        context = trusting(ca)
         # Some servers ask for the certificate once they have read the path (Apache's SSLVerifyClient in a location).
         context.post_handshake_auth = True
-=======
-        context = trusting(ca)
->>>>>>> main
         identity = self._identity(client_secret, certificate) if client_secret else None
         if identity is not None:
             # Weak keys are part of what is presented; our own library must not refuse to present them.
