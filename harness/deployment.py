@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 
 from harness import targets
+from harness.bypass import WAYS
 from harness.catalogue import Catalogue
 from harness.catalogue.widen import widened
 from harness.checks.dialect import CERTIFICATE_STATUSES, TOKEN_STATUSES, Dialect, Refusal
@@ -35,9 +36,9 @@ from harness.wire.send import Prepared
 TEMPLATE = "management-to-portal"
 SERVICE = "client-to-service"
 # What holds for any service in a posture, whatever the product: its own documents are not asked of a stranger.
-_ANY_AREA = frozenset({"tokens", "chains"})
+_ANY_AREA = frozenset({"tokens", "chains", "bypass"})
 _ANY_REQUIREMENT = frozenset({"FLW-0", "FLW-2", "FLW-5"})
-_ALLOWED_TRANSPORTS = frozenset({GOOD, "t-plaintext"})
+_ALLOWED_TRANSPORTS = frozenset({GOOD, "t-plaintext", *WAYS})
 _SUBJECT_CLASSES = "id-"
 
 

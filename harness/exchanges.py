@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from harness.bypass import WAYS, Asking
 from harness.checks.dialect import Dialect
 from harness.decode.certificates import view
 from harness.errors import EffectUnseen, LabError
@@ -208,6 +209,12 @@ def _past_balancer(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
     return Attempt(nonce, door, None, act.get("local_port"), bool(case.flow.effect), extra, twin)
 
 
+def _another_way(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
+    """The request in another way, without a credential."""
+    client, extra = WAYS[case.stimulus.transport].go(Asking(bench, case, door, nonce))
+    return Attempt(nonce, door, client, client.local_port, bool(case.flow.effect), extra)
+
+
 Procedure = Callable[[Bench, Case, Door, str], Attempt]
 
 PROCEDURES: Mapping[str, Procedure] = {
@@ -251,8 +258,10 @@ PROCEDURES: Mapping[str, Procedure] = {
     "o-killed": _script,
     "o-jwks-moved": _script,
     "o-slow-network": _script,
+    **dict.fromkeys(WAYS, _another_way),
 }
 TRANSPORTS: Mapping[str, str] = {
+    **{name: way.summary for name, way in WAYS.items()},
     "j-tls-untrusted": "a good token, while the JWKS URL leads to a server whose certificate another CA has signed",
     "j-tls-wrong-name": "a good token, while the JWKS URL leads to a server whose certificate is for another name",
     "t-plaintext": "a good request in clear text on the TLS port",

@@ -10,6 +10,7 @@ import ssl
 import threading
 from pathlib import Path as FilePath
 
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from harness import __version__
@@ -55,12 +56,23 @@ class Stimuli:
 
     def offering(self, protocol: str, ca: FilePath, client_secret: str) -> ssl.SSLContext:
         """A new context with the good certificate that offers *protocol* alone."""
-        context = self._make_context(ca, client_secret, GOOD)
+        context = self.fresh(ca, client_secret, GOOD)
         context.set_alpn_protocols([protocol])
         return context
 
+    def fresh(self, ca: FilePath, client_secret: str, certificate: str) -> ssl.SSLContext:
+        """What :meth:`context` makes, new each time: for who changes it."""
+        return self._make_context(ca, client_secret, certificate)
+
+    def certificate(self, client_secret: str) -> x509.Certificate | None:
+        """The client's own certificate, which is no secret; None for a client that has none."""
+        identity = self._identity(client_secret, GOOD) if client_secret else None
+        return None if identity is None else identity.certificate
+
     def _make_context(self, ca: FilePath, client_secret: str, certificate: str) -> ssl.SSLContext:
         context = trusting(ca)
+        # Some servers ask for the certificate once they have read the path (Apache's SSLVerifyClient in a location).
+        context.post_handshake_auth = True
         identity = self._identity(client_secret, certificate) if client_secret else None
         if identity is not None:
             # Weak keys are part of what is presented; our own library must not refuse to present them.
