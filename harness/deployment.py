@@ -163,6 +163,7 @@ class Deployment:
                 lab.on_close.insert(0, keys.close)
             pki = GivenPki(by_name(open_clients(file.endpoints.values())))
             stimuli = GivenStimuli(pki, mint, lab.folder / "clients")
+            lab.on_close.insert(0, stimuli.lure.close)
             bench = Bench(lab, stimuli, seed, _dialect(file), paced(Pace(file.rate).wait), {})
             _look(Preflight(bench, stimuli, file, pki), catalogue.flows.values(), keys)
         except BaseException:

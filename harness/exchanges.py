@@ -6,20 +6,23 @@ import hashlib
 import ssl
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from typing import Any
 
-from harness.checks.question import Dialect
+from harness.checks.question import LET_IN, Dialect
 from harness.errors import EffectUnseen, LabError
 from harness.lab import ConfigurationRefused, Door, Lab
 from harness.lab.operations import Operated
 from harness.model.case import GOOD, Case, Stimulus
+from harness.model.catalogue import Flow
 from harness.model.exchange import ClientView, Exchange
+from harness.model.vocabulary import Grade
 from harness.scenario import Player
 from harness.wire.certificates import CERTIFICATE_CLASSES
 from harness.wire.given import CannotMake
 from harness.wire.send import Address, Prepared, send
-from harness.wire.stimuli import Stimuli
-from harness.wire.tokens import TOKEN_CLASSES
+from harness.wire.stimuli import Sending, Stimuli
+from harness.wire.tokens import LURING, TOKEN_CLASSES
 
 Sender = Callable[[Address, Prepared, ssl.SSLContext | None], ClientView]
 
@@ -116,6 +119,8 @@ class Bench:
             return Exchange(attempt.nonce, extra=dict(attempt.extra))
         balancer, server = self.lab.views(attempt.door, attempt.client_port, attempt.asked or attempt.nonce)
         extra = {"server_leaf_sha256": attempt.door.server_leaf_sha256, **attempt.extra}
+        if "fetchable" in extra:
+            extra["fetched"] = self.stimuli.lure.fetches(attempt.nonce)
         effect: bool | None = None
         if attempt.acts and effects is not None:
             try:
@@ -133,21 +138,49 @@ def _twin(stimulus: Stimulus) -> Stimulus | None:
     return None if twin.id == GOOD or twin.id == stimulus.id else twin
 
 
-def _prepared(bench: Bench, case: Case, door: Door, nonce: str) -> Prepared:
-    flow = replace(case.flow, path=case.params.get("path", case.flow.path))
-    return bench.stimuli.request(flow, case.stimulus, door.host_header, nonce)
+def _flow(case: Case) -> Flow:
+    return replace(case.flow, path=case.params.get("path", case.flow.path))
 
 
 def _request(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
-    """The flow's request over TLS, with the stimulus's certificate and token."""
+    """The flow's request over TLS, with the stimulus's certificate and token, in each form until one is let in."""
     context = bench.stimuli.context(door.ca, case.flow.client_secret, case.stimulus.certificate)
-    client = bench.send(door.address, _prepared(bench, case, door, nonce), context)
-    return Attempt(nonce, door, client, client.local_port, bool(case.flow.effect))
+
+    def nonces(form: str) -> str:
+        return bench.nonce(nonce, form) if form else nonce
+
+    sendings = bench.stimuli.sendings(_flow(case), case.stimulus, door.host_header, nonces)
+    tried: list[tuple[int, Attempt]] = []
+    for sending in sendings:
+        attempt = _send(bench, case, door, sending, context)
+        tried.append((bench.dialect.oddity(attempt.client), attempt))
+        if tried[-1][0] == LET_IN:
+            break
+    _, worst = max(tried, key=itemgetter(0))
+    if len(sendings) == 1:
+        return worst
+    return replace(worst, extra={**worst.extra, "forms": f"{len(tried)} of {len(sendings)}"})
+
+
+def _send(bench: Bench, case: Case, door: Door, sending: Sending, context: ssl.SSLContext) -> Attempt:
+    for request in sending.before:
+        first = bench.send(door.address, request, context)
+        status = first.response.status if first.response else None
+        if status != case.flow.success:
+            raise CannotMake(f"what must be served before it is answered {status or 'nothing'}")
+    client = bench.send(door.address, sending.request, context)
+    extra: dict[str, Any] = {"form": sending.form} if sending.form else {}
+    if case.stimulus.token == GOOD and bench.stimuli.misnamed:
+        extra["misnamed"] = bench.stimuli.misnamed
+    if case.stimulus.token in LURING:
+        extra["fetchable"] = door.local or bench.lab.grade is Grade.BOTH_SIDES
+    return Attempt(sending.nonce, door, client, client.local_port, bool(case.flow.effect), extra)
 
 
 def _clear_text(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
     """The same request, not encrypted."""
-    client = bench.send(door.address, _prepared(bench, case, door, nonce), None)
+    request = bench.stimuli.request(_flow(case), case.stimulus, door.host_header, nonce)
+    client = bench.send(door.address, request, None)
     return Attempt(nonce, door, client, client.local_port, bool(case.flow.effect))
 
 

@@ -17,7 +17,7 @@ _UNREADABLE = frozenset({400, 413, 414, 431})
 
 def served(question: Question) -> list[Finding]:
     """The request must succeed, have its effect, and arrive unchanged over whatever lies between."""
-    return [*_answered(question), *_forwarding(question, violation), *_privacy(question)]
+    return [*_answered(question), *_named(question), *_forwarding(question, violation), *_privacy(question)]
 
 
 def certificate_refused(question: Question) -> list[Finding]:
@@ -38,10 +38,24 @@ def token_refused(question: Question) -> list[Finding]:
         *_stimulus_arrived(question),
         *other_credential(question, "token"),
     ]
+    findings += _fetched(question)
+    if forms := question.exchange.extra.get("forms"):
+        findings.append(note("forms", f"{forms} forms of it were sent"))
     told = [finding for finding in findings if finding.kind is not FindingKind.NOTE]
     if not told and question.status is None:
         findings.append(wrong_reason("no-answer", "the connection ended without an HTTP answer to the bad token"))
     return findings
+
+
+def _fetched(question: Question) -> Iterator[Finding]:
+    """A URL in a token is an attacker's: to ask there is a fault of its own, whatever becomes of the token."""
+    extra = question.exchange.extra
+    if extra.get("fetched"):
+        text = f"fetched the URL that the token names, {extra['fetched']} times: whoever sends a token chooses where to"
+        yield violation("fetched", text)
+    elif extra.get("fetchable") is False:
+        text = "refused, but a server elsewhere cannot reach our listener on loopback: whether it fetches is unseen"
+        yield unobserved("out-of-reach", text)
 
 
 def refused(question: Question) -> list[Finding]:
@@ -85,6 +99,13 @@ def flow_broken(question: Question) -> list[Finding]:
 def _accepted(question: Question) -> bool:
     status = question.status
     return status is not None and status < 400
+
+
+def _named(question: Question) -> Iterator[Finding]:
+    """Where whom a token names is what is asked, one that names somebody else must not be served."""
+    misnamed = question.exchange.extra.get("misnamed")
+    if misnamed and question.case.params.get("names"):
+        yield violation("other-audience", f"served all the same: {misnamed}")
 
 
 def _answered(question: Question) -> Iterator[Finding]:
@@ -159,7 +180,9 @@ def _for_the_reason(question: Question, because: frozenset[Reason]) -> Iterator[
 
 
 def _what(question: Question) -> str:
-    return question.case.stimulus.id if question.case.stimulus.id != "good" else "request"
+    form = question.exchange.extra.get("form")
+    name = question.case.stimulus.id if question.case.stimulus.id != "good" else "request"
+    return f"{name} ({form})" if form else name
 
 
 def _numbers(values: frozenset[int]) -> str:

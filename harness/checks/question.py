@@ -11,6 +11,8 @@ from harness.model.exchange import BalancerView, ClientView, Exchange, RequestVi
 from harness.model.verdict import Finding, FindingKind
 from harness.model.vocabulary import Grade, Path, Reason
 
+LET_IN = 4
+
 
 @dataclass(frozen=True)
 class Dialect:
@@ -19,6 +21,15 @@ class Dialect:
     name: str = "apic"
     certificate_statuses: frozenset[int] = frozenset({400, 401, 403, 495, 496})
     token_statuses: frozenset[int] = frozenset({401})
+
+    def oddity(self, client: ClientView | None) -> int:
+        """Which of several answers tells most against a server: let in, an error of its own, none, another status."""
+        status = client.response.status if client and client.response else None
+        if status is None or (300 <= status < 400 and status not in self.token_statuses):
+            return 2
+        if status < 300:
+            return LET_IN
+        return 3 if status >= 500 else int(status not in self.token_statuses)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import NameOID
 
@@ -19,6 +20,8 @@ from harness.model.vocabulary import Posture
 from harness.wire.given import ClientCredential
 from harness.wire.given.certificates import Sealed
 from harness.wire.issue import Identity, Key
+from harness.wire.jwk import PRIVATE, Private
+from harness.wire.tokens.jwa import usual
 
 # Their documented default is TLS alone (Enable JWT security instead of mTLS, list of flows).
 _OPEN_BY_DEFAULT = frozenset({"management-to-api-gateway", "management-to-v5c-gateway"})
@@ -154,10 +157,17 @@ def _chain(secret: Secret, what: str) -> tuple[x509.Certificate, ...]:
 
 
 def _key(private: PrivateKey, what: str) -> Key:
+    key = _loaded(private, what)
+    if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+        raise UsageError(f"{what} is neither an RSA nor an EC key", where=_place(private.secret))
+    return key
+
+
+def _loaded(private: PrivateKey, what: str) -> PrivateKeyTypes:
     where = _place(private.secret)
     pem, password = private.secret.read(what), private_key_password(private, what)
     try:
-        key = load_pem_private_key(pem, password)
+        return load_pem_private_key(pem, password)
     except TypeError as error:
         # Either way round: encrypted without a password, or a password for what is not encrypted.
         told = "is encrypted" if password is None else "is not encrypted, but a password is given"
@@ -169,9 +179,6 @@ def _key(private: PrivateKey, what: str) -> Key:
         raise UsageError(told, where=where) from error
     except UnsupportedAlgorithm as error:
         raise UsageError(f"{what} is of a kind that is not supported", where=where) from error
-    if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
-        raise UsageError(f"{what} is neither an RSA nor an EC key", where=where)
-    return key
 
 
 def private_key_password(private: PrivateKey, what: str) -> bytes | None:
@@ -185,11 +192,11 @@ def private_key_password(private: PrivateKey, what: str) -> bytes | None:
     return password
 
 
-def signing_key(private: PrivateKey, what: str) -> rsa.RSAPrivateKey:
-    """An RSA key that signs tokens (RS256); raises :class:`UsageError`."""
-    key = _key(private, what)
-    if not isinstance(key, rsa.RSAPrivateKey):
-        raise UsageError(f"{what} is not an RSA key; tokens are signed with RS256", where=_place(private.secret))
+def signing_key(private: PrivateKey, what: str) -> Private:
+    """A key that signs tokens: RSA, of a curve (ES256 and its kin), Ed25519 or Ed448; raises :class:`UsageError`."""
+    key = _loaded(private, what)
+    if not isinstance(key, PRIVATE) or not usual(key.public_key()):
+        raise UsageError(f"{what} is no key that tokens are signed with", where=_place(private.secret))
     return key
 
 

@@ -1,7 +1,7 @@
-"""The one exception of this package."""
+"""The one exception of this package, which the makers of stimuli share."""
 
 from __future__ import annotations
 
+from harness.wire.refusal import CannotMake
 
-class CannotMake(Exception):
-    """This stimulus cannot be made honestly from the credentials at hand; the message says what is missing."""
+__all__ = ["CannotMake"]
