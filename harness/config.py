@@ -44,7 +44,7 @@ class Options:
     fault: str = ""
     seed: int = 0
     report: Path = Path("reports/latest")
-    expected: str = ""
+    expected: str | None = None
     read_only: bool = False
 
     def seeded(self) -> Options:

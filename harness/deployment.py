@@ -10,7 +10,7 @@ from pathlib import Path as FilePath
 from harness import targets
 from harness.catalogue import Catalogue
 from harness.catalogue.widen import widened
-from harness.checks.question import Dialect
+from harness.checks.dialect import CERTIFICATE_STATUSES, TOKEN_STATUSES, Dialect, Refusal
 from harness.config import Options
 from harness.errors import LabError, UsageError
 from harness.exchanges import Bench, paced
@@ -19,13 +19,14 @@ from harness.lab import contradictions, targetfile
 from harness.lab.credentials import by_name, open_clients
 from harness.lab.external import ExternalLab, Pace
 from harness.lab.issuers import KeyServer, check_sources, open_mint
-from harness.lab.targetfile import Endpoint, TargetFile, is_safe
+from harness.lab.targetfile import Client, Endpoint, TargetFile, is_safe
 from harness.lab.touch import Touch, touch
 from harness.model.case import GOOD, Case
 from harness.model.catalogue import Cells, Flow, Requirement, Server
 from harness.model.vocabulary import Path, Posture
 from harness.preflight import Preflight
 from harness.targets import Target
+from harness.wire.contexts import trusting
 from harness.wire.given import GivenPki, GivenStimuli
 
 TEMPLATE = "management-to-portal"
@@ -142,6 +143,8 @@ class Deployment:
             return "its positive twin needs the same server reached directly"
         if case.stimulus.certificate.startswith(_SUBJECT_CLASSES) and not endpoint.subject:
             return f"servers.{endpoint.name} names no subject: any certificate of its CA is meant to be let in"
+        if reason := _not_given(case.stimulus.certificate, endpoint.client):
+            return reason
         if case.stimulus.transport == "t-plaintext" and self.file.environment != "lab":
             return "would send a working credential unencrypted, which is done in a lab only"
         return self._too_much(case)
@@ -164,12 +167,21 @@ class Deployment:
             pki = GivenPki(by_name(open_clients(file.endpoints.values())))
             stimuli = GivenStimuli(pki, mint, lab.folder / "clients")
             lab.on_close.insert(0, stimuli.lure.close)
-            bench = Bench(lab, stimuli, seed, _dialect(file), paced(Pace(file.rate).wait), {})
+            dialect = _dialect(file)
+            kept = frozenset({dialect.refusal.header.lower()} if dialect.refusal else ())
+            bench = Bench(lab, stimuli, seed, dialect, paced(Pace(file.rate).wait, kept), {})
             _look(Preflight(bench, stimuli, file, pki), catalogue.flows.values(), keys)
         except BaseException:
             lab.close()
             raise
         return bench
+
+
+def _not_given(certificate: str, client: Client | None) -> str:
+    """Why a class that needs a certificate of its own to be given cannot be asked for."""
+    if certificate == "ta-other-ca" and (client is None or client.other_ca is None):
+        return "no other CA of the deployment is given (client.other_ca and other_ca_key)"
+    return ""
 
 
 def _look(preflight: Preflight, flows: Iterable[Flow], keys: KeyServer | None) -> None:
@@ -184,7 +196,7 @@ def _look(preflight: Preflight, flows: Iterable[Flow], keys: KeyServer | None) -
 
 def _trusted(endpoint: Endpoint) -> None:
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(endpoint.ca)
+        trusting(endpoint.ca)
     except OSError as error:
         told = error.strerror if error.strerror and not isinstance(error, ssl.SSLError) else "no certificate in PEM"
         raise UsageError(f"servers.{endpoint.name}.ca: {told}", where=str(endpoint.ca)) from error
@@ -218,9 +230,9 @@ def _requested(endpoint: Endpoint, flow: Flow) -> Flow:
 
 
 def _dialect(file: TargetFile) -> Dialect:
-    usual = Dialect()
     return Dialect(
         name=file.product,
-        certificate_statuses=file.certificate_statuses or usual.certificate_statuses,
-        token_statuses=file.token_statuses or usual.token_statuses,
+        certificate_statuses=CERTIFICATE_STATUSES | file.certificate_statuses,
+        token_statuses=TOKEN_STATUSES | file.token_statuses,
+        refusal=None if file.refusal is None else Refusal(**file.refusal),
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import Any
 
-from harness.checks.question import LET_IN, Dialect
+from harness.checks.dialect import LET_IN, Dialect
 from harness.errors import EffectUnseen, LabError
 from harness.lab import ConfigurationRefused, Door, Lab
 from harness.lab.operations import Operated
@@ -32,12 +32,12 @@ def at_once(address: Address, request: Prepared, context: ssl.SSLContext | None)
     return send(address, request, context)
 
 
-def paced(wait: Callable[[], None]) -> Sender:
-    """Sends like :func:`harness.wire.send.send`, once *wait* returns."""
+def paced(wait: Callable[[], None], keep: frozenset[str] = frozenset()) -> Sender:
+    """Sends like :func:`harness.wire.send.send`, once *wait* returns; the headers of *keep* are kept of an answer."""
 
     def sender(address: Address, request: Prepared, context: ssl.SSLContext | None) -> ClientView:
         wait()
-        return send(address, request, context)
+        return send(address, request, context, keep)
 
     return sender
 
@@ -63,7 +63,8 @@ class Attempt:
 class Bench:
     """A lab and what is presented to it.  ``seed`` makes the nonces, which tell a server nothing; ``dialect`` is how
     the lab's servers say no, ``send`` how a request goes out.  ``twins`` None trusts the
-    batch's controls; a dictionary is where what became of each class's own twin is remembered."""
+    batch's controls; a dictionary is where what became of each class's own twin is remembered.  ``everybody`` names
+    the flows whose server was seen to serve whoever asks, and how that was seen."""
 
     lab: Lab
     stimuli: Stimuli
@@ -71,6 +72,7 @@ class Bench:
     dialect: Dialect = field(default_factory=Dialect)
     send: Sender = at_once
     twins: dict[tuple[str, ...], str] | None = None
+    everybody: dict[str, str] = field(default_factory=dict)
 
     def nonce(self, *parts: str) -> str:
         """An opaque name for one request of this run."""
@@ -86,8 +88,10 @@ class Bench:
             attempt = PROCEDURES[case.stimulus.transport](self, case, door, nonce)
         except CannotMake as missing:
             return Attempt(nonce, extra={"unmade": str(missing)})
-        why = self._unvouched(case, door)
-        return replace(attempt, extra={**attempt.extra, "twin_refused": why}) if why else attempt
+        seen = {"twin_refused": self._unvouched(case, door)}
+        if not role:  # a control vouches that somebody is served, which is so there
+            seen["everybody_let_in"] = self.everybody.get(case.flow.name, "")
+        return replace(attempt, extra={**attempt.extra, **{name: text for name, text in seen.items() if text}})
 
     def _unvouched(self, case: Case, door: Door) -> str:
         """Why the refusal of *case*'s class proves nothing: its own twin, nearer than the good request, is refused too.
@@ -107,8 +111,12 @@ class Bench:
             client = _request(self, case, door, self.nonce(case.id, "twin")).client
         except CannotMake as missing:
             return f"its twin {case.stimulus.id} cannot be made: {missing}"
-        status = client.response.status if client and client.response else None
-        return "" if status == case.flow.success else f"its twin {case.stimulus.id} is not served either"
+        return "" if self.served(client, case.flow) else f"its twin {case.stimulus.id} is not served either"
+
+    def served(self, client: ClientView | None, flow: Flow) -> bool:
+        """Whether *client* got the answer that *flow*'s good request gets."""
+        response = client.response if client else None
+        return response is not None and response.status == flow.success and not self.dialect.refuses(response)
 
     def exchange(self, attempt: Attempt, effects: Collection[str] | None) -> Exchange:
         """The attempt with what balancer and server tell of it.
@@ -153,7 +161,7 @@ def _request(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
     tried: list[tuple[int, Attempt]] = []
     for sending in sendings:
         attempt = _send(bench, case, door, sending, context)
-        tried.append((bench.dialect.oddity(attempt.client), attempt))
+        tried.append((bench.dialect.oddity(attempt.client.response if attempt.client else None), attempt))
         if tried[-1][0] == LET_IN:
             break
     _, worst = max(tried, key=itemgetter(0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.checks import CHECKS, Question
 from harness.model.verdict import Finding, FindingKind, Verdict
@@ -31,6 +31,11 @@ _REJECTIONS = frozenset(
         "nothing-passed-on",
     }
 ) & frozenset(CHECKS)
+_CREDENTIALS = frozenset({"certificate-refused", "token-refused", "refused"}) & frozenset(CHECKS)
+STRANGERS = frozenset(
+    {"tls-no-cert", "ta-unknown-ca", "ta-selfsigned-leaf", "str-no-token", "sig-wrong-key", "alg-none"}
+)
+"""Classes that anybody can make who has no credential at all."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,8 @@ def judge(question: Question, controls: Controls | None = None) -> Verdict:
     if verdict.outcome is Outcome.PASS and (unseen := question.exchange.extra.get("effect_unseen")):
         text = f"{_seen(question)}, but whether it was acted upon could not be seen: {unseen}"
         return Verdict(Outcome.UNOBSERVED, "effect-unseen", text, question.grade)
+    if let_in := str(question.exchange.extra.get("everybody_let_in", "")):
+        verdict = _among_everybody(question, verdict, let_in)
     refused_too = str(question.exchange.extra.get("twin_refused", ""))
     if not _needs_twin(question, verdict) or not (refused_too or (controls and controls.failed)):
         return verdict
@@ -84,6 +91,18 @@ def judge(question: Question, controls: Controls | None = None) -> Verdict:
         return Verdict(Outcome.UNOBSERVED, "no-twin", text, question.grade, verdict.notes)
     text = f"its positive twin was not served, so the rejection proves nothing ({controls.failed})"
     return Verdict(Outcome.UNOBSERVED, "control-failed", text, question.grade, verdict.notes)
+
+
+def _among_everybody(question: Question, verdict: Verdict, let_in: str) -> Verdict:
+    """Where everybody is served, that nobody and strangers are is the finding; who else is served shows no more."""
+    about_credentials = question.case.expected == "served" or question.case.expected in _CREDENTIALS
+    accepted = verdict.outcome is Outcome.FAIL and verdict.code == "accepted"
+    if not about_credentials or not (accepted or verdict.outcome is Outcome.PASS):
+        return verdict
+    if accepted and set(question.case.stimulus.id.split("+")) <= STRANGERS:
+        return replace(verdict, reason=f"{verdict.reason}; everybody is let in: {let_in}")
+    text = f"{_seen(question)}, which shows nothing: everybody is let in ({let_in})"
+    return Verdict(Outcome.UNOBSERVED, "everybody-let-in", text, question.grade, verdict.notes)
 
 
 def _needs_twin(question: Question, verdict: Verdict) -> bool:

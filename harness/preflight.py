@@ -1,4 +1,4 @@
-"""Looks whether a target can be judged at all: reachable, TLS, a good request passes, a bad one does not."""
+"""Looks whether a target can be judged at all (reachable, TLS, a good request passes), and whether all are let in."""
 
 from __future__ import annotations
 
@@ -71,6 +71,7 @@ class Preflight:
         seen = self._try(endpoint, flow, _NOTHING)
         if seen is not None:
             self._reached(endpoint, flow, seen)
+            self._told_apart(endpoint, flow, None)
 
     def _reached(self, endpoint: Endpoint, flow: Flow, seen: ClientView) -> None:
         where = f"servers.{endpoint.name}"
@@ -128,22 +129,19 @@ class Preflight:
                 attempt="synchronise the clocks",
             )
 
-    def _told_apart(self, endpoint: Endpoint, flow: Flow, good: ClientView) -> None:
-        """A server that treats everybody alike gets one clear sentence in place of a page of failures.
+    def _told_apart(self, endpoint: Endpoint, flow: Flow, good: ClientView | None) -> None:
+        """Whether nobody and a stranger are served as the good client is: then no other row shows anything.
 
-        Where nobody is meant to be authenticated (a gateway's documented default) alike is as it should be.
+        Where nobody is meant to be authenticated (a gateway's documented default) that is as it should be.  A declared
+        success that is a redirect tells nobody apart either, but lets nobody in: the rows say so.
         """
-        if flow.server.default is Posture.TLS_ONLY:
+        if flow.server.default is Posture.TLS_ONLY or not 200 <= flow.success < 300:
             return
         others = [self._try(endpoint, flow, stimulus) for stimulus in (_NOTHING, _STRANGER)]
-        answers = {item.response.status if item.response else None for item in (good, *others) if item}
-        if len(answers) == 1:
-            raise LabError(
-                f"answers {flow.success} to a good client, to one without any credential and to a stranger alike: "
-                "nobody looks at credentials there, or this is not the server meant",
-                where=f"servers.{endpoint.name}",
-                attempt="check posture and request.path in the target file; if both are right, the endpoint is open",
-            )
+        served = [item is not None and _status(item) == flow.success for item in others]
+        if all(served) and (good is None or _status(good) == flow.success):
+            who = "a good client, one without any credential and a stranger" if good else "nobody and a stranger"
+            self._bench.everybody[flow.name] = f"{endpoint.host} answers {flow.success} to {who} alike"
 
     def _reissued(self, endpoint: Endpoint, flow: Flow) -> None:
         """What our copy of the CA signs must be served, or the refusal of what it signs badly proves nothing."""
@@ -191,3 +189,7 @@ class Preflight:
             return 0, f"nothing: {missing}"
         answer = self._bench.send(address_of(endpoint), request, context)
         return (answer.response.status, "") if answer.response else (0, answer.fault or "nothing")
+
+
+def _status(seen: ClientView) -> int | None:
+    return seen.response.status if seen.response else None

@@ -83,6 +83,7 @@ class Run:
             "seed": self.options.seed,
             "fault": self.options.fault or None,
             "only": list(self.options.only),
+            "expected": self.options.expected,
             "catalogue_sha256": self.catalogue.sha256,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "planned": [case.id for case in self.planned],
@@ -145,7 +146,9 @@ class Run:
 
     def _add(self, item: Row) -> None:
         assert self._recorder is not None
-        item["as_expected"] = self.expectations.met(item)
+        excuse = self.expectations.excuse(item)
+        item["as_expected"], item["known"] = self.expectations.met(item), excuse.to_json() if excuse else None
+        item["reason"] += self.expectations.lapsed(item)
         self._recorder.write(item)
         with self._changed:
             self.rows.append(item)
@@ -198,7 +201,7 @@ class Run:
         """Everything but the record itself: what fails here is told there."""
         folder = self.options.report
         try:
-            junit.write(folder, self.rows)
+            junit.write(folder, self.rows, strict=self.expectations.known)
             allure_html.complete(folder, self._header)
             page.write(folder, self._header, self.rows, self.footer(), guide())
         except Exception as error:  # a report that cannot be made must not cost the record
@@ -230,6 +233,7 @@ class Run:
         return {
             "outcomes": outcomes(self.rows),
             "protection": protection(self.rows),
+            "idle_exceptions": self.expectations.idle([case.id for case in self.planned]),
             "diagnosis": [] if self.target.own_lab else [found.to_json() for found in diagnose(self.rows)],
         }
 

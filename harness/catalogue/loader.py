@@ -18,7 +18,7 @@ from harness.model.vocabulary import Basis, Depth, Level, Path, Posture, Reason
 
 _Enum = TypeVar("_Enum", bound=StrEnum)
 _ID = re.compile(r"[A-Za-z0-9-]+")
-_REQUIREMENT_KEYS = {"id", "level", "basis", "source", "text", "why", "faults", "cells", "needs", "note"}
+_REQUIREMENT_KEYS = {"id", "level", "basis", "source", "text", "why", "finding", "faults", "cells", "needs", "note"}
 _CELL_KEYS = {"expect", "flows", "postures", "paths", "certificates", "tokens", "transports", "depth", "params"}
 
 
@@ -228,6 +228,7 @@ class _Row:
             faults=faults,
             needs=tuple(self.row.get("needs", ())),
             note=" ".join(str(self.row.get("note", "")).split()),
+            finding=" ".join(str(self.row.get("finding", "")).split()),
         )
 
     def _source(self) -> Source:

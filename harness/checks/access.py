@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 
 from harness.checks.outside import not_the_server, other_credential
 from harness.checks.question import Question, note, unobserved, violation, wrong_reason
+from harness.model.case import GOOD
+from harness.model.catalogue import StimulusClass
 from harness.model.exchange import RequestView
 from harness.model.verdict import Finding, FindingKind
 from harness.model.vocabulary import Path, Reason
@@ -13,6 +15,7 @@ from harness.model.vocabulary import Path, Reason
 Maker = Callable[[str, str], Finding]
 # What an HTTP front end says of a request it will not read (RFC 9110 section 15.5, RFC 6585 section 5).
 _UNREADABLE = frozenset({400, 413, 414, 431})
+_ABSENT = (frozenset({Reason.TOKEN_MISSING}), frozenset({Reason.CERTIFICATE_MISSING}))
 
 
 def served(question: Question) -> list[Finding]:
@@ -24,7 +27,7 @@ def certificate_refused(question: Question) -> list[Finding]:
     """The client must be turned away because of its certificate: by a TLS alert, or before anything is acted upon."""
     because = question.because("certificate")
     return [
-        *_turned_away(question, because, question.statuses(question.dialect.certificate_statuses)),
+        *_turned_away(question, because, question.certificate_statuses),
         *_stimulus_arrived(question),
         *other_credential(question, "certificate"),
     ]
@@ -34,7 +37,7 @@ def token_refused(question: Question) -> list[Finding]:
     """The request must be answered with the dialect's status for a bad token, because of the token, unacted upon."""
     because = question.because("token", "transport")
     findings = [
-        *_turned_away(question, because, question.statuses(question.dialect.token_statuses)),
+        *_turned_away(question, because, question.token_statuses),
         *_stimulus_arrived(question),
         *other_credential(question, "token"),
     ]
@@ -68,7 +71,7 @@ def refused(question: Question) -> list[Finding]:
 def flow_broken(question: Question) -> list[Finding]:
     """A terminating balancer without the client's key must not get through an mTLS endpoint."""
     balancer, server = question.balancer, question.exchange.server
-    if _accepted(question):
+    if question.accepted:
         holds_key = bool(server and server.client_chain)
         who = (
             "the balancer holds a client key and acts as the client"
@@ -96,11 +99,6 @@ def flow_broken(question: Question) -> list[Finding]:
     return []
 
 
-def _accepted(question: Question) -> bool:
-    status = question.status
-    return status is not None and status < 400
-
-
 def _named(question: Question) -> Iterator[Finding]:
     """Where whom a token names is what is asked, one that names somebody else must not be served."""
     misnamed = question.exchange.extra.get("misnamed")
@@ -125,6 +123,8 @@ def _answered(question: Question) -> Iterator[Finding]:
             else "the connection was closed unanswered"
         )
         yield violation("not-served", f"{how}; the server says: {_told(question)}")
+    elif question.marked:
+        yield violation("not-served", f"answered {client.response.status}, which dialect.refusal marks as a refusal")
     elif client.response.status != flow.success:
         text = f"answered {client.response.status} instead of {flow.success}; the server says: {_told(question)}"
         yield violation("not-served", text)
@@ -148,8 +148,8 @@ def _turned_away(question: Question, because: frozenset[Reason], statuses: froze
         statuses |= _UNREADABLE
     if about_somebody_else := not_the_server(question):
         yield from about_somebody_else
-    elif _accepted(question) and status not in statuses:
-        yield violation("accepted", f"answered {status}: the {_what(question)} was accepted")
+    elif question.accepted and status not in statuses:
+        yield violation("accepted", f"answered {status}: accepted{_what(question)}")
     elif question.exchange.effect:
         yield wrong_reason("acted-upon", f"answered {status or 'nothing'}, but acted upon: {question.case.flow.effect}")
     elif client.fault or client.server_refused:
@@ -160,7 +160,7 @@ def _turned_away(question: Question, because: frozenset[Reason], statuses: froze
         yield unobserved("not-forwarded", "the balancer answered by itself; the server never judged the stimulus")
     elif status is not None and status >= 500:
         yield violation("server-error", f"answered {status}: an attacker's bytes must not make the server fail")
-    elif status is not None and status not in statuses:
+    elif status is not None and status not in statuses and not question.marked:
         hint = "" if question.both_sides else " (if this product says no so, name it under dialect)"
         yield wrong_reason("other-status", f"answered {status}, expected one of {_numbers(statuses)}{hint}")
     else:
@@ -180,9 +180,16 @@ def _for_the_reason(question: Question, because: frozenset[Reason]) -> Iterator[
 
 
 def _what(question: Question) -> str:
-    form = question.exchange.extra.get("form")
-    name = question.case.stimulus.id if question.case.stimulus.id != "good" else "request"
-    return f"{name} ({form})" if form else name
+    """What was presented that ought to have been refused: `` with no token at all``; '' where nothing was wrong."""
+    stimulus, form = question.case.stimulus, question.exchange.extra.get("form")
+    names = (stimulus.certificate, stimulus.token, stimulus.transport)
+    told = [_presented(question.classes[name]) for name in names if name != GOOD]
+    return f" with {' and '.join(told)}{f': {form}' if form else ''}" if told else ""
+
+
+def _presented(presented: StimulusClass) -> str:
+    nothing = presented.because in _ABSENT
+    return presented.summary if nothing else f"the {presented.kind} {presented.name} ({presented.summary})"
 
 
 def _numbers(values: frozenset[int]) -> str:
@@ -252,7 +259,7 @@ def nothing_passed_on(question: Question) -> list[Finding]:
     That the server got none of it is told by the server, or by a balancer that blames the certificate.
     """
     balancer, seen, client = question.balancer, question.server_request, question.client
-    if seen is not None or question.exchange.effect or _accepted(question):
+    if seen is not None or question.exchange.effect or question.accepted:
         token = " with its JWT" if client.authorization_sha256 else ""
         return [violation("passed-on", f"the balancer sent the request{token} on to a server it must not trust")]
     if client.fault or client.server_refused or client.timed_out:

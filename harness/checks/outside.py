@@ -23,9 +23,14 @@ def not_the_server(question: Question) -> list[Finding]:
         return [
             unobserved("in-between", f"answered {status} ({_IN_BETWEEN[status]}), which says nothing of the request")
         ]
-    if 300 <= status < 400 and status not in question.statuses(question.dialect.token_statuses):
+    if 300 <= status < 400 and not question.marked and status not in _said(question):
         return [unobserved("redirected", f"answered {status}: sent elsewhere, neither served nor refused")]
     return []
+
+
+def _said(question: Question) -> frozenset[int]:
+    """The redirections with which this product says no, as its owner has it."""
+    return question.token_statuses | question.certificate_statuses
 
 
 def other_credential(question: Question, blamed: str) -> list[Finding]:

@@ -5,31 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from harness.checks.dialect import CERTIFICATE_STATUSES, TOKEN_STATUSES, Dialect
 from harness.model.case import GOOD, Case
 from harness.model.catalogue import StimulusClass
 from harness.model.exchange import BalancerView, ClientView, Exchange, RequestView
 from harness.model.verdict import Finding, FindingKind
 from harness.model.vocabulary import Grade, Path, Reason
 
-LET_IN = 4
-
-
-@dataclass(frozen=True)
-class Dialect:
-    """How honest products differ: the statuses with which they turn a certificate or a token away."""
-
-    name: str = "apic"
-    certificate_statuses: frozenset[int] = frozenset({400, 401, 403, 495, 496})
-    token_statuses: frozenset[int] = frozenset({401})
-
-    def oddity(self, client: ClientView | None) -> int:
-        """Which of several answers tells most against a server: let in, an error of its own, none, another status."""
-        status = client.response.status if client and client.response else None
-        if status is None or (300 <= status < 400 and status not in self.token_statuses):
-            return 2
-        if status < 300:
-            return LET_IN
-        return 3 if status >= 500 else int(status not in self.token_statuses)
+# Classes whose request, or whose credential, is not of the form that RFC 6750 has for it.
+_MALFORMED = ("str-", "t-")
 
 
 @dataclass(frozen=True)
@@ -49,15 +33,36 @@ class Question:
         named = [self.classes[parts[kind]].because for kind in kinds if parts[kind] != GOOD]
         return frozenset().union(*named) if named else frozenset()
 
-    def statuses(self, dialects: frozenset[int]) -> frozenset[int]:
-        """The statuses for a rejection: the dialect's, or those that the catalogue names for this case.
+    @property
+    def certificate_statuses(self) -> frozenset[int]:
+        """The statuses that turn this case's certificate away."""
+        return self._statuses(self.dialect.certificate_statuses, CERTIFICATE_STATUSES)
 
-        What a target's own dialect adds to the usual one counts beside those that the catalogue names.
+    @property
+    def token_statuses(self) -> frozenset[int]:
+        """The statuses that turn this case's token away.
+
+        RFC 6750 section 3.1 has 400 for a request that is malformed; where only the status is seen, it is an honest
+        answer to what is no token, or is sent as none should be.
         """
+        found = self._statuses(self.dialect.token_statuses, TOKEN_STATUSES)
+        malformed = not self.both_sides and self.case.stimulus.token.startswith(_MALFORMED)
+        return found | {400} if malformed else found
+
+    def _statuses(self, dialects: frozenset[int], usual: frozenset[int]) -> frozenset[int]:
+        """The dialect's, or those that the catalogue names for this case and what the target adds to the usual ones."""
         named = self.case.params.get("statuses")
-        usual = Dialect()
-        own = dialects - usual.token_statuses - usual.certificate_statuses
-        return frozenset(named) | own if named else dialects
+        return frozenset(named) | (dialects - usual) if named else dialects
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the answer says that the request was served."""
+        return self.status is not None and self.status < 400 and not self.marked
+
+    @property
+    def marked(self) -> bool:
+        """Whether the answer is a refusal by what the target's dialect says, whatever its status."""
+        return self.dialect.refuses(self.client.response)
 
     @property
     def both_sides(self) -> bool:

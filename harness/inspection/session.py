@@ -37,8 +37,7 @@ def session(subject: Subject, *, as_client: bool) -> dict[str, Any]:
         "upstream": {"host": door.address.host, "port": door.address.port, "server_name": door.address.server_name,
                      "ca": door.ca.read_text("utf-8")},
         "token": _token_rules(subject, wanted),
-        "dialect": {name: sorted(value) if isinstance(value, frozenset) else value
-                    for name, value in asdict(subject.bench.dialect).items()},
+        "dialect": subject.bench.dialect.to_json(),
         "as_client": as_client,
         "target": str(subject.file.resolve()) if subject.file else "",
         "expected": wanted,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from harness.inspection.subject import Subject, open_subject
 from harness.inspection.wanted import Wanted
 from harness.model.case import GOOD, Stimulus
 from harness.model.vocabulary import Posture
+from harness.wire.contexts import trusting
 from harness.wire.files import private_file
 from harness.wire.given import CannotMake
 
@@ -102,14 +102,14 @@ class Driver:
         """What became of one request with a token of the class *token*, in words."""
         subject = self.subject
         address = replace(subject.door.address, host="127.0.0.1", port=port)
-        trusting = ssl.create_default_context(cafile=str(subject.client_ca))
+        context = trusting(subject.client_ca)
         try:
             prepared = subject.bench.stimuli.request(
                 subject.flow, Stimulus(token=token), subject.door.host_header, nonce
             )
         except CannotMake as missing:
             return f"not sent, {missing}"
-        view = subject.bench.send(address, prepared, trusting)
+        view = subject.bench.send(address, prepared, context)
         if view.response is not None:
             return f"answered {view.response.status}"
         return f"answered {view.alert or view.fault or view.server_refused or 'nothing'}"

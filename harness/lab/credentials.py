@@ -9,8 +9,8 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import NameOID
 
@@ -19,8 +19,8 @@ from harness.lab.targetfile import Client, Endpoint, PrivateKey, Secret
 from harness.model.vocabulary import Posture
 from harness.wire.given import ClientCredential
 from harness.wire.given.certificates import Sealed
-from harness.wire.issue import Identity, Key
-from harness.wire.jwk import PRIVATE, Private
+from harness.wire.issue import Identity, Signing
+from harness.wire.keys import KINDS, Key
 from harness.wire.tokens.jwa import usual
 
 # Their documented default is TLS alone (Enable JWT security instead of mTLS, list of flows).
@@ -52,7 +52,7 @@ def by_name(clients: Mapping[str, tuple[str, ClientCredential]]) -> dict[str, Cl
 
 def _held(client: ClientCredential) -> list[object]:
     """What tells two clients apart: their certificates, and which keys of them are at hand."""
-    parts = (client.identity, client.authority, client.other_authority)
+    parts = (client.identity, client.authority, client.other_authority, client.revoked)
     return [part and (part.chain, isinstance(part, Sealed)) for part in parts]
 
 
@@ -70,7 +70,8 @@ def _open(endpoint: Endpoint) -> tuple[str, ClientCredential]:
         )
     name = _common_name(identity.certificate.subject)
     authority, other = _authority(endpoint.client, identity), _other_authority(endpoint.client, identity)
-    return name, ClientCredential(name, identity, authority, required, other)
+    revoked = _revoked(endpoint.client, identity, bool(endpoint.subject))
+    return name, ClientCredential(name, identity, authority, required, other, revoked)
 
 
 def _asks(endpoint: Endpoint) -> bool:
@@ -104,30 +105,78 @@ def _identity(client: Client) -> Identity:
 def _authority(client: Client, identity: Identity) -> Identity | None:
     if client.ca is None:
         return None
-    for certificate in _chain(client.ca, "client.ca"):
-        if _issued(identity.certificate, certificate):
-            break
-    else:
-        raise UsageError("client.ca did not sign client.certificate", where=_place(client.ca))
+    given = _chain(client.ca, "client.ca")
+    way = _way(identity.chain, given)
+    if not way:
+        raise UsageError(
+            "client.ca did not sign client.certificate",
+            where=_place(client.ca),
+            attempt="give the CA that signed it; intermediates belong behind the certificate in client.certificate",
+        )
     if client.ca_key is None:
-        return Sealed((certificate,), "needs the key of the CA that signs client certificates (client.ca_key)")
-    return _paired(certificate, client.ca_key, "client.ca")
+        return Sealed(way[:1], "needs the key of the CA that signs client certificates (client.ca_key)")
+    # The key may be that of the CA that signed, or of one further up; either signs what the server trusts.
+    return replace(_paired(way, client.ca_key, "client.ca"), signing=_signing(identity.certificate))
+
+
+def _way(chain: tuple[x509.Certificate, ...], given: tuple[x509.Certificate, ...]) -> tuple[x509.Certificate, ...]:
+    """The CAs from the one that signed the first of *chain* upwards; none where none of *given* is among them."""
+    way: list[x509.Certificate] = []
+    below = chain[0]
+    for _ in range(len(chain) + len(given)):
+        above = next((each for each in (*given, *chain[1:]) if each not in way and _issued(below, each)), None)
+        if above is None:
+            break
+        way.append(above)
+        below = above
+    return tuple(way) if set(way) & set(given) else ()
+
+
+def _signing(certificate: x509.Certificate) -> Signing:
+    """How the CA signed *certificate*; what is too weak to be signed with today gives way to SHA-256."""
+    try:
+        digest, parameters = certificate.signature_hash_algorithm, certificate.signature_algorithm_parameters
+    except (UnsupportedAlgorithm, ValueError):
+        return Signing()
+    strong = digest if isinstance(digest, hashes.SHA256 | hashes.SHA384 | hashes.SHA512) else hashes.SHA256()
+    return Signing(strong, isinstance(parameters, padding.PSS))
 
 
 def _other_authority(client: Client, identity: Identity) -> Identity | None:
     if client.other_ca is None or client.other_ca_key is None:
         return None
-    certificate = _chain(client.other_ca, "client.other_ca")[0]
-    if _issued(identity.certificate, certificate):
+    bundle = _chain(client.other_ca, "client.other_ca")
+    if _issued(identity.certificate, bundle[0]):
         raise UsageError("client.other_ca signed client.certificate: it is no other CA", where=_place(client.other_ca))
-    return _paired(certificate, client.other_ca_key, "client.other_ca")
+    return _paired(bundle, client.other_ca_key, "client.other_ca")
 
 
-def _paired(certificate: x509.Certificate, private: PrivateKey, what: str) -> Identity:
+def _revoked(client: Client, identity: Identity, named: bool) -> Identity | None:
+    """The revoked certificate; *named*: the endpoint compares subjects, so it must be refused for nothing but that."""
+    if client.revoked is None or client.revoked_key is None:
+        return None
+    chain, where = _chain(client.revoked, "client.revoked.certificate"), _place(client.revoked)
+    key, own = _key(client.revoked_key, "client.revoked.key"), identity.certificate
+    if key.public_key() != chain[0].public_key():
+        raise UsageError("client.revoked.key is not the key of client.revoked.certificate", where=where)
+    wrong = {
+        "is client.certificate itself": chain[0] == own,
+        "has expired, and would be refused for that": chain[0].not_valid_after_utc < datetime.now(UTC),
+        "is not of the CA that signed client.certificate": chain[0].issuer != own.issuer,
+        "has another subject, and would be refused for that": named and chain[0].subject != own.subject,
+    }
+    for told in (told for told, so in wrong.items() if so):
+        raise UsageError(f"client.revoked.certificate {told}", where=where)
+    return Identity(chain, key)
+
+
+def _paired(certificates: tuple[x509.Certificate, ...], private: PrivateKey, what: str) -> Identity:
+    """The first of *certificates* that *private* is the key of, with the key."""
     key = _key(private, f"{what}_key")
-    if key.public_key() != certificate.public_key():
+    mine = [each for each in certificates if each.public_key() == key.public_key()]
+    if not mine:
         raise UsageError(f"{what}_key is not the key of {what}", where=_place(private.secret))
-    return Identity((certificate,), key)
+    return Identity((mine[0],), key)
 
 
 def has_issued(ca: Path, certificate: Path) -> bool:
@@ -150,24 +199,28 @@ def _issued(leaf: x509.Certificate, by: x509.Certificate) -> bool:
 def _chain(secret: Secret, what: str) -> tuple[x509.Certificate, ...]:
     try:
         chain = tuple(x509.load_pem_x509_certificates(secret.read(what)))
-        chain[0].public_key()
+        for certificate in chain:
+            certificate.public_key()
     except (ValueError, UnsupportedAlgorithm) as error:
         raise UsageError(f"{what} holds no PEM certificate that can be used", where=_place(secret)) from error
+    for certificate in chain:
+        _readable(certificate, what, _place(secret))
     return chain
 
 
+def _readable(certificate: x509.Certificate, what: str, where: str) -> None:
+    """Raises :class:`UsageError` for a certificate whose parts cannot be read: copies of it say what it says."""
+    try:
+        _ = certificate.subject, certificate.issuer, certificate.extensions, certificate.not_valid_after_utc
+    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+        raise UsageError(f"{what} holds a certificate that cannot be read: {error}", where=where) from error
+
+
 def _key(private: PrivateKey, what: str) -> Key:
-    key = _loaded(private, what)
-    if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
-        raise UsageError(f"{what} is neither an RSA nor an EC key", where=_place(private.secret))
-    return key
-
-
-def _loaded(private: PrivateKey, what: str) -> PrivateKeyTypes:
     where = _place(private.secret)
     pem, password = private.secret.read(what), private_key_password(private, what)
     try:
-        return load_pem_private_key(pem, password)
+        key = load_pem_private_key(pem, password)
     except TypeError as error:
         # Either way round: encrypted without a password, or a password for what is not encrypted.
         told = "is encrypted" if password is None else "is not encrypted, but a password is given"
@@ -179,6 +232,9 @@ def _loaded(private: PrivateKey, what: str) -> PrivateKeyTypes:
         raise UsageError(told, where=where) from error
     except UnsupportedAlgorithm as error:
         raise UsageError(f"{what} is of a kind that is not supported", where=where) from error
+    if not isinstance(key, KINDS):
+        raise UsageError(f"{what} is neither an RSA nor an EC nor an Edwards-curve key", where=where)
+    return key
 
 
 def private_key_password(private: PrivateKey, what: str) -> bytes | None:
@@ -192,11 +248,11 @@ def private_key_password(private: PrivateKey, what: str) -> bytes | None:
     return password
 
 
-def signing_key(private: PrivateKey, what: str) -> Private:
+def signing_key(private: PrivateKey, what: str) -> Key:
     """A key that signs tokens: RSA, of a curve (ES256 and its kin), Ed25519 or Ed448; raises :class:`UsageError`."""
-    key = _loaded(private, what)
-    if not isinstance(key, PRIVATE) or not usual(key.public_key()):
-        raise UsageError(f"{what} is no key that tokens are signed with", where=_place(private.secret))
+    key = _key(private, what)
+    if not usual(key.public_key()):
+        raise UsageError(f"{what} is of a curve that no token is signed with", where=_place(private.secret))
     return key
 
 

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from harness.decode.certificates import view
 from harness.model.catalogue import Server
 from harness.wire.files import private_file, private_folder
-from harness.wire.issue import Identity, Profile, issue
+from harness.wire.issue import Identity, Profile, dns_names, issue
 from harness.wire.pki import Pki, key_set
 
 HOME = "hopproof-"
@@ -30,7 +30,7 @@ _MONTH = timedelta(days=30)
 
 
 def _other_name(profile: Profile) -> Profile:
-    return replace(profile, hosts=("somebody-else.apic.test",))
+    return replace(profile, names=dns_names(("somebody-else.apic.test",)))
 
 
 def _expired(profile: Profile) -> Profile:

@@ -15,7 +15,7 @@ from harness.errors import UsageError
 from harness.lab import targetfile
 from harness.lab.credentials import has_issued
 from harness.wire.files import private_file
-from harness.wire.issue import key_pem
+from harness.wire.keys import key_pem
 from harness.writers.folder import report_folder
 
 NAME = "target.yaml"

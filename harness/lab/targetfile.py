@@ -54,7 +54,8 @@ class PrivateKey:
 
 @dataclass(frozen=True)
 class Client:
-    """The client's files.  ``other_ca`` is another CA of the deployment, which the endpoint must not trust."""
+    """The client's files.  ``other_ca`` is another CA of the deployment, which the endpoint must not trust; ``revoked``
+    is a certificate of the right CA that was revoked."""
 
     certificate: Secret
     key: PrivateKey
@@ -62,6 +63,8 @@ class Client:
     ca_key: PrivateKey | None = None
     other_ca: Secret | None = None
     other_ca_key: PrivateKey | None = None
+    revoked: Secret | None = None
+    revoked_key: PrivateKey | None = None
 
 
 @dataclass(frozen=True)
@@ -111,8 +114,9 @@ class TargetFile:
     rate: float
     endpoints: Mapping[str, Endpoint]
     tokens: Mapping[str, Any]
-    token_statuses: frozenset[int] | None = None
-    certificate_statuses: frozenset[int] | None = None
+    token_statuses: frozenset[int] = frozenset()
+    certificate_statuses: frozenset[int] = frozenset()
+    refusal: Mapping[str, Any] | None = None
     claimed: tuple[str, ...] = ()
     not_claimed: Mapping[str, str] = field(default_factory=dict)
 
@@ -157,8 +161,9 @@ def parse(data: Any, file: FilePath) -> TargetFile:
         rate=float(data.get("rate", _PER_SECOND[environment])),
         endpoints={name: _endpoint(file, name, row, common) for name, row in data["servers"].items()},
         tokens=data.get("tokens", {"none": True}),
-        token_statuses=_statuses(dialect, "token_statuses"),
-        certificate_statuses=_statuses(dialect, "certificate_statuses"),
+        token_statuses=frozenset(dialect.get("token_statuses", ())),
+        certificate_statuses=frozenset(dialect.get("certificate_statuses", ())),
+        refusal=_refusal(dialect),
         claimed=tuple(features.get("claimed", ())),
         not_claimed=features.get("not_claimed", {}),
     )
@@ -193,8 +198,12 @@ def _told(error: Any) -> str:
     return texts.get(error.validator, str(error.message))
 
 
-def _statuses(dialect: Mapping[str, Any], key: str) -> frozenset[int] | None:
-    return frozenset(dialect[key]) if key in dialect else None
+def _refusal(dialect: Mapping[str, Any]) -> dict[str, Any] | None:
+    if "refusal" not in dialect:
+        return None
+    row = dict(dialect["refusal"])
+    header = row.pop("header", None)
+    return {**row, "header": header["name"], "value": header["value"]} if header else row
 
 
 def _secret(file: FilePath, value: Any) -> Secret:
@@ -213,6 +222,9 @@ def _client(file: FilePath, row: Mapping[str, Any] | None) -> Client | None:
         return None
     certificates = {key: _secret(file, row[key]) for key in ("certificate", "ca", "other_ca") if key in row}
     keys = {key: _private_key(file, row, key) for key in ("key", "ca_key", "other_ca_key") if key in row}
+    if "revoked" in row:
+        certificates["revoked"] = _secret(file, row["revoked"]["certificate"])
+        keys["revoked_key"] = _private_key(file, row["revoked"], "key")
     return Client(**certificates, **keys)  # type: ignore[arg-type]  # the schema says which belong together
 
 

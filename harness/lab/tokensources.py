@@ -22,6 +22,7 @@ import jwt
 
 from harness.errors import LabError, UsageError
 from harness.lab.targetfile import TargetFile
+from harness.wire.contexts import trusting
 
 SECONDS = 20.0
 """How long a command or an endpoint may take in all."""
@@ -148,10 +149,10 @@ def _trust(target: TargetFile, source: str) -> ssl.SSLContext:
     """The CA that *source*, a member of tokens, names; without one those of the system."""
     row = target.tokens[source]
     if "ca" not in row:
-        return ssl.create_default_context()
+        return trusting()
     file = target.place(row["ca"])
     try:
-        return ssl.create_default_context(cafile=str(file))
+        return trusting(file)
     except OSError as error:
         told = getattr(error, "reason", None) or error.strerror
         raise UsageError(f"tokens.{source}.ca holds no usable certificate: {told}", where=str(file)) from error

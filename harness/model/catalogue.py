@@ -91,7 +91,7 @@ class Cells:
 
 @dataclass(frozen=True)
 class Requirement:
-    """A row of the catalogue."""
+    """A row of the catalogue.  ``finding`` says in one sentence what it means that somebody gets in who must not."""
 
     id: str
     area: str
@@ -104,3 +104,4 @@ class Requirement:
     faults: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     note: str = ""
+    finding: str = ""

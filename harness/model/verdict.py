@@ -35,3 +35,9 @@ class Verdict:
     reason: str
     grade: Grade
     notes: tuple[str, ...] = ()
+
+
+LET_IN = frozenset({"accepted", "acted-upon", "flow-works", "clear-text", "passed-on", "sent", "bypassed", "started"})
+"""Codes of findings that say: what must be kept out got in."""
+KEPT_OUT = frozenset({"not-served", "no-answer", "no-effect", "not-sent", "server-untrusted", "refused-to-start"})
+"""Codes of findings that say: what must work does not."""

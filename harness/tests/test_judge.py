@@ -7,7 +7,9 @@ from collections.abc import Iterable
 import pytest
 
 from harness import judge as module
+from harness.checks import Question
 from harness.judge import Controls, exit_status, judge
+from harness.known import catalogue
 from harness.model.case import Stimulus
 from harness.model.verdict import Finding, FindingKind
 from harness.model.vocabulary import Grade, Outcome, Reason
@@ -106,6 +108,36 @@ def test_controls_tell_which_end_failed() -> None:
     assert Controls("a", "").failed == "before: a"
     assert Controls("", "b").failed == "after: b"
     assert Controls("a", "b").failed == "before: a; after: b"
+
+
+# Everybody is let in
+
+LET_IN = {"everybody_let_in": "a.test answers 201 to nobody and a stranger alike"}
+
+
+@pytest.mark.parametrize(
+    ("expected", "stimulus", "status", "outcome", "code"),
+    [
+        ("certificate-refused", Stimulus("tls-no-cert"), 201, Outcome.FAIL, "accepted"),
+        ("certificate-refused", Stimulus("ta-unknown-ca", "sig-wrong-key"), 201, Outcome.FAIL, "accepted"),
+        ("token-refused", Stimulus(token="str-no-token"), 201, Outcome.FAIL, "accepted"),
+        # Whoever holds something is let in as everybody is, or turned away though everybody else is not.
+        ("token-refused", Stimulus(token="exp-past"), 201, Outcome.UNOBSERVED, "everybody-let-in"),
+        ("token-refused", Stimulus(token="exp-past"), 401, Outcome.UNOBSERVED, "everybody-let-in"),
+        ("token-refused", Stimulus(token="sig-wrong-key"), 401, Outcome.UNOBSERVED, "everybody-let-in"),
+        ("served", Stimulus(), 201, Outcome.UNOBSERVED, "everybody-let-in"),
+        # A server that falls over is at fault whomever else it serves.
+        ("token-refused", Stimulus(token="exp-past"), 500, Outcome.FAIL, "server-error"),
+    ],
+)
+def test_where_everybody_is_let_in_only_strangers_show_it(
+    expected: str, stimulus: Stimulus, status: int, outcome: Outcome, code: str
+) -> None:
+    found = exchange(client(status), None, effect=None, extra=LET_IN)
+    question = Question(case(expected, stimulus=stimulus), found, catalogue().classes, Grade.CLIENT_ONLY)
+    verdict = judge(question, Controls())
+    assert (verdict.outcome, verdict.code) == (outcome, code)
+    assert ("everybody is let in" in verdict.reason) is (code != "server-error")
 
 
 # A whole run

@@ -70,9 +70,26 @@ def test_a_target_that_can_be_judged(pki: Pki, tmp_path: Path) -> None:
 
 
 def test_one_that_answers_all_alike(pki: Pki, tmp_path: Path) -> None:
-    world = World(pki, tmp_path, 201, 201, 201)
-    with pytest.raises(LabError, match="alike"):
-        world.preflight.run([world.flow])
+    # Good, nobody, a stranger, and then the copy of the good one.
+    world = World(pki, tmp_path, 201, 201, 201, 201)
+    world.preflight.run([world.flow])
+    told = world.bench.everybody["management-to-portal"]
+    assert told == "a.test answers 201 to a good client, one without any credential and a stranger alike"
+
+
+@pytest.mark.parametrize("answers", [(201, 201, 403, 201), (201, 403, 201, 201), (201, 302, 302, 201)])
+def test_one_that_turns_somebody_away_does_not_let_everybody_in(
+    pki: Pki, tmp_path: Path, answers: tuple[int, ...]
+) -> None:
+    world = World(pki, tmp_path, *answers)
+    world.preflight.run([world.flow])
+    assert not world.bench.everybody
+
+
+def test_one_that_redirects_all_alike_lets_nobody_in(pki: Pki, tmp_path: Path) -> None:
+    world = World(pki, tmp_path, 302, 302, 302, 302)
+    world.preflight.run([replace(world.flow, success=302)])
+    assert not world.bench.everybody
 
 
 def test_an_endpoint_that_authenticates_nobody_may(pki: Pki, tmp_path: Path) -> None:

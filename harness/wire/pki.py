@@ -23,8 +23,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from harness.errors import LabError, UsageError
 from harness.wire.files import private_file, private_folder
-from harness.wire.issue import Identity, Profile, issue, key_pem
+from harness.wire.issue import Identity, Profile, dns_names, issue
 from harness.wire.jwk import key_id, public_jwk
+from harness.wire.keys import key_pem
 
 __all__ = ["CLIENTS", "ORGANIZATION", "SECRETS", "Pki", "Secret", "key_id", "key_set", "public_jwk", "subject"]
 
@@ -116,6 +117,10 @@ class Pki:
         """The authority that issues *secret*."""
         return self.secrets[self.table[secret].issuer]
 
+    def along(self, secret: str) -> tuple[x509.Certificate, ...]:
+        """What *secret* sends behind a certificate that its issuer has signed: none, its issuer is the root."""
+        return ()
+
     def other_client(self, secret: str) -> Identity:
         """Another client under the same authority as *secret*."""
         return self.secrets[next(name for name in CLIENTS if name != secret)]
@@ -135,8 +140,12 @@ class Pki:
             key_usage=LEAF_USAGE,
             extended=(row.usage,),
             constraints=x509.BasicConstraints(ca=False, path_length=None),
-            hosts=row.hosts,
+            names=dns_names(row.hosts),
         )
+
+    def authority_profile(self, secret: str, name: str) -> Profile:
+        """What an intermediate CA called *name* says that is to issue certificates like *secret*'s."""
+        return self.ca_profile(name)
 
     def ca_profile(self, name: str) -> Profile:
         """What a certificate authority called *name* says; who issues it is not said here."""

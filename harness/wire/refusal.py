@@ -1,4 +1,4 @@
-"""The one exception of whoever makes a stimulus."""
+"""The one exception of this package: what cannot be made honestly."""
 
 from __future__ import annotations
 

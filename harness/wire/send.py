@@ -63,11 +63,13 @@ def prepare(method: str, target: str, headers: tuple[tuple[str, bytes], ...], bo
     return Prepared(method, b"\r\n".join([*lines, b"", b""]), body, b", ".join(given) if given else None)
 
 
-def send(address: Address, request: Prepared, context: ssl.SSLContext | None) -> ClientView:
+def send(
+    address: Address, request: Prepared, context: ssl.SSLContext | None, keep: frozenset[str] = frozenset()
+) -> ClientView:
     """One connection, one request, one answer.
 
-    *context* None sends in clear text.  Never raises for what the network or the server does: that is a fact
-    (``fault``, ``alert``, ``closed``, ``timed_out``).
+    *context* None sends in clear text; the headers of *keep* (in small letters) are kept beside the usual ones.  Never
+    raises for what the network or the server does: that is a fact (``fault``, ``alert``, ``closed``, ``timed_out``).
     """
     started = time.perf_counter()
     facts = ClientView(
@@ -84,7 +86,8 @@ def send(address: Address, request: Prepared, context: ssl.SSLContext | None) ->
         raw.settimeout(ANSWER_SECONDS)
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         facts = replace(facts, local_port=raw.getsockname()[1])
-        facts = _exchange(raw, facts, address, request, context, time.monotonic() + ANSWER_SECONDS)
+        parser = _Answer(request, KEPT_HEADERS | keep)
+        facts = _exchange(raw, facts, address, request, context, parser)
     return replace(facts, ms=_since(started))
 
 
@@ -105,10 +108,11 @@ def _exchange(
     address: Address,
     request: Prepared,
     context: ssl.SSLContext | None,
-    deadline: float,
+    parser: _Answer,
 ) -> ClientView:
+    deadline = time.monotonic() + ANSWER_SECONDS
     if context is None:
-        return _talk(raw, facts, request, deadline)
+        return _talk(raw, facts, request, parser, deadline)
     try:
         tls = context.wrap_socket(raw, server_hostname=address.server_name)
     except ssl.SSLCertVerificationError as error:
@@ -120,7 +124,7 @@ def _exchange(
         # What RFC 5929 calls tls-unique: of a connection that resumes no session, the client's Finished message.
         finished = tls.get_channel_binding("tls-unique")
         facts = replace(facts, handshake_sha256=hashlib.sha256(finished).hexdigest() if finished else "")
-        return _talk(tls, facts, request, deadline)
+        return _talk(tls, facts, request, parser, deadline)
 
 
 def _leaf(tls: ssl.SSLSocket) -> tuple[CertificateView, ...]:
@@ -131,13 +135,12 @@ def _leaf(tls: ssl.SSLSocket) -> tuple[CertificateView, ...]:
         return ()
 
 
-def _talk(stream: socket.socket, facts: ClientView, request: Prepared, deadline: float) -> ClientView:
+def _talk(stream: socket.socket, facts: ClientView, request: Prepared, parser: _Answer, deadline: float) -> ClientView:
     write_error: OSError | None = None
     try:
         stream.sendall(request.head + request.body)
     except OSError as error:
         write_error = error
-    parser = _Answer(request)
     try:
         while not parser.complete:
             remaining = deadline - time.monotonic()
@@ -164,7 +167,8 @@ def _talk(stream: socket.socket, facts: ClientView, request: Prepared, deadline:
 class _Answer:
     """Collects one HTTP answer; h11 does the protocol, this only keeps the parts a report needs."""
 
-    def __init__(self, request: Prepared) -> None:
+    def __init__(self, request: Prepared, kept: frozenset[str] = KEPT_HEADERS) -> None:
+        self._kept = kept
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=256 * 1024)
         # The bytes on the wire may be deliberately odd, so h11 is told of a plain request that expects the same answer.
         nominal = h11.Request(method=request.method, target="/", headers=[("host", "x"), ("connection", "close")])
@@ -202,7 +206,7 @@ class _Answer:
         headers = tuple(
             (name.decode("latin-1"), value.decode("latin-1"))
             for name, value in self._head.headers
-            if name.decode("latin-1") in KEPT_HEADERS
+            if name.decode("latin-1") in self._kept
         )
         body = bytes(self._body[: KEPT_BODY_CHARACTERS * 4]).decode("utf-8", "replace")[:KEPT_BODY_CHARACTERS]
         return Response(self._head.status_code, headers, body)

@@ -16,6 +16,7 @@ from harness import __version__
 from harness.model.case import GOOD, Stimulus
 from harness.model.catalogue import Flow
 from harness.wire.certificates import CERTIFICATE_CLASSES, write_identity
+from harness.wire.contexts import trusting
 from harness.wire.files import private_folder
 from harness.wire.issue import Identity
 from harness.wire.jwk import Private
@@ -68,8 +69,7 @@ class Stimuli:
         return context
 
     def _make_context(self, ca: FilePath, client_secret: str, certificate: str) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.load_verify_locations(ca)
+        context = trusting(ca)
         identity = self._identity(client_secret, certificate) if client_secret else None
         if identity is not None:
             # Weak keys are part of what is presented; our own library must not refuse to present them.

@@ -25,13 +25,14 @@ _POLICY = (
     "form-action 'none'\">"
 )
 _CATEGORIES: Mapping[str, tuple[str, Sequence[str]]] = {
+    "KNOWN": ("Known failures: not as required, and accepted (--expected)", ("skipped",)),
     "FAIL": ("FAIL: the requirement is broken", ("failed",)),
     "WRONG_REASON": ("WRONG_REASON: rejected, but not for the reason under test", ("failed",)),
     "UNOBSERVED": ("UNOBSERVED: the evidence needed could not be had", ("skipped",)),
     "HARNESS_ERROR": ("HARNESS_ERROR: the harness or its lab failed", ("broken",)),
     "UNSUPPORTED": ("UNSUPPORTED: an optional feature the target does not have", ("skipped",)),
 }
-_PATTERNS = {"HARNESS_ERROR": r"[\s\S]*HarnessError[\s\S]*"}
+_PATTERNS = {"HARNESS_ERROR": r"[\s\S]*HarnessError[\s\S]*", "KNOWN": r"[\s\S]*\bknown failure \([\s\S]*"}
 _ENVIRONMENT = ("target", "product", "tool", "python", "depth", "seed", "fault", "only", "started", "catalogue_sha256")
 
 

@@ -12,6 +12,7 @@ import yaml
 
 from harness.errors import ReportError
 from harness.model.vocabulary import BROKEN, Outcome
+from harness.writers.findings import Finding, findings, known
 from harness.writers.rows import Row, outcomes
 
 NAME = "conformance.yaml"
@@ -20,6 +21,7 @@ NAME = "conformance.yaml"
 def report(header: Mapping[str, Any], rows: list[Row], footer: Mapping[str, Any], record: bytes) -> dict[str, Any]:
     """The report as plain data; *record* is the file that it sums up, whose digest it carries."""
     by_requirement: defaultdict[str, list[Row]] = defaultdict(list)
+    found = findings(rows)
     for row in rows:
         by_requirement[row["requirement"]].append(row)
     return {
@@ -35,6 +37,9 @@ def report(header: Mapping[str, Any], rows: list[Row], footer: Mapping[str, Any]
         "only": list(header.get("only", ())),
         "grade": sorted({row["grade"] for row in rows}),
         "counts": {name: number for name, number in outcomes(rows).items() if number},
+        "does_not_conform": [_finding(one) for one in found if one.binding],
+        "recommendations_not_followed": [_finding(one) for one in found if not one.binding],
+        "known_failures": [_known(excuse, members) for excuse, members in known(rows)],
         "requirements": {name: _requirement(members) for name, members in sorted(by_requirement.items())},
         "diagnosis": list(footer.get("diagnosis", ())),
         "unobserved": _reasons(row for row in rows if row["outcome"] == Outcome.UNOBSERVED),
@@ -56,6 +61,16 @@ def write(folder: Path, header: Mapping[str, Any], rows: list[Row], footer: Mapp
     except OSError as error:
         raise ReportError(f"cannot write: {error.strerror}", where=str(file)) from error
     return file
+
+
+def _finding(one: Finding) -> dict[str, Any]:
+    cases = [row["case"] for row in one.rows]
+    return {"finding": one.sentence, "level": one.level, "requirement": one.requirement, "cases": cases}
+
+
+def _known(excuse: Mapping[str, Any], rows: list[Row]) -> dict[str, Any]:
+    told = {name: value for name, value in excuse.items() if value}
+    return {**told, "cases": [{"case": row["case"], "outcome": row["outcome"]} for row in rows]}
 
 
 def _requirement(rows: list[Row]) -> dict[str, Any]:

@@ -1,4 +1,8 @@
-"""Rows as JUnit XML, for CI servers: FAIL and WRONG_REASON fail, HARNESS_ERROR is an error, the rest is skipped."""
+"""Rows as JUnit XML, for CI servers: what makes a run fail is a failure, HARNESS_ERROR an error, the rest is skipped.
+
+A known failure and a recommendation that is not followed leave the exit status 0, so they are skipped with their
+reason: a CI server that counts failures says the same as the exit status.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +13,20 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from harness.errors import ReportError
-from harness.model.vocabulary import BROKEN, Outcome
+from harness.model.vocabulary import Outcome
+from harness.writers.findings import is_failure, known_words
 from harness.writers.rows import Row
 
 NAME = "junit.xml"
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def write(folder: Path, rows: Sequence[Row]) -> Path:
-    """Write ``junit.xml`` into *folder*; raises :class:`ReportError`."""
-    kinds = Counter(_element(row) for row in rows)
+def write(folder: Path, rows: Sequence[Row], *, strict: bool = False) -> Path:
+    """Write ``junit.xml`` into *folder*; raises :class:`ReportError`.
+
+    *strict* says that a file names all known failures, so that every other row which does not pass makes the run fail.
+    """
+    kinds = Counter(_element(row, strict) for row in rows)
     suite = ET.Element(
         "testsuite",
         name="hopproof",
@@ -31,9 +39,9 @@ def write(folder: Path, rows: Sequence[Row]) -> Path:
     for row in rows:
         classname = f"{row['requirement']}.{row['flow']}"
         case = ET.SubElement(suite, "testcase", classname=classname, name=row["case"], time=f"{row['ms'] / 1000:.3f}")
-        if element := _element(row):
-            text = _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", row["reason"])
-            ET.SubElement(case, element, message=text, type=row["outcome"]).text = f"{row['source']}\n{text}"
+        if element := _element(row, strict):
+            message, text = (_NOT_XML.sub("\N{REPLACEMENT CHARACTER}", told) for told in (_message(row), row["reason"]))
+            ET.SubElement(case, element, message=message, type=row["outcome"]).text = f"{row['source']}\n{text}"
     root = ET.Element("testsuites")
     root.append(suite)
     target = folder / NAME
@@ -46,9 +54,24 @@ def write(folder: Path, rows: Sequence[Row]) -> Path:
     return target
 
 
-def _element(row: Row) -> str:
-    if row["outcome"] in BROKEN:
-        return "failure"
+def _element(row: Row, strict: bool) -> str:
+    """Which element tells of *row*, '' for none."""
+    unforeseen = strict and not row.get("as_expected", True)
+    if row["outcome"] == Outcome.PASS:
+        return "failure" if unforeseen else ""
+    if row.get("known"):
+        return "skipped"
     if row["outcome"] == Outcome.HARNESS_ERROR:
         return "error"
-    return "" if row["outcome"] == Outcome.PASS else "skipped"
+    return "failure" if unforeseen or is_failure(row) else "skipped"
+
+
+def _message(row: Row) -> str:
+    if row.get("known"):
+        return f"{known_words(row['known'])}: {row['reason']}"
+    if row["outcome"] == Outcome.PASS:
+        return "passes now, but is listed as a known failure: take its entry out"
+    finding = row.get("finding", "")
+    if finding and not is_failure(row):
+        return f"recommendation not followed ({row['level']}): {finding}: {row['reason']}"
+    return f"{finding}: {row['reason']}" if finding else str(row["reason"])

@@ -61,7 +61,17 @@ def protection(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
     return table
 
 
-def _by_a_holder(row: Row) -> bool:
+def open_to_all(rows: Iterable[Row]) -> list[str]:
+    """A sentence for each flow and posture whose server was seen to serve whoever asks, though it should not."""
+    found = {(row["flow"], row["posture"]): _seen_open(row) for row in rows if _seen_open(row)}
+    return [f"{flow} ({posture}): everybody is let in: {how}" for (flow, posture), how in found.items()]
+
+
+def _seen_open(row: Row) -> str:
+    return str(row.get("evidence", {}).get("extra", {}).get("everybody_let_in", ""))
+
+
+def held_by_a_client(row: Row) -> bool:
     """Whether only somebody with a good credential could have sent this: its acceptance lets no stranger in."""
     parts = str(row["stimulus"]).split("+")
     return not _loosely(row) and any(part.startswith(_HOLDERS) for part in parts)
@@ -72,7 +82,7 @@ def _cell(rows: list[Row]) -> dict[str, Any]:
     if any(row["expected"] == "start-refused" for row in passed):
         return {"state": "refused at start"}
     served = {row["path"] for row in passed if row["expected"] in _LET_IN}
-    let_in = [row for row in rows if row["reason_code"] in ("accepted", "flow-works") and not _by_a_holder(row)]
+    let_in = [row for row in rows if row["reason_code"] in ("accepted", "flow-works") and not held_by_a_client(row)]
     verified = [words for name, expected in _SHOWS if (words := _verified(name, expected, passed, let_in))]
     strangers = [*let_in, *(row for row in passed if row["expected"] in _LET_IN)]
     return {

@@ -8,9 +8,10 @@ from typing import Any
 
 from harness.decode.redaction import redact
 from harness.model.case import Case
+from harness.model.catalogue import Requirement
 from harness.model.exchange import Exchange
-from harness.model.verdict import Verdict
-from harness.model.vocabulary import Grade, Outcome
+from harness.model.verdict import KEPT_OUT, LET_IN, Verdict
+from harness.model.vocabulary import BROKEN, Grade, Outcome
 
 Row = dict[str, Any]
 
@@ -37,12 +38,28 @@ def row(case: Case, exchange: Exchange, verdict: Verdict, controls: Mapping[str,
         "expected": case.expected,
         "outcome": str(verdict.outcome),
         "as_expected": verdict.outcome is Outcome.PASS,
+        "known": None,
         "reason": redact(verdict.reason),
         "reason_code": verdict.code,
+        "finding": _finding(requirement, verdict),
         "grade": str(verdict.grade),
         "evidence": _redacted(evidence),
         "ms": ms,
     }
+
+
+def _finding(requirement: Requirement, verdict: Verdict) -> str:
+    """What a verdict that is none to be glad of means, in one sentence; rows with the same one have the same cause."""
+    if verdict.outcome not in BROKEN:
+        return ""
+    if verdict.code in LET_IN:
+        return requirement.finding or f"Not met: {requirement.text}"
+    if verdict.code in KEPT_OUT:
+        return f"What has to work does not: {requirement.text}"
+    if verdict.code == "server-error":
+        return f"The server fails on a request that it has to refuse: {requirement.text}"
+    what = "Refused, but not in the required way" if verdict.outcome is Outcome.WRONG_REASON else "Not met"
+    return f"{what}: {requirement.text}"
 
 
 def _redacted(value: Any) -> Any:

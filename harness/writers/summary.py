@@ -15,7 +15,8 @@ from rich.table import Table
 
 from harness.model.vocabulary import BROKEN, Outcome
 from harness.model.vocabulary import Path as FlowPath
-from harness.writers.protection import in_words, protection
+from harness.writers.findings import Finding, findings, known, known_words
+from harness.writers.protection import in_words, open_to_all, protection
 from harness.writers.reach import reach
 from harness.writers.rows import Row, outcomes
 
@@ -32,7 +33,7 @@ _STATUS = {
     1: "[bold red]does not conform[/]",
     3: "[bold yellow]the run is not trustworthy[/]",
 }
-_SHOWN_FAILURES = 12
+_SHOWN_FINDINGS = 12
 _PLAIN_STEPS = 10
 
 
@@ -78,8 +79,11 @@ class Console:
         if self._bar is not None:
             self._bar.stop()
         self._print()
+        for text in open_to_all(rows):
+            self._print(f"[bold red]{escape(text)}[/]")
+        self._findings(findings(rows))
+        self._known(rows, footer)
         self._print(_flows(rows))
-        self._failures(rows)
         self._diagnosis(footer.get("diagnosis", ()))
         counts = outcomes(rows)
         told = [f"{counts[name]} {name} ({text})" for name, text in LEGEND.items() if counts[name]]
@@ -107,12 +111,39 @@ class Console:
         if header.get("only"):
             self._print(f"A selection: only the cases that match {escape(', '.join(header['only']))}")
 
-    def _failures(self, rows: Sequence[Row]) -> None:
-        bad = [row for row in rows if row["outcome"] in BROKEN]
-        for row in bad[:_SHOWN_FAILURES]:
-            self._print(f"  [red]{row['outcome']}[/] {escape(row['case'])}: {escape(row['reason'])}")
-        if len(bad) > _SHOWN_FAILURES:
-            self._print(f"  and {len(bad) - _SHOWN_FAILURES} more; all are in the record")
+    def _findings(self, found: Sequence[Finding]) -> None:
+        for heading, binding in (("Does not conform:", True), ("Recommendations not followed:", False)):
+            members = [one for one in found if one.binding is binding]
+            if members:
+                self._print(f"[bold]{heading}[/]")
+            for one in members[:_SHOWN_FINDINGS]:
+                self._finding(one)
+            if len(members) > _SHOWN_FINDINGS:
+                self._print(f"  and {len(members) - _SHOWN_FINDINGS} more findings; all are in the record")
+            if members:
+                self._print()
+
+    def _finding(self, one: Finding) -> None:
+        symbol = "[red]✗[/]" if one.binding else "[yellow]-[/]"
+        first, more = one.rows[0], len(one.rows) - 1
+        self._print(f"  {symbol} [bold]{escape(one.sentence)}[/]: {one.weight} ({escape(one.requirement)})")
+        self._print(f"    {escape(first['case'])}{f', and {more} more' if more else ''}")
+        self._print(f"    [red]{first['outcome']}[/] {escape(first['reason'])}")
+
+    def _known(self, rows: Sequence[Row], footer: Mapping[str, Any]) -> None:
+        excused = known(rows)
+        if excused:
+            self._print("[bold]Known failures:[/]")
+        for excuse, members in excused:
+            more = f", and {len(members) - 1} more" if len(members) > 1 else ""
+            self._print(f"  {escape(known_words(excuse))}: {members[0]['outcome']} {escape(members[0]['case'])}{more}")
+        for row in rows:
+            if row["outcome"] == Outcome.PASS and not row["as_expected"]:
+                self._print(f"  {escape(row['case'])} passes now: take its entry out")
+        for case in footer.get("idle_exceptions", ()):
+            self._print(f"  the entry {escape(case)} is about no case of this run")
+        if excused:
+            self._print()
 
 
 def _result(rows: Sequence[Row], status: int) -> str:

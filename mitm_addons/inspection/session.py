@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.checks.question import Dialect
+from harness.checks.dialect import Dialect
 from harness.errors import UsageError
 from harness.model.catalogue import Flow, Requirement, Server, Source, StimulusClass
 from harness.model.vocabulary import Basis, Level, Posture, Reason
@@ -77,7 +77,6 @@ def load(path: Path) -> Session:
 
 PRIVATE = ("certificate", "client_certificate", "variants")
 """What names a file with a secret in it."""
-_STATUSES = ("certificate_statuses", "token_statuses")
 _HOW = "hopproof inspect --save FILE writes one"
 
 
@@ -98,7 +97,7 @@ def from_json(data: Mapping[str, Any]) -> Session:
         expected={name: _expected(item) for name, item in data["expected"].items()},
         classes=classes,
         upstream=data["upstream"],
-        dialect=Dialect(data["dialect"]["name"], *(frozenset(data["dialect"][name]) for name in _STATUSES)),
+        dialect=Dialect.from_json(data["dialect"]),
         as_client=data["as_client"],
         target=data["target"],
         **{name: data.get(name, "") for name in PRIVATE},

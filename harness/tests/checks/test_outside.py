@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.checks.question import Dialect, Question
+from harness.checks.dialect import TOKEN_STATUSES, Dialect, Refusal
+from harness.checks.question import Question
 from harness.judge import UNMADE, Controls, judge
 from harness.known import catalogue
 from harness.model.case import Case, Stimulus
@@ -23,21 +24,23 @@ def outcome(
     controls: Controls = SERVED,
     *,
     statuses: frozenset[int] | None = None,
+    refusal: Refusal | None = None,
+    params: dict[str, list[int]] | None = None,
     extra: dict[str, str] | None = None,
     path: Path = Path.DIRECT,
 ) -> tuple[Outcome, str]:
     known = catalogue()
     row = next(row for row in known.requirements if row.id == "JWT-3")
-    case = Case(row, known.flows["management-to-portal"], Posture.BOTH, path, stimulus, expected)
+    case = Case(row, known.flows["management-to-portal"], Posture.BOTH, path, stimulus, expected, params or {})
     exchange = Exchange("n", client, extra=extra or {})
-    dialect = Dialect(token_statuses=statuses) if statuses else Dialect()
+    dialect = Dialect(token_statuses=statuses or TOKEN_STATUSES, refusal=refusal)
     verdict = judge(Question(case, exchange, known.classes, Grade.CLIENT_ONLY, dialect), controls)
     return verdict.outcome, verdict.code
 
 
-def answered(status: int, **headers: str) -> ClientView:
+def answered(status: int, body: str = "", **headers: str) -> ClientView:
     fields = tuple((name.replace("_", "-"), value) for name, value in headers.items())
-    return ClientView(1, 2, established=True, response=Response(status, fields))
+    return ClientView(1, 2, established=True, response=Response(status, fields, body))
 
 
 ALERT = ClientView(1, 2, established=True, alert="certificate_required")
@@ -73,6 +76,68 @@ def test_a_dialect_may_say_403_or_redirect() -> None:
     for status in (403, 302):
         told = outcome("token-refused", NO_TOKEN, answered(status), statuses=frozenset({status}))
         assert told == (Outcome.PASS, "as-required")
+
+
+def test_a_status_of_the_dialect_counts_beside_those_that_the_catalogue_names() -> None:
+    cookie, named = Stimulus(token="t-cookie"), {"statuses": [400, 401]}
+    told = outcome("token-refused", cookie, answered(403), statuses=frozenset({401, 403}), params=named)
+    assert told == (Outcome.PASS, "as-required")
+    assert outcome("token-refused", cookie, answered(403), params=named) == (Outcome.WRONG_REASON, "other-status")
+
+
+@pytest.mark.parametrize(
+    ("token", "passes"), [("str-no-token", True), ("str-opaque", True), ("t-cookie", True), ("exp-past", False)]
+)
+def test_a_malformed_request_may_be_called_a_bad_one(token: str, passes: bool) -> None:
+    told = outcome("token-refused", Stimulus(token=token), answered(400))
+    assert told == ((Outcome.PASS, "as-required") if passes else (Outcome.WRONG_REASON, "other-status"))
+
+
+DENIED = Refusal(status=200, body='"error"')
+
+
+@pytest.mark.parametrize(
+    ("client", "told"),
+    [
+        (answered(200, '{"error": "no"}'), (Outcome.PASS, "as-required")),
+        (answered(200, '{"items": []}'), (Outcome.FAIL, "accepted")),
+        (answered(201, '{"error": "no"}'), (Outcome.FAIL, "accepted")),
+        (answered(503, '{"error": "no"}'), (Outcome.UNOBSERVED, "in-between")),
+        (answered(200, " " * 5000 + '"error"'), (Outcome.FAIL, "accepted")),
+    ],
+)
+def test_a_refusal_may_be_told_in_the_body(client: ClientView, told: tuple[Outcome, str]) -> None:
+    assert outcome("token-refused", Stimulus(token="exp-past"), client, refusal=DENIED) == told
+
+
+def test_what_is_marked_as_a_refusal_is_not_served() -> None:
+    client = answered(200, '{"error": "no"}')
+    assert outcome("served", Stimulus(), client, refusal=DENIED) == (Outcome.FAIL, "not-served")
+    assert outcome("certificate-refused", NO_CERTIFICATE, client, refusal=DENIED) == (Outcome.PASS, "as-required")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "value", "fits"),
+    [
+        ("denied", "denied", True),
+        ("denied", "denied!", False),
+        ("denied*", "denied: no token", True),
+        ("*denied", "access denied", True),
+        ("a*c*e", "abcde", True),
+        ("a*c*e", "abde", False),
+        ("ab*b", "ab", False),
+        ("*" * 200, "a" * 2000, True),
+    ],
+)
+def test_a_pattern_for_a_header_fits_all_of_it(pattern: str, value: str, fits: bool) -> None:
+    assert Refusal(header="X-Result", value=pattern).marks(Response(200, (("x-result", value),))) is fits
+
+
+def test_a_refusal_needs_all_that_is_given() -> None:
+    refusal = Refusal(status=200, header="x-result", value="*", body="a*b")
+    assert refusal.marks(Response(200, (("x-result", ""),), "..a..b.."))
+    assert not refusal.marks(Response(200, (), "a b"))
+    assert not refusal.marks(Response(200, (("x-result", ""),), "b a"))
 
 
 @pytest.mark.parametrize("client", [ALERT, CLOSED, answered(400), answered(403), answered(496)])

@@ -11,7 +11,8 @@ import pytest
 
 from harness.errors import HopproofError
 from harness.lab import targetfile
-from harness.lab.issuers import KeyServer, check_sources, open_mint
+from harness.lab.issuers import check_sources, open_mint
+from harness.lab.keyserver import KeyServer
 from harness.tests.wire.servers import server_context
 from harness.wire.pki import Pki, public_jwk
 

@@ -81,6 +81,9 @@ def test_a_secret_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) ->
         ({"client": {"certificate": "c", "key": "k", "ca_key": "k"}}, "client"),
         ({"servers": {}}, "servers"),
         ({"rate": 0}, "rate"),
+        ({"dialect": {"refusal": {"status": 200}}}, "dialect.refusal"),
+        ({"dialect": {"refusal": {"body": ""}}}, "dialect.refusal.body"),
+        ({"dialect": {"refusal": {"header": {"name": "X-A: b", "value": "c"}}}}, "dialect.refusal.header"),
     ],
 )
 def test_a_mistake_is_told_by_place(change: dict[str, Any], told: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 import jwt
@@ -207,29 +206,6 @@ def test_a_service_mint_says_what_its_owner_says(pki: Pki) -> None:
     assert claims["exp"] - claims["iat"] == 120
     assert jwt.get_unverified_header(mint.token())["kid"] == "k1"
     assert "kid" not in jwt.get_unverified_header(ServiceMint(pki.signing_key, {}, "", 120).token())
-
-
-@pytest.fixture
-def names(tmp_path: Path, pki: Pki) -> Mapping[str, GivenStimuli]:
-    other = x509.Name.from_rfc4514_string("CN=somebody,OU=unit")
-    strange = Identity(pki.secrets[NAME].chain, pki.secrets[NAME].key)
-    whole = given(strange, pki.issuer(NAME))
-    odd = GivenPki(whole.clients)
-    odd.profile = lambda secret: type(pki.profile(NAME))(  # type: ignore[method-assign]
-        other, pki.now, pki.now
-    )
-    mint = BorrowedMint(None, {}, {})
-    return {
-        "usual": GivenStimuli(whole, mint, tmp_path / "a"),
-        "odd": GivenStimuli(odd, mint, tmp_path / "b"),
-    }
-
-
-def test_near_misses_are_made_for_near_names(names: Mapping[str, GivenStimuli]) -> None:
-    assert names["usual"]._identity(NAME, "id-cn-only-match") is not None
-    with pytest.raises(CannotMake, match="near misses"):
-        names["odd"]._identity(NAME, "id-cn-only-match")
-    assert names["odd"]._identity(NAME, "id-unregistered-dn") is not None
 
 
 def test_an_endpoint_that_asks_for_no_certificate_gets_none(tmp_path: Path, pki: Pki) -> None:

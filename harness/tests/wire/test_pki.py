@@ -59,9 +59,10 @@ def test_a_front_certificate_is_another_one_for_the_same_host(pki: Pki) -> None:
 
 
 def test_hosts_can_be_replaced_and_the_front_follows(pki: Pki) -> None:
+    name = x509.DNSName("p.example.test")
     long = "a" * 60 + ".example.test"
     made = Pki.create({"portal-admin": ["p.example.test"], "api-endpoint": [long]}, signing_key=pki.signing_key)
-    assert made.profile("portal-admin").hosts == made.profile("front-portal-admin").hosts == ("p.example.test",)
+    assert made.profile("portal-admin").names == made.profile("front-portal-admin").names == (name,)
     assert made.secrets["api-endpoint"].certificate.subject.rfc4514_string() == "CN=api-endpoint,O=cert-manager"
 
 

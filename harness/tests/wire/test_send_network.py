@@ -72,7 +72,7 @@ class Gone:
 )
 def test_an_end_met_while_writing(error: OSError) -> None:
     stream: Any = Gone(error)
-    found = module._talk(stream, ClientView(), REQUEST, time.monotonic() + 5)
+    found = module._talk(stream, ClientView(), REQUEST, module._Answer(REQUEST), time.monotonic() + 5)
     assert (found.closed, found.fault) == (True, "")
 
 

@@ -11,7 +11,7 @@ from harness.writers import conformance
 
 
 def row(case: str, requirement: str, outcome: str) -> dict[str, Any]:
-    same = {"level": "MUST", "source": "s", "reason": "why", "grade": "client-only"}
+    same = {"level": "MUST", "source": "s", "reason": "why", "grade": "client-only", "flow": "f"}
     return {"case": case, "requirement": requirement, "outcome": outcome, **same}
 
 
@@ -53,3 +53,19 @@ def test_an_expected_failure_is_still_one() -> None:
     told = conformance.report(HEADER, [row("a", "R-1", "FAIL")], {"exit_status": 0, "trustworthy": True}, b"")
     assert told["as_expected"] is True
     assert told["conforms"] is False
+
+
+def test_findings_recommendations_and_known_failures_stand_apart() -> None:
+    excuse = {"reason": "until the upgrade", "owner": "me", "expires": None}
+    rows = [
+        {**row("a", "R-1", "FAIL"), "finding": "Anybody gets in"},
+        {**row("b", "R-1", "FAIL"), "finding": "Anybody gets in"},
+        {**row("c", "R-2", "WRONG_REASON"), "finding": "Odd", "level": "SHOULD"},
+        {**row("d", "R-3", "FAIL"), "finding": "Too old", "known": excuse},
+    ]
+    told = conformance.report(HEADER, rows, {"exit_status": 1, "trustworthy": True}, b"")
+    one = {"finding": "Anybody gets in", "level": "MUST", "requirement": "R-1", "cases": ["a", "b"]}
+    assert told["does_not_conform"] == [one]
+    assert [item["finding"] for item in told["recommendations_not_followed"]] == ["Odd"]
+    cases = [{"case": "d", "outcome": "FAIL"}]
+    assert told["known_failures"] == [{"reason": "until the upgrade", "owner": "me", "cases": cases}]

@@ -48,7 +48,7 @@ def test_a_failure_says_why_and_from_where(tmp_path: Path) -> None:
     junit.write(tmp_path, [row(outcome="FAIL", reason="answered 201")])
     failure = suite(tmp_path).find("testcase/failure")
     assert failure is not None
-    assert (failure.get("message"), failure.get("type")) == ("answered 201", "FAIL")
+    assert (failure.get("message"), failure.get("type")) == ("REQ-1 is broken: answered 201", "FAIL")
     assert failure.text == "A document, section 1\nanswered 201"
 
 
@@ -66,7 +66,7 @@ def test_a_failure_says_why_and_from_where(tmp_path: Path) -> None:
 def test_hostile_characters(tmp_path: Path, reason: str, shown: str) -> None:
     junit.write(tmp_path, [row(outcome="FAIL", reason=reason)])
     failure = suite(tmp_path).find("testcase/failure")
-    assert failure is not None and failure.get("message") == shown
+    assert failure is not None and failure.get("message") == f"REQ-1 is broken: {shown}"
 
 
 def test_no_rows(tmp_path: Path) -> None:
@@ -95,3 +95,33 @@ def test_a_full_disk(tmp_path: Path) -> None:
     with pytest.raises(ReportError, match="No space left"):
         junit.write(tmp_path, ROWS)
     assert not (tmp_path / junit.NAME).exists()
+
+
+KNOWN = {"reason": "until the upgrade", "owner": "the platform team", "expires": "2027-01-31"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "strict", "element", "message"),
+    [
+        (
+            {"known": KNOWN, "as_expected": True},
+            True,
+            "skipped",
+            "known failure (until the upgrade; owner the platform",
+        ),
+        ({"level": "SHOULD"}, False, "skipped", "recommendation not followed (SHOULD): REQ-1 is broken: answered 201"),
+        ({"level": "SHOULD"}, True, "failure", "recommendation not followed (SHOULD): REQ-1 is broken"),
+        ({"outcome": "UNOBSERVED", "finding": ""}, False, "skipped", "answered 201"),
+        ({"outcome": "UNOBSERVED", "finding": ""}, True, "failure", "answered 201"),
+        ({"outcome": "PASS", "finding": ""}, True, "failure", "passes now, but is listed as a known failure"),
+    ],
+)
+def test_what_leaves_the_exit_status_alone_is_no_failure(
+    tmp_path: Path, changes: dict[str, object], strict: bool, element: str, message: str
+) -> None:
+    failed = row(outcome="FAIL", reason="answered 201", as_expected=False)
+    junit.write(tmp_path, [{**failed, **changes}], strict=strict)
+    top = suite(tmp_path)
+    found = top.find(f"testcase/{element}")
+    assert found is not None and str(found.get("message")).startswith(message)
+    assert (top.get("failures"), top.get("skipped")) == (("1", "0") if element == "failure" else ("0", "1"))

@@ -49,8 +49,10 @@ def test_every_member() -> None:
         "expected": "served",
         "outcome": "PASS",
         "as_expected": True,
+        "known": None,
         "reason": "as required",
         "reason_code": "as-required",
+        "finding": "",
         "grade": "both-sides",
         "ms": 12.5,
     }
@@ -89,6 +91,29 @@ def test_a_case_that_never_ran() -> None:
     assert (found["outcome"], found["reason_code"], found["reason"]) == ("HARNESS_ERROR", "not-run", "interrupted")
     assert found["as_expected"] is False
     assert list(found) == list(builders.row())
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code", "sentence"),
+    [
+        (Outcome.PASS, "as-required", ""),
+        (Outcome.UNOBSERVED, "accepted", ""),
+        (Outcome.FAIL, "accepted", "Anybody gets in"),
+        (Outcome.WRONG_REASON, "acted-upon", "Anybody gets in"),
+        (Outcome.FAIL, "not-served", "What has to work does not: It holds."),
+        (Outcome.FAIL, "server-error", "The server fails on a request that it has to refuse: It holds."),
+        (Outcome.WRONG_REASON, "other-status", "Refused, but not in the required way: It holds."),
+        (Outcome.FAIL, "private-key", "Not met: It holds."),
+    ],
+)
+def test_a_finding_is_one_sentence(outcome: Outcome, code: str, sentence: str) -> None:
+    about = case(row=requirement(finding="Anybody gets in"))
+    assert row(about, exchange(), Verdict(outcome, code, "r", Grade.BOTH_SIDES), None, 1.0)["finding"] == sentence
+
+
+def test_without_a_sentence_of_its_own_the_requirement_speaks() -> None:
+    accepted = Verdict(Outcome.FAIL, "accepted", "r", Grade.BOTH_SIDES)
+    assert row(case(), exchange(), accepted, None, 1.0)["finding"] == "Not met: It holds."
 
 
 def test_a_token_is_shown_with_all_it_says() -> None:

@@ -35,10 +35,17 @@ def ended(
     status: int = 0,
     trouble: tuple[str, ...] = (),
     diagnosis: tuple[dict[str, Any], ...] = (),
+    idle: tuple[str, ...] = (),
     **header: Any,
 ) -> str:
     told, text = console()
-    footer = {"exit_status": status, "trouble": trouble, "seconds": 1.25, "diagnosis": diagnosis}
+    footer = {
+        "exit_status": status,
+        "trouble": trouble,
+        "seconds": 1.25,
+        "diagnosis": diagnosis,
+        "idle_exceptions": idle,
+    }
     told.end({**HEADER, **header}, rows, footer, Path("out"))
     return text.getvalue()
 
@@ -74,6 +81,14 @@ def test_what_comes_next_depends_on_whose_server_it_is() -> None:
     assert "Next: hopproof explain " in bad
 
 
+def test_that_everybody_is_let_in_comes_first() -> None:
+    seen = {"evidence": {"extra": {"everybody_let_in": "a.test answers 200 to nobody and a [stranger] alike"}}}
+    rows = [row(), row(outcome="FAIL", **seen), row(outcome="UNOBSERVED", **seen)]
+    lines = [line for line in ended(rows, 1).splitlines() if line]
+    told = "management-to-portal (mtls): everybody is let in: a.test answers 200 to nobody and a [stranger] alike"
+    assert lines[0] == told and "everybody" not in ended([row()])
+
+
 @pytest.mark.parametrize(
     ("status", "words"), [(0, "conforms"), (1, "does not conform"), (3, "the run is not trustworthy")]
 )
@@ -87,7 +102,7 @@ def test_failures_are_shown_as_they_are_and_not_too_many() -> None:
     rows = [row(f"flows/REQ-{n}/a/mtls/direct/x", "FAIL", reason="[red]said[/] <so>") for n in range(15)]
     text = ended(rows, 1)
     assert text.count("[red]said[/] <so>") == 12
-    assert "and 3 more" in text
+    assert "and 3 more findings" in text
     assert "hopproof explain flows/REQ-0/a/mtls/direct/x" in text
 
 
@@ -138,3 +153,27 @@ def test_what_it_behaves_like_and_what_to_change() -> None:
     text = ended([row()], 1, diagnosis=({**one, "summary": "accepts any", "change": "Configure it."},))
     assert "client-to-[x] (jwt) behaves like ignores-audience or other (11 of 12): accepts any" in text
     assert "what to change: Configure it." in text
+
+
+def test_a_recommendation_never_stands_under_does_not_conform() -> None:
+    rows = [row("f/A/x/mtls/direct/x", "FAIL", level="SHOULD"), row("f/B/x/mtls/direct/x", "FAIL")]
+    lines = ended(rows, 1).splitlines()
+    places = [
+        next(number for number, line in enumerate(lines) if text in line)
+        for text in ("Does not conform:", "B is broken: MUST, 1 case (B)", "Recommendations not", "A is broken: SHOULD")
+    ]
+    assert places == sorted(places)
+    assert "Does not conform:" not in ended(rows[:1])
+
+
+def test_known_failures_are_shown_with_why_by_whom_and_how_long() -> None:
+    excuse = {"reason": "until the [upgrade]", "owner": "me", "expires": "2027-01-31"}
+    rows = [
+        row(outcome="FAIL", known=excuse, as_expected=True, finding="Anybody gets in"),
+        row("f/R/a/mtls/direct/x", as_expected=False),
+    ]
+    text = ended(rows, 1, idle=("f/GONE/*",))
+    assert "known failure (until the [upgrade]; owner me; until 2027-01-31): FAIL flows/REQ-1" in text
+    assert "f/R/a/mtls/direct/x passes now: take its entry out" in text
+    assert "the entry f/GONE/* is about no case of this run" in text
+    assert "Does not conform" not in text and "Anybody gets in" not in text

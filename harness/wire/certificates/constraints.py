@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from cryptography import x509
 
-from harness.wire.certificates.table import Classes, below, ca, intermediate, leaf
+from harness.wire.certificates.naming import other_branch, own_branch
+from harness.wire.certificates.table import Classes, below, ca, intermediate, known_as, leaf
 from harness.wire.issue import Extra, Identity, issue
-from harness.wire.pki import ORGANIZATION, Pki
+from harness.wire.keys import authority_key
+from harness.wire.pki import Pki
 
 CLASSES = Classes()
 
@@ -31,7 +33,7 @@ def _leaf_issues_leaf(pki: Pki, secret: str) -> Identity:
     return below(pki, secret, pki.other_client(secret))
 
 
-@CLASSES.add("pathlen-1", twin="pathlen-1")
+@CLASSES.add("pathlen-1", twin="via-intermediate")
 def _pathlen_1(pki: Pki, secret: str) -> Identity:
     """two intermediate CAs, the upper one with path length 1: just as deep as it allows"""
     return _two_deep(pki, secret, 1)
@@ -45,32 +47,33 @@ def _pathlen_0(pki: Pki, secret: str) -> Identity:
 
 def _two_deep(pki: Pki, secret: str, path_length: int) -> Identity:
     upper = intermediate(pki, secret, constraints=ca(path_length))
-    lower = issue(pki.ca_profile("hopproof-lower-ca"), upper)
-    return leaf(pki, secret, issuer=lower).sending(lower, upper)
+    key = authority_key(upper.certificate.public_key())
+    lower = issue(pki.authority_profile(secret, "hopproof-lower-ca"), upper, key=key)
+    return leaf(pki, secret, issuer=lower).sending(lower, upper).along(pki.along(secret))
 
 
-@CLASSES.add("nc-dns-inside", twin="nc-dns-inside")
+@CLASSES.add("nc-dns-inside", twin="via-intermediate")
 def _nc_dns_inside(pki: Pki, secret: str) -> Identity:
     """issued by an intermediate CA for clients.apic.test, with a DNS name of that domain"""
-    return below(pki, secret, _for_domain(pki, secret), hosts=(f"{secret}.{_ZONE}",))
+    return below(pki, secret, _for_domain(pki, secret), names=known_as(pki, secret, f"client.{_ZONE}"))
 
 
 @CLASSES.add("nc-dns", twin="nc-dns-inside")
 def _nc_dns(pki: Pki, secret: str) -> Identity:
     """issued by an intermediate CA for clients.apic.test, with a DNS name of another domain"""
-    return below(pki, secret, _for_domain(pki, secret), hosts=(f"{secret}.elsewhere.test",))
+    return below(pki, secret, _for_domain(pki, secret), names=known_as(pki, secret, "client.elsewhere.test"))
 
 
-@CLASSES.add("nc-dn-inside", twin="nc-dn-inside")
+@CLASSES.add("nc-dn-inside", twin="via-intermediate")
 def _nc_dn_inside(pki: Pki, secret: str) -> Identity:
-    """issued by an intermediate CA that may only name subjects of O=cert-manager, as this one is"""
-    return _with_a_name(pki, secret, _for_organization(pki, secret, ORGANIZATION))
+    """issued by an intermediate CA that may only name subjects like the client's (O=cert-manager), as this one is"""
+    return _with_a_name(pki, secret, _for_subjects(pki, secret, own_branch(pki.profile(secret).subject)))
 
 
 @CLASSES.add("nc-dn", twin="nc-dn-inside")
 def _nc_dn(pki: Pki, secret: str) -> Identity:
     """issued by an intermediate CA that may only name subjects of another organization"""
-    return _with_a_name(pki, secret, _for_organization(pki, secret, "another"))
+    return _with_a_name(pki, secret, _for_subjects(pki, secret, other_branch(pki.profile(secret).subject)))
 
 
 def _with_a_name(pki: Pki, secret: str, issuer: Identity) -> Identity:
@@ -79,18 +82,15 @@ def _with_a_name(pki: Pki, secret: str, issuer: Identity) -> Identity:
     RFC 5280 section 6.2 lets a verifier be stricter than the algorithm: BoringSSL refuses a leaf without any such name
     below a constrained CA if its common name looks like a host's, whatever the constraint is about.
     """
-    if pki.profile(secret).hosts:
-        return below(pki, secret, issuer)
-    name = x509.SubjectAlternativeName([x509.RFC822Name(f"client@{_ZONE}")]), False
-    return below(pki, secret, issuer, extra=(name,))
+    names = pki.profile(secret).names or (x509.RFC822Name(f"client@{_ZONE}"),)
+    return below(pki, secret, issuer, names=names)
 
 
 def _for_domain(pki: Pki, secret: str) -> Identity:
     return intermediate(pki, secret, extra=(_permitting(x509.DNSName(_ZONE)),))
 
 
-def _for_organization(pki: Pki, secret: str, name: str) -> Identity:
-    base = x509.Name([x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, name)])
+def _for_subjects(pki: Pki, secret: str, base: x509.Name) -> Identity:
     return intermediate(pki, secret, extra=(_permitting(x509.DirectoryName(base)),))
 
 

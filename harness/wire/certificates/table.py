@@ -9,7 +9,8 @@ from typing import TypedDict, Unpack
 
 from cryptography import x509
 
-from harness.wire.issue import Extra, Identity, issue
+from harness.wire.issue import Extra, Identity, dns_names, issue
+from harness.wire.keys import authority_key
 from harness.wire.pki import Pki
 
 Build = Callable[[Pki, str], Identity | None]
@@ -24,7 +25,7 @@ class Changes(TypedDict, total=False):
     key_usage: frozenset[str] | None
     extended: tuple[x509.ObjectIdentifier, ...] | None
     constraints: x509.BasicConstraints | None
-    hosts: tuple[str, ...]
+    names: tuple[x509.GeneralName, ...]
     extra: tuple[Extra, ...]
 
 
@@ -32,7 +33,8 @@ class Changes(TypedDict, total=False):
 class CertificateClass:
     """A class of client certificate.
 
-    ``twin`` names the class that a server must accept and that differs in one thing; a positive class is its own twin.
+    ``twin`` names the class that a server must accept and that differs in one thing; a positive class is its own twin,
+    or has a simpler one without which its refusal says nothing of what it is about.
     ``build(pki, client_secret)`` makes the identity of that client, None where it presents no certificate.
     """
 
@@ -70,21 +72,29 @@ def collect(*tables: Classes) -> Mapping[str, CertificateClass]:
 def leaf(pki: Pki, secret: str, *, issuer: Identity | None = None, **changes: Unpack[Changes]) -> Identity:
     """The client's certificate with *changes* to its Profile, issued by *issuer* (else by whom it is issued rightly).
 
-    It keeps the client's own key, so that nothing else differs.
+    It keeps the client's own key, and sends what the client sends along with its own, so that nothing else differs.
     """
     profile = replace(pki.profile(secret), **changes)
-    return issue(profile, issuer or pki.issuer(secret), key=pki.secrets[secret].key)
+    made = issue(profile, issuer or pki.issuer(secret), key=pki.secrets[secret].key)
+    return made if issuer else made.along(pki.along(secret))
 
 
 def intermediate(pki: Pki, secret: str, name: str = "hopproof-intermediate-ca", **changes: Unpack[Changes]) -> Identity:
     """An intermediate CA under the client's right issuer, with *changes* to its Profile."""
-    profile = replace(pki.ca_profile(name), **changes)
-    return issue(profile, pki.issuer(secret))
+    profile = replace(pki.authority_profile(secret, name), **changes)
+    above = pki.issuer(secret)
+    return issue(profile, above, key=authority_key(above.certificate.public_key()))
 
 
 def below(pki: Pki, secret: str, issuer: Identity, **changes: Unpack[Changes]) -> Identity:
-    """The client's certificate issued by *issuer*, which is sent along."""
-    return leaf(pki, secret, issuer=issuer, **changes).sending(issuer)
+    """The client's certificate issued by *issuer*, which is sent along, as is what leads from there to the root."""
+    return leaf(pki, secret, issuer=issuer, **changes).sending(issuer).along(pki.along(secret))
+
+
+def known_as(pki: Pki, secret: str, *hosts: str) -> tuple[x509.GeneralName, ...]:
+    """The client's own subject alternative names with *hosts* in place of the DNS names among them."""
+    others = (name for name in pki.profile(secret).names if not isinstance(name, x509.DNSName))
+    return (*dns_names(hosts), *others)
 
 
 def ca(path_length: int | None = None) -> x509.BasicConstraints:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 from datetime import timedelta
 
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from harness.wire.certificates.table import Changes, Classes, below, intermediate, leaf
-from harness.wire.issue import Identity, Key, Profile, issue, with_broken_signature
+from harness.wire.issue import Identity, Profile, issue, with_broken_signature
+from harness.wire.keys import Key, spare_key
 from harness.wire.pki import Pki
 
 CLASSES = Classes()
@@ -16,9 +17,9 @@ CLASSES = Classes()
 _FAR = timedelta(days=30)  # further off than a test moves the lab's clock
 
 
-@functools.cache
-def _attacker_key() -> Key:
-    return ec.generate_private_key(ec.SECP256R1())
+def _attacker_of(pki: Pki, secret: str) -> Key:
+    """An attacker's key of the kind that the client has, so that a server does not refuse it for its kind."""
+    return spare_key("attacker", pki.secrets[secret].key)
 
 
 @functools.cache
@@ -32,8 +33,8 @@ def _over(pki: Pki, profile: Profile) -> Changes:
     return {"not_before": end - (profile.not_after - profile.not_before), "not_after": end}
 
 
-def _foreign_ca(pki: Pki) -> Identity:
-    return issue(pki.ca_profile("unknown-ca"), key=_attacker_key())
+def _foreign_ca(pki: Pki, secret: str) -> Identity:
+    return issue(pki.ca_profile("unknown-ca"), key=_attacker_of(pki, secret))
 
 
 @CLASSES.add("good")
@@ -45,7 +46,8 @@ def _good(pki: Pki, secret: str) -> Identity:
 @CLASSES.add("ren-leaf-new-key", twin="ren-leaf-new-key")
 def _renewed(pki: Pki, secret: str) -> Identity:
     """the same subject under the same CA with a new key, as after a renewal or in the other data centre"""
-    return issue(pki.profile(secret), pki.issuer(secret))
+    key = spare_key("renewed", pki.secrets[secret].key)
+    return issue(pki.profile(secret), pki.issuer(secret), key=key).along(pki.along(secret))
 
 
 @CLASSES.add("tls-no-cert")
@@ -59,17 +61,17 @@ def _via_intermediate(pki: Pki, secret: str) -> Identity:
     return below(pki, secret, intermediate(pki, secret))
 
 
-@CLASSES.add("ta-ica-out-of-order", twin="ta-ica-out-of-order")
+@CLASSES.add("ta-ica-out-of-order", twin="via-intermediate")
 def _out_of_order(pki: Pki, secret: str) -> Identity:
     """leaf, root, intermediate: the chain is complete but sent in another order"""
     ica = intermediate(pki, secret)
-    return leaf(pki, secret, issuer=ica).sending(pki.issuer(secret), ica)
+    return leaf(pki, secret, issuer=ica).sending(pki.issuer(secret), ica).along(pki.along(secret))
 
 
 @CLASSES.add("ta-unknown-ca")
 def _unknown_ca(pki: Pki, secret: str) -> Identity:
     """the same certificate issued by a CA the server does not know"""
-    return leaf(pki, secret, issuer=_foreign_ca(pki))
+    return leaf(pki, secret, issuer=_foreign_ca(pki, secret))
 
 
 @CLASSES.add("ta-other-ca")
@@ -87,25 +89,29 @@ def _selfsigned(pki: Pki, secret: str) -> Identity:
 @CLASSES.add("ta-same-name-other-key")
 def _same_name(pki: Pki, secret: str) -> Identity:
     """issued under the trusted CA's name and key identifier, but signed by an attacker's key"""
-    return issue(pki.profile(secret), pki.issuer(secret), key=pki.secrets[secret].key, signer=_attacker_key())
+    above = pki.issuer(secret)
+    forger = spare_key("attacker", above.certificate.public_key())
+    forged = issue(pki.profile(secret), above, key=pki.secrets[secret].key, signer=forger)
+    return forged.along(pki.along(secret))
 
 
 @CLASSES.add("ta-shipped-root")
 def _shipped_root(pki: Pki, secret: str) -> Identity:
     """issued by an unknown CA whose root the client sends along"""
-    return below(pki, secret, _foreign_ca(pki))
+    root = _foreign_ca(pki, secret)
+    return leaf(pki, secret, issuer=root).sending(root)
 
 
 @CLASSES.add("ta-missing-ica", twin="via-intermediate")
 def _missing_ica(pki: Pki, secret: str) -> Identity:
     """issued by an intermediate CA that is neither sent nor configured"""
-    return leaf(pki, secret, issuer=intermediate(pki, secret))
+    return leaf(pki, secret, issuer=intermediate(pki, secret)).along(pki.along(secret))
 
 
 @CLASSES.add("ta-leaf-not-first")
 def _leaf_not_first(pki: Pki, secret: str) -> Identity:
     """presents the client's certificate only behind another one: the first, which counts, is a stranger's"""
-    stranger = issue(pki.profile(secret), key=_attacker_key())
+    stranger = issue(pki.profile(secret), key=_attacker_of(pki, secret))
     return stranger.sending(pki.secrets[secret])
 
 
@@ -118,7 +124,9 @@ def _broken_signature(pki: Pki, secret: str) -> Identity:
 @CLASSES.add("ta-root-cert-as-client")
 def _root_as_client(pki: Pki, secret: str) -> Identity:
     """the trusted CA's own certificate and key used as a client's"""
-    return pki.issuer(secret)
+    above = pki.issuer(secret)
+    behind = tuple(certificate for certificate in pki.along(secret) if certificate != above.certificate)
+    return above.along(behind)
 
 
 @CLASSES.add("v-expired-leaf")
@@ -142,4 +150,4 @@ def _expired_ica(pki: Pki, secret: str) -> Identity:
 @CLASSES.add("k-rsa-weak")
 def _weak(pki: Pki, secret: str) -> Identity:
     """an RSA key of 1024 bits"""
-    return issue(pki.profile(secret), pki.issuer(secret), key=_weak_key())
+    return issue(pki.profile(secret), pki.issuer(secret), key=_weak_key()).along(pki.along(secret))

@@ -6,8 +6,8 @@ with the reason, and the case that wanted it is unobserved, never guessed.
 """
 
 from harness.wire.given.certificates import ClientCredential, GivenPki
-from harness.wire.given.refusal import CannotMake
 from harness.wire.given.stimuli import GivenStimuli
 from harness.wire.given.tokens import BorrowedMint, ServiceMint
+from harness.wire.refusal import CannotMake
 
 __all__ = ["BorrowedMint", "CannotMake", "ClientCredential", "GivenPki", "GivenStimuli", "ServiceMint"]

@@ -7,14 +7,27 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtensionOID
 
-from harness.wire.given.refusal import CannotMake
-from harness.wire.issue import Identity, Key, Profile, issue
+from harness.wire.certificates.naming import beside
+from harness.wire.issue import Identifiers, Identity, Profile, extension_of, issue
+from harness.wire.keys import Key, new_key
 from harness.wire.pki import CLIENT, LEAF_USAGE, Pki, subject
+from harness.wire.refusal import CannotMake
 
 _LIFE = timedelta(days=30)
 _DAY = timedelta(days=1)
+# Extensions that a Profile has a field for; a copy carries the others as they are.
+_WRITTEN = frozenset(
+    {
+        ExtensionOID.BASIC_CONSTRAINTS,
+        ExtensionOID.KEY_USAGE,
+        ExtensionOID.EXTENDED_KEY_USAGE,
+        ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
+        ExtensionOID.AUTHORITY_KEY_IDENTIFIER,
+        ExtensionOID.SUBJECT_KEY_IDENTIFIER,
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -23,7 +36,7 @@ class ClientCredential:
 
     ``identity`` is its certificate (with what is sent along) and key; ``authority`` the CA's certificate, with a key or
     :class:`Sealed`; ``other_authority`` a CA of the same deployment that the endpoint does not trust; ``required`` says
-    that the endpoint asks for a certificate at all.
+    that the endpoint asks for a certificate at all; ``revoked`` is a certificate of the same CA that was revoked.
     """
 
     name: str
@@ -31,6 +44,7 @@ class ClientCredential:
     authority: Identity | None = None
     required: bool = True
     other_authority: Identity | None = None
+    revoked: Identity | None = None
 
 
 class Sealed(Identity):
@@ -101,12 +115,28 @@ class GivenPki(Pki):
         given = self.clients[name].identity
         if given is not None:
             return given
-        key = self._strangers.setdefault(name, ec.generate_private_key(ec.SECP256R1()))
+        key = self._strangers.setdefault(name, new_key())
         return _Nameless(key, f"the target file gives no certificate and key for {name}")
 
     def other_client(self, secret: str) -> Identity:
         """Another client, made: one of the file's may have another CA, and be refused for that."""
-        return issue(replace(self.profile(secret), subject=subject("hopproof-other-client")), self.issuer(secret))
+        own = self.profile(secret)
+        profile = replace(own, subject=beside(own.subject, "hopproof-other-client"))
+        return issue(profile, self.issuer(secret), key=new_key(self.secrets[secret].key))
+
+    def along(self, secret: str) -> tuple[x509.Certificate, ...]:
+        """What the client sends behind its own certificate, as far as that leads from its CA to the root."""
+        given = self.clients[secret]
+        if given.identity is None or given.authority is None:
+            return ()
+        rest = given.identity.chain[1:]
+        # Where the key at hand is that of a CA further up, it signs directly, and what lies between is not needed.
+        signs_itself = given.authority.certificate.subject == given.identity.certificate.issuer
+        return rest if signs_itself else ()
+
+    def authority_profile(self, secret: str, name: str) -> Profile:
+        """An intermediate CA with a name beside the client's: its own CA may be allowed no other."""
+        return replace(self.ca_profile(name), subject=beside(self.profile(secret).subject, name))
 
     def issuer(self, secret: str) -> Identity:
         """The CA of the client's certificate; its key only where it was given."""
@@ -133,20 +163,35 @@ class GivenPki(Pki):
 
 
 def _profile_of(certificate: x509.Certificate) -> Profile:
-    found = {type(item.value): item.value for item in certificate.extensions}
-    usage = found.get(x509.KeyUsage)
-    extended = found.get(x509.ExtendedKeyUsage)
-    names = found.get(x509.SubjectAlternativeName)
-    constraints = found.get(x509.BasicConstraints)
+    """What *certificate* says, so that a copy of it says the same."""
+    usage = extension_of(certificate, x509.KeyUsage)
+    extended = extension_of(certificate, x509.ExtendedKeyUsage)
+    names = extension_of(certificate, x509.SubjectAlternativeName)
+    authority = extension_of(certificate, x509.AuthorityKeyIdentifier)
+    own = extension_of(certificate, x509.SubjectKeyIdentifier)
     return Profile(
         subject=certificate.subject,
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
-        key_usage=_usages(usage) if isinstance(usage, x509.KeyUsage) else None,
-        extended=tuple(extended) if isinstance(extended, x509.ExtendedKeyUsage) else None,
-        constraints=constraints if isinstance(constraints, x509.BasicConstraints) else None,
-        hosts=tuple(names.get_values_for_type(x509.DNSName)) if isinstance(names, x509.SubjectAlternativeName) else (),
+        key_usage=_usages(usage) if usage is not None else None,
+        extended=tuple(extended) if extended is not None else None,
+        constraints=extension_of(certificate, x509.BasicConstraints),
+        names=tuple(names) if names is not None else (),
+        carried=tuple((each.value, each.critical) for each in certificate.extensions if each.oid not in _WRITTEN),
+        critical=_usually_critical(certificate),
+        identifiers=Identifiers(
+            own=own is not None,
+            issuer_key=authority is not None and authority.key_identifier is not None,
+            issuer_name=authority is not None and authority.authority_cert_issuer is not None,
+        ),
     )
+
+
+def _usually_critical(certificate: x509.Certificate) -> frozenset[x509.ObjectIdentifier]:
+    """Which of the extensions that are written anew are critical; those that are not there, as is usual."""
+    there = {each.oid: each.critical for each in certificate.extensions if each.oid in _WRITTEN}
+    usual = Profile.critical - set(there)
+    return usual | {oid for oid, critical in there.items() if critical}
 
 
 def _usages(usage: x509.KeyUsage) -> frozenset[str]:
@@ -159,4 +204,6 @@ def _usages(usage: x509.KeyUsage) -> frozenset[str]:
         "key_cert_sign",
         "crl_sign",
     )
-    return frozenset(name for name in always if getattr(usage, name))
+    # The last two mean something, and can be asked for, only beside key agreement.
+    agreeing = ("encipher_only", "decipher_only") if usage.key_agreement else ()
+    return frozenset(name for name in (*always, *agreeing) if getattr(usage, name))

@@ -13,17 +13,13 @@ from harness.model.vocabulary import Posture
 from harness.wire.certificates import CERTIFICATE_CLASSES
 from harness.wire.certificates.table import leaf
 from harness.wire.given.certificates import GivenPki
-from harness.wire.given.refusal import CannotMake
 from harness.wire.given.tokens import BorrowedMint
 from harness.wire.issue import Identity
-from harness.wire.pki import subject
+from harness.wire.refusal import CannotMake
 from harness.wire.send import Prepared
 from harness.wire.stimuli import Stimuli
 from harness.wire.tokens import Mint, Presented
 from harness.wire.tokens.names import audience, issuer
-
-# Near misses of a subject are made for names of this form; of any other they would not be near.
-_ANY_SUBJECT = frozenset({"id-unregistered-dn", "id-empty-subject"})
 
 # Classes that say whom a token names are made from what a good one names.
 _NAMES = {"iss-": issuer, "aud-": audience}
@@ -46,13 +42,7 @@ class GivenStimuli(Stimuli):
             return None
         if certificate == REISSUED:
             return leaf(self._given, client_secret)
-        if certificate.startswith("id-") and certificate not in _ANY_SUBJECT:
-            self._near(client_secret)
         return CERTIFICATE_CLASSES[certificate].build(self._given, client_secret)
-
-    def _near(self, name: str) -> None:
-        if self._given.profile(name).subject != subject(name):
-            raise CannotMake("near misses of a subject are made for names like CN=client,O=cert-manager")
 
     def _make_context(self, ca: FilePath, client_secret: str, certificate: str) -> ssl.SSLContext:
         try:

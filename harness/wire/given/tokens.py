@@ -9,8 +9,8 @@ from typing import Any
 
 import jwt
 
-from harness.wire.given.refusal import CannotMake
 from harness.wire.jwk import Private, Public, Published, key_id
+from harness.wire.refusal import CannotMake
 from harness.wire.tokens.jose import Part, Signer, compact, decode
 from harness.wire.tokens.jwa import MAC, fits, usual, verifies
 from harness.wire.tokens.mint import ABSENT, NOWHERE, Mint

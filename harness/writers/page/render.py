@@ -15,9 +15,10 @@ from markupsafe import Markup
 
 from harness.errors import ReportError
 from harness.model.vocabulary import BROKEN, Outcome, Posture
+from harness.writers.findings import findings, known, known_words
 from harness.writers.page import data, topology
 from harness.writers.page.guide import Guide
-from harness.writers.protection import in_words, protection
+from harness.writers.protection import in_words, open_to_all, protection
 from harness.writers.rows import Row
 from harness.writers.summary import LEGEND, behind_zero
 
@@ -99,6 +100,7 @@ def _summary(
         "verdict": _verdict(rows, status),
         "status": status,
         "trouble": footer.get("trouble", ()),
+        "open_to_all": open_to_all(rows),
         "seconds": footer.get("seconds"),
         "counts": Counter(row["outcome"] for row in listed),
         "grades": sorted({row["grade"] for row in rows}),
@@ -106,7 +108,10 @@ def _summary(
         "requirements": len({row["requirement"] for row in rows}),
         "flows": sorted({row["flow"] for row in rows}),
         "diagnosis": footer.get("diagnosis", ()),
-        "broken": [row for row in listed if row["outcome"] in BROKEN],
+        "findings": findings(rows),
+        "excused": [(known_words(excuse), members) for excuse, members in known(rows)],
+        "unforeseen": [row for row in rows if row["outcome"] == Outcome.PASS and not row.get("as_expected", True)],
+        "idle": footer.get("idle_exceptions", ()),
         "protected": _protected(rows),
         "unjudged": reasons.most_common(),
         "scope": header["scope"].partition("Out of scope:"),

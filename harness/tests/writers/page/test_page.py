@@ -170,6 +170,13 @@ def test_what_it_behaves_like_is_shown(tmp_path: Path) -> None:
     assert HOSTILE not in text and HOSTILE in _Read(text).text
 
 
+def test_that_everybody_is_let_in_stands_in_the_head(tmp_path: Path) -> None:
+    row = _row(1, "FAIL", evidence={"extra": {"everybody_let_in": HOSTILE}})
+    text = _written(tmp_path, [row], footer={"exit_status": 1, "trouble": []})
+    assert "everybody is let in: " in _words(text) and HOSTILE not in text
+    assert _words(text).index("everybody is let in: ") < _words(text).index("What was tested")
+
+
 def test_an_untrustworthy_run_says_so(tmp_path: Path) -> None:
     trouble = ["3 planned cases have no row"]
     text = _Read(_written(tmp_path, [_row(1)], footer={"exit_status": 3, "trouble": trouble})).text

@@ -1,0 +1,86 @@
+"""Rows that break a requirement, as findings: one for each cause, the serious first.  Pure; decides no outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.model.verdict import LET_IN
+from harness.model.vocabulary import BROKEN, Level
+from harness.writers.protection import held_by_a_client
+from harness.writers.rows import Row
+
+_ABSENT = ("str-no-token", "tls-no-cert")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One cause, and the rows that show it, in the order of the run."""
+
+    sentence: str
+    level: str
+    requirement: str
+    rows: tuple[Row, ...]
+
+    @property
+    def binding(self) -> bool:
+        """Whether a MUST is broken; a recommendation that is not followed leaves a target conforming."""
+        return self.level == Level.MUST
+
+    @property
+    def flows(self) -> list[str]:
+        """The flows that show it."""
+        return list(dict.fromkeys(row["flow"] for row in self.rows))
+
+    @property
+    def weight(self) -> str:
+        """``MUST, 8 cases of 2 flows``."""
+        cases, flows = len(self.rows), len(self.flows)
+        told = f"{self.level}, {cases} case{'s' if cases > 1 else ''}"
+        return f"{told} of {flows} flows" if flows > 1 else told
+
+
+def findings(rows: Iterable[Row]) -> list[Finding]:
+    """What is broken and not excused: MUST first, then what is the easiest to exploit."""
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        if row["outcome"] in BROKEN and not row.get("known"):
+            # Records from before rows had sentences are grouped by their requirement alone.
+            groups.setdefault((row["requirement"], row.get("finding", "")), []).append(row)
+    found = [
+        Finding(sentence or f"{requirement} is not met", members[0]["level"], requirement, tuple(members))
+        for (requirement, sentence), members in groups.items()
+    ]
+    return sorted(found, key=lambda one: (not one.binding, min(map(_seriousness, one.rows))))
+
+
+def known(rows: Iterable[Row]) -> list[tuple[Mapping[str, Any], list[Row]]]:
+    """The known failures among *rows*: each exception with the rows that it excuses."""
+    groups: dict[tuple[str, str, str], list[Row]] = {}
+    for row in rows:
+        if excuse := row.get("known"):
+            groups.setdefault((excuse["reason"], excuse["owner"] or "", excuse["expires"] or ""), []).append(row)
+    return [(members[0]["known"], members) for members in groups.values()]
+
+
+def known_words(excuse: Mapping[str, Any]) -> str:
+    """``known failure (reason; owner X; until 2027-01-31)``."""
+    owner = f"owner {excuse['owner']}" if excuse["owner"] else ""
+    until = f"until {excuse['expires']}" if excuse["expires"] else ""
+    return f"known failure ({'; '.join(filter(None, (excuse['reason'], owner, until)))})"
+
+
+def is_failure(row: Row) -> bool:
+    """Whether a row makes the run fail: a MUST that is broken and not excused."""
+    return row["outcome"] in BROKEN and row["level"] == Level.MUST and not row.get("known")
+
+
+def _seriousness(row: Row) -> int:
+    """0 where anybody gets in, 1 with a forgery, 2 with a credential issued to somebody; 3 where nobody does."""
+    if row.get("reason_code") not in LET_IN:
+        return 3
+    parts = set(str(row.get("stimulus", "")).split("+"))
+    if parts & set(_ABSENT):
+        return 0
+    return 2 if held_by_a_client(row) else 1
