@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 
@@ -18,12 +18,13 @@ from harness.known import catalogue as known_catalogue
 from harness.lab import contradictions, targetfile
 from harness.lab.credentials import by_name, open_clients
 from harness.lab.external import ExternalLab, Pace
-from harness.lab.issuers import KeyServer, check_sources, open_mint
+from harness.lab.issuers import check_sources, open_mint
+from harness.lab.keyserver import KeyServer
 from harness.lab.targetfile import Client, Endpoint, TargetFile, is_safe
 from harness.lab.touch import Touch, touch
 from harness.model.case import GOOD, Case
 from harness.model.catalogue import Cells, Flow, Requirement, Server
-from harness.model.vocabulary import Path, Posture
+from harness.model.vocabulary import Level, Path, Posture
 from harness.preflight import Preflight
 from harness.targets import Target
 from harness.wire.contexts import trusting
@@ -34,7 +35,11 @@ SERVICE = "client-to-service"
 # What holds for any service in a posture, whatever the product: its own documents are not asked of a stranger.
 _ANY_AREA = frozenset({"tokens", "chains"})
 _ANY_REQUIREMENT = frozenset({"FLW-0", "FLW-2", "FLW-5"})
-_ALLOWED_TRANSPORTS = frozenset({GOOD, "t-plaintext"})
+_ALLOWED_TRANSPORTS = frozenset({GOOD, "t-plaintext", "j-other-kinds"})
+_OUR_KEYS = "our-jwks"
+# What a service agrees to with its issuer only the target file can tell: without it, these say what RFC 8725 advises.
+_AGREED = frozenset({"alg-rs-to-ps", "alg-hash-swap"})
+_NOT_AGREED = "tokens.algorithms of the target file does not say which algorithms the service takes, so this is advice."
 _SUBJECT_CLASSES = "id-"
 
 
@@ -89,7 +94,7 @@ class Deployment:
             scope=f"{name}, {file.environment}: {places}, from the client's side only.",
             own_lab=False,
             grade=ExternalLab.grade,
-            features=frozenset(file.claimed),
+            features=frozenset({*file.claimed, *({_OUR_KEYS} if "jwks" in file.tokens else ())}),
             bench=self._bench,
             adapt=self.adapt,
             withhold=self.withhold,
@@ -103,7 +108,8 @@ class Deployment:
         catalogue = widened(catalogue, dict.fromkeys(_ANY_AREA, paths))
         flows = {flow.name: flow for flow in self.flows(catalogue)}
         servers = {flow.server.name: flow.server for flow in flows.values()}
-        rows = tuple(row for row in (self._row(row, flows) for row in catalogue.requirements) if row.cells)
+        levelled = (each for row in catalogue.requirements for each in self._levelled(row))
+        rows = tuple(row for row in (self._row(row, flows) for row in levelled) if row.cells)
         name = " ".join(filter(None, (self.file.product, self.file.version)))
         return replace(catalogue, product=name, servers=servers, flows=flows, requirements=rows)
 
@@ -117,6 +123,16 @@ class Deployment:
                 # That a flow is in this posture here is what the file says; no feature has to be claimed for it.
                 plain = replace(flow, server=server, client_secret=clients[endpoint.name][0], posture_needs={})
                 yield _requested(endpoint, _service(endpoint, plain) if endpoint.generic else plain)
+
+    def _levelled(self, row: Requirement) -> Iterator[Requirement]:
+        """*row*; as two, where a part of it binds only a service whose target file says what it has agreed to."""
+        named = {token for block in row.cells for token in block.tokens}
+        if "algorithms" in self.file.tokens or not named & _AGREED:
+            yield row
+            return
+        yield replace(row, cells=_only(row.cells, lambda token: token not in _AGREED))
+        advice = _only(row.cells, lambda token: token in _AGREED)
+        yield replace(row, level=Level.SHOULD, note=_NOT_AGREED, cells=advice)
 
     def _row(self, row: Requirement, flows: Mapping[str, Flow]) -> Requirement:
         blocks = (self._block(row, block, flows) for block in row.cells)
@@ -170,6 +186,7 @@ class Deployment:
             dialect = _dialect(file)
             kept = frozenset({dialect.refusal.header.lower()} if dialect.refusal else ())
             bench = Bench(lab, stimuli, seed, dialect, paced(Pace(file.rate).wait, kept), {})
+            bench = replace(bench, keys=keys)
             _look(Preflight(bench, stimuli, file, pki), catalogue.flows.values(), keys)
         except BaseException:
             lab.close()
@@ -185,13 +202,40 @@ def _not_given(certificate: str, client: Client | None) -> str:
 
 
 def _look(preflight: Preflight, flows: Iterable[Flow], keys: KeyServer | None) -> None:
+    flows = list(flows)
+    if keys is not None:
+        _crowd(preflight, flows, keys)
     try:
         preflight.run(flows)
     except LabError as error:
-        if keys is None or keys.asked:
+        if keys is None:
             raise
-        told = f"{error.what}; nobody has asked our JWKS server (port {keys.port}) for its keys"
+        if keys.asked and keys.crowded:
+            raise
+        told = (
+            f"{error.what}; it was given the key alone after it had fetched a set with keys of other kinds beside it"
+            if keys.asked
+            else f"{error.what}; nobody has asked our JWKS server (port {keys.port}) for its keys"
+        )
         raise LabError(told, where=error.where, attempt=error.attempt) from error
+
+
+def _crowd(preflight: Preflight, flows: Iterable[Flow], keys: KeyServer) -> None:
+    """See whether a set with keys of other kinds costs a service the one it needs; from then on it gets that alone."""
+    for flow in flows:
+        before = keys.fetched
+        seen = preflight.good(flow)
+        if seen is not None and keys.fetched > before:
+            keys.crowd[flow.name] = seen
+    served = {flow.name: flow.success for flow in flows}
+    keys.crowded = all(
+        view.response is not None and view.response.status == served[name] for name, view in keys.crowd.items()
+    )
+
+
+def _only(cells: Iterable[Cells], wanted: Callable[[str], bool]) -> tuple[Cells, ...]:
+    blocks = (replace(block, tokens=tuple(filter(wanted, block.tokens))) for block in cells)
+    return tuple(block for block in blocks if block.tokens)
 
 
 def _trusted(endpoint: Endpoint) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from harness.checks.dialect import LET_IN, Dialect
 from harness.errors import EffectUnseen, LabError
 from harness.lab import ConfigurationRefused, Door, Lab
+from harness.lab.keyserver import KeyServer
 from harness.lab.operations import Operated
 from harness.model.case import GOOD, Case, Stimulus
 from harness.model.catalogue import Flow
@@ -64,7 +65,7 @@ class Bench:
     """A lab and what is presented to it.  ``seed`` makes the nonces, which tell a server nothing; ``dialect`` is how
     the lab's servers say no, ``send`` how a request goes out.  ``twins`` None trusts the
     batch's controls; a dictionary is where what became of each class's own twin is remembered.  ``everybody`` names
-    the flows whose server was seen to serve whoever asks, and how that was seen."""
+    the flows whose server was seen to serve whoever asks, and how that was seen; ``keys`` is our JWKS server."""
 
     lab: Lab
     stimuli: Stimuli
@@ -72,6 +73,7 @@ class Bench:
     dialect: Dialect = field(default_factory=Dialect)
     send: Sender = at_once
     twins: dict[tuple[str, ...], str] | None = None
+    keys: KeyServer | None = None
     everybody: dict[str, str] = field(default_factory=dict)
 
     def nonce(self, *parts: str) -> str:
@@ -185,6 +187,17 @@ def _send(bench: Bench, case: Case, door: Door, sending: Sending, context: ssl.S
     return Attempt(sending.nonce, door, client, client.local_port, bool(case.flow.effect), extra)
 
 
+def _crowd(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
+    """The good request for which a service has fetched a key set with keys of other kinds, as it was seen before the
+    first case; once more, if it was served."""
+    seen = bench.keys.crowd.get(case.flow.name) if bench.keys else None
+    if seen is None:
+        raise CannotMake("the service has not fetched its keys from our JWKS server during this run")
+    if seen.response is not None and seen.response.status == case.flow.success:
+        return _request(bench, case, door, nonce)
+    return Attempt(nonce, door, seen, seen.local_port, acts=False)
+
+
 def _clear_text(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
     """The same request, not encrypted."""
     request = bench.stimuli.request(_flow(case), case.stimulus, door.host_header, nonce)
@@ -228,6 +241,7 @@ PROCEDURES: Mapping[str, Procedure] = {
     "j-tls-untrusted": _request,
     "j-tls-wrong-name": _request,
     "t-plaintext": _clear_text,
+    "j-other-kinds": _crowd,
     "start": _start,
     "initiated": _initiated,
     "server-wrong-ca": _initiated,
@@ -265,45 +279,3 @@ PROCEDURES: Mapping[str, Procedure] = {
     "o-jwks-moved": _script,
     "o-slow-network": _script,
 }
-TRANSPORTS: Mapping[str, str] = {
-    "j-tls-untrusted": "a good token, while the JWKS URL leads to a server whose certificate another CA has signed",
-    "j-tls-wrong-name": "a good token, while the JWKS URL leads to a server whose certificate is for another name",
-    "t-plaintext": "a good request in clear text on the TLS port",
-    "start": "nothing is sent: the server is started with this configuration",
-    "renewed-ingestion-client": "the ingestion client certificate is renewed while gateways run",
-    "renewed-portal-client": "management's client certificate is renewed while management runs",
-    "j-cache-hit": "several good tokens one after the other",
-    "j-cache-expiry": "good tokens before and after the key cache has expired",
-    "j-outage-warm": "good tokens while management is down and the cached keys are fresh",
-    "j-outage-stale": "good tokens while management is down and the cached keys have expired, then when it is back",
-    "j-rot-removed": "management signs with a new key and withdraws the old one",
-    "j-rot-overlap": "management publishes a new key beside the old one, and withdraws that later",
-    "o-past-balancer": "management tries the server's own addresses, past the balancer",
-    "o-management-stopped": "good tokens while management's container is stopped for a day, and after",
-    "o-management-hangs": "a good token whose keys must come from a management that takes connections and is mute",
-    "o-cut-off": "a good token whose keys must come from a management that the network no longer reaches",
-    "o-killed": "the server's container is killed while it verifies a good token",
-    "o-slow-network": "a good token whose keys arrive late",
-    "o-jwks-moved": "the operator changes jwksUrl while good requests keep coming",
-    "server-wrong-ca": "the client under test connects to a server whose certificate another CA has signed",
-    "server-wrong-name": "the client under test connects to a server whose certificate is for another name",
-    "server-expired": "the client under test connects to a server whose certificate has expired",
-    "j-rot-new-kid": "management signs with a new key; the next token names a key id the server has not seen",
-    "j-kid-flood": "many tokens that name unknown keys, one after the other",
-    "j-outage-token-expires": "one token for the whole outage, which it does not outlive",
-    "validation-off": "the client under test has no CA for the platform API, whose certificate another CA has signed",
-    "corporate-front": "the client under test meets a balancer whose own certificate is under a corporate CA",
-    "in-cluster": "a good request, while the keys come from the in-cluster service under management-ca",
-    "in-cluster-wrong-ca": "a good request, while the in-cluster service has a certificate of ingress-ca",
-    "empty-jwks-url": "a good request to a server whose jwksUrl is set, but empty",
-    "old-switch-name": "a good request to a gateway that is configured with validateApimClient, the old name",
-    "publish-api": "the gateway's second request: an API is published",
-    "without-sni": "a good request through a balancer that names no host to the server",
-    "token-stripped": "a good request through a balancer that drops the Authorization header",
-    "client-key-held": "a good request through a balancer that was given management's client key",
-    "upstream-wrong-ca": "a good request through a balancer, to a server whose certificate another CA has signed",
-    "upstream-wrong-name": "a good request through a balancer, to a server whose certificate is for another name",
-    "upstream-expired": "a good request through a balancer, to a server whose certificate has expired",
-    "initiated": "the subsystem that is the client sends its own request; nothing is made up",
-}
-"""The transport classes that the catalogue may name, and what each does."""

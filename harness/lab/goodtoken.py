@@ -41,11 +41,8 @@ def contradictions(tokens: Mapping[str, Any], keys: Sequence[Published], token: 
         yield _unlike("alg", header.get("alg"), "tokens.algorithms", list(allowed))
     fitting = [item for item in keys if fits(str(header.get("alg")), item.key)]
     if fitting and not any(verified(token, item.key) for item in fitting):
-        number = "the key" if len(fitting) == 1 else f"none of the {len(fitting)} keys"
-        told = (
-            f"{number} for {header.get('alg')} in tokens.keys {'does not verify' if len(fitting) == 1 else 'verifies'}"
-        )
-        yield Contradiction("signature", f"{told} the good token")
+        text = f"no key of tokens.keys verifies the good token ({len(fitting)} are for {header.get('alg')})"
+        yield Contradiction("signature", text)
 
 
 def _claims(claims: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[Contradiction]:

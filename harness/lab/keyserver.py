@@ -12,6 +12,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from harness.errors import LabError
+from harness.model.exchange import ClientView
 from harness.wire.jwk import public_jwk
 from harness.wire.lure import QuietServer
 
@@ -45,9 +46,9 @@ class KeyServer:
         self._alone = json.dumps({"keys": [key]}).encode()
         self._crowd = json.dumps({"keys": [*others[:2], key, *others[2:]]}).encode()
         self.crowded = True
-        self.took_crowd: bool | None = None
-        """Whether a service that fetched the crowd served the good token; None while none has fetched it."""
-        self._asked = threading.Event()
+        self.crowd: dict[str, ClientView] = {}
+        """What became of a good request, by flow, for which the crowd was fetched."""
+        self.fetched = 0
         try:
             self._server = QuietServer((host, int(port)), self._handler())
         except (OSError, OverflowError) as error:
@@ -65,7 +66,7 @@ class KeyServer:
     @property
     def asked(self) -> bool:
         """Whether anybody has fetched the keys yet."""
-        return self._asked.is_set()
+        return self.fetched > 0
 
     def close(self) -> None:
         """Stop listening."""
@@ -74,7 +75,7 @@ class KeyServer:
         self._thread.join()
 
     def _document(self) -> bytes:
-        self._asked.set()
+        self.fetched += 1
         return self._crowd if self.crowded else self._alone
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:

@@ -112,6 +112,7 @@ class Rules:
     checks_expiry: bool = True
     requires_expiry: bool = True
     checks_not_before: bool = True
+    leeway: float = 0.0  # seconds that exp and nbf are off at most
     # Expected name, claim: does the claim name it?
     names_issuer: Callable[[str, object], bool] = exactly
     names_audience: Callable[[str, object], bool] = among

@@ -31,6 +31,7 @@ class FakeStimuli:
     """Prepares nothing that could be sent."""
 
     signing_key: object = None
+    misnamed = ""
 
     def context(self, ca: FilePath, secret: str, certificate: str) -> object:
         """A context is never used."""

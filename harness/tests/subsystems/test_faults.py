@@ -24,7 +24,10 @@ from harness.tests.subsystems.test_keys import act
 from harness.tests.subsystems.test_tls import DAY, rogue, under_leaf
 from harness.tests.subsystems.test_tokens import embedded, hmac_with_public_key, unsigned
 from harness.wire.issue import issue, with_broken_signature
+from harness.wire.lure import Lure
 from harness.wire.pki import public_jwk
+from harness.wire.tokens import jwa
+from harness.wire.tokens.attacker import attacker_kid
 
 Symptom = Callable[["Scene"], bool]
 
@@ -93,6 +96,24 @@ def _carried(scene: Scene) -> bool:
 def _pss(scene: Scene) -> bool:
     claims = jwt.decode(scene.lab.token(), options={"verify_signature": False})
     return _let_in(scene, token=jwt.encode(claims, scene.lab.pki.signing_key, "PS256", {"kid": scene.lab.pki.kid}))
+
+
+def _fetched(scene: Scene) -> bool:
+    lure, alg = Lure(), "RS256"
+    try:
+        header = {"kid": attacker_kid(alg), "jku": f"{lure.url('n')}/{alg}/jwks.json"}
+        let_in = _let_in(scene, token=scene.lab.token(header, key=jwa.stranger(alg)))
+        assert bool(lure.fetches("n")) is let_in
+        return let_in
+    finally:
+        lure.close()
+
+
+def _remembered(scene: Scene) -> bool:
+    good = scene.lab.token()
+    assert _let_in(scene, token=good)
+    signed, _, signature = good.rpartition(".")
+    return _let_in(scene, token=f"{signed}.{signature[:-10]}{signature[-10:].swapcase()}")
 
 
 def _query(scene: Scene) -> bool:
@@ -178,10 +199,13 @@ PROBES = {
     "takes-any-rsa-algorithm": _jwt(_pss),
     "uses-embedded-jwk": _jwt(_embedded),
     "trusts-header-x5c": _jwt(_carried),
+    "follows-token-urls": _jwt(_fetched),
+    "remembers-tokens-without-signature": _jwt(_remembered),
     "skips-signature": _jwt(lambda scene: _let_in(scene, token=scene.lab.token(key=scene.stranger))),
     "tries-any-key": _jwt(_token({"kid": "unknown"})),
     "ignores-expiry": _jwt(_token(exp=NOW - 60)),
     "accepts-missing-expiry": _jwt(_token(exp=None)),
+    "allows-a-quarter-of-an-hour": _jwt(_token(exp=NOW - 300)),
     "ignores-not-before": _jwt(_token(nbf=NOW + 7200)),
     "ignores-audience": _service(aud="another"),
     "compares-audience-loosely": _service(aud="N/A"),
