@@ -18,7 +18,6 @@ import pytest
 from harness import __version__, pointing, resources, targets
 from harness.config import Options, refuse_former_names, resolve
 from harness.errors import HopproofError, UsageError
-from harness.explain import explain
 from harness.guide import guide
 from harness.inspection import Wanted, inspect
 from harness.known import catalogue
@@ -80,6 +79,8 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--json", action="store_true")
     words = _verb(verbs, "explain", _explain, "a requirement or a case in words")
     words.add_argument("id")
+    words.add_argument("--target", metavar="FILE", help="as it is for this target file")
+    words.add_argument("--report", type=Path, metavar="DIR", help="as it was for the target of this record")
     kill = _verb(verbs, "mutants", _mutants, "the kill matrix: prove that every check can fail")
     kill.add_argument("--area", default="", help="only the faults of one area")
     kill.add_argument("--json", action="store_true")
@@ -164,7 +165,6 @@ def execute(run: Run) -> int:
     left_out = {case.id for case in run.cases} - {case.id for case in run.planned}
     if left_out:
         raise HopproofError(f"{len(left_out)} selected cases were never planned, such as {min(left_out)}")
-    pointing.unforeseen(run)
     return run.status
 
 
@@ -179,7 +179,7 @@ def _list(arguments: Arguments) -> int:
 
 
 def _explain(arguments: Arguments) -> int:
-    print(explain(catalogue(), pointing.documented(arguments.id)))  # noqa: T201
+    print(pointing.explained(arguments))  # noqa: T201
     return 0
 
 

@@ -12,7 +12,7 @@ from harness.catalogue import Catalogue
 from harness.catalogue.widen import widened
 from harness.checks.dialect import CERTIFICATE_STATUSES, TOKEN_STATUSES, Dialect, Refusal
 from harness.config import Options
-from harness.errors import LabError, UsageError
+from harness.errors import CannotJudge, UsageError
 from harness.exchanges import Bench, paced
 from harness.known import catalogue as known_catalogue
 from harness.lab import contradictions, targetfile
@@ -24,7 +24,7 @@ from harness.lab.targetfile import Client, Endpoint, TargetFile, is_safe
 from harness.lab.touch import Touch, touch
 from harness.model.case import GOOD, Case
 from harness.model.catalogue import Cells, Flow, Requirement, Server
-from harness.model.vocabulary import Level, Path, Posture
+from harness.model.vocabulary import Level, Path, Posture, is_file
 from harness.preflight import Preflight
 from harness.targets import Target
 from harness.wire.contexts import trusting
@@ -45,15 +45,11 @@ _SUBJECT_CLASSES = "id-"
 
 def find(options: Options) -> Target:
     """The target that *options* name: one of ours, or a target file; raises :class:`UsageError` for neither."""
-    if not _is_file(options.target):
+    if not is_file(options.target):
         return targets.find(options.target)
     if options.fault:
         raise UsageError("--fault is for our own servers", attempt="leave --target or --fault out")
     return Deployment.load(FilePath(options.target), options.read_only).target()
-
-
-def _is_file(name: str) -> bool:
-    return name.endswith((".yaml", ".yml")) or "/" in name
 
 
 @dataclass(frozen=True)
@@ -187,7 +183,8 @@ class Deployment:
             kept = frozenset({dialect.refusal.header.lower()} if dialect.refusal else ())
             bench = Bench(lab, stimuli, seed, dialect, paced(Pace(file.rate).wait, kept), {})
             bench = replace(bench, keys=keys)
-            _look(Preflight(bench, stimuli, file, pki), catalogue.flows.values(), keys)
+            asked = None if keys is None else lambda: keys.asked
+            _look(Preflight(bench, stimuli, file, pki, asked), catalogue.flows.values(), keys)
         except BaseException:
             lab.close()
             raise
@@ -207,21 +204,20 @@ def _look(preflight: Preflight, flows: Iterable[Flow], keys: KeyServer | None) -
         _crowd(preflight, flows, keys)
     try:
         preflight.run(flows)
-    except LabError as error:
-        if keys is None:
-            raise
-        if keys.asked and keys.crowded:
+    except CannotJudge as error:
+        if keys is None or (keys.asked and keys.crowded) or "JWKS" in error.what:
             raise
         told = (
             f"{error.what}; it was given the key alone after it had fetched a set with keys of other kinds beside it"
             if keys.asked
             else f"{error.what}; nobody has asked our JWKS server (port {keys.port}) for its keys"
         )
-        raise LabError(told, where=error.where, attempt=error.attempt) from error
+        raise CannotJudge(told, where=error.where, attempt=error.attempt) from error
 
 
 def _crowd(preflight: Preflight, flows: Iterable[Flow], keys: KeyServer) -> None:
     """See whether a set with keys of other kinds costs a service the one it needs; from then on it gets that alone."""
+    keys.crowded = True
     for flow in flows:
         before = keys.fetched
         seen = preflight.good(flow)

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from harness.checks import Question
-from harness.errors import LabError
+from harness.errors import CannotJudge, LabError
 from harness.exchanges import Attempt, Bench
 from harness.judge import Controls, judge
 from harness.lab import ConfigurationRefused, Door
@@ -102,8 +102,11 @@ class Engine:
 
     def _report_failure(self, batch: _Batch, error: Exception, done: Callable[[Result], None]) -> None:
         text = str(error) if isinstance(error, LabError) else f"{type(error).__name__}: {error}"
+        # A source of tokens that dries up is its owner's; it is no failure of the lab.
+        exchange = (
+            Exchange("", extra={"unmade": text}) if isinstance(error, CannotJudge) else Exchange("", lab_fault=text)
+        )
         for case in batch.cases:
-            exchange = Exchange("", lab_fault=text)
             done(Result(case, exchange, None, judge(self._question(case, exchange)), 0.0))
 
     def _run_batch(self, batch: _Batch, doors: Mapping[Setup, Door | ConfigurationRefused]) -> list[Result]:

@@ -35,6 +35,10 @@ class LabError(HopproofError):
     """The lab (subsystems, balancers, their processes) failed: never a pass, never a fail.  Exit status 3."""
 
 
+class CannotJudge(LabError):
+    """What was to be judged cannot be: for its credentials, its request or its posture, none of which is the lab's."""
+
+
 class EffectUnseen(LabError):
     """Whether a server acted upon one request cannot be told: that request's verdict cannot rest on it."""
 

@@ -65,7 +65,8 @@ class Bench:
     """A lab and what is presented to it.  ``seed`` makes the nonces, which tell a server nothing; ``dialect`` is how
     the lab's servers say no, ``send`` how a request goes out.  ``twins`` None trusts the
     batch's controls; a dictionary is where what became of each class's own twin is remembered.  ``everybody`` names
-    the flows whose server was seen to serve whoever asks, and how that was seen; ``keys`` is our JWKS server."""
+    the flows whose server was seen to serve whoever asks, and how that was seen; ``notes`` are
+    what a reader should know besides; ``keys`` is our JWKS server."""
 
     lab: Lab
     stimuli: Stimuli
@@ -75,6 +76,7 @@ class Bench:
     twins: dict[tuple[str, ...], str] | None = None
     keys: KeyServer | None = None
     everybody: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     def nonce(self, *parts: str) -> str:
         """An opaque name for one request of this run."""

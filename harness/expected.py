@@ -15,6 +15,7 @@ from harness.catalogue import strictyaml
 from harness.errors import UsageError
 from harness.model.vocabulary import Outcome
 
+UNEXPECTED = "unexpected.yaml"
 _KEYS = {"case", "outcome", "reason"}
 _MAY = {"owner", "expires"}
 

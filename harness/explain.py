@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from harness.catalogue import Catalogue, expand
 from harness.errors import UsageError
@@ -38,6 +40,14 @@ _POSTURES: Mapping[Posture, str] = {
     Posture.BOTH: "mtlsValidateClient: true and a jwksUrl",
     Posture.TLS_ONLY: "mtlsValidateClient: false and no jwksUrl",
 }
+_ELSEWHERE: Mapping[Posture, str] = {
+    Posture.DEFAULT: "as it comes",
+    Posture.MTLS: "it asks its clients for a certificate",
+    Posture.JWT: "it asks its clients for a JWT",
+    Posture.BOTH: "it asks its clients for a certificate and a JWT",
+    Posture.TLS_ONLY: "it asks its clients for nothing",
+}
+"""The same in words that fit any server."""
 _PATHS: Mapping[Path, str] = {
     Path.DIRECT: "nothing between client and server",
     Path.PASSTHROUGH: "a balancer that passes TLS through",
@@ -54,8 +64,19 @@ def words() -> Mapping[str, Mapping[str, str]]:
     }
 
 
-def explain(catalogue: Catalogue, identifier: str) -> str:
-    """The explanation of a requirement or case id; raises :class:`UsageError` for an unknown one."""
+@dataclass(frozen=True)
+class Here:
+    """A target of a user's own, as far as an explanation needs it: its name, and why a case does not apply to it."""
+
+    target: str
+    withhold: Callable[[Case], str]
+
+
+def explain(catalogue: Catalogue, identifier: str, here: Here | None = None) -> str:
+    """The explanation of a requirement or case id, for one target or (None) as the documents have it.
+
+    Raises :class:`UsageError` for an unknown one.
+    """
     for row in catalogue.requirements:
         if identifier in (row.id, f"{row.area}/{row.id}"):
             return "\n".join(_requirement(catalogue, row))
@@ -63,13 +84,16 @@ def explain(catalogue: Catalogue, identifier: str) -> str:
     wanted = identifier.replace("__", "/")
     for case in cases:
         if case.id == wanted:
-            return "\n".join(_case(catalogue, case))
+            return "\n".join(_case(catalogue, case, here))
     for item in withheld:
         if item.case.id == wanted:
             return f"{item.case.id}\n  withheld: {item.reason}"
-    raise UsageError(
-        f"no requirement or case {identifier!r}", attempt="see hopproof list requirements, hopproof list cases"
-    )
+    attempt = "see hopproof list requirements, hopproof list cases"
+    if here is not None:
+        attempt = f"hopproof run --target {shlex.quote(here.target)} --depth full --dry-run lists its cases"
+    if here is None and "/client-to-" in wanted:
+        attempt = "name the target file it is about: hopproof explain ID --target FILE"
+    raise UsageError(f"no requirement or case {identifier!r}", where=here.target if here else "", attempt=attempt)
 
 
 def _requirement(catalogue: Catalogue, row: Requirement) -> Iterator[str]:
@@ -91,14 +115,14 @@ def _requirement(catalogue: Catalogue, row: Requirement) -> Iterator[str]:
     yield from _faults(row.faults)
 
 
-def _case(catalogue: Catalogue, case: Case) -> Iterator[str]:
+def _case(catalogue: Catalogue, case: Case, here: Here | None) -> Iterator[str]:
     row = case.requirement
     yield case.id
     yield f"  {row.id} ({row.level}): {row.text}"
     yield f"  why it matters: {row.why}"
     yield f"  source: {row.source} (basis: {row.basis})"
-    yield f"  flow: {case.flow.name}, which ends at the {case.flow.server.endpoint}"
-    yield f"  posture {case.posture}: {_POSTURES[case.posture]}"
+    yield f"  flow: {case.flow.name}, which ends at {_where(case, here)}"
+    yield f"  posture {case.posture}: {(_ELSEWHERE if here else _POSTURES)[case.posture]}"
     yield f"  path {case.path}: {_PATHS[case.path]}"
     yield "  what is sent:"
     stimulus = case.stimulus
@@ -107,7 +131,7 @@ def _case(catalogue: Catalogue, case: Case) -> Iterator[str]:
         ("token", stimulus.token),
         ("transport", stimulus.transport),
     ):
-        summary = catalogue.classes[name].summary if name != GOOD else f"as management would ({kind} good)"
+        summary = catalogue.classes[name].summary if name != GOOD else f"as the real client would ({kind} good)"
         if name != GOOD or kind != "transport":
             yield f"    {kind}: {name} - {summary}" if name != GOOD else f"    {kind}: {summary}"
     yield f"  touches the server with a: {touch(case)} (a read-only run withholds writes and stress)"
@@ -117,7 +141,16 @@ def _case(catalogue: Catalogue, case: Case) -> Iterator[str]:
     if reasons:
         yield f"  rightful reasons to reject: {', '.join(reasons)}"
     yield from _faults(row.faults)
-    yield f"  run it alone: hopproof run --only '{case.id}'"
+    if here and (why := here.withhold(case)):
+        yield f"  withheld from this target: {why}"
+        return
+    at = ["--target", here.target] if here else []
+    yield f"  run it alone: {shlex.join(['hopproof', 'run', *at, '--only', case.id])}"
+
+
+def _where(case: Case, here: Here | None) -> str:
+    server = case.flow.server
+    return f"servers.{server.name} of {here.target}" if here else f"the {server.endpoint}"
 
 
 def _faults(names: Iterable[str]) -> Iterator[str]:

@@ -12,15 +12,18 @@ from pathlib import Path
 from harness import resources
 from harness.catalogue import expand
 from harness.config import Options
-from harness.deployment import TEMPLATE, Deployment
+from harness.deployment import SERVICE, TEMPLATE, Deployment
 from harness.errors import UsageError
-from harness.expected import entries_for
+from harness.explain import Here, explain
 from harness.known import catalogue
+from harness.lab import targetfile
 from harness.lab.oneliner import Service
 from harness.lab.touch import touch
+from harness.model.vocabulary import Depth, is_file
 from harness.run import Run
 from harness.writers import record
 from harness.writers.compare import compare
+from harness.writers.counts import Counts
 
 Arguments = argparse.Namespace
 Verb = Callable[[str, Callable[[Arguments], int], str], argparse.ArgumentParser]
@@ -68,10 +71,28 @@ def at(arguments: Arguments, options: Options) -> Options:
     return replace(options, target=str(Service(arguments.url, **{"ca": "", **given}).write(options.report)))
 
 
+def explained(arguments: Arguments) -> str:
+    """The explanation of a requirement or a case, for the target that *arguments* name, or the documents' own."""
+    if arguments.target and arguments.report:
+        raise UsageError("--target and --report name two targets", attempt="use one of them")
+    named = str(record.read(arguments.report)[0]["target"]) if arguments.report else arguments.target
+    if named and is_file(named):
+        deployment = Deployment(targetfile.read(Path(named)))
+        adapted = deployment.adapt(catalogue())
+        wanted = arguments.id.replace("__", "/")
+        if any(wanted in (row.id, f"{row.area}/{row.id}") or f"/{row.id}/" in wanted for row in adapted.requirements):
+            return explain(adapted, wanted, Here(named, deployment.withhold))
+        return explain(catalogue(), wanted)
+    return explain(catalogue(), documented(arguments.id))
+
+
 def documented(identifier: str) -> str:
-    """A case id as the catalogue has it: a service of one's own is judged like the endpoint that stands for any."""
+    """A case id as the catalogue has it: a service of one's own is judged like an endpoint that stands for any."""
     parts = identifier.replace("__", "/").split("/")
-    return "/".join(TEMPLATE if part.startswith("client-to-") else part for part in parts)
+    rows = {row.id: row for row in catalogue().requirements}
+    row = rows.get(parts[1]) if len(parts) > 1 else None
+    stands = SERVICE if row and any(SERVICE in block.flows for block in row.cells) else TEMPLATE
+    return "/".join(stands if part.startswith("client-to-") else part for part in parts)
 
 
 def dry_run(run: Run) -> int:
@@ -86,20 +107,9 @@ def dry_run(run: Run) -> int:
         )
     counts = Counter(str(touch(case)) for case in run.cases)
     told = ", ".join(f"{number} {name}" for name, number in counts.items())
-    print(f"{len(run.cases)} cases ({told}) and their controls; nothing was sent")  # noqa: T201
+    print("\n".join(run.counts().lines()))  # noqa: T201
+    print(f"In this run: {told}, and their controls. Nothing was sent.")  # noqa: T201
     return 0
-
-
-def unforeseen(run: Run) -> None:
-    """Leave ready-to-edit entries for the rows that ``--expected`` did not foresee, and show them where it was used."""
-    entries = "" if run.target.own_lab and not run.expectations.known else entries_for(run.rows, run.expectations)
-    file = run.options.report / "unexpected.yaml"
-    if not entries:
-        file.unlink(missing_ok=True)
-        return
-    file.write_text(f"expected:\n{entries}\n", "utf-8")
-    shown = f":\n{entries}" if run.expectations.known else ""
-    print(f"Rows not foreseen, ready to edit for --expected, in {file}{shown}")  # noqa: T201
 
 
 def _target(arguments: Arguments) -> int:
@@ -125,10 +135,16 @@ def _check(file: Path | None) -> int:
         raise UsageError("which file?", attempt="hopproof target check FILE")
     deployment = Deployment.load(file)
     target = deployment.target()
-    cases, _ = expand(target.adapt(catalogue()), target.features)
-    reasons = Counter(target.withhold(case) for case in cases)
+    cases, withheld = expand(target.adapt(catalogue()), target.features)
+    reasons = Counter([*(item.reason for item in withheld), *map(target.withhold, cases)])
+    apply = [case for case in cases if not target.withhold(case)]
+    everything = len(cases) + len(withheld)
+    counted = Counts(everything, everything - len(apply), len(apply), 0)
+    quick = sum(case.depth is Depth.QUICK for case in apply)
+    del reasons[""]
     print(f"{file}: {target.scope}")  # noqa: T201
-    print(f"{reasons.pop('', 0)} of {len(cases)} cases apply; nothing was sent")  # noqa: T201
+    print(f"{counted.here()} Nothing was sent.")  # noqa: T201
+    print(f"Of the {len(apply)} that apply: {quick} at depth quick, {len(apply)} with --depth full.")  # noqa: T201
     for reason, number in reasons.most_common():
         print(f"  {number} withheld: {reason}")  # noqa: T201
     return 0

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ssl
-import time
-from collections.abc import Iterable
-from email.utils import parsedate_to_datetime
+from collections.abc import Callable, Iterable
 
-from harness.errors import EffectUnseen, LabError
+from harness import obstacles
+from harness.errors import CannotJudge, EffectUnseen
 from harness.exchanges import Bench
 from harness.lab.base import host_header
 from harness.lab.external import ExternalLab, address_of
@@ -18,9 +17,11 @@ from harness.model.exchange import ClientView
 from harness.model.vocabulary import Posture
 from harness.wire.given import CannotMake, GivenPki, GivenStimuli
 from harness.wire.given.stimuli import REISSUED
-from harness.wire.send import chosen_protocol
+from harness.wire.handshake import Handshake, look
+from harness.wire.send import Address, chosen_protocol
 
 _SKEW_SECONDS = 30.0
+_WITHOUT_CERTIFICATE = frozenset({Posture.JWT, Posture.TLS_ONLY})
 # A lookup that is answered so says nothing of what was looked up.
 _NO_ANSWER = frozenset({401, 403, 407, 408, 429})
 _NOTHING = Stimulus("tls-no-cert", "str-no-token")
@@ -28,10 +29,24 @@ _STRANGER = Stimulus("ta-unknown-ca", "sig-wrong-key")
 
 
 class Preflight:
-    """Raises :class:`LabError` (exit status 3) for a target about which no verdict would mean anything."""
+    """Raises :class:`CannotJudge` (exit status 3) for a target about which no verdict would mean anything.
 
-    def __init__(self, bench: Bench, stimuli: GivenStimuli, file: TargetFile, pki: GivenPki) -> None:
+    ``keys_asked`` says whether anybody has fetched keys from our JWKS server, where there is one; ``shown`` shakes
+    hands and says what the server did.
+    """
+
+    def __init__(
+        self,
+        bench: Bench,
+        stimuli: GivenStimuli,
+        file: TargetFile,
+        pki: GivenPki,
+        keys_asked: Callable[[], bool] | None = None,
+        shown: Callable[[Address], Handshake] = look,
+    ) -> None:
         self._bench, self._stimuli, self._file, self._pki = bench, stimuli, file, pki
+        self._keys_asked, self._shake = keys_asked, shown
+        self._known: dict[Address, Handshake] = {}
 
     def run(self, flows: Iterable[Flow]) -> None:
         """Look at every endpoint, once for each flow that ends there."""
@@ -41,8 +56,7 @@ class Preflight:
             endpoint = self._file.endpoints[flow.server.name]
             good = self._try(endpoint, flow, Stimulus())
             if good is not None:
-                self._served(endpoint, flow, good)
-                self._clock(endpoint, good)
+                self._served(endpoint, flow, good, obstacles.now())
                 self._told_apart(endpoint, flow, good)
                 self._reissued(endpoint, flow)
                 self._look(endpoint, flow)
@@ -54,6 +68,13 @@ class Preflight:
         if self._file.read_only and not is_safe(flow.method):
             return None
         return self._try(self._file.endpoints[flow.server.name], flow, Stimulus())
+
+    def _shown(self, endpoint: Endpoint) -> Handshake:
+        """What the server does in a handshake; looked at once."""
+        address = address_of(endpoint)
+        if address not in self._known:
+            self._known[address] = self._shake(address)
+        return self._known[address]
 
     def _try(self, endpoint: Endpoint, flow: Flow, stimulus: Stimulus) -> ClientView | None:
         """What came of one request; None where it cannot be made from the credentials at hand."""
@@ -70,33 +91,32 @@ class Preflight:
         try:
             return self._stimuli.context(endpoint.ca, flow.client_secret, certificate)
         except (OSError, ValueError) as error:
-            raise LabError(f"the CA file cannot be used: {error}", where=str(endpoint.ca)) from error
+            raise CannotJudge(f"the CA file cannot be used: {error}", where=str(endpoint.ca)) from error
 
     def _answers(self, endpoint: Endpoint, flow: Flow) -> None:
         """Without a good credential: that somebody speaks TLS there, with the right certificate."""
         seen = self._try(endpoint, flow, _NOTHING)
         if seen is not None:
             self._reached(endpoint, flow, seen)
+            self._without_certificate(endpoint, flow, seen, good_token=False)
             self._told_apart(endpoint, flow, None)
 
     def _reached(self, endpoint: Endpoint, flow: Flow, seen: ClientView) -> None:
         where = f"servers.{endpoint.name}"
         if seen.fault and seen.local_port is None:
-            raise LabError(seen.fault, where=where, attempt="check url and connect in the target file, and the network")
-        if seen.server_refused:
-            raise LabError(
-                f"the certificate of {endpoint.host} is refused: {seen.server_refused}",
-                where=where,
-                attempt="check ca in the target file, and the name in url",
+            raise CannotJudge(
+                seen.fault, where=where, attempt="check url and connect in the target file, and the network"
             )
+        if seen.server_refused:
+            raise _in_the_way(endpoint, obstacles.untrusted(endpoint, flow.server.default, seen, self._shown(endpoint)))
         if seen.response is None and self._speaks_http2_only(endpoint, flow):
-            raise LabError(
+            raise CannotJudge(
                 "speaks HTTP/2 only, and Hopproof's requests are HTTP/1.1: their bytes are part of what is judged",
                 where=where,
                 attempt="let the server offer http/1.1 beside h2 (ALPN) for the time of the run",
             )
         if seen.fault or seen.timed_out:
-            raise LabError(seen.fault or "no answer", where=where, attempt="is this a TLS port?")
+            raise CannotJudge(seen.fault or "no answer", where=where, attempt="is this a TLS port?")
 
     def _speaks_http2_only(self, endpoint: Endpoint, flow: Flow) -> bool:
         def chosen(offered: str) -> str:
@@ -109,31 +129,52 @@ class Preflight:
         # A server may choose h2 of both and turn us away for another reason; only one that speaks nothing else counts.
         return chosen("h2") == "h2" and chosen("http/1.1") != "http/1.1"
 
-    def _served(self, endpoint: Endpoint, flow: Flow, good: ClientView) -> None:
+    def _served(self, endpoint: Endpoint, flow: Flow, good: ClientView, at: float) -> None:
+        """The good request is, and the certificate that it may carry is not what it is for in a posture without one."""
         self._reached(endpoint, flow, good)
-        status = good.response.status if good.response else None
-        if status == flow.success:
-            return
-        told = f"answered {status}" if status else f"ended with {'alert ' + good.alert if good.alert else 'no answer'}"
-        raise LabError(
-            f"the good request ({flow.method} {flow.path}) is {told}, not {flow.success}: no refusal would mean much",
-            where=f"servers.{endpoint.name}",
-            attempt="check client, tokens and request in the target file against the server's log",
-        )
-
-    def _clock(self, endpoint: Endpoint, good: ClientView) -> None:
-        headers = dict(good.response.headers) if good.response else {}
-        try:
-            theirs = parsedate_to_datetime(headers.get("date", "")).timestamp()
-        except ValueError:
-            return
-        skew = theirs - time.time()
-        if abs(skew) > _SKEW_SECONDS:
-            raise LabError(
+        self._without_certificate(endpoint, flow, good, good_token=True)
+        if not self._bench.served(good, flow):
+            raise _in_the_way(endpoint, self._why(endpoint, flow, good, at))
+        skew = obstacles.clock(good, at)
+        if skew is not None and abs(skew) > _SKEW_SECONDS:
+            raise CannotJudge(
                 f"its clock is {skew:+.0f} s from ours, so no token or certificate time could be judged",
                 where=f"servers.{endpoint.name}",
                 attempt="synchronise the clocks",
             )
+
+    def _without_certificate(self, endpoint: Endpoint, flow: Flow, seen: ClientView, *, good_token: bool) -> None:
+        """Where tokens alone are meant to count, a certificate must not be what decides."""
+        posture = flow.server.default
+        if posture not in _WITHOUT_CERTIFICATE or not self._shown(endpoint).asked:
+            return
+        bare: ClientView | None = seen
+        if good_token and self._pki.clients[flow.client_secret].identity is not None:
+            bare = self._try(endpoint, flow, Stimulus("tls-no-cert"))
+        if obstacle := obstacles.still_required(posture, bare, self._shown(endpoint), good_token):
+            raise _in_the_way(endpoint, obstacle)
+        self._bench.notes.append(
+            f"servers.{endpoint.name} asks for a client certificate and does without one: what it makes of a "
+            f"certificate is not judged in posture {posture}"
+        )
+
+    def _why(self, endpoint: Endpoint, flow: Flow, good: ClientView, at: float) -> obstacles.Obstacle:
+        """The likeliest reason why the good request is not served."""
+        if good.response and good.response.status == flow.success:
+            return obstacles.MARKED
+        posture, identity = flow.server.default, self._pki.clients[flow.client_secret].identity
+        refused = obstacles.Refused(
+            endpoint=endpoint,
+            posture=posture,
+            sent=obstacles.sent(flow, posture, identity.certificate if identity else None),
+            success=flow.success,
+            seen=good,
+            at=at,
+            shown=self._shown(endpoint),
+            bare=self._try(endpoint, flow, Stimulus(token="str-no-token")),  # noqa: S106 - a class
+            keys_asked=self._keys_asked() if self._keys_asked else None,
+        )
+        return next(refused.causes())
 
     def _told_apart(self, endpoint: Endpoint, flow: Flow, good: ClientView | None) -> None:
         """Whether nobody and a stranger are served as the good client is: then no other row shows anything.
@@ -144,8 +185,7 @@ class Preflight:
         if flow.server.default is Posture.TLS_ONLY or not 200 <= flow.success < 300:
             return
         others = [self._try(endpoint, flow, stimulus) for stimulus in (_NOTHING, _STRANGER)]
-        served = [item is not None and _status(item) == flow.success for item in others]
-        if all(served) and (good is None or _status(good) == flow.success):
+        if all(self._bench.served(item, flow) for item in others) and (good is None or self._bench.served(good, flow)):
             who = "a good client, one without any credential and a stranger" if good else "nobody and a stranger"
             self._bench.everybody[flow.name] = f"{endpoint.host} answers {flow.success} to {who} alike"
 
@@ -155,7 +195,7 @@ class Preflight:
         if client.identity is None or not client.required:
             return
         copy = self._try(endpoint, flow, Stimulus(certificate=REISSUED))
-        if copy is not None and (copy.response is None or copy.response.status != flow.success):
+        if copy is not None and not self._bench.served(copy, flow):
             why = "a fresh copy of the client's certificate, signed with client.ca_key, is not served either"
             self._pki.seal(flow.client_secret, why)
 
@@ -169,11 +209,11 @@ class Preflight:
         told, _ = self._looked_up(endpoint, flow, self._bench.nonce("preflight", flow.name, GOOD))
         if told != there:
             text = f"{path} answers {told or 'nothing'} after the good request, not {there}"
-            raise LabError(text, where=where, attempt=attempt)
+            raise CannotJudge(text, where=where, attempt=attempt)
         absent, _ = self._looked_up(endpoint, flow, self._bench.nonce("preflight", flow.name, "never sent"))
         if absent == there or absent in _NO_ANSWER or not (absent == 204 or 400 <= absent < 500):
             text = f"{path} answers {absent or 'nothing'} for a request that was never sent: that is no answer"
-            raise LabError(text, where=where, attempt=attempt)
+            raise CannotJudge(text, where=where, attempt=attempt)
 
         def seen(nonce: str) -> bool:
             status, fault = self._looked_up(endpoint, flow, nonce)
@@ -199,3 +239,7 @@ class Preflight:
 
 def _status(seen: ClientView) -> int | None:
     return seen.response.status if seen.response else None
+
+
+def _in_the_way(endpoint: Endpoint, obstacle: obstacles.Obstacle) -> CannotJudge:
+    return CannotJudge(obstacle.what, where=f"servers.{endpoint.name}", attempt=obstacle.attempt)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from harness import __version__
@@ -18,17 +19,19 @@ from harness.config import Options
 from harness.deployment import find
 from harness.diagnosis import diagnose
 from harness.engine import INTERRUPTED, Engine, Result
-from harness.errors import HopproofError, UsageError
+from harness.errors import CannotJudge, HopproofError, UsageError
 from harness.exchanges import Bench
-from harness.expected import Expectations
+from harness.expected import UNEXPECTED, Expectations, entries_for
 from harness.guide import guide
 from harness.judge import exit_status
 from harness.known import FAULTS, catalogue
 from harness.lab import KeepsLogs, Lab
 from harness.model.case import Case, Withheld
-from harness.selection import select
+from harness.model.vocabulary import Depth
+from harness.selection import named, select
 from harness.targets import OUT_OF_SCOPE, Target
 from harness.writers import allure_html, junit, page
+from harness.writers.counts import Counts
 from harness.writers.protection import protection
 from harness.writers.record import Recorder
 from harness.writers.rows import Row, missing_row, outcomes, row
@@ -53,11 +56,13 @@ class Run:
         reasons = {case.id: self.target.withhold(case) for case in everything}
         self._withheld = [*withheld, *(Withheld(case, reasons[case.id]) for case in everything if reasons[case.id])]
         everything = tuple(case for case in everything if not reasons[case.id])
+        self._applicable = everything
         self.cases, self._skipped = select(everything, self.options)
         names = [case.id for case in everything]
         self.expectations = Expectations.read(self.options.expected, names)
         self.rows: list[Row] = []
         self.trouble: list[str] = []
+        self.notes: list[str] = []
         self.interrupted = False
         self.planned: list[Case] = []
         self.status = 3
@@ -87,10 +92,29 @@ class Run:
             "catalogue_sha256": self.catalogue.sha256,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "planned": [case.id for case in self.planned],
+            "counts": self.counts().to_json(),
             "withheld": [{"case": item.case.id, "reason": item.reason} for item in self._withheld],
             "skipped": [{"case": case.id, "reason": skip.reason} for case, skip in self._skipped],
             "scope": f"{self.target.scope} {OUT_OF_SCOPE}",
         }
+
+    def counts(self) -> Counts:
+        """How many cases there are, and why not all of them are run."""
+        planned = {case.id for case in self.planned or self.cases}
+        skipped = {case.id for case, _ in self._skipped}
+        left = [case for case in self._applicable if case.id not in planned | skipped]
+        too_deep = [case for case in left if case.depth is not Depth.QUICK and self.options.depth is Depth.QUICK]
+        deeper = sum(named(case, self.options) for case in too_deep)
+        apply = len(self._applicable)
+        return Counts(
+            catalogue=apply + len(self._withheld),
+            withheld=len(self._withheld),
+            apply=apply,
+            run=len(planned),
+            deeper=deeper,
+            unselected=len(left) - deeper,
+            skipped=len(skipped),
+        )
 
     def start(self, planned: Iterable[Case]) -> None:
         """Write the header and begin; raises :class:`UsageError` if the report folder cannot be written."""
@@ -108,6 +132,7 @@ class Run:
         bench: Bench | None = None
         try:
             bench = self.target.bench(self.catalogue, self.options.seed)
+            self.notes = bench.notes
             self._engine = Engine(bench, self.catalogue.classes, fault=self.options.fault)
             if not self.interrupted:
                 self._engine.run(self.planned, self._done)
@@ -182,7 +207,7 @@ class Run:
                 self.rows,
                 planned,
                 own_lab=self.target.own_lab,
-                trouble=self.trouble.append,
+                trouble=(lambda _text: None) if self.cannot_judge else self.trouble.append,
                 expected_known=self.expectations.known,
             )
             if self.interrupted:
@@ -203,18 +228,33 @@ class Run:
         try:
             junit.write(folder, self.rows, strict=self.expectations.known)
             allure_html.complete(folder, self._header)
+            self._leave_entries(folder / UNEXPECTED)
             page.write(folder, self._header, self.rows, self.footer(), guide())
         except Exception as error:  # a report that cannot be made must not cost the record
             told = error if isinstance(error, HopproofError) else f"a report failed: {type(error).__name__}: {error}"
             self.trouble.append(str(told))
             self.status = 3
 
+    def _leave_entries(self, file: Path) -> None:
+        """Leave ready-to-edit entries for the rows that no entry foresees."""
+        entries = "" if self.cannot_judge else entries_for(self.rows, self.expectations)
+        if entries and (self.expectations.known or not self.target.own_lab):
+            file.write_text(f"expected:\n{entries}\n", "utf-8")
+        else:
+            file.unlink(missing_ok=True)
+
     def _add_missing(self) -> None:
         have = set(self._by_case)
         why = INTERRUPTED if self.interrupted else "the run ended before it ran"
         for case in self.planned:
             if case.id not in have:
-                self._add(missing_row(case, self.target.grade, why))
+                self._add(missing_row(case, self.target.grade, why, self.cannot_judge))
+
+    @property
+    def cannot_judge(self) -> str:
+        """Why the target could not be judged, '' where nothing of its own was in the way."""
+        failure = None if self.interrupted else self._failure
+        return f"cannot be judged: {failure.what}" if isinstance(failure, CannotJudge | UsageError) else ""
 
     def footer(self) -> dict[str, Any]:
         """What the record ends with."""
@@ -223,6 +263,8 @@ class Run:
             **self._shown,
             "trustworthy": self.status != 3,
             "trouble": self.trouble,
+            "cannot_judge": bool(self.cannot_judge),
+            "notes": self.notes,
             "exit_status": self.status,
             "seconds": round(time.monotonic() - self._started, 3),
         }

@@ -47,7 +47,7 @@ def select(cases: Iterable[Case], options: Options) -> tuple[list[Case], list[tu
 def _wanted(case: Case, options: Options) -> bool:
     if options.fault and options.fault in case.requirement.faults and not options.only:
         return True
-    if options.only and not any(matches(case, glob) for glob in options.only):
+    if not named(case, options):
         return False
     deep_enough = options.depth is Depth.FULL or case.depth is Depth.QUICK
     return (
@@ -55,6 +55,11 @@ def _wanted(case: Case, options: Options) -> bool:
         or bool(options.fault and options.fault in case.requirement.faults)
         or case.id in map(_plain, options.only)
     )
+
+
+def named(case: Case, options: Options) -> bool:
+    """Whether *options* mean *case* by name, whatever the depth: no ``--only``, or one that matches."""
+    return not options.only or any(matches(case, glob) for glob in options.only)
 
 
 def _first(skips: Iterable[Skip], case: Case) -> list[Skip]:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 
 from harness.errors import UsageError
 from harness.lab.targetfile import Endpoint, TargetFile
-from harness.model.vocabulary import Posture
+from harness.model.vocabulary import Path, Posture
 
 # Client -> endpoint of every documented flow, those without cases yet included.
 ENDPOINTS = {
@@ -36,6 +36,7 @@ def contradictions(target: TargetFile, known: Collection[str]) -> Iterator[str]:
     for endpoint in target.endpoints.values():
         yield from _unknown(endpoint, known)
         yield from _postures(endpoint)
+        yield from _balanced(endpoint)
         yield from _versions(target, endpoint)
     if target.environment == "production" and "jwks" in target.tokens:
         yield "tokens.jwks: with it a key of ours would sign for production; use command, endpoint or captured"
@@ -88,6 +89,16 @@ def _postures(endpoint: Endpoint) -> Iterator[str]:
         yield f"CFG-1: servers.{name}: mTLS and JWT cannot both be off (posture tls-only)"
     if posture is Posture.DEFAULT and endpoint.generic:
         yield f"servers.{name}: posture default means a documented product's default; say mtls, jwt, both or tls-only"
+
+
+def _balanced(endpoint: Endpoint) -> Iterator[str]:
+    if endpoint.path is Path.TERMINATING and endpoint.posture is Posture.MTLS:
+        yield (
+            f"FLW-3: servers.{endpoint.name} is in posture mtls behind a balancer that terminates TLS: the client's "
+            "certificate ends there and no server behind it sees it, so nothing of it can be judged; the flow needs "
+            "path: passthrough, or JWT (if the balancer itself verifies clients, judge it as a server of its own, "
+            "path: direct; hopproof target probe URL shows what it asks for)"
+        )
 
 
 def _versions(target: TargetFile, endpoint: Endpoint) -> Iterator[str]:

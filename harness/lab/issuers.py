@@ -45,7 +45,7 @@ def open_mint(target: TargetFile) -> tuple[Mint, KeyServer | None]:
     """The mint that *target*'s tokens section describes, and the JWKS server it needs, if any.
 
     Raises :class:`UsageError` for files that cannot be used and for a good token that is not what the file says,
-    LabError where the server cannot listen or no token is had.
+    CannotJudge where the server cannot listen or no token is had.
     """
     tokens = target.tokens
     claims, lifetime = tokens.get("claims", {}), tokens.get("lifetime", _LIFETIME)

@@ -11,7 +11,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from harness.errors import LabError
+from harness.errors import CannotJudge
 from harness.model.exchange import ClientView
 from harness.wire.jwk import public_jwk
 from harness.wire.lure import QuietServer
@@ -45,14 +45,14 @@ class KeyServer:
         others = neighbours()
         self._alone = json.dumps({"keys": [key]}).encode()
         self._crowd = json.dumps({"keys": [*others[:2], key, *others[2:]]}).encode()
-        self.crowded = True
+        self.crowded = False
         self.crowd: dict[str, ClientView] = {}
         """What became of a good request, by flow, for which the crowd was fetched."""
         self.fetched = 0
         try:
             self._server = QuietServer((host, int(port)), self._handler())
         except (OSError, OverflowError) as error:
-            raise LabError(
+            raise CannotJudge(
                 f"the JWKS server cannot listen on {listen}: {getattr(error, 'strerror', None) or error}",
                 attempt="choose another tokens.jwks.listen",
             ) from error

@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 import jwt
 
-from harness.errors import LabError, UsageError
+from harness.errors import CannotJudge, UsageError
 from harness.lab.targetfile import TargetFile
 from harness.wire.contexts import trusting
 
@@ -34,8 +34,8 @@ _BEARER = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
 def token_source(target: TargetFile, seconds: float = SECONDS) -> Callable[[], str] | None:
     """What gives a good token each time it is called, or None where *target* names nothing.
 
-    The result raises LabError where no usable token is had within *seconds*; :class:`UsageError` at once for a captured
-    one that cannot be used.
+    The result raises CannotJudge where no usable token is had within *seconds*; :class:`UsageError` at once for a
+    captured one that cannot be used.
     """
     tokens = target.tokens
     if "captured" in tokens:
@@ -86,7 +86,7 @@ def _unusable(text: str) -> str:
 
 def _good(text: str, what: str, where: str) -> str:
     if why := _unusable(text):
-        raise LabError(f"what {what} gives {why}", where=where, attempt="it must give a good token and nothing else")
+        raise CannotJudge(f"what {what} gives {why}", where=where, attempt="it must give a good token and nothing else")
     return text
 
 
@@ -110,16 +110,16 @@ def _from_command(target: TargetFile, command: list[str], seconds: float) -> str
             start_new_session=True,
         )
     except OSError as error:
-        raise LabError(f"tokens.command cannot be run: {error.strerror}", where=command[0]) from error
+        raise CannotJudge(f"tokens.command cannot be run: {error.strerror}", where=command[0]) from error
     try:
         output, _ = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired as error:
-        raise LabError(f"tokens.command has given no token within {seconds:.0f} s", where=command[0]) from error
+        raise CannotJudge(f"tokens.command has given no token within {seconds:.0f} s", where=command[0]) from error
     finally:
         _end(process)
     if process.returncode:
         text = f"tokens.command ended with status {process.returncode}"
-        raise LabError(text, where=command[0], attempt=f"run it by hand in {target.file.absolute().parent}")
+        raise CannotJudge(text, where=command[0], attempt=f"run it by hand in {target.file.absolute().parent}")
     return _good(output.decode("utf-8", "replace").strip(), "tokens.command", command[0])
 
 
@@ -164,28 +164,30 @@ def _from_endpoint(target: TargetFile, row: Mapping[str, Any], seconds: float) -
         status, body = _ask("POST", url, _trust(target, "endpoint"), seconds, _form(target, row))
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         text = f"the token endpoint gives no answer: {type(error).__name__}: {error}"
-        raise LabError(text, where=url, attempt="check tokens.endpoint in the target file, and the network") from error
+        raise CannotJudge(
+            text, where=url, attempt="check tokens.endpoint in the target file, and the network"
+        ) from error
     if status != 200:  # RFC 6749 section 5.1
-        raise LabError(f"the token endpoint answers {status}", where=url, attempt="check tokens.endpoint.form")
+        raise CannotJudge(f"the token endpoint answers {status}", where=url, attempt="check tokens.endpoint.form")
     try:
         answer = json.loads(body)
     except ValueError as error:
-        raise LabError("the token endpoint answers 200, but not with JSON", where=url) from error
+        raise CannotJudge("the token endpoint answers 200, but not with JSON", where=url) from error
     if not isinstance(answer, dict) or not isinstance(answer.get(field), str):
-        raise LabError(f"the token endpoint's answer has no text under {field!r}", where=url, attempt="set field")
+        raise CannotJudge(f"the token endpoint's answer has no text under {field!r}", where=url, attempt="set field")
     return _good(answer[field], "the token endpoint", url)
 
 
 def published_keys(target: TargetFile, seconds: float = SECONDS) -> bytes:
-    """What is at the URL that ``tokens.keys`` names; raises LabError where none is had within *seconds*."""
+    """What is at the URL that ``tokens.keys`` names; raises CannotJudge where none is had within *seconds*."""
     url = target.tokens["keys"]["url"]
     try:
         status, body = _ask("GET", url, _trust(target, "keys"), seconds)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         text = f"the JWKS URL gives no answer: {type(error).__name__}: {error}"
-        raise LabError(text, where=url, attempt="check tokens.keys, or name a file") from error
+        raise CannotJudge(text, where=url, attempt="check tokens.keys, or name a file") from error
     if status != 200:
-        raise LabError(f"the JWKS URL answers {status}", where=url, attempt="check tokens.keys, or name a file")
+        raise CannotJudge(f"the JWKS URL answers {status}", where=url, attempt="check tokens.keys, or name a file")
     return body
 
 

@@ -95,3 +95,8 @@ class Reason(StrEnum):
     KEYS_UNAVAILABLE = "keys-unavailable"
     BAD_REQUEST = "bad-request"
     NOT_FOUND = "not-found"
+
+
+def is_file(target: str) -> bool:
+    """Whether a target of that name is a target file, not one of our own labs."""
+    return target.endswith((".yaml", ".yml")) or "/" in target

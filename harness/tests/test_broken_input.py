@@ -190,7 +190,7 @@ def test_what_is_odd_and_works(
     folder: Path, change: Callable[[str], bytes], capsys: pytest.CaptureFixture[str]
 ) -> None:
     status, text = check(folder, change(GOOD), capsys)
-    assert (status, "cases apply" in text) == (0, True), text
+    assert (status, "that apply" in text) == (0, True), text
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import LabError
+from harness.errors import CannotJudge, LabError
 from harness.exchanges import Bench
 from harness.known import catalogue
 from harness.lab import targetfile
@@ -22,6 +22,7 @@ from harness.model.vocabulary import Path as FlowPath
 from harness.model.vocabulary import Posture
 from harness.preflight import Preflight
 from harness.wire.given import CannotMake, ClientCredential, GivenPki, GivenStimuli, ServiceMint
+from harness.wire.handshake import Handshake
 from harness.wire.pki import Pki
 from harness.wire.send import Address, Prepared
 
@@ -48,7 +49,8 @@ class World:
         self._date = formatdate(pki.now.timestamp() + skew, usegmt=True)
         self.lab = ExternalLab(self.file)
         self.bench = Bench(self.lab, stimuli, 1, send=self.send, twins={})
-        self.preflight = Preflight(self.bench, stimuli, self.file, self.pki)
+        self.shown = Handshake(connected=True, established=True, asked=True)
+        self.preflight = Preflight(self.bench, stimuli, self.file, self.pki, shown=lambda _address: self.shown)
         self.flow = catalogue().flows["management-to-portal"]
 
     def send(self, address: Address, request: Prepared, context: ssl.SSLContext | None) -> ClientView:
@@ -94,15 +96,18 @@ def test_one_that_redirects_all_alike_lets_nobody_in(pki: Pki, tmp_path: Path) -
 
 def test_an_endpoint_that_authenticates_nobody_may(pki: Pki, tmp_path: Path) -> None:
     world = World(pki, tmp_path, 201, 201)
+    world.shown = Handshake(connected=True, established=True)
     open_server = replace(world.flow.server, default=Posture.TLS_ONLY)
     world.preflight.run([replace(world.flow, server=open_server)])
     assert world.pki.issuer(NAME).key is not None
 
 
 def test_one_that_does_not_serve_the_good(pki: Pki, tmp_path: Path) -> None:
-    world = World(pki, tmp_path, 403)
-    with pytest.raises(LabError, match="answered 403, not 201"):
+    world = World(pki, tmp_path, 403, 403)
+    with pytest.raises(CannotJudge, match="answered 403, not 201") as caught:
         world.preflight.run([world.flow])
+    assert "PUT /" in caught.value.what and "the certificate of CN=portal-admin-client" in caught.value.what
+    assert "subject" in caught.value.attempt
 
 
 @pytest.mark.parametrize("skew", [-120.0, 120.0])

@@ -71,8 +71,10 @@ def _redacted(value: Any) -> Any:
     return [_redacted(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def missing_row(case: Case, grade: Grade, why: str) -> Row:
-    """The row of a planned case that never ran."""
+def missing_row(case: Case, grade: Grade, why: str, not_judged: str = "") -> Row:
+    """The row of a planned case that never ran; *not_judged* says that this was the target's own doing."""
+    if not_judged:
+        return row(case, Exchange(""), Verdict(Outcome.UNOBSERVED, "not-judged", not_judged, grade), None, 0.0)
     return row(case, Exchange("", lab_fault=why), Verdict(Outcome.HARNESS_ERROR, "not-run", why, grade), None, 0.0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,9 +13,11 @@ from rich.console import Console as RichConsole
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
-from harness.model.vocabulary import BROKEN, Outcome
+from harness.model.vocabulary import BROKEN, Outcome, is_file
 from harness.model.vocabulary import Path as FlowPath
+from harness.writers.counts import of_header, of_rows
 from harness.writers.findings import Finding, findings, known, known_words
 from harness.writers.protection import in_words, open_to_all, protection
 from harness.writers.reach import reach
@@ -33,6 +36,7 @@ _STATUS = {
     1: "[bold red]does not conform[/]",
     3: "[bold yellow]the run is not trustworthy[/]",
 }
+_CANNOT = "[bold yellow]cannot be judged[/]"
 _SHOWN_FINDINGS = 12
 _PLAIN_STEPS = 10
 
@@ -47,13 +51,17 @@ class Console:
         self._deaf = False
         self._task: Any = None
 
-    def _print(self, *what: Any) -> None:
+    def _print(self, *what: Any, soft_wrap: bool = False) -> None:
         """Print, unless whoever read the output has seen enough: the run goes on, and its record is what counts."""
         if not self._deaf:
             try:
-                self._console.print(*what)
+                self._console.print(*what, soft_wrap=soft_wrap)
             except (BrokenPipeError, SystemExit):  # rich makes the second of the first
                 self._deaf = True
+
+    def _print_line(self, text: str) -> None:
+        """Print *text*, which a target may have had its say in, as one line however long."""
+        self._print(Text(text, no_wrap=True, overflow="ignore"), soft_wrap=True)
 
     def begin(self, header: Mapping[str, Any], planned: int) -> None:
         """First words: what is judged."""
@@ -88,17 +96,23 @@ class Console:
         counts = outcomes(rows)
         told = [f"{counts[name]} {name} ({text})" for name, text in LEGEND.items() if counts[name]]
         self._print("\n" + "; ".join(told) + f"; {len(rows)} cases in {footer['seconds']:.1f} s")
-        for line in reach(rows, header):
+        counted = of_header(header)
+        for line in (*(counted.lines() if counted else ()), of_rows(rows), *reach(rows, header)):
             self._print(escape(line))
+        for text in footer.get("notes", ()):
+            self._print(f"note: {escape(text)}")
+        cannot = footer.get("cannot_judge", False)
         for text in footer["trouble"]:
-            self._print(f"[yellow]not trustworthy:[/] {escape(text)}")
+            self._print(f"[yellow]{'cannot be judged' if cannot else 'not trustworthy'}:[/] {escape(text)}")
         status = footer["exit_status"]
-        self._print(f"Result: {_result(rows, status)} (exit status {status}); record: {escape(str(report))}/run.jsonl")
+        result = _CANNOT if cannot else _result(rows, status)
+        self._print(f"Result: {result} (exit status {status}); record: {escape(str(report))}/run.jsonl")
         self._selection(header)
-        withheld = len(header["withheld"]) + len(header["skipped"])
-        if withheld:
-            self._print(f"{withheld} cases were withheld or skipped; the record's first line says why.")
-        self._print(f"This judged {escape(str(header['scope']))}\nNext: {_next(rows, header, report)}")
+        self._print(f"This judged {escape(str(header['scope']))}")
+        for line in _more(rows, header, report):
+            self._print(escape(line))
+        # Never folded: it is there to be pasted.
+        self._print_line(f"Next: {_next(rows, header, report)}")
 
     def _diagnosis(self, found: Sequence[Mapping[str, Any]]) -> None:
         for one in found:
@@ -203,14 +217,33 @@ def _score(rows: Sequence[Row]) -> str:
 
 
 def _next(rows: Sequence[Row], header: Mapping[str, Any], report: Path) -> str:
-    bad = next((row for row in rows if row["outcome"] in BROKEN), None)
-    if bad is not None:
-        return f"hopproof explain {escape(bad['case'])}"
-    if header.get("fault"):
-        return "hopproof mutants shows for every fault which case catches it"
+    """A command to paste."""
+    found = findings(rows)
     target = str(header["target"])
-    if target.endswith((".yaml", ".yml")):
-        full = "--depth full sends the rest of what applies; " if header["depth"] == "quick" else ""
-        page = f"open {escape(str(report))}/index.html; "
-        return f"{page}{full}more credentials in {escape(target)} reach more cases (hopproof target init explains each)"
-    return "hopproof explain FLW-3 (any requirement or case); hopproof mutants proves that each check can fail"
+    if found:
+        return shlex.join(["hopproof", "explain", found[0].rows[0]["case"], *_at(target)])
+    if is_file(target) and header["depth"] == "quick":
+        return shlex.join(["hopproof", "run", "--target", target, "--depth", "full", "--report", str(report)])
+    if is_file(target):
+        return shlex.join(["hopproof", "report", str(report), "--format", "conformance"])
+    return "hopproof list faults" if header.get("fault") else "hopproof explain FLW-3"
+
+
+def _at(target: str) -> list[str]:
+    return ["--target", target] if is_file(target) else []
+
+
+def _more(rows: Sequence[Row], header: Mapping[str, Any], report: Path) -> list[str]:
+    """What else there is to look at."""
+    entries = report / "unexpected.yaml"
+    foreseen = [f"Entries for --expected, ready to edit: {entries}"] if entries.is_file() else []
+    if is_file(str(header["target"])):
+        lines = [f"The page: {report}/index.html"]
+        if any(row["outcome"] == Outcome.UNOBSERVED for row in rows):
+            lines.append(
+                f"More credentials in {header['target']} reach more cases; hopproof target init explains each."
+            )
+        return [*lines, *foreseen]
+    if header.get("fault"):
+        return [*foreseen, "hopproof mutants shows for every fault which case catches it."]
+    return ["hopproof explain tells of any requirement or case; hopproof mutants proves that each check can fail."]

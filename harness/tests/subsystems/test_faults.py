@@ -19,15 +19,13 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from harness.subsystems.faults import FAULTS, known
+from harness.tests.subsystems.forgeries import fetched, remembered
 from harness.tests.subsystems.support import PATIENCE, Deployment, Server
 from harness.tests.subsystems.test_keys import act
 from harness.tests.subsystems.test_tls import DAY, rogue, under_leaf
 from harness.tests.subsystems.test_tokens import embedded, hmac_with_public_key, unsigned
 from harness.wire.issue import issue, with_broken_signature
-from harness.wire.lure import Lure
 from harness.wire.pki import public_jwk
-from harness.wire.tokens import jwa
-from harness.wire.tokens.attacker import attacker_kid
 
 Symptom = Callable[["Scene"], bool]
 
@@ -96,24 +94,6 @@ def _carried(scene: Scene) -> bool:
 def _pss(scene: Scene) -> bool:
     claims = jwt.decode(scene.lab.token(), options={"verify_signature": False})
     return _let_in(scene, token=jwt.encode(claims, scene.lab.pki.signing_key, "PS256", {"kid": scene.lab.pki.kid}))
-
-
-def _fetched(scene: Scene) -> bool:
-    lure, alg = Lure(), "RS256"
-    try:
-        header = {"kid": attacker_kid(alg), "jku": f"{lure.url('n')}/{alg}/jwks.json"}
-        let_in = _let_in(scene, token=scene.lab.token(header, key=jwa.stranger(alg)))
-        assert bool(lure.fetches("n")) is let_in
-        return let_in
-    finally:
-        lure.close()
-
-
-def _remembered(scene: Scene) -> bool:
-    good = scene.lab.token()
-    assert _let_in(scene, token=good)
-    signed, _, signature = good.rpartition(".")
-    return _let_in(scene, token=f"{signed}.{signature[:-10]}{signature[-10:].swapcase()}")
 
 
 def _query(scene: Scene) -> bool:
@@ -199,8 +179,8 @@ PROBES = {
     "takes-any-rsa-algorithm": _jwt(_pss),
     "uses-embedded-jwk": _jwt(_embedded),
     "trusts-header-x5c": _jwt(_carried),
-    "follows-token-urls": _jwt(_fetched),
-    "remembers-tokens-without-signature": _jwt(_remembered),
+    "follows-token-urls": _jwt(lambda scene: fetched(scene.lab, scene.server)),
+    "remembers-tokens-without-signature": _jwt(lambda scene: remembered(scene.lab, scene.server)),
     "skips-signature": _jwt(lambda scene: _let_in(scene, token=scene.lab.token(key=scene.stranger))),
     "tries-any-key": _jwt(_token({"kid": "unknown"})),
     "ignores-expiry": _jwt(_token(exp=NOW - 60)),
@@ -267,7 +247,7 @@ def test_every_fault_has_a_probe() -> None:
     # Faults are named in small letters, requirements in capitals.
     implied = {(fault.name, name) for fault in known() for name in fault.implies if name == name.lower()}
     assert all(name in FAULTS and name != fault for fault, name in implied)
-    assert {fault.area for fault in known()} == {"flows", "tokens", "chains"}
+    assert {fault.area for fault in known()} == {"flows", "tokens", "chains", "forgeries"}
 
 
 @pytest.mark.parametrize("name", [name for name in PROBES if name != "starts-unprotected"])
@@ -319,7 +299,7 @@ def test_a_fault_leaves_the_rest_intact(lab: Deployment, stranger: rsa.RSAPrivat
     fault = FAULTS[name][0]
     if fault.area == "chains":
         assert server.good(token=None).reason == "token-missing"
-    elif name != "skips-signature":
+    elif name not in ("skips-signature", "remembers-tokens-without-signature"):
         assert server.good(token=lab.token(key=stranger)).reason == "token-signature"
     if name not in ("trusts-any-ca", "trusts-ca-by-name"):
         assert server.good(identity=lab.certificate("portal", issuer=rogue(lab))).reason == "certificate-untrusted"

@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console as RichConsole
 
 from harness.tests.builders import row
+from harness.writers.counts import Counts
 from harness.writers.rows import Row
 from harness.writers.summary import Console
 
@@ -74,11 +75,22 @@ def test_a_selection_is_told_first_and_last() -> None:
 
 def test_what_comes_next_depends_on_whose_server_it_is() -> None:
     assert "hopproof mutants" in ended([row()])
-    quick, full = (ended([row()], target="out/target.yaml", depth=depth) for depth in ("quick", "full"))
-    assert "open out/index.html; --depth full" in quick and "credentials in out/target.yaml" in quick
-    assert "--depth" not in full.splitlines()[-1] and "credentials in out/target.yaml" in full
-    bad = ended([row(outcome="FAIL", reason="x")], target="out/target.yaml")
-    assert "Next: hopproof explain " in bad
+    quick, full = (ended([row()], target="my target.yaml", depth=depth).splitlines() for depth in ("quick", "full"))
+    assert quick[-1] == "Next: hopproof run --target 'my target.yaml' --depth full --report out"
+    assert full[-1] == "Next: hopproof report out --format conformance"
+    assert "The page: out/index.html" in quick and not any("credentials" in line for line in quick)
+    assert "More credentials in x.yaml reach more cases" in ended([row(outcome="UNOBSERVED")], target="x.yaml")
+    bad = ended([row(outcome="FAIL", reason="x")], target="my target.yaml").splitlines()
+    assert bad[-1] == f"Next: hopproof explain {row()['case']} --target 'my target.yaml'"
+
+
+def test_a_line_to_paste_is_not_folded() -> None:
+    text = io.StringIO()
+    long = f"{'deep/' * 30}target.yaml"
+    footer = {"exit_status": 1, "trouble": (), "seconds": 1.0, "diagnosis": ()}
+    told = Console(RichConsole(file=text, width=80, highlight=False))
+    told.end({**HEADER, "target": long}, [row(outcome="FAIL")], footer, Path("out"))
+    assert text.getvalue().splitlines()[-1].endswith(f"--target {long}")
 
 
 def test_that_everybody_is_let_in_comes_first() -> None:
@@ -116,8 +128,11 @@ def test_every_outcome_has_a_legend() -> None:
 
 
 def test_what_was_left_out_is_counted() -> None:
-    left_out = {"case": "a", "reason": "b"}
-    assert "3 cases were withheld or skipped" in ended([row()], withheld=[left_out] * 2, skipped=[left_out])
+    counts = Counts(catalogue=12, withheld=2, apply=10, run=1, deeper=5, unselected=1, skipped=3)
+    text = ended([row()], counts=counts.to_json())
+    assert "In the catalogue for this target: 12 cases; 10 apply, 2 withheld." in text
+    assert "Of the 10 that apply: 1 in this run, 5 left for --depth full, 1 not selected (--only), 3 skipped" in text
+    assert "Of the 1 in this run: 1 judged." in text
 
 
 def _line(rows: list[Row], flow: str) -> str:

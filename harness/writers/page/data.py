@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from harness.model.vocabulary import Outcome
+from harness.model.vocabulary import Outcome, is_file
 from harness.writers.page.guide import Guide
 from harness.writers.rows import Row
 
@@ -61,6 +61,7 @@ def index(listed: Sequence[Row], header: Mapping[str, Any], guide: Guide, report
             "block": BLOCK,
             "report": report,
             "fault": header.get("fault"),
+            "target": str(header["target"]) if is_file(str(header["target"])) else "",
             "case": [row["case"] for row in listed],
             "ms": [row["ms"] for row in listed],
             "tables": tables,

@@ -104,7 +104,7 @@ const quoted = (text) => "'" + text.replaceAll("'", "'\\''") + "'";
 function commandPart(row, judged) {
   const id = index.case[row], lines = [];
   if (judged) lines.push("hopproof replay " + quoted(id) + " --report " + quoted(index.report));
-  lines.push("hopproof explain " + quoted(id));
+  lines.push("hopproof explain " + quoted(id) + (index.target ? " --target " + quoted(index.target) : ""));
   return part("Repeat it", ...lines.map((line) => el("pre", { class: "command" }, line)));
 }
 

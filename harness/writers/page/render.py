@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from harness.errors import ReportError
 from harness.model.vocabulary import BROKEN, Outcome, Posture
+from harness.writers.counts import of_header, of_rows
 from harness.writers.findings import findings, known, known_words
 from harness.writers.page import data, topology
 from harness.writers.page.guide import Guide
@@ -95,6 +96,7 @@ def _summary(
     header: Mapping[str, Any], listed: Sequence[Row], rows: Sequence[Row], footer: Mapping[str, Any]
 ) -> dict[str, Any]:
     status = footer.get("exit_status", 3)
+    counted = of_header(header)
     reasons = Counter((row["outcome"], row["reason"]) for row in listed if row["outcome"] in _NOT_JUDGED)
     return {
         "verdict": _verdict(rows, status),
@@ -111,6 +113,7 @@ def _summary(
         "findings": findings(rows),
         "excused": [(known_words(excuse), members) for excuse, members in known(rows)],
         "unforeseen": [row for row in rows if row["outcome"] == Outcome.PASS and not row.get("as_expected", True)],
+        "counted": [*(counted.lines() if counted else ()), of_rows(rows)],
         "idle": footer.get("idle_exceptions", ()),
         "protected": _protected(rows),
         "unjudged": reasons.most_common(),

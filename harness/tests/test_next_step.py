@@ -1,0 +1,140 @@
+"""What is printed to be pasted works when it is pasted; figures that stand side by side add up."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from harness.cli import main
+from harness.config import Options, Skip
+from harness.lab.base import Door
+from harness.lab.embedded import EmbeddedLab
+from harness.model.case import Setup
+from harness.model.vocabulary import Depth, Posture
+from harness.model.vocabulary import Path as FlowPath
+from harness.pointing import documented
+from harness.run import Run
+from harness.tests.command import hopproof
+from harness.writers import record
+
+File = Callable[[str], Path]
+AUDIENCE = "tokens/STS-5/client-to-orders/jwt/direct/aud-wrong"
+
+
+@pytest.fixture
+def file(lab: EmbeddedLab, tmp_path: Path) -> File:
+    """Writes the target file of a service behind an STS, with a fault or none."""
+
+    def written(fault: str) -> Path:
+        setup = Setup("service", Posture.JWT, FlowPath.DIRECT, fault)
+        door = lab.open([setup])[setup]
+        assert isinstance(door, Door)
+        server = {
+            "url": f"https://{door.address.server_name}:{door.address.port}",
+            "connect": f"127.0.0.1:{door.address.port}",
+            "ca": str(door.ca),
+            "posture": "jwt",
+            "request": {"method": "PUT", "path": "/orders/{nonce}", "body": '{"name": "{nonce}"}', "success": 201},
+        }
+        claims = {"iss": "https://sts.ecomm.test", "aud": "orders.ecomm.test"}
+        tokens = {"signing_key": str(lab.secrets.parent / "jwt" / "signing.key"), "claims": claims}
+        data = {"product": {"name": "orders"}, "environment": "lab", "rate": 1000, "servers": {"orders": server}}
+        (tmp_path / "a target.yaml").write_text(yaml.safe_dump({**data, "tokens": tokens}), "utf-8")
+        return Path("a target.yaml")
+
+    return written
+
+
+def pasted(printed: str, folder: Path) -> Any:
+    """What the last line's command does."""
+    command = shlex.split(printed.splitlines()[-1].removeprefix("Next: "))
+    assert command[0] == "hopproof"
+    return hopproof(*command[1:], cwd=folder)
+
+
+def test_the_next_step_after_a_failure(file: File, tmp_path: Path) -> None:
+    run = ("run", "--target", str(file("ignores-audience")), "--only", "STS-5", "--report", "my report")
+    first = hopproof(*run, cwd=tmp_path)
+    assert first.returncode == 1, first.stdout + first.stderr
+    then = pasted(first.stdout, tmp_path)
+    assert then.returncode == 0, then.stderr
+    assert then.stdout.startswith(AUDIENCE) and "servers.orders of a target.yaml" in then.stdout
+    # What that prints in its turn works, too.
+    alone = then.stdout.splitlines()[-1].partition("run it alone: ")[2]
+    again = hopproof(*shlex.split(alone)[1:], cwd=tmp_path)
+    assert again.returncode == 1 and "1 FAIL" in again.stdout, again.stdout + again.stderr
+    assert hopproof("explain", AUDIENCE, "--report", "my report", cwd=tmp_path).stdout == then.stdout
+
+
+def test_the_next_step_after_a_quick_and_after_a_full_run(file: File, tmp_path: Path) -> None:
+    run = ("run", "--target", str(file("")), "--report", "my report")
+    first = hopproof(*run, cwd=tmp_path)
+    assert first.returncode == 0, first.stdout + first.stderr
+    full = pasted(first.stdout, tmp_path)
+    assert record.read(tmp_path / "my report")[0]["depth"] == "full"
+    last = pasted(full.stdout, tmp_path)
+    assert last.returncode == 0, last.stderr
+    # And the figures: the same words for the same thing, and sums that are sums.
+    for text in (first.stdout, full.stdout):
+        _adds_up(text)
+    checked = hopproof("target", "check", str(file("")), cwd=tmp_path).stdout
+    listed = hopproof(*run, "--dry-run", cwd=tmp_path).stdout
+    lines = {line for line in first.stdout.splitlines() if line.startswith("In the catalogue for this target")}
+    assert len(lines) == 1 and all(f"{line} " in checked.replace("\n", " ") for line in lines)
+    assert lines < set(listed.splitlines())
+
+
+def _numbers(pattern: str, text: str) -> list[int]:
+    found = re.search(pattern, text)
+    assert found, (pattern, text)
+    return [int(number) for number in re.findall(r"\d+", found[0])]
+
+
+def _adds_up(text: str) -> None:
+    catalogue, apply, withheld = _numbers(r"In the catalogue for this target: .*", text)
+    assert catalogue == apply + withheld
+    whole, *parts = _numbers(r"Of the \d+ that apply: .*", text)
+    assert whole == apply == sum(parts)
+    run, *ended = _numbers(r"Of the \d+ in this run: .*", text)
+    assert run == parts[0] == sum(ended)
+    assert run == _numbers(r"\d+ cases in", text)[0] == _numbers(r"\d+ cases, depth", text)[0]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"depth": Depth.FULL},
+        {"only": ("STS-5",)},
+        {"only": ("tokens/*",), "skip": (Skip("*aud-wrong", "r"),)},
+        {"skip": (Skip("STS-5", "r"),), "depth": Depth.FULL},
+    ],
+)
+def test_every_case_is_counted_once(
+    file: File, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: Mapping[str, Any]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = Run(Options(target=str(file("")), **options))
+    counts = run.counts()
+    assert counts.catalogue == counts.apply + counts.withheld
+    assert counts.apply == counts.run + counts.deeper + counts.unselected + counts.skipped
+    assert counts.run == len(run.cases) and counts.skipped == len(run.header()["skipped"])
+    assert counts.withheld == len(run.header()["withheld"])
+    assert min(counts.to_json().values()) >= 0
+    assert bool(counts.unselected) is bool(run.options.only)
+    assert bool(counts.deeper) is (run.options.depth is Depth.QUICK)
+
+
+def test_what_a_service_of_ones_own_is_explained_by(capsys: pytest.CaptureFixture[str]) -> None:
+    assert documented(AUDIENCE) == AUDIENCE.replace("orders", "service")
+    assert "/management-to-portal/" in documented("tokens/JWT-13-NONE/client-to-orders/jwt/direct/str-no-token")
+    assert main(["explain", AUDIENCE]) == 0
+    assert "a token for another service" in capsys.readouterr().out
+    assert main(["explain", AUDIENCE.replace("wrong", "strange")]) == 2
+    assert "hopproof explain ID --target FILE" in capsys.readouterr().err

@@ -1,0 +1,65 @@
+"""How many cases there are, each counted once: record, terminal, page and ``target check`` say it in the same words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+
+from harness.model.vocabulary import BROKEN, Outcome
+from harness.writers.rows import Row
+
+
+@dataclass(frozen=True)
+class Counts:
+    """``catalogue`` = ``apply`` + ``withheld``; ``apply`` = ``run`` + ``deeper`` + ``unselected`` + ``skipped``.
+
+    The catalogue is what it has for this target's flows, at every depth.  ``deeper`` cases need ``--depth full``,
+    ``unselected`` ones match no ``--only``, ``skipped`` ones match a ``--skip``.
+    """
+
+    catalogue: int
+    withheld: int
+    apply: int
+    run: int
+    deeper: int = 0
+    unselected: int = 0
+    skipped: int = 0
+
+    def to_json(self) -> dict[str, int]:
+        """As it stands in a record's header."""
+        return asdict(self)
+
+    def lines(self) -> list[str]:
+        """In words."""
+        left = {
+            "left for --depth full": self.deeper,
+            "not selected (--only)": self.unselected,
+            "skipped (--skip)": self.skipped,
+        }
+        parts = [f"{self.run} in this run", *(f"{number} {why}" for why, number in left.items() if number)]
+        return [self.here(), f"Of the {self.apply} that apply: {', '.join(parts)}."]
+
+    def here(self) -> str:
+        """The first line: what of the catalogue applies to the target."""
+        return (
+            f"In the catalogue for this target: {self.catalogue} cases; {self.apply} apply, {self.withheld} withheld."
+        )
+
+
+def of_header(header: Mapping[str, object]) -> Counts | None:
+    """What a record's header says; None for one from before it was counted."""
+    found = header.get("counts")
+    return Counts(**found) if isinstance(found, dict) else None
+
+
+def of_rows(rows: Iterable[Row]) -> str:
+    """What became of the cases of a run, in words: ``Of the 24 in this run: 14 judged, 10 unobserved.``"""
+    outcomes = [row["outcome"] for row in rows]
+    kinds = {
+        "judged": sum(outcome == Outcome.PASS or outcome in BROKEN for outcome in outcomes),
+        "unobserved": outcomes.count(Outcome.UNOBSERVED),
+        "unsupported": outcomes.count(Outcome.UNSUPPORTED),
+        "not judged, since the harness or its lab failed": outcomes.count(Outcome.HARNESS_ERROR),
+    }
+    told = ", ".join(f"{number} {kind}" for kind, number in kinds.items() if number)
+    return f"Of the {len(outcomes)} in this run: {told}." if outcomes else "No case was run."
