@@ -36,8 +36,8 @@ SERVICE = "client-to-service"
 # What holds for any service in a posture, whatever the product: its own documents are not asked of a stranger.
 _ANY_AREA = frozenset({"tokens", "chains"})
 _ANY_REQUIREMENT = frozenset({"FLW-0", "FLW-2", "FLW-5"})
-_ALLOWED_TRANSPORTS = frozenset({GOOD, "t-plaintext", "j-other-kinds"})
-_OUR_KEYS = "our-jwks"
+_OTHER_KINDS = "j-other-kinds"
+_ALLOWED_TRANSPORTS = frozenset({GOOD, "t-plaintext", _OTHER_KINDS})
 # What a service agrees to with its issuer only the target file can tell: without it, these say what RFC 8725 advises.
 _AGREED = frozenset({"alg-rs-to-ps", "alg-hash-swap"})
 _NOT_AGREED = "tokens.algorithms of the target file does not say which algorithms the service takes, so this is advice."
@@ -91,7 +91,7 @@ class Deployment:
             scope=f"{name}, {file.environment}: {places}, from the client's side only.",
             own_lab=False,
             grade=ExternalLab.grade,
-            features=frozenset({*file.claimed, *({_OUR_KEYS} if "jwks" in file.tokens else ())}),
+            features=frozenset(file.claimed),
             bench=self._bench,
             adapt=self.adapt,
             withhold=self.withhold,
@@ -156,7 +156,9 @@ class Deployment:
         kept = [name for name in block.flows if name in documented and name in flows]
         if {TEMPLATE, SERVICE} & set(block.flows) and (row.area in _ANY_AREA or row.id in _ANY_REQUIREMENT):
             kept += [name for name in flows if name not in documented]
-        return replace(block, flows=tuple(kept))
+        # Our own JWKS server is what differs in the place of a management that we do not have here.
+        params = {} if block.transports == (_OTHER_KINDS,) else block.params
+        return replace(block, flows=tuple(kept), params=params)
 
     def withhold(self, case: Case) -> str:
         """Why *case* does not apply to this deployment, '' if it does."""
@@ -165,6 +167,8 @@ class Deployment:
             return f"servers.{endpoint.name} is in posture {endpoint.posture}"
         if case.stimulus.transport not in _ALLOWED_TRANSPORTS or "steps" in case.params or "variant" in case.params:
             return "needs servers and clients that Hopproof can start, stop and drive"
+        if case.stimulus.transport == _OTHER_KINDS and "jwks" not in self.file.tokens:
+            return "the keys are not fetched from a JWKS server of ours (tokens.jwks)"
         if case.path is not endpoint.path:
             return f"servers.{endpoint.name} is reached over the path {endpoint.path}"
         control = case.control()

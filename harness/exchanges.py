@@ -192,7 +192,9 @@ def _send(bench: Bench, case: Case, door: Door, sending: Sending, context: ssl.S
 def _crowd(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
     """The good request for which a service has fetched a key set with keys of other kinds, as it was seen before the
     first case; once more, if it was served."""
-    seen = bench.keys.crowd.get(case.flow.name) if bench.keys else None
+    if bench.keys is None:
+        return _request(bench, case, door, nonce)  # a lab of our own publishes such a set itself
+    seen = bench.keys.crowd.get(case.flow.name)
     if seen is None:
         raise CannotMake("the service has not fetched its keys from our JWKS server during this run")
     if seen.response is not None and seen.response.status == case.flow.success:

@@ -21,8 +21,8 @@ _PATIENCE = 20.0
 Json = Mapping[str, Any]
 
 
-def neighbours() -> list[Json]:
-    """Keys of kinds that a verifier need not know, and must pass over (RFC 7517 section 5).
+def among_others(key: Json) -> list[Json]:
+    """*key* among keys of kinds that a verifier need not know, and should pass over (RFC 7517 section 5).
 
     An issuer that signs with several algorithms, or gets ready for the next one, publishes such a set.
     """
@@ -31,6 +31,7 @@ def neighbours() -> list[Json]:
     return [
         {**edwards, "kid": "neighbour-ed25519", "use": "sig"},
         {"kty": "AKP", "alg": "ML-DSA-44", "pub": "AAAA", "kid": "neighbour-ml-dsa", "use": "sig"},
+        key,
         {**koblitz, "kid": "neighbour-secp256k1", "use": "sig", "alg": "ES256K"},
         {"kty": "hopproof", "kid": "neighbour-unknown", "use": "sig"},
     ]
@@ -42,9 +43,8 @@ class KeyServer:
 
     def __init__(self, listen: str, key: Json, tls: ssl.SSLContext | None) -> None:
         host, _, port = listen.rpartition(":")
-        others = neighbours()
         self._alone = json.dumps({"keys": [key]}).encode()
-        self._crowd = json.dumps({"keys": [*others[:2], key, *others[2:]]}).encode()
+        self._crowd = json.dumps({"keys": among_others(key)}).encode()
         self.crowded = False
         self.crowd: dict[str, ClientView] = {}
         """What became of a good request, by flow, for which the crowd was fetched."""

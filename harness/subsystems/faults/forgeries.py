@@ -1,4 +1,4 @@
-"""Faults that let a forged token in by another way than its signature: keys fetched for it, a memory, a long leeway."""
+"""More faults about tokens and keys: fetched where a token says, a memory, a long leeway, keys of other kinds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from harness.subsystems.faults.registry import fault
 from harness.subsystems.faults.tokens import VERIFIERS
-from harness.subsystems.jwks import ALGORITHM, Keys, check_signature
+from harness.subsystems.jwks import ALGORITHM, Keys, UnusableKeySet, check_signature
 from harness.subsystems.outcome import Rejected
 from harness.subsystems.rules import Rules
 from harness.subsystems.token import Token
@@ -84,3 +84,15 @@ def remembers_tokens_without_signature(rules: Rules) -> Rules:
 def allows_a_quarter_of_an_hour(rules: Rules) -> Rules:
     """accepts tokens until a quarter of an hour after they expire, and from as long before they are valid"""
     return replace(rules, leeway=_QUARTER)
+
+
+@fault("drops-key-sets-with-other-kinds", on=VERIFIERS)
+def drops_key_sets_with_other_kinds(rules: Rules) -> Rules:
+    """drops a whole key set for one key in it of a kind that it does not know"""
+
+    def read(body: bytes) -> Keys:
+        if any(entry.get("kty") != "RSA" for entry in json.loads(body)["keys"]):
+            raise UnusableKeySet("a key of an unknown kind")
+        return rules.reads_keys(body)
+
+    return replace(rules, reads_keys=read)

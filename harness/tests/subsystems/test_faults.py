@@ -235,6 +235,7 @@ SHOWN_BY_THE_KILL_MATRIX = {
     "refetches-for-every-unknown-key",
     "forgets-keys-on-failure",
     "trusts-key-server-by-ca-alone",
+    "drops-key-sets-with-other-kinds",
     "refuses-platform-api",
     "distrusts-in-cluster-service",
 }
