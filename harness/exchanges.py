@@ -9,7 +9,9 @@ from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import Any
 
+from harness.bypass import WAYS, Asking
 from harness.checks.dialect import LET_IN, Dialect
+from harness.decode.certificates import view
 from harness.errors import EffectUnseen, LabError
 from harness.lab import ConfigurationRefused, Door, Lab
 from harness.lab.keyserver import KeyServer
@@ -21,6 +23,7 @@ from harness.model.vocabulary import Grade
 from harness.scenario import Player
 from harness.wire.certificates import CERTIFICATE_CLASSES
 from harness.wire.given import CannotMake
+from harness.wire.issue import Identity
 from harness.wire.send import Address, Prepared, send
 from harness.wire.stimuli import Sending, Stimuli
 from harness.wire.tokens import LURING, TOKEN_CLASSES
@@ -41,6 +44,13 @@ def paced(wait: Callable[[], None], keep: frozenset[str] = frozenset()) -> Sende
         return send(address, request, context, keep)
 
     return sender
+
+
+Told = Callable[[Case, Prepared, Identity | None], Mapping[str, Any]]
+
+
+def _nothing_told(_case: Case, _request: Prepared, _identity: Identity | None) -> Mapping[str, Any]:
+    return {}
 
 
 @dataclass(frozen=True)
@@ -66,7 +76,8 @@ class Bench:
     the lab's servers say no, ``send`` how a request goes out.  ``twins`` None trusts the
     batch's controls; a dictionary is where what became of each class's own twin is remembered.  ``everybody`` names
     the flows whose server was seen to serve whoever asks, and how that was seen; ``notes`` are
-    what a reader should know besides; ``keys`` is our JWKS server."""
+    what a reader should know besides, ``told`` what a record keeps of how a request was made, ``keys`` is our JWKS
+    server."""
 
     lab: Lab
     stimuli: Stimuli
@@ -77,6 +88,7 @@ class Bench:
     keys: KeyServer | None = None
     everybody: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    told: Told = _nothing_told
 
     def nonce(self, *parts: str) -> str:
         """An opaque name for one request of this run."""
@@ -181,7 +193,10 @@ def _send(bench: Bench, case: Case, door: Door, sending: Sending, context: ssl.S
         if status != case.flow.success:
             raise CannotMake(f"what must be served before it is answered {status or 'nothing'}")
     client = bench.send(door.address, sending.request, context)
-    extra: dict[str, Any] = {"form": sending.form} if sending.form else {}
+    identity = bench.stimuli.presented(case.flow.client_secret, case.stimulus.certificate)
+    if identity is not None:
+        client = replace(client, client_chain=tuple(map(view, identity.chain)))
+    extra = {**bench.told(case, sending.request, identity), **({"form": sending.form} if sending.form else {})}
     if case.stimulus.token == GOOD and bench.stimuli.misnamed:
         extra["misnamed"] = bench.stimuli.misnamed
     if case.stimulus.token in LURING:
@@ -206,7 +221,8 @@ def _clear_text(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
     """The same request, not encrypted."""
     request = bench.stimuli.request(_flow(case), case.stimulus, door.host_header, nonce)
     client = bench.send(door.address, request, None)
-    return Attempt(nonce, door, client, client.local_port, bool(case.flow.effect))
+    extra = bench.told(case, request, None)
+    return Attempt(nonce, door, client, client.local_port, bool(case.flow.effect), extra)
 
 
 def _start(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
@@ -236,6 +252,12 @@ def _past_balancer(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
     act = bench.lab.act(door, case.flow, twin)
     extra = {"past": past, "act": dict(act), "now": bench.lab.now()}
     return Attempt(nonce, door, None, act.get("local_port"), bool(case.flow.effect), extra, twin)
+
+
+def _another_way(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
+    """The request in another way, without a credential."""
+    client, extra = WAYS[case.stimulus.transport].go(Asking(bench, case, door, nonce))
+    return Attempt(nonce, door, client, client.local_port, bool(case.flow.effect), extra)
 
 
 Procedure = Callable[[Bench, Case, Door, str], Attempt]
@@ -282,4 +304,5 @@ PROCEDURES: Mapping[str, Procedure] = {
     "o-killed": _script,
     "o-jwks-moved": _script,
     "o-slow-network": _script,
+    **dict.fromkeys(WAYS, _another_way),
 }

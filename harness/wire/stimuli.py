@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 
+from cryptography import x509
+
 from harness import __version__
 from harness.model.case import GOOD, Stimulus
 from harness.model.catalogue import Flow
@@ -52,6 +54,7 @@ class Stimuli:
         self._folder = private_folder(folder)
         self.lure = Lure()
         self._contexts: dict[tuple[FilePath, str, str], ssl.SSLContext] = {}
+        self._presented: dict[tuple[str, str], Identity] = {}
         self._lock = threading.Lock()
 
     def context(self, ca: FilePath, client_secret: str, certificate: str) -> ssl.SSLContext:
@@ -62,19 +65,35 @@ class Stimuli:
                 self._contexts[key] = self._make_context(*key)
             return self._contexts[key]
 
+    def presented(self, client_secret: str, certificate: str) -> Identity | None:
+        """What the context of that class presents; None before one was made, or where it presents nothing."""
+        return self._presented.get((client_secret, certificate))
+
     def offering(self, protocol: str, ca: FilePath, client_secret: str) -> ssl.SSLContext:
         """A new context with the good certificate that offers *protocol* alone."""
-        context = self._make_context(ca, client_secret, GOOD)
+        context = self.fresh(ca, client_secret, GOOD)
         context.set_alpn_protocols([protocol])
         return context
 
+    def fresh(self, ca: FilePath, client_secret: str, certificate: str) -> ssl.SSLContext:
+        """What :meth:`context` makes, new each time: for who changes it."""
+        return self._make_context(ca, client_secret, certificate)
+
+    def certificate(self, client_secret: str) -> x509.Certificate | None:
+        """The client's own certificate, which is no secret; None for a client that has none."""
+        identity = self._identity(client_secret, GOOD) if client_secret else None
+        return None if identity is None else identity.certificate
+
     def _make_context(self, ca: FilePath, client_secret: str, certificate: str) -> ssl.SSLContext:
         context = trusting(ca)
+        # Some servers ask for the certificate once they have read the path (Apache's SSLVerifyClient in a location).
+        context.post_handshake_auth = True
         identity = self._identity(client_secret, certificate) if client_secret else None
         if identity is not None:
             # Weak keys are part of what is presented; our own library must not refuse to present them.
             context.set_ciphers("DEFAULT:@SECLEVEL=0")
             context.load_cert_chain(write_identity(identity, self._folder, f"{client_secret}-{certificate}"))
+            self._presented[client_secret, certificate] = identity
         return context
 
     def _identity(self, client_secret: str, certificate: str) -> Identity | None:
@@ -102,7 +121,7 @@ class Stimuli:
     def sendings(self, flow: Flow, stimulus: Stimulus, host: str, nonces: Callable[[str], str]) -> Sequence[Sending]:
         """The same in every form that the stimulus has; *nonces* gives each form's nonce, '' the first one's."""
         found = []
-        for number, presented in enumerate(self._presented(flow, stimulus, nonces(""))):
+        for number, presented in enumerate(self._forms(flow, stimulus, nonces(""))):
             nonce = nonces(str(number) if number else "")
             before = (
                 _request(flow, each, host, nonces(f"before {nonce} {place}"))
@@ -112,7 +131,7 @@ class Stimuli:
             found.append(Sending(request, nonce, presented.form, tuple(before)))
         return found
 
-    def _presented(self, flow: Flow, stimulus: Stimulus, nonce: str) -> Sequence[Presented]:
+    def _forms(self, flow: Flow, stimulus: Stimulus, nonce: str) -> Sequence[Presented]:
         mint = self._mint_for(flow)
         if stimulus.token in LURING:
             mint = mint.luring(self.lure.url(nonce))

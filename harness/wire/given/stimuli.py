@@ -55,12 +55,12 @@ class GivenStimuli(Stimuli):
         flow = replace(flow, method="GET", path=path, body="")
         return self.request(flow, Stimulus(), host, nonce)
 
-    def _presented(self, flow: Flow, stimulus: Stimulus, nonce: str) -> Sequence[Presented]:
+    def _forms(self, flow: Flow, stimulus: Stimulus, nonce: str) -> Sequence[Presented]:
         """See :class:`Stimuli`; refuses a class that would be the good token by another name."""
         if stimulus.token == GOOD and not self._tokens and flow.server.default not in (Posture.JWT, Posture.BOTH):
             # Nobody looks at tokens there, so that there is none to send changes nothing.
             stimulus = replace(stimulus, token="str-no-token")  # noqa: S106 - a class
-        presented = super()._presented(flow, stimulus, nonce)
+        presented = super()._forms(flow, stimulus, nonce)
         if stimulus.token == "kid-case" and self._mint.kid.upper() == self._mint.kid:
             raise CannotMake("the key id has no small letters, so writing it in capitals changes nothing")
         for prefix, name in _NAMES.items():
