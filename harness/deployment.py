@@ -85,11 +85,16 @@ class Deployment:
             scope=f"{name}, {file.environment}: {places}, from the client's side only.",
             own_lab=False,
             grade=ExternalLab.grade,
-            features=frozenset(file.claimed),
+            features=frozenset(file.claimed) | self._shown(),
             bench=self._bench,
             adapt=self.adapt,
             withhold=self.withhold,
         )
+
+    def _shown(self) -> frozenset[str]:
+        """Features that nobody has to claim: what the file gives says that they are there."""
+        revoked = any(endpoint.client and endpoint.client.revoked for endpoint in self.file.endpoints.values())
+        return frozenset({targets.REVOCATION} if revoked else ())
 
     # Which cases
 
@@ -177,6 +182,8 @@ def _not_given(certificate: str, client: Client | None) -> str:
     """Why a class that needs a certificate of its own to be given cannot be asked for."""
     if certificate == "ta-other-ca" and (client is None or client.other_ca is None):
         return "no other CA of the deployment is given (client.other_ca and other_ca_key)"
+    if certificate == "tls-crl-revoked" and (client is None or client.revoked is None):
+        return "no revoked certificate is given (client.revoked)"
     return ""
 
 
