@@ -252,8 +252,8 @@ def _report(arguments: Arguments) -> int:
 
 _FORMATS: dict[str, Callable[[Path, record.Record], Path]] = {
     "page": lambda folder, read: page.write(folder, *read, guide()),
-    "allure": lambda folder, read: allure_html.generate(folder, read[0]),
-    "junit": lambda folder, read: junit.write(folder, read[1], strict=bool(read[0].get("expected"))),
+    "allure": lambda folder, read: allure_html.generate(folder, read[0], read[2]),
+    "junit": lambda folder, read: junit.write(folder, read[1], read[2], strict=bool(read[0].get("expected"))),
     "conformance": lambda folder, read: conformance.write(folder, *read, (folder / record.NAME).read_bytes()),
 }
 

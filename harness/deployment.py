@@ -23,6 +23,7 @@ from harness.lab.targetfile import Client, Endpoint, TargetFile, is_safe
 from harness.lab.touch import Touch, touch
 from harness.model.case import GOOD, Case
 from harness.model.catalogue import Cells, Flow, Requirement, Server
+from harness.model.claims import Claim
 from harness.model.vocabulary import Path, Posture, is_file
 from harness.preflight import Preflight
 from harness.targets import Target
@@ -89,6 +90,22 @@ class Deployment:
             bench=self._bench,
             adapt=self.adapt,
             withhold=self.withhold,
+            claims=tuple(self._claim(flow) for flow in self.flows(known_catalogue())),
+        )
+
+    def _claim(self, flow: Flow) -> Claim:
+        endpoint, asks = self.file.endpoints[flow.server.name], flow.server.default
+        token = asks in (Posture.JWT, Posture.BOTH)
+        # What the documented product's tokens say there is not public, and it is not asked to look.
+        named = self.file.tokens.get("claims", {}) if token and endpoint.generic else {}
+        return Claim(
+            flow.name,
+            str(endpoint.posture),
+            str(endpoint.path),
+            certificate=asks in (Posture.MTLS, Posture.BOTH),
+            token=token,
+            audience=bool(named.get("aud")),
+            issuer=bool(named.get("iss")),
         )
 
     def _shown(self) -> frozenset[str]:

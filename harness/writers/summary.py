@@ -15,8 +15,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from harness.model.vocabulary import BROKEN, Outcome, is_file
+from harness.model.vocabulary import Outcome, is_file
 from harness.model.vocabulary import Path as FlowPath
+from harness.writers import answer
 from harness.writers.counts import of_header, of_rows
 from harness.writers.findings import Finding, findings, known, known_words
 from harness.writers.protection import in_words, open_to_all, protection
@@ -31,12 +32,8 @@ LEGEND = {
     Outcome.UNSUPPORTED: "an optional feature the target says it does not have",
     Outcome.HARNESS_ERROR: "the harness or its lab failed: neither a pass nor a fail",
 }
-_STATUS = {
-    0: "[bold green]conforms[/]",
-    1: "[bold red]does not conform[/]",
-    3: "[bold yellow]the run is not trustworthy[/]",
-}
-_CANNOT = "[bold yellow]cannot be judged[/]"
+_COLOURS = {"s0": "bold green", "s1": "bold red", "s3": "bold yellow"}
+_FLOW_COLOURS = {Outcome.FAIL: "red", Outcome.HARNESS_ERROR: "yellow", Outcome.UNOBSERVED: "yellow"}
 _SHOWN_FINDINGS = 12
 _PLAIN_STEPS = 10
 
@@ -91,7 +88,7 @@ class Console:
             self._print(f"[bold red]{escape(text)}[/]")
         self._findings(findings(rows))
         self._known(rows, footer)
-        self._print(_flows(rows))
+        self._print(_flows(rows, footer))
         self._diagnosis(footer.get("diagnosis", ()))
         counts = outcomes(rows)
         told = [f"{counts[name]} {name} ({text})" for name, text in LEGEND.items() if counts[name]]
@@ -104,8 +101,9 @@ class Console:
         cannot = footer.get("cannot_judge", False)
         for text in footer["trouble"]:
             self._print(f"[yellow]{'cannot be judged' if cannot else 'not trustworthy'}:[/] {escape(text)}")
-        status = footer["exit_status"]
-        result = _CANNOT if cannot else _result(rows, status)
+        self._not_shown(header, footer)
+        said, status = answer.headline(header, rows, footer), footer["exit_status"]
+        result = f"[{_COLOURS[said.colour]}]{escape(said.words)}[/]"
         self._print(f"Result: {result} (exit status {status}); record: {escape(str(report))}/run.jsonl")
         self._selection(header)
         self._print(f"This judged {escape(str(header['scope']))}")
@@ -113,6 +111,12 @@ class Console:
             self._print(escape(line))
         # Never folded: it is there to be pasted.
         self._print_line(f"Next: {_next(rows, header, report)}")
+
+    def _not_shown(self, header: Mapping[str, Any], footer: Mapping[str, Any]) -> None:
+        for text, give in answer.gaps(footer):
+            self._print(f"[yellow]not shown:[/] {escape(text)}\n  give {escape(give)}")
+        for text in answer.unclaimed(header):
+            self._print(escape(text))
 
     def _diagnosis(self, found: Sequence[Mapping[str, Any]]) -> None:
         for one in found:
@@ -160,22 +164,7 @@ class Console:
             self._print()
 
 
-def _result(rows: Sequence[Row], status: int) -> str:
-    known, unseen = behind_zero(rows, status)
-    if known:
-        return f"as expected, with {known} known failures of a MUST: it does not conform"
-    if unseen:
-        return f"what could be seen conforms; {unseen} cases of a MUST could not be seen"
-    return _STATUS[status]
-
-
-def behind_zero(rows: Sequence[Row], status: int) -> tuple[int, int]:
-    """Exit status 0 is a wide word: how many cases of a MUST are broken as foreseen, and how many could not be seen."""
-    musts = [row["outcome"] for row in rows if row["level"] == "MUST"] if status == 0 else []
-    return sum(outcome in BROKEN for outcome in musts), musts.count(Outcome.UNOBSERVED)
-
-
-def _flows(rows: Sequence[Row]) -> Table:
+def _flows(rows: Sequence[Row], footer: Mapping[str, Any]) -> Table:
     table = Table(title=None, box=None, pad_edge=False)
     table.add_column("flow", no_wrap=True)
     for path in FlowPath:
@@ -187,20 +176,19 @@ def _flows(rows: Sequence[Row]) -> Table:
     for flow in dict.fromkeys(row["flow"] for row in rows):
         own = [row for row in rows if row["flow"] == flow]
         cells = [_score([row for row in own if row["path"] == path]) for path in FlowPath]
-        verified = _grouped({posture: in_words(cell) for posture, cell in shields[flow].items()})
+        parts = {posture: answer.verified_in_part(footer, flow, posture) for posture in shields[flow]}
+        verified = _grouped({posture: in_words(cell, parts[posture]) for posture, cell in shields[flow].items()})
         open_at = {posture: ", ".join(cell.get("clear_text_at", ())) for posture, cell in shields[flow].items()}
         readable = _grouped({posture: place for posture, place in open_at.items() if place}) or "nowhere"
-        table.add_row(escape(flow), *cells, _conforms(own), escape(verified), escape(readable))
+        table.add_row(escape(flow), *cells, _conforms(own, footer), escape(verified), escape(readable))
     return table
 
 
-def _conforms(rows: Sequence[Row]) -> str:
-    """``yes`` only where every MUST was seen to hold."""
-    outcomes_of_musts = {row["outcome"] for row in rows if row["level"] == "MUST"}
-    if outcomes_of_musts & BROKEN:
-        return "[red]no[/]"
-    held = outcomes_of_musts and outcomes_of_musts <= {Outcome.PASS, Outcome.UNSUPPORTED}
-    return "yes" if held else "[yellow]not shown[/]"
+def _conforms(rows: Sequence[Row], footer: Mapping[str, Any]) -> str:
+    told = answer.of_flow(rows, footer)
+    words = escape(told.words.partition(" (")[0])
+    colour = _FLOW_COLOURS.get(Outcome(told.outcome))
+    return f"[{colour}]{words}[/]" if colour else words
 
 
 def _grouped(facts: Mapping[str, str]) -> str:
