@@ -199,7 +199,7 @@ class Pki:
 
     def _revocations(self, authority: str) -> bytes:
         issued = [self._revoked[name] for name in self._revoked if self.table[name].issuer == authority]
-        # Good for longer than the CA: however far the lab's clock is moved, it is the certificates that are out of date.
+        # Good for longer than the CA: when the lab's clock is moved, certificates are out of date, and not the CRL.
         return revocation_list(self.secrets[authority], issued, self.now - _CA_LIFE, self.now + 2 * _CA_LIFE)
 
     @staticmethod
