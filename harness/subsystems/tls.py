@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from cryptography import x509
 from OpenSSL import SSL, _util, crypto
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 
@@ -92,10 +93,14 @@ class ServerConnection:
     def __init__(self, tls: ServerTls, record: Connection, rules: Rules, clock: LabClock) -> None:
         self._tls, self._clock = tls, clock
         self._handshake = Handshake(record, rules, material(tls.secret).authorities)
+        self._resumes = rules.resumes_other_names
 
     def serverConnectionForTLS(self, protocol: Any) -> SSL.Connection:
         """Called by Twisted; certificates are judged at the lab's time."""
-        connection = SSL.Connection(server_context(self._tls, self._clock.moved()), None)
+        context = server_context(self._tls, self._clock.moved())
+        if self._resumes:
+            context = named_context(self._tls, self._clock.moved())
+        connection = SSL.Connection(context, None)
         _HANDSHAKES[connection] = self._handshake
         return connection
 
@@ -118,6 +123,28 @@ def server_context(tls: ServerTls, moment: datetime | None = None) -> SSL.Contex
     if tls.demand is not Demand.NOTHING:
         _trust(context, identity, moment)
         context.set_verify(_MODES[tls.demand], _on_certificate)
+    return context
+
+
+@lru_cache(maxsize=64)
+def named_context(tls: ServerTls, moment: datetime | None = None) -> SSL.Context:
+    """A context that asks for a certificate under the name in its own certificate alone, and resumes any session."""
+    identity = material(tls.secret)
+    context = SSL.Context(SSL.TLS_METHOD)
+    context.set_min_proto_version(SSL.TLS1_2_VERSION)
+    context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
+    context.set_session_id(b"hopproof")
+    _identify(context, identity)
+    strict = server_context(tls, moment)
+    names = identity.chain[0].extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    own = {name.encode() for name in names.get_values_for_type(x509.DNSName)}
+
+    def named(connection: SSL.Connection) -> None:
+        if connection.get_servername() in own:
+            connection.set_context(strict)
+            connection.set_verify(_MODES[tls.demand], _on_certificate)
+
+    context.set_tlsext_servername_callback(named)
     return context
 
 

@@ -62,7 +62,7 @@ _SERVERS = {
     "event-gateway-manager-endpoint": "egwd.apic.test",
     "orders-service": "orders.ecomm.test",
 }
-CLIENTS = ("portal-admin-client", "analytics-ingestion-client", "gateway-client-client")
+CLIENTS = ("portal-admin-client", "analytics-ingestion-client", "gateway-client-client", "orders-client")
 
 SECRETS: Mapping[str, Secret] = {
     **{name: Secret("ingress-ca", SERVER, (host,)) for name, host in _SERVERS.items()},
