@@ -67,7 +67,8 @@ def _open(endpoint: Endpoint) -> tuple[str, ClientCredential]:
         told = identity.certificate.subject.rfc4514_string()
         write = f"write subject: {told!r}" if told else "leave subject out"
         raise UsageError(
-            f"servers.{endpoint.name}: the client certificate says {told or 'nothing'}, but subject is {endpoint.subject}",
+            f"servers.{endpoint.name}: the client certificate says {told or 'nothing'}, "
+            f"but subject is {endpoint.subject}",
             attempt=f"give the client whose subject the endpoint is configured with, or {write}",
         )
     name = _common_name(identity.certificate.subject)
