@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
@@ -12,13 +11,14 @@ from harness.catalogue import Catalogue
 from harness.catalogue.widen import widened
 from harness.checks.dialect import CERTIFICATE_STATUSES, TOKEN_STATUSES, Dialect, Refusal
 from harness.config import Options
-from harness.errors import CannotJudge, UsageError
+from harness.errors import CannotJudge, UsageError, refuse
 from harness.exchanges import Bench, paced
 from harness.known import catalogue as known_catalogue
-from harness.lab import contradictions, targetfile
+from harness.lab import targetfile
 from harness.lab.credentials import by_name, open_clients
 from harness.lab.external import ExternalLab, Pace
-from harness.lab.issuers import KeyServer, check_sources, open_mint
+from harness.lab.issuers import KeyServer, open_mint
+from harness.lab.targetcheck import mistakes as mistakes_of
 from harness.lab.targetfile import Client, Endpoint, TargetFile, is_safe
 from harness.lab.touch import Touch, touch
 from harness.model.case import GOOD, Case
@@ -26,7 +26,6 @@ from harness.model.catalogue import Cells, Flow, Requirement, Server
 from harness.model.vocabulary import Path, Posture, is_file
 from harness.preflight import Preflight
 from harness.targets import Target
-from harness.wire.contexts import trusting
 from harness.wire.given import GivenPki, GivenStimuli
 
 TEMPLATE = "management-to-portal"
@@ -55,17 +54,12 @@ class Deployment:
 
     @classmethod
     def load(cls, path: FilePath, read_only: bool = False) -> Deployment:
-        """Read and check *path*: schema, contradictions, files; raises :class:`UsageError`."""
-        file = targetfile.read(path)
-        contradictions.check(file, known_catalogue().flows)
-        by_name(open_clients(file.endpoints.values()))
-        check_sources(file)
-        for endpoint in file.endpoints.values():
-            _trusted(endpoint)
-        if unknown := {*file.claimed, *file.not_claimed} - known_catalogue().features:
-            raise UsageError(
-                f"features: unknown feature {min(unknown)!r}", where=str(path), attempt="see hopproof list features"
-            )
+        """Read and check *path*: schema, contradictions, files; raises :class:`UsageError` with all that is wrong."""
+        file, mistakes = targetfile.examine(targetfile.load(path), path)
+        if file is not None:
+            mistakes += mistakes_of(file, known_catalogue().flows, known_catalogue().features)
+        refuse(mistakes, str(path))
+        assert file is not None, "a target file without mistakes describes a target"
         deployment = cls(replace(file, read_only=file.read_only or read_only))
         if deployment.file.read_only and not any(is_safe(flow.method) for flow in deployment.flows(known_catalogue())):
             raise UsageError(
@@ -188,14 +182,6 @@ def _look(preflight: Preflight, flows: Iterable[Flow], keys: KeyServer | None) -
             raise
         told = f"{error.what}; nobody has asked our JWKS server (port {keys.port}) for its keys"
         raise CannotJudge(told, where=error.where, attempt=error.attempt) from error
-
-
-def _trusted(endpoint: Endpoint) -> None:
-    try:
-        trusting(endpoint.ca)
-    except OSError as error:
-        told = error.strerror if error.strerror and not isinstance(error, ssl.SSLError) else "no certificate in PEM"
-        raise UsageError(f"servers.{endpoint.name}.ca: {told}", where=str(endpoint.ca)) from error
 
 
 def _server(endpoint: Endpoint, documented: Server) -> Server:
