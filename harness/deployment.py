@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 
 from harness import targets
+from harness.bypass import WAYS
 from harness.catalogue import Catalogue
 from harness.catalogue.widen import widened
 from harness.checks.dialect import CERTIFICATE_STATUSES, TOKEN_STATUSES, Dialect, Refusal
@@ -14,7 +15,7 @@ from harness.config import Options
 from harness.errors import CannotJudge, UsageError, refuse
 from harness.exchanges import Bench, paced
 from harness.known import catalogue as known_catalogue
-from harness.lab import targetfile
+from harness.lab import curl, targetfile
 from harness.lab.credentials import by_name, open_clients
 from harness.lab.external import ExternalLab, Pace
 from harness.lab.issuers import KeyServer, open_mint
@@ -23,17 +24,20 @@ from harness.lab.targetfile import Client, Endpoint, TargetFile, is_safe
 from harness.lab.touch import Touch, touch
 from harness.model.case import GOOD, Case
 from harness.model.catalogue import Cells, Flow, Requirement, Server
+from harness.model.claims import Claim, Protection
 from harness.model.vocabulary import Path, Posture, is_file
 from harness.preflight import Preflight
 from harness.targets import Target
 from harness.wire.given import GivenPki, GivenStimuli
+from harness.wire.issue import Identity
+from harness.wire.send import Prepared
 
 TEMPLATE = "management-to-portal"
 SERVICE = "client-to-service"
 # What holds for any service in a posture, whatever the product: its own documents are not asked of a stranger.
-_ANY_AREA = frozenset({"tokens", "chains"})
+_ANY_AREA = frozenset({"tokens", "chains", "bypass"})
 _ANY_REQUIREMENT = frozenset({"FLW-0", "FLW-2", "FLW-5"})
-_ALLOWED_TRANSPORTS = frozenset({GOOD, "t-plaintext"})
+_ALLOWED_TRANSPORTS = frozenset({GOOD, "t-plaintext", *WAYS})
 _SUBJECT_CLASSES = "id-"
 
 
@@ -43,14 +47,19 @@ def find(options: Options) -> Target:
         return targets.find(options.target)
     if options.fault:
         raise UsageError("--fault is for our own servers", attempt="leave --target or --fault out")
-    return Deployment.load(FilePath(options.target), options.read_only).target()
+    deployment = Deployment.load(FilePath(options.target), options.read_only)
+    return replace(deployment, keep=options.keep).target()
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """A checked target file."""
+    """A checked target file.
+
+    ``keep`` names a case, and the folder that takes what a line of curl needs to repeat it: its token, its certificate.
+    """
 
     file: TargetFile
+    keep: tuple[str, FilePath] | None = None
 
     @classmethod
     def load(cls, path: FilePath, read_only: bool = False) -> Deployment:
@@ -79,11 +88,32 @@ class Deployment:
             scope=f"{name}, {file.environment}: {places}, from the client's side only.",
             own_lab=False,
             grade=ExternalLab.grade,
-            features=frozenset(file.claimed),
+            features=frozenset(file.claimed) | self._shown(),
             bench=self._bench,
             adapt=self.adapt,
             withhold=self.withhold,
+            claims=tuple(self._claim(flow) for flow in self.flows(known_catalogue())),
         )
+
+    def _claim(self, flow: Flow) -> Claim:
+        endpoint = self.file.endpoints[flow.server.name]
+        token = flow.server.verifies(Protection.TOKEN, endpoint.posture)
+        # What the documented product's tokens say there is not public, and it is not asked to look.
+        named = self.file.tokens.get("claims", {}) if token and endpoint.generic else {}
+        return Claim(
+            flow.name,
+            str(endpoint.posture),
+            str(endpoint.path),
+            certificate=flow.server.verifies(Protection.CERTIFICATE, endpoint.posture),
+            token=token,
+            audience=bool(named.get("aud")),
+            issuer=bool(named.get("iss")),
+        )
+
+    def _shown(self) -> frozenset[str]:
+        """Features that nobody has to claim: what the file gives says that they are there."""
+        revoked = any(endpoint.client and endpoint.client.revoked for endpoint in self.file.endpoints.values())
+        return frozenset({targets.REVOCATION} if revoked else ())
 
     # Which cases
 
@@ -158,7 +188,7 @@ class Deployment:
             stimuli = GivenStimuli(pki, mint, lab.folder / "clients")
             dialect = _dialect(file)
             kept = frozenset({dialect.refusal.header.lower()} if dialect.refusal else ())
-            bench = Bench(lab, stimuli, seed, dialect, paced(Pace(file.rate).wait, kept), {})
+            bench = Bench(lab, stimuli, seed, dialect, paced(Pace(file.rate).wait, kept), {}, told=self._told)
             asked = None if keys is None else lambda: keys.asked
             _look(Preflight(bench, stimuli, file, pki, asked), catalogue.flows.values(), keys)
         except BaseException:
@@ -166,11 +196,26 @@ class Deployment:
             raise
         return bench
 
+    def _told(self, case: Case, request: Prepared, identity: Identity | None) -> Mapping[str, str]:
+        """How to repeat *request* without us: a line of curl, and the folder whose files it reads, if any."""
+        endpoint, folder = self.file.endpoints[case.flow.server.name], curl.folder_of(case)
+        found = curl.recipe(case, endpoint, request, folder)
+        if found is None:
+            return {}
+        if self.keep is not None and self.keep[0] == case.id:
+            folder = str(self.keep[1])
+            found = curl.recipe(case, endpoint, request, folder) or found
+            pem = identity.key_pem() + identity.pem() if identity is not None else None
+            curl.write(found, self.keep[1], pem)
+        return {"curl": found.line, **({"reads": folder} if found.files or found.identity else {})}
+
 
 def _not_given(certificate: str, client: Client | None) -> str:
     """Why a class that needs a certificate of its own to be given cannot be asked for."""
     if certificate == "ta-other-ca" and (client is None or client.other_ca is None):
         return "no other CA of the deployment is given (client.other_ca and other_ca_key)"
+    if certificate == "tls-crl-revoked" and (client is None or client.revoked is None):
+        return "no revoked certificate is given (client.revoked)"
     return ""
 
 

@@ -8,7 +8,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from harness.bypass import WAYS, Asking
 from harness.checks.dialect import Dialect
+from harness.decode.certificates import view
 from harness.errors import EffectUnseen, LabError
 from harness.lab import ConfigurationRefused, Door, Lab
 from harness.lab.operations import Operated
@@ -18,6 +20,7 @@ from harness.model.exchange import ClientView, Exchange
 from harness.scenario import Player
 from harness.wire.certificates import CERTIFICATE_CLASSES
 from harness.wire.given import CannotMake
+from harness.wire.issue import Identity
 from harness.wire.send import Address, Prepared, send
 from harness.wire.stimuli import Stimuli
 from harness.wire.tokens import TOKEN_CLASSES
@@ -38,6 +41,13 @@ def paced(wait: Callable[[], None], keep: frozenset[str] = frozenset()) -> Sende
         return send(address, request, context, keep)
 
     return sender
+
+
+Told = Callable[[Case, Prepared, Identity | None], Mapping[str, Any]]
+
+
+def _nothing_told(_case: Case, _request: Prepared, _identity: Identity | None) -> Mapping[str, Any]:
+    return {}
 
 
 @dataclass(frozen=True)
@@ -63,7 +73,7 @@ class Bench:
     the lab's servers say no, ``send`` how a request goes out.  ``twins`` None trusts the
     batch's controls; a dictionary is where what became of each class's own twin is remembered.  ``everybody`` names
     the flows whose server was seen to serve whoever asks, and how that was seen; ``notes`` are
-    what a reader should know besides."""
+    what a reader should know besides, ``told`` what a record keeps of how a request was made."""
 
     lab: Lab
     stimuli: Stimuli
@@ -73,6 +83,7 @@ class Bench:
     twins: dict[tuple[str, ...], str] | None = None
     everybody: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    told: Told = _nothing_told
 
     def nonce(self, *parts: str) -> str:
         """An opaque name for one request of this run."""
@@ -152,14 +163,21 @@ def _prepared(bench: Bench, case: Case, door: Door, nonce: str) -> Prepared:
 def _request(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
     """The flow's request over TLS, with the stimulus's certificate and token."""
     context = bench.stimuli.context(door.ca, case.flow.client_secret, case.stimulus.certificate)
-    client = bench.send(door.address, _prepared(bench, case, door, nonce), context)
-    return Attempt(nonce, door, client, client.local_port, bool(case.flow.effect))
+    request = _prepared(bench, case, door, nonce)
+    client = bench.send(door.address, request, context)
+    identity = bench.stimuli.presented(case.flow.client_secret, case.stimulus.certificate)
+    if identity is not None:
+        client = replace(client, client_chain=tuple(map(view, identity.chain)))
+    extra = bench.told(case, request, identity)
+    return Attempt(nonce, door, client, client.local_port, bool(case.flow.effect), extra)
 
 
 def _clear_text(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
     """The same request, not encrypted."""
-    client = bench.send(door.address, _prepared(bench, case, door, nonce), None)
-    return Attempt(nonce, door, client, client.local_port, bool(case.flow.effect))
+    request = _prepared(bench, case, door, nonce)
+    client = bench.send(door.address, request, None)
+    extra = bench.told(case, request, None)
+    return Attempt(nonce, door, client, client.local_port, bool(case.flow.effect), extra)
 
 
 def _start(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
@@ -189,6 +207,12 @@ def _past_balancer(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
     act = bench.lab.act(door, case.flow, twin)
     extra = {"past": past, "act": dict(act), "now": bench.lab.now()}
     return Attempt(nonce, door, None, act.get("local_port"), bool(case.flow.effect), extra, twin)
+
+
+def _another_way(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
+    """The request in another way, without a credential."""
+    client, extra = WAYS[case.stimulus.transport].go(Asking(bench, case, door, nonce))
+    return Attempt(nonce, door, client, client.local_port, bool(case.flow.effect), extra)
 
 
 Procedure = Callable[[Bench, Case, Door, str], Attempt]
@@ -234,8 +258,10 @@ PROCEDURES: Mapping[str, Procedure] = {
     "o-killed": _script,
     "o-jwks-moved": _script,
     "o-slow-network": _script,
+    **dict.fromkeys(WAYS, _another_way),
 }
 TRANSPORTS: Mapping[str, str] = {
+    **{name: way.summary for name, way in WAYS.items()},
     "j-tls-untrusted": "a good token, while the JWKS URL leads to a server whose certificate another CA has signed",
     "j-tls-wrong-name": "a good token, while the JWKS URL leads to a server whose certificate is for another name",
     "t-plaintext": "a good request in clear text on the TLS port",

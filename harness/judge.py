@@ -1,12 +1,13 @@
-"""The only place where an outcome is decided: of one case (:func:`judge`) and of a whole run (:func:`exit_status`)."""
+"""The only place where an outcome is decided: of one case (:func:`judge`) and of a whole run (:func:`conclude`)."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from harness.checks import CHECKS, Question
+from harness.model.claims import Answer, Gap
 from harness.model.verdict import Finding, FindingKind, Verdict
 from harness.model.vocabulary import BROKEN, Grade, Level, Outcome, Path
 
@@ -29,9 +30,11 @@ _REJECTIONS = frozenset(
         "no-clear-text",
         "token-lost",
         "nothing-passed-on",
+        "not-let-in",
     }
 ) & frozenset(CHECKS)
-_CREDENTIALS = frozenset({"certificate-refused", "token-refused", "refused"}) & frozenset(CHECKS)
+_CREDENTIALS = frozenset({"certificate-refused", "token-refused", "refused", "not-let-in"}) & frozenset(CHECKS)
+_NOT_SEEN = frozenset({Outcome.UNOBSERVED, Outcome.UNSUPPORTED})
 STRANGERS = frozenset(
     {"tls-no-cert", "ta-unknown-ca", "ta-selfsigned-leaf", "str-no-token", "sig-wrong-key", "alg-none"}
 )
@@ -131,34 +134,43 @@ def _weigh(findings: Iterable[Finding], grade: Grade) -> Verdict:
     return Verdict(Outcome.PASS, "as-required", "as required", grade, notes)
 
 
-def exit_status(
+@dataclass(frozen=True)
+class Conclusion:
+    """What a whole run says: the answer, its exit status, and what makes it untrustworthy."""
+
+    answer: Answer
+    status: int
+    trouble: tuple[str, ...] = ()
+
+
+def conclude(
     rows: Iterable[Mapping[str, object]],
     planned: Iterable[str],
     *,
     own_lab: bool,
-    trouble: Callable[[str], None],
+    gaps: Collection[Gap] = (),
     expected_known: bool = False,
-) -> int:
-    """Exit status of a run from its rows (contract): 3 before 1 before 0; *trouble* is told what makes it 3.
+    trouble: Iterable[str] = (),
+) -> Conclusion:
+    """The answer of a run from its rows, and the exit status (contract): untrustworthy is 3, before broken 1.
 
+    What is not shown of a target's claims (*gaps*) makes 3 of what would be 0, never of 1: what is broken is proven.
     Each row needs ``case``, ``flow``, ``posture``, ``path``, ``level``, ``outcome``, ``as_expected``, ``reason`` and
-    ``reason_code``.  With *expected_known* (a file that names every row which does not pass) any
-    other makes it 1.
+    ``reason_code``.  With *expected_known* (a file that names every row which does not pass) any other makes it 1.
+    *trouble* is what makes the run untrustworthy besides.
     """
     rows = list(rows)
-    untrusted = _untrusted(rows, set(planned), own_lab)
-    for text in untrusted:
-        trouble(text)
-    if untrusted:
-        return 3
-    if expected_known and any(not row["as_expected"] for row in rows):
-        return 1
-    if any(row["level"] == Level.MUST and row["outcome"] in BROKEN and not row["as_expected"] for row in rows):
-        return 1
-    if not own_lab and {row["flow"] for row in rows} - {row["flow"] for row in rows if row["outcome"] == Outcome.PASS}:
-        trouble("a selected flow has no case that passed")
-        return 3
-    return 0
+    if untrusted := (*trouble, *_untrusted(rows, set(planned), own_lab)):
+        return Conclusion(Answer.UNTRUSTWORTHY, 3, untrusted)
+    broken = [row for row in rows if row["level"] == Level.MUST and row["outcome"] in BROKEN]
+    if any(not row["as_expected"] for row in broken):
+        return Conclusion(Answer.DOES_NOT_CONFORM, 1)
+    surprising = [row for row in rows if expected_known and not row["as_expected"]]
+    if surprising and not (gaps and all(row["outcome"] in _NOT_SEEN for row in surprising)):
+        return Conclusion(Answer.NOT_AS_EXPECTED, 1)
+    if gaps:
+        return Conclusion(Answer.NOT_SHOWN, 3)
+    return Conclusion(Answer.DOES_NOT_CONFORM if broken else Answer.CONFORMS, 0)
 
 
 def _untrusted(rows: list[Mapping[str, object]], planned: set[str], own_lab: bool) -> list[str]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from harness import __version__
 from harness.catalogue import Catalogue, expand
+from harness.checks.claims import gaps
 from harness.config import Options
 from harness.deployment import find
 from harness.diagnosis import diagnose
@@ -23,10 +24,11 @@ from harness.errors import CannotJudge, HopproofError, UsageError
 from harness.exchanges import Bench
 from harness.expected import UNEXPECTED, Expectations, entries_for
 from harness.guide import guide
-from harness.judge import exit_status
+from harness.judge import conclude
 from harness.known import FAULTS, catalogue
 from harness.lab import KeepsLogs, Lab
 from harness.model.case import Case, Withheld
+from harness.model.claims import Answer, Gap
 from harness.model.vocabulary import Depth
 from harness.selection import named, select
 from harness.targets import OUT_OF_SCOPE, Target
@@ -66,6 +68,8 @@ class Run:
         self.interrupted = False
         self.planned: list[Case] = []
         self.status = 3
+        self.answer = Answer.UNTRUSTWORTHY
+        self.not_shown: list[Gap] = []
         self._started = time.monotonic()
         self._changed = threading.Condition()
         self._over = False
@@ -96,6 +100,7 @@ class Run:
             "withheld": [{"case": item.case.id, "reason": item.reason} for item in self._withheld],
             "skipped": [{"case": case.id, "reason": skip.reason} for case, skip in self._skipped],
             "scope": f"{self.target.scope} {OUT_OF_SCOPE}",
+            "claims": [claim.to_json() for claim in self.target.claims],
         }
 
     def counts(self) -> Counts:
@@ -202,38 +207,45 @@ class Run:
             if self._failure is not None:
                 self.trouble.append(str(self._failure))
             self._add_missing()
-            planned = (case.id for case in self.planned)
-            self.status = exit_status(
-                self.rows,
-                planned,
-                own_lab=self.target.own_lab,
-                trouble=(lambda _text: None) if self.cannot_judge else self.trouble.append,
-                expected_known=self.expectations.known,
-            )
-            if self.interrupted:
-                self.trouble.insert(0, "the run was interrupted")
-            if self.trouble:
-                self.status = 3
+            self._conclude()
             self._write_beside()
             self._recorder.finish(self.footer())
         except HopproofError as error:
             self._recorder.abandon()
-            self.trouble.append(str(error))
-            self.status = 3
+            self._distrust(str(error))
         return self.status
+
+    def _conclude(self) -> None:
+        left_out = [*self._header["withheld"], *self._header["skipped"]]
+        self.not_shown = gaps(self.target.claims, self.rows, left_out, selection=bool(self.options.only))
+        interrupted = ["the run was interrupted"] if self.interrupted else []
+        found = conclude(
+            self.rows,
+            (case.id for case in self.planned),
+            own_lab=self.target.own_lab,
+            gaps=self.not_shown,
+            expected_known=self.expectations.known,
+            # What is in the target's own way leaves it unshown; it is no reason to distrust the rows.
+            trouble=[] if self.cannot_judge else [*interrupted, *self.trouble],
+        )
+        self.answer, self.status = found.answer, found.status
+        self.trouble = list(dict.fromkeys([*self.trouble, *found.trouble] if self.cannot_judge else found.trouble))
+
+    def _distrust(self, why: str) -> None:
+        self.trouble.append(why)
+        self.answer, self.status = Answer.UNTRUSTWORTHY, 3
 
     def _write_beside(self) -> None:
         """Everything but the record itself: what fails here is told there."""
         folder = self.options.report
         try:
-            junit.write(folder, self.rows, strict=self.expectations.known)
-            allure_html.complete(folder, self._header)
+            junit.write(folder, self.rows, self.footer(), strict=self.expectations.known)
+            allure_html.complete(folder, self._header, self.footer())
             self._leave_entries(folder / UNEXPECTED)
             page.write(folder, self._header, self.rows, self.footer(), guide())
         except Exception as error:  # a report that cannot be made must not cost the record
             told = error if isinstance(error, HopproofError) else f"a report failed: {type(error).__name__}: {error}"
-            self.trouble.append(str(told))
-            self.status = 3
+            self._distrust(str(told))
 
     def _leave_entries(self, file: Path) -> None:
         """Leave ready-to-edit entries for the rows that no entry foresees."""
@@ -261,7 +273,9 @@ class Run:
         return {
             "cases": len(self.rows),
             **self._shown,
-            "trustworthy": self.status != 3,
+            "answer": str(self.answer),
+            "not_shown": [gap.to_json() for gap in self.not_shown],
+            "trustworthy": self.answer is not Answer.UNTRUSTWORTHY,
             "trouble": self.trouble,
             "cannot_judge": bool(self.cannot_judge),
             "notes": self.notes,

@@ -11,12 +11,14 @@ from harness.exchanges import Bench
 from harness.known import FAULTS
 from harness.lab.embedded import EmbeddedLab
 from harness.model.case import Case
+from harness.model.claims import Claim
 from harness.model.vocabulary import Grade
 from harness.wire.stimuli import Stimuli
 from harness.wire.tokens import Mint
 
+REVOCATION = "client-revocation"
 # The built-in reference has everything, which no single platform and version has.
-FEATURES = frozenset({"management-jwt", "ingestion-jwt", "event-gateway", "gateway-mtls", "in-cluster"})
+FEATURES = frozenset({"management-jwt", "ingestion-jwt", "event-gateway", "gateway-mtls", "in-cluster", REVOCATION})
 OUT_OF_SCOPE = (
     "Out of scope: gateway peering, replication between data centres, traffic inside a subsystem, API invocation."
 )
@@ -37,6 +39,7 @@ class Target:
     ``scope`` says in words what a verdict about it says; ``own_lab`` that its servers are our own, so that nothing may
     remain unobserved; ``bench(catalogue, seed)`` brings it up, and closing the bench's lab takes it down.  ``adapt``
     puts its own servers and requests into the catalogue, ``withhold`` says why a case does not apply to it, or ''.
+    ``claims`` are the protections that it declares, which are to be shown; none where our own reference is judged.
     """
 
     name: str
@@ -47,6 +50,7 @@ class Target:
     bench: Callable[[Catalogue, int], Bench]
     adapt: Callable[[Catalogue], Catalogue] = _as_it_is
     withhold: Callable[[Case], str] = _nothing
+    claims: tuple[Claim, ...] = ()
 
 
 def embedded_bench(catalogue: Catalogue, seed: int, kind: type[EmbeddedLab] | None = None) -> Bench:

@@ -22,7 +22,8 @@ class Door:
 
     ``address`` is what a client connects to (the balancer's, where there is one), ``ca`` the PEM file that vouches for
     it, ``server_leaf_sha256`` the digest of the server's own certificate ('' if not known), ``public_port`` the port in
-    its URL where that differs from the one connected to.
+    its URL where that differs from the one connected to.  ``also_names`` are names of other sites at the same address,
+    ``origin`` is where the server itself listens, past the balancer.
     """
 
     setup: Setup
@@ -30,6 +31,8 @@ class Door:
     ca: FilePath
     server_leaf_sha256: str = ""
     public_port: int = 0
+    also_names: tuple[str, ...] = ()
+    origin: Address | None = None
 
     @property
     def host_header(self) -> str:

@@ -86,7 +86,8 @@ class ExternalLab:
         endpoint = self.target.endpoints.get(setup.server)
         if endpoint is None or setup.path is not endpoint.path or setup.own or setup.variant or setup.fault:
             raise LabError(f"the target file has no {setup.server} over {setup.path}")
-        return Door(setup, address_of(endpoint), endpoint.ca, "", endpoint.port)
+        origin = None if endpoint.origin is None else Address(*endpoint.origin, endpoint.host)
+        return Door(setup, address_of(endpoint), endpoint.ca, "", endpoint.port, endpoint.also_names, origin)
 
     def release(self, setups: Iterable[Setup]) -> None:
         """Nothing was started."""

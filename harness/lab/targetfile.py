@@ -77,7 +77,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One server endpoint: it has one posture, which the flows that end there inherit."""
+    """One server endpoint: it has one posture, which the flows that end there inherit.
+
+    ``also_names`` are names of other sites at the same address; ``origin`` is where the server itself listens, past the
+    balancer that ``connect`` leads to.
+    """
 
     name: str
     host: str
@@ -91,6 +95,8 @@ class Endpoint:
     subject: str
     client: Client | None
     request: Request
+    also_names: tuple[str, ...] = ()
+    origin: tuple[str, int] | None = None
 
     @property
     def generic(self) -> bool:
@@ -242,6 +248,8 @@ def _endpoint(file: FilePath, name: str, row: Mapping[str, Any], common: Mapping
         subject=row.get("subject", ""),
         client=_client(file, row.get("client", common)),
         request=request,
+        also_names=tuple(row.get("also_names", ())),
+        origin=_place(file, f"{spot}.origin", row["origin"]) if "origin" in row else None,
     )
 
 

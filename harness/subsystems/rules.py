@@ -15,6 +15,7 @@ from cryptography import x509
 from harness.model.vocabulary import Reason
 from harness.subsystems.jwks import ALGORITHM, Keys, signed_by_published_key
 from harness.subsystems.outcome import documented_status
+from harness.subsystems.records import Ask
 from harness.subsystems.subject import same_name
 from harness.subsystems.token import Token
 
@@ -82,6 +83,11 @@ def among(name: str, claim: object) -> bool:
     return claim == name or (isinstance(claim, list) and name in claim)
 
 
+def nobody(ask: Ask) -> bool:
+    """No request is let in without what protects the server, however it comes."""
+    return False
+
+
 def everything(path: str) -> bool:
     """Every path of an endpoint is protected alike."""
     return True
@@ -104,6 +110,13 @@ class Rules:
     token_required: bool = True
     takes_query_token: bool = False
     acts_first: bool = False
+    # Is a certificate asked for in the handshake, or of each request (given the documented demand, in the handshake)?
+    # Which requests need no credential?  How is a request read once it is let in?
+    asks_each_request: bool = False
+    excuses: Callable[[Ask], bool] = nobody
+    reads: Callable[[Ask], Ask] = as_given
+    # Do sessions of another name, for which no certificate is asked, resume under this one?
+    resumes_other_names: bool = False
     status: Callable[[Reason], int] = documented_status
     # Token
     algorithms: frozenset[str] = frozenset({ALGORITHM})

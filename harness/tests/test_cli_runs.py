@@ -37,7 +37,7 @@ def test_a_run_that_conforms(conforming: Finished) -> None:
     assert str(header["seed"]) == SEED
     told = conforming.process.stdout
     assert "says nothing yet about your deployment" in told.partition("cases")[0]
-    assert "conforms (exit status 0)" in told and "Next: " in told.splitlines()[-1]
+    assert "the selected cases conform (exit status 0)" in told and "Next: " in told.splitlines()[-1]
 
 
 def test_progress_is_told(conforming: Finished) -> None:

@@ -20,6 +20,7 @@ from harness.known import catalogue
 from harness.lab.embedded import EmbeddedLab
 from harness.lab.external import Pace
 from harness.model.case import Case, Stimulus
+from harness.model.claims import Answer
 from harness.model.vocabulary import Depth, Posture
 from harness.run import Run
 from harness.tests.places import CLAIMS, SUBJECT, Place, of, outcomes
@@ -36,7 +37,7 @@ def place(lab: EmbeddedLab, tmp_path: Path) -> Place:
 def test_every_key_at_hand(place: Place) -> None:
     client = {**place.client, **place.ca, **place.ca_key}
     run = place.run(place.file(Posture.BOTH, server={"subject": SUBJECT}, client=client, tokens=place.signing))
-    assert run.status == 0, run.trouble
+    assert run.status == (3 if run.not_shown else 0), run.trouble
     assert {row["grade"] for row in run.rows} == {"client-only"}
     assert of(run, "FAIL") == of(run, "WRONG_REASON") == of(run, "HARNESS_ERROR") == set()
     # A refused certificate shows in TLS; a refused token beside a refused certificate cannot be told apart.
@@ -75,7 +76,9 @@ def test_a_captured_token_reaches_part_of_the_catalogue(place: Place, monkeypatc
     token = place.token()
     monkeypatch.setenv("HOPPROOF_TEST_TOKEN", token)
     run = place.run(place.file(Posture.JWT, tokens={"captured": {"env": "HOPPROOF_TEST_TOKEN"}}))
-    assert run.status == 0, run.trouble
+    assert (run.status, run.answer, run.trouble) == (3, Answer.NOT_SHOWN, [])
+    (gap,) = run.not_shown
+    assert gap.missing == ("exp-past",) and "tokens.signing_key" in gap.give
     assert {"str-no-token", "sig-wrong-key", "alg-none"} <= of(run, "PASS")
     assert {"exp-past", "kid-unknown"} <= of(run, "UNOBSERVED")
     record = (run.options.report / "run.jsonl").read_text("utf-8")

@@ -8,9 +8,10 @@ import pytest
 
 from harness import judge as module
 from harness.checks import Question
-from harness.judge import Controls, exit_status, judge
+from harness.judge import Controls, conclude, judge
 from harness.known import catalogue
 from harness.model.case import Stimulus
+from harness.model.claims import Answer, Gap, Protection
 from harness.model.verdict import Finding, FindingKind
 from harness.model.vocabulary import Grade, Outcome, Reason
 from harness.tests.builders import ask, case, client, exchange, rejecting, row
@@ -147,10 +148,10 @@ ELSEWHERE = "flows/REQ-9/management-to-analytics/jwt/direct/good"
 
 
 def status(rows: Iterable[Row], planned: Iterable[str] | None = None, *, own_lab: bool = True) -> tuple[int, list[str]]:
-    told: list[str] = []
     rows = list(rows)
     planned = [str(item["case"]) for item in rows] if planned is None else planned
-    return exit_status(rows, planned, own_lab=own_lab, trouble=told.append), told
+    found = conclude(rows, planned, own_lab=own_lab)
+    return found.status, list(found.trouble)
 
 
 @pytest.mark.parametrize(
@@ -214,9 +215,47 @@ def test_trouble_counts_and_gives_an_example() -> None:
     assert text.startswith("2 cases") and ONE in text and "it died" in text
 
 
-def test_elsewhere_each_flow_needs_a_pass() -> None:
-    seen = [row(ONE), row(ELSEWHERE, "UNOBSERVED", reason_code="server-silent")]
-    found, told = status(seen, own_lab=False)
-    assert found == 3 and told
-    assert status([*seen, row(ELSEWHERE.replace("good", "other"))], own_lab=False) == (0, [])
-    assert status([row(ONE, "FAIL")], own_lab=False)[0] == 1
+# Elsewhere, what is claimed must have been put to the test
+
+GAP = Gap("management-to-portal", "mtls", Protection.CERTIFICATE, ("tls-no-cert",), "no key", "client.key")
+
+
+@pytest.mark.parametrize(
+    ("rows", "known", "answer", "status"),
+    [
+        ([row(ONE)], False, Answer.NOT_SHOWN, 3),
+        # What is broken is proven, whatever else could not be seen.
+        ([row(ONE, "FAIL"), row(TWO, "UNOBSERVED")], False, Answer.DOES_NOT_CONFORM, 1),
+        ([row(ONE, "FAIL", level="SHOULD")], False, Answer.NOT_SHOWN, 3),
+        ([row(ONE, "FAIL"), row(TWO, "HARNESS_ERROR")], False, Answer.UNTRUSTWORTHY, 3),
+        # Known failures do not make it not shown; what was not seen does.
+        ([row(ONE, "FAIL", as_expected=True)], True, Answer.NOT_SHOWN, 3),
+        ([row(ONE), row(TWO, "UNOBSERVED", as_expected=True)], True, Answer.NOT_SHOWN, 3),
+        ([row(ONE), row(TWO, "UNOBSERVED", as_expected=False)], True, Answer.NOT_SHOWN, 3),
+        ([row(ONE, as_expected=False)], True, Answer.NOT_AS_EXPECTED, 1),
+    ],
+)
+def test_what_is_not_shown_replaces_0_and_never_1(rows: list[Row], known: bool, answer: Answer, status: int) -> None:
+    planned = [str(item["case"]) for item in rows]
+    found = conclude(rows, planned, own_lab=False, gaps=[GAP], expected_known=known)
+    assert (found.answer, found.status) == (answer, status)
+    assert bool(found.trouble) == (answer is Answer.UNTRUSTWORTHY)
+
+
+@pytest.mark.parametrize(
+    ("rows", "known", "answer", "status"),
+    [
+        ([row(ONE), row(TWO, "UNOBSERVED")], False, Answer.CONFORMS, 0),
+        ([row(ONE), row(TWO, "FAIL", as_expected=True)], True, Answer.DOES_NOT_CONFORM, 0),
+        ([row(ONE), row(TWO, "FAIL", level="SHOULD", as_expected=False)], True, Answer.NOT_AS_EXPECTED, 1),
+        ([row(ONE), row(TWO, "UNOBSERVED", as_expected=False)], True, Answer.NOT_AS_EXPECTED, 1),
+    ],
+)
+def test_the_answer_where_everything_is_shown(rows: list[Row], known: bool, answer: Answer, status: int) -> None:
+    found = conclude(rows, [str(item["case"]) for item in rows], own_lab=False, expected_known=known)
+    assert (found.answer, found.status, found.trouble) == (answer, status, ())
+
+
+def test_trouble_from_elsewhere_makes_a_run_untrustworthy() -> None:
+    found = conclude([row(ONE)], [ONE], own_lab=True, trouble=["the lab went away"])
+    assert (found.answer, found.status, found.trouble) == (Answer.UNTRUSTWORTHY, 3, ("the lab went away",))

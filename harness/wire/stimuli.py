@@ -10,6 +10,7 @@ import ssl
 import threading
 from pathlib import Path as FilePath
 
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from harness import __version__
@@ -38,6 +39,7 @@ class Stimuli:
         self._pki, self._mint = pki, mint
         self._folder = private_folder(folder)
         self._contexts: dict[tuple[FilePath, str, str], ssl.SSLContext] = {}
+        self._presented: dict[tuple[str, str], Identity] = {}
         self._lock = threading.Lock()
 
     def context(self, ca: FilePath, client_secret: str, certificate: str) -> ssl.SSLContext:
@@ -48,19 +50,35 @@ class Stimuli:
                 self._contexts[key] = self._make_context(*key)
             return self._contexts[key]
 
+    def presented(self, client_secret: str, certificate: str) -> Identity | None:
+        """What the context of that class presents; None before one was made, or where it presents nothing."""
+        return self._presented.get((client_secret, certificate))
+
     def offering(self, protocol: str, ca: FilePath, client_secret: str) -> ssl.SSLContext:
         """A new context with the good certificate that offers *protocol* alone."""
-        context = self._make_context(ca, client_secret, GOOD)
+        context = self.fresh(ca, client_secret, GOOD)
         context.set_alpn_protocols([protocol])
         return context
 
+    def fresh(self, ca: FilePath, client_secret: str, certificate: str) -> ssl.SSLContext:
+        """What :meth:`context` makes, new each time: for who changes it."""
+        return self._make_context(ca, client_secret, certificate)
+
+    def certificate(self, client_secret: str) -> x509.Certificate | None:
+        """The client's own certificate, which is no secret; None for a client that has none."""
+        identity = self._identity(client_secret, GOOD) if client_secret else None
+        return None if identity is None else identity.certificate
+
     def _make_context(self, ca: FilePath, client_secret: str, certificate: str) -> ssl.SSLContext:
         context = trusting(ca)
+        # Some servers ask for the certificate once they have read the path (Apache's SSLVerifyClient in a location).
+        context.post_handshake_auth = True
         identity = self._identity(client_secret, certificate) if client_secret else None
         if identity is not None:
             # Weak keys are part of what is presented; our own library must not refuse to present them.
             context.set_ciphers("DEFAULT:@SECLEVEL=0")
             context.load_cert_chain(write_identity(identity, self._folder, f"{client_secret}-{certificate}"))
+            self._presented[client_secret, certificate] = identity
         return context
 
     def _identity(self, client_secret: str, certificate: str) -> Identity | None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import ReportError, UsageError
+from harness.writers import answer
 
 RESULTS, HTML, HISTORY, CONFIG = "allure-results", "allure-report", "allure-history.jsonl", "allurerc.json"
 SECONDS = 600
@@ -36,12 +37,13 @@ _PATTERNS = {"HARNESS_ERROR": r"[\s\S]*HarnessError[\s\S]*", "KNOWN": r"[\s\S]*\
 _ENVIRONMENT = ("target", "product", "tool", "python", "depth", "seed", "fault", "only", "started", "catalogue_sha256")
 
 
-def complete(folder: Path, header: Mapping[str, Any]) -> None:
-    """Write categories and environment beside the results in *folder*, if there are any."""
+def complete(folder: Path, header: Mapping[str, Any], footer: Mapping[str, Any]) -> None:
+    """Write categories and environment, the answer in it, beside the results in *folder*, if there are any."""
     results = folder / RESULTS
     if not results.is_dir():
         return
-    lines = [f"{key}={_property(header.get(key))}" for key in _ENVIRONMENT]
+    told = {**{key: header.get(key) for key in _ENVIRONMENT}, **_answer(footer)}
+    lines = [f"{key}={_property(value)}" for key, value in told.items()]
     try:
         (results / "categories.json").write_text(json.dumps(_categories(), indent=1), "utf-8")
         (results / "environment.properties").write_text("\n".join(lines) + "\n", "utf-8")
@@ -49,14 +51,19 @@ def complete(folder: Path, header: Mapping[str, Any]) -> None:
         raise ReportError(f"Allure results cannot be completed: {error.strerror}", where=str(results)) from error
 
 
-def generate(folder: Path, header: Mapping[str, Any]) -> Path:
+def _answer(footer: Mapping[str, Any]) -> dict[str, str]:
+    missing = [f"{text} Give {give}." for text, give in answer.gaps(footer)]
+    return {"answer": str(answer.answer(footer)), **({"not_shown": " ".join(missing)} if missing else {})}
+
+
+def generate(folder: Path, header: Mapping[str, Any], footer: Mapping[str, Any]) -> Path:
     """Make ``allure-report/index.html`` in *folder*, adding this run to the history there.
 
     Raises :class:`UsageError` where there are no results or no tool, :class:`ReportError` where the tool fails.
     """
     if not any((folder / RESULTS).glob("*-result.json")):
         raise UsageError("no Allure results", where=str(folder / RESULTS), attempt="hopproof run --report DIR")
-    complete(folder, header)
+    complete(folder, header, footer)
     command = tool()
     config = folder / CONFIG
     config.write_text(json.dumps(_config(folder.resolve(), header), indent=1), "utf-8")

@@ -11,7 +11,9 @@ from typing import Any
 import yaml
 
 from harness.errors import ReportError
+from harness.model.claims import Answer
 from harness.model.vocabulary import BROKEN, Outcome
+from harness.writers import answer
 from harness.writers.findings import Finding, findings, known
 from harness.writers.rows import Row, outcomes
 
@@ -21,15 +23,18 @@ NAME = "conformance.yaml"
 def report(header: Mapping[str, Any], rows: list[Row], footer: Mapping[str, Any], record: bytes) -> dict[str, Any]:
     """The report as plain data; *record* is the file that it sums up, whose digest it carries."""
     by_requirement: defaultdict[str, list[Row]] = defaultdict(list)
-    found = findings(rows)
+    found = findings(rows, header.get("planned", ()))
     for row in rows:
         by_requirement[row["requirement"]].append(row)
     return {
         "conformance": 1,
         "implementation": header["product"],
         "target": header["scope"],
-        # With expected failures a run may end as foreseen and its target still not conform.
-        "conforms": footer["exit_status"] == 0 and not any(_broken(row) and row["level"] == "MUST" for row in rows),
+        "answer": str(answer.answer(footer)),
+        # Neither a selection nor a run that ended as foreseen, known failures included, says that the target conforms.
+        "conforms": _conforms(header, rows, footer),
+        "not_shown": list(footer.get("not_shown", ())),
+        "claims_no_client_authentication": answer.unclaimed(header),
         "as_expected": footer["exit_status"] == 0,
         "trustworthy": footer["trustworthy"],
         "date": header["started"],
@@ -71,6 +76,11 @@ def _finding(one: Finding) -> dict[str, Any]:
 def _known(excuse: Mapping[str, Any], rows: list[Row]) -> dict[str, Any]:
     told = {name: value for name, value in excuse.items() if value}
     return {**told, "cases": [{"case": row["case"], "outcome": row["outcome"]} for row in rows]}
+
+
+def _conforms(header: Mapping[str, Any], rows: list[Row], footer: Mapping[str, Any]) -> bool:
+    broken = any(_broken(row) and row["level"] == "MUST" for row in rows)
+    return answer.answer(footer) is Answer.CONFORMS and not broken and not header.get("only")
 
 
 def _requirement(rows: list[Row]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ A documented default can conform and protect nobody; this table says so beside t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from harness.model.vocabulary import Outcome, Path
@@ -113,8 +113,15 @@ def _unauthenticated(row: Row) -> bool:
     return not _loosely(row)
 
 
-def in_words(cell: Mapping[str, Any]) -> str:
-    """One cell for people: ``certificate + JWT``; ``nobody``; ``refused at start``."""
+_NAMES = {"certificate": "certificate", "JWT": "token"}
+
+
+def in_words(cell: Mapping[str, Any], in_part: Collection[str] = ()) -> str:
+    """One cell for people: ``certificate + JWT``; ``nobody``; ``refused at start``.
+
+    *in_part* are the protections (``certificate``, ``token``) of which not even the core was judged.
+    """
     if cell.get("state") == "refused at start":
         return "refused at start"
-    return " + ".join(cell.get("client_verified_by") or ["not shown"])
+    words = cell.get("client_verified_by") or ["not shown"]
+    return " + ".join(f"{word} (in part)" if _NAMES.get(word) in in_part else str(word) for word in words)

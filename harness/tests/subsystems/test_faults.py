@@ -157,6 +157,7 @@ PROBES = {
         lambda scene: _let_in(scene, identity=scene.lab.certificate("portal", not_after=scene.lab.pki.now - DAY / 2))
     ),
     "ignores-extended-key-usage": _mtls(_certificate(extended=(ExtendedKeyUsageOID.SERVER_AUTH,))),
+    "ignores-revocation": _mtls(lambda scene: _let_in(scene, identity=scene.lab.pki.revoked("portal-admin-client"))),
     "accepts-leaf-as-ca": _mtls(lambda scene: _let_in(scene, identity=under_leaf(scene.lab))),
     "ignores-subject-dn": _mtls(_subject("CN=somebody-else")),
     "compares-cn-only": _mtls(_subject("CN=portal-admin-client,O=other")),
@@ -217,7 +218,7 @@ def stranger() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
-# Their symptom takes several subsystems, or time, to show: the kill matrix shows it, not a probe.
+# Their symptom takes several subsystems, time, or requests of another kind to show: the kill matrix shows it, no probe.
 SHOWN_BY_THE_KILL_MATRIX = {
     "skips-host-name",
     "publishes-private-key",
@@ -233,6 +234,13 @@ SHOWN_BY_THE_KILL_MATRIX = {
     "trusts-key-server-by-ca-alone",
     "refuses-platform-api",
     "distrusts-in-cluster-service",
+    "open-over-tls12",
+    "open-under-another-name",
+    "resumes-without-certificate",
+    "believes-certificate-header",
+    "believes-identity-headers",
+    "protects-some-methods",
+    "protects-exact-path",
 }
 
 
@@ -243,7 +251,7 @@ def test_every_fault_has_a_probe() -> None:
     # Faults are named in small letters, requirements in capitals.
     implied = {(fault.name, name) for fault in known() for name in fault.implies if name == name.lower()}
     assert all(name in FAULTS and name != fault for fault, name in implied)
-    assert {fault.area for fault in known()} == {"flows", "tokens", "chains"}
+    assert {fault.area for fault in known()} == {"flows", "tokens", "chains", "bypass"}
 
 
 @pytest.mark.parametrize("name", [name for name in PROBES if name != "starts-unprotected"])

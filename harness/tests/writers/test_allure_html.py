@@ -14,6 +14,7 @@ from harness.errors import ReportError, UsageError
 from harness.writers import allure_html
 
 HEADER = {"target": "a\\b\nc", "seed": 7, "catalogue_sha256": "5" * 64, "fault": None}
+FOOTER: dict[str, Any] = {"answer": "conforms", "not_shown": []}
 
 
 def _results(folder: Path) -> Path:
@@ -52,19 +53,24 @@ def test_each_outcome_has_one_category(message: str, status: str, category: str)
 
 def test_environment_and_categories_stand_beside_the_results(tmp_path: Path) -> None:
     results = _results(tmp_path)
-    allure_html.complete(tmp_path, {**HEADER, "only": ["JWT-3", "FLW-*"]})
+    allure_html.complete(tmp_path, {**HEADER, "only": ["JWT-3", "FLW-*"]}, FOOTER)
     lines = (results / "environment.properties").read_text("utf-8").splitlines()
     assert "target=a\\\\b\\nc" in lines and f"catalogue_sha256={'5' * 64}" in lines and "fault=none" in lines
     assert "only=JWT-3, FLW-*" in lines
+    assert "answer=conforms" in lines and not any(line.startswith("not_shown=") for line in lines)
+    gap = {"flow": "a", "posture": "jwt", "protection": "token", "missing": ["exp-past"], "why": "no key", "give": "x"}
+    allure_html.complete(tmp_path, HEADER, {"answer": "not-shown", "not_shown": [gap]})
+    told = (results / "environment.properties").read_text("utf-8")
+    assert "answer=not-shown" in told and "nothing was seen of exp-past: no key Give x." in told
     names = [rule["name"] for rule in json.loads((results / "categories.json").read_text("utf-8"))]
     assert len(names) == 6
 
 
 def test_without_results_nothing_is_written(tmp_path: Path) -> None:
-    allure_html.complete(tmp_path, HEADER)
+    allure_html.complete(tmp_path, HEADER, FOOTER)
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(UsageError, match="no Allure results"):
-        allure_html.generate(tmp_path, HEADER)
+        allure_html.generate(tmp_path, HEADER, FOOTER)
 
 
 def test_allure_3_on_the_path_goes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,7 +96,7 @@ def test_the_wheels_node_is_found_by_what_it_runs(tmp_path: Path, monkeypatch: p
     _program(wheel, "node", "/bin/mkdir allure-report; echo '<head>' > allure-report/index.html")
     assert allure_html.tool()[-2:] == ["--yes", "allure@3"]
     _results(tmp_path)
-    assert allure_html.generate(tmp_path, HEADER).is_file()
+    assert allure_html.generate(tmp_path, HEADER, FOOTER).is_file()
 
 
 def test_without_any_tool_a_clear_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,7 +104,7 @@ def test_without_any_tool_a_clear_message(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     _results(tmp_path)
     with pytest.raises(UsageError, match="written all the same") as caught:
-        allure_html.generate(tmp_path, HEADER)
+        allure_html.generate(tmp_path, HEADER, FOOTER)
     assert caught.value.exit_status == 2
 
 
@@ -107,7 +113,7 @@ def test_the_tool_gets_history_and_its_page_may_load_nothing(tmp_path: Path, mon
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     made = 'mkdir -p allure-report; echo "<head>$@" > allure-report/index.html'
     _program(tmp_path, "allure", f'[ "$1" = --version ] && echo 3.0.0 && exit; {made}')
-    said = allure_html.generate(tmp_path, HEADER).read_text("utf-8")
+    said = allure_html.generate(tmp_path, HEADER, FOOTER).read_text("utf-8")
     assert re.match(r'<head><meta http-equiv="Content-Security-Policy" content="default-src data: blob:[^>]*>gen', said)
     config = json.loads((tmp_path / "allurerc.json").read_text("utf-8"))
     assert config["historyPath"] == str(tmp_path / "allure-history.jsonl") and config["appendHistory"] is True
@@ -118,4 +124,4 @@ def test_a_tool_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     _program(tmp_path, "allure", '[ "$1" = --version ] && echo 3.0.0 && exit; echo no space >&2; exit 5')
     with pytest.raises(ReportError, match=r"status 5.*no space"):
-        allure_html.generate(tmp_path, HEADER)
+        allure_html.generate(tmp_path, HEADER, FOOTER)

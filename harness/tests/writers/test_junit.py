@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -15,6 +16,8 @@ from harness.writers import junit
 
 ROWS = [row(f"flows/REQ-{n}/a/mtls/direct/good", str(outcome), reason=f"why {n}") for n, outcome in enumerate(Outcome)]
 
+FOOTER: dict[str, Any] = {"answer": "conforms", "exit_status": 0, "trouble": [], "not_shown": []}
+
 
 def suite(folder: Path) -> ET.Element:
     found = ET.parse(folder / junit.NAME).getroot().find("testsuite")
@@ -23,7 +26,7 @@ def suite(folder: Path) -> ET.Element:
 
 
 def test_outcomes(tmp_path: Path) -> None:
-    assert junit.write(tmp_path, ROWS) == tmp_path / junit.NAME
+    assert junit.write(tmp_path, ROWS, FOOTER) == tmp_path / junit.NAME
     top = suite(tmp_path)
     assert {key: top.get(key) for key in ("tests", "failures", "errors", "skipped")} == {
         "tests": "6",
@@ -31,7 +34,7 @@ def test_outcomes(tmp_path: Path) -> None:
         "errors": "1",
         "skipped": "2",
     }
-    told = {case.get("name"): [child.tag for child in case] for case in top}
+    told = {case.get("name"): [child.tag for child in case] for case in top.iter("testcase")}
     expected = {
         "PASS": [],
         "FAIL": ["failure"],
@@ -45,7 +48,7 @@ def test_outcomes(tmp_path: Path) -> None:
 
 
 def test_a_failure_says_why_and_from_where(tmp_path: Path) -> None:
-    junit.write(tmp_path, [row(outcome="FAIL", reason="answered 201")])
+    junit.write(tmp_path, [row(outcome="FAIL", reason="answered 201")], FOOTER)
     failure = suite(tmp_path).find("testcase/failure")
     assert failure is not None
     assert (failure.get("message"), failure.get("type")) == ("REQ-1 is broken: answered 201", "FAIL")
@@ -64,19 +67,19 @@ def test_a_failure_says_why_and_from_where(tmp_path: Path) -> None:
     ],
 )
 def test_hostile_characters(tmp_path: Path, reason: str, shown: str) -> None:
-    junit.write(tmp_path, [row(outcome="FAIL", reason=reason)])
+    junit.write(tmp_path, [row(outcome="FAIL", reason=reason)], FOOTER)
     failure = suite(tmp_path).find("testcase/failure")
     assert failure is not None and failure.get("message") == f"REQ-1 is broken: {shown}"
 
 
 def test_no_rows(tmp_path: Path) -> None:
-    junit.write(tmp_path, [])
+    junit.write(tmp_path, [], FOOTER)
     assert suite(tmp_path).get("tests") == "0"
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
-    junit.write(tmp_path, ROWS)
-    junit.write(tmp_path, ROWS[:1])
+    junit.write(tmp_path, ROWS, FOOTER)
+    junit.write(tmp_path, ROWS[:1], FOOTER)
     assert suite(tmp_path).get("tests") == "1"
 
 
@@ -85,7 +88,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     file.write_text("", "utf-8")
     for folder in (file, tmp_path / "missing"):
         with pytest.raises(ReportError, match="cannot write JUnit"):
-            junit.write(folder, ROWS)
+            junit.write(folder, ROWS, FOOTER)
 
 
 def test_a_full_disk(tmp_path: Path) -> None:
@@ -93,7 +96,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
         pytest.skip("no /dev/full here")
     (tmp_path / f".{junit.NAME}.part").symlink_to("/dev/full")
     with pytest.raises(ReportError, match="No space left"):
-        junit.write(tmp_path, ROWS)
+        junit.write(tmp_path, ROWS, FOOTER)
     assert not (tmp_path / junit.NAME).exists()
 
 
@@ -120,8 +123,37 @@ def test_what_leaves_the_exit_status_alone_is_no_failure(
     tmp_path: Path, changes: dict[str, object], strict: bool, element: str, message: str
 ) -> None:
     failed = row(outcome="FAIL", reason="answered 201", as_expected=False)
-    junit.write(tmp_path, [{**failed, **changes}], strict=strict)
+    junit.write(tmp_path, [{**failed, **changes}], FOOTER, strict=strict)
     top = suite(tmp_path)
     found = top.find(f"testcase/{element}")
     assert found is not None and str(found.get("message")).startswith(message)
     assert (top.get("failures"), top.get("skipped")) == (("1", "0") if element == "failure" else ("0", "1"))
+
+
+GAP = {
+    "flow": "client-to-service",
+    "posture": "jwt",
+    "protection": "token",
+    "missing": ["exp-past"],
+    "why": "needs <the key>",
+    "give": "tokens.signing_key",
+}
+
+
+@pytest.mark.parametrize(("answer", "element"), [("not-shown", "error"), ("does-not-conform", "skipped")])
+def test_what_is_not_shown_is_no_green_run(tmp_path: Path, answer: str, element: str) -> None:
+    junit.write(tmp_path, [row()], {**FOOTER, "answer": answer, "not_shown": [GAP]})
+    found = suite(tmp_path)
+    assert (found.get("tests"), found.get("errors")) == ("2", "1" if element == "error" else "0")
+    assert [item.get("value") for item in found.iter("property") if item.get("name") == "answer"] == [answer]
+    (case,) = (item for item in found.iter("testcase") if item.get("classname") == "hopproof.answer")
+    (told,) = case.iter(element)
+    assert case.get("name") == "shown: client-to-service/jwt/token"
+    assert "exp-past: needs <the key>" in str(told.get("message")) and "Give tokens.signing_key" in str(told.text)
+
+
+def test_what_makes_a_run_untrustworthy_is_an_error(tmp_path: Path) -> None:
+    junit.write(tmp_path, [row()], {**FOOTER, "answer": "untrustworthy", "trouble": ["a \x00 row is missing"]})
+    found = suite(tmp_path)
+    assert (found.get("errors"), found.get("failures")) == ("1", "0")
+    assert [item.get("message") for item in found.iter("error")] == ["a \N{REPLACEMENT CHARACTER} row is missing"]

@@ -192,3 +192,31 @@ def test_known_failures_are_shown_with_why_by_whom_and_how_long() -> None:
     assert "f/R/a/mtls/direct/x passes now: take its entry out" in text
     assert "the entry f/GONE/* is about no case of this run" in text
     assert "Does not conform" not in text and "Anybody gets in" not in text
+
+
+GAP = {
+    "flow": "management-to-portal",
+    "posture": "mtls",
+    "protection": "certificate",
+    "missing": ["ta-unknown-ca"],
+    "why": "no [key]",
+    "give": "client.ca_key",
+}
+
+
+def test_what_is_not_shown_is_said_with_what_to_give() -> None:
+    told, text = console()
+    footer = {"exit_status": 3, "trouble": [], "seconds": 1.0, "answer": "not-shown", "not_shown": [GAP]}
+    rows = [row(), row(outcome="PASS", expected="certificate-refused", stimulus="tls-no-cert", grade="client-only")]
+    told.end({**HEADER, "target": "t.yaml"}, rows, footer, Path("out"))
+    said = text.getvalue()
+    assert "not shown: management-to-portal (mtls)" in said and "ta-unknown-ca: no [key]" in said
+    assert "give client.ca_key" in said and "Result: not shown (exit status 3)" in said
+    assert "certificate (in part) (mtls)" in said and "  yes  " not in said
+
+
+def test_an_endpoint_that_is_declared_open_claims_nothing() -> None:
+    claim = {"flow": "client-to-service", "posture": "tls-only", "path": "direct", "certificate": False, "token": False}
+    said = ended([row()], claims=[claim])
+    assert "client-to-service (tls-only) claims no client authentication" in said
+    assert "Result: conforms; it claims no client authentication (exit status 0)" in said

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,25 +14,21 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.errors import ReportError
-from harness.model.vocabulary import BROKEN, Outcome, Posture
+from harness.model.vocabulary import Outcome, Posture
+from harness.writers import answer
 from harness.writers.counts import of_header, of_rows
-from harness.writers.findings import findings, known, known_words
+from harness.writers.findings import findings, known, known_words, presented, repeat
 from harness.writers.page import data, topology
 from harness.writers.page.guide import Guide
 from harness.writers.protection import in_words, open_to_all, protection
 from harness.writers.rows import Row
-from harness.writers.summary import LEGEND, behind_zero
+from harness.writers.summary import LEGEND
 
 NAME = "index.html"
 KILLS = "mutants.json"
 _KILLS_SAY = {"faults", "killed", "survivors", "false_alarms", "rows"}
 _HERE = Path(__file__).parent
 _SCRIPTS = ("state.js", "matrix.js", "evidence.js", "main.js")
-_VERDICTS = {
-    0: ("conforms", "✓", "Every MUST that was judged is met."),
-    1: ("does not conform", "✗", "At least one MUST is broken."),
-    3: ("not trustworthy", "!", "Nothing here may be relied upon until the reasons below are mended."),
-}
 _LEGEND = {
     **{str(name): text for name, text in LEGEND.items()},
     data.WITHHELD: "does not apply to this target; never run",
@@ -88,6 +84,8 @@ def _pieces(
         kills=read_kills(folder, header["catalogue_sha256"]),
         symbols=topology.SYMBOLS,
         legend=_LEGEND,
+        presented=presented,
+        repeat=lambda row: repeat(row, str(header["target"]), str(folder)),
         **_summary(header, listed, rows, footer),
     )
 
@@ -99,9 +97,12 @@ def _summary(
     counted = of_header(header)
     reasons = Counter((row["outcome"], row["reason"]) for row in listed if row["outcome"] in _NOT_JUDGED)
     return {
-        "verdict": _verdict(rows, status),
+        "verdict": answer.headline(header, rows, footer),
+        "not_shown": answer.gaps(footer),
+        "unclaimed": answer.unclaimed(header),
         "status": status,
         "trouble": footer.get("trouble", ()),
+        "cannot_judge": footer.get("cannot_judge", False),
         "open_to_all": open_to_all(rows),
         "seconds": footer.get("seconds"),
         "counts": Counter(row["outcome"] for row in listed),
@@ -110,43 +111,35 @@ def _summary(
         "requirements": len({row["requirement"] for row in rows}),
         "flows": sorted({row["flow"] for row in rows}),
         "diagnosis": footer.get("diagnosis", ()),
-        "findings": findings(rows),
+        "findings": findings(rows, header["planned"]),
         "excused": [(known_words(excuse), members) for excuse, members in known(rows)],
         "unforeseen": [row for row in rows if row["outcome"] == Outcome.PASS and not row.get("as_expected", True)],
         "counted": [*(counted.lines() if counted else ()), of_rows(rows)],
         "idle": footer.get("idle_exceptions", ()),
-        "protected": _protected(rows),
+        "protected": _protected(rows, footer),
         "unjudged": reasons.most_common(),
         "scope": header["scope"].partition("Out of scope:"),
     }
-
-
-def _verdict(rows: Sequence[Row], status: int) -> tuple[str, str, str, str]:
-    """The headline: words, symbol, what it says, and the class of its colour."""
-    known, unseen = behind_zero(rows, status)
-    if known:
-        return "does not conform, as expected", "✗", f"{known} cases break a MUST, as was foreseen (--expected).", "s1"
-    if unseen:
-        return "what could be seen conforms", "?", f"{unseen} cases of a MUST could not be seen.", "s3"
-    return *_VERDICTS.get(status, _VERDICTS[3]), f"s{status}"
 
 
 _POSTURES = {str(name): number for number, name in enumerate(Posture)}
 _NOT_JUDGED = (Outcome.UNOBSERVED, Outcome.UNSUPPORTED, Outcome.HARNESS_ERROR, data.WITHHELD, data.SKIPPED)
 
 
-def _protected(rows: Sequence[Row]) -> list[dict[str, Any]]:
+def _protected(rows: Sequence[Row], footer: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The protection table: a line a flow and posture, with whether its cases are as required beside it."""
-    broken = Counter((row["flow"], row["posture"]) for row in rows if row["outcome"] in BROKEN)
+    own: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        own[row["flow"], row["posture"]].append(row)
     return [
         {
             "flow": flow,
             "posture": posture,
             "server": cell.get("server_verified_by", "-"),
-            "client": in_words(cell),
+            "client": in_words(cell, answer.verified_in_part(footer, flow, posture)),
             "open": ", ".join(cell.get("clear_text_at", ())) or "nowhere",
             "over": ", ".join(cell.get("works_over", ())) or "-",
-            "broken": broken[flow, posture],
+            "answer": answer.of_flow(own[flow, posture], footer),
         }
         for flow, cells in sorted(protection(rows).items())
         for posture, cell in sorted(cells.items(), key=lambda item: _POSTURES.get(item[0], 99))

@@ -110,7 +110,10 @@ def test_the_first_screen_counts_what_the_record_counts(tmp_path: Path) -> None:
 
 def test_a_selection_is_never_mistaken_for_a_whole_run(tmp_path: Path) -> None:
     text = _written(tmp_path, [_row(1)], only=["JWT-*", HOSTILE])
-    assert "A selection: only the cases that match JWT-*" in _words(text) and "conforms (a selection)" in text
+    assert (
+        "A selection: only the cases that match JWT-*" in _words(text)
+        and "the selected cases conform (a selection)" in text
+    )
     assert HOSTILE not in text
     for more in ({"only": []}, {}):  # a record of before said nothing of it
         assert "selection" not in _words(_written(tmp_path, [_row(1)], **more))
@@ -149,7 +152,7 @@ def test_only_our_own_script_and_style_may_run(tmp_path: Path) -> None:
 
 def test_what_stands_behind_exit_status_0_is_said(tmp_path: Path) -> None:
     foreseen = _words(_written(tmp_path, [_row(1), _row(2, "FAIL"), _row(3, "UNOBSERVED")]))
-    assert "does not conform, as expected" in foreseen and "1 cases break a MUST, as was foreseen" in foreseen
+    assert "it does not conform" in foreseen and "1 cases break a MUST, as was foreseen" in foreseen
     unseen = _words(_written(tmp_path, [_row(1), _row(3, "UNOBSERVED"), _row(2, "FAIL", level="SHOULD")]))
     assert "what could be seen conforms" in unseen and "1 cases of a MUST could not be seen" in unseen
     assert "✓ conforms" in _words(_written(tmp_path, [_row(1), _row(2, "FAIL", level="SHOULD")]))
@@ -177,11 +180,51 @@ def test_that_everybody_is_let_in_stands_in_the_head(tmp_path: Path) -> None:
     assert _words(text).index("everybody is let in: ") < _words(text).index("What was tested")
 
 
+@pytest.mark.parametrize(
+    ("rows", "footer", "words"),
+    [
+        ([_row(1)], {"answer": "conforms", "exit_status": 0}, "✓ yes"),
+        ([_row(1)], {"answer": "untrustworthy", "exit_status": 3}, "! not trustworthy"),
+        ([_row(1), _row(2, "HARNESS_ERROR")], {"answer": "untrustworthy", "exit_status": 3}, "! not trustworthy"),
+        ([_row(1, "UNOBSERVED")], {"answer": "not-shown", "exit_status": 3}, "? not shown"),
+        ([_row(1), _row(2, "FAIL", level="SHOULD")], {"answer": "conforms", "exit_status": 0}, "✓ yes"),
+        ([_row(1), _row(2, "FAIL")], {"answer": "does-not-conform", "exit_status": 1}, "✗ no (1)"),
+    ],
+)
+def test_as_required_is_yes_only_where_that_was_seen(
+    tmp_path: Path, rows: list[dict[str, Any]], footer: dict[str, Any], words: str
+) -> None:
+    said = _words(_written(tmp_path, rows, footer=footer))
+    assert words in said and ("✓ yes" in said) is (words == "✓ yes")
+
+
+def test_what_is_not_shown_stands_in_the_head(tmp_path: Path) -> None:
+    gap = {
+        "flow": HOSTILE,
+        "posture": "jwt",
+        "protection": "token",
+        "missing": ["exp-past"],
+        "why": HOSTILE,
+        "give": "a key",
+    }
+    footer = {"answer": "not-shown", "exit_status": 3, "not_shown": [{**gap, "give": "a key"}]}
+    text = _written(tmp_path, [_row(1)], footer=footer)
+    assert "? not shown" in _words(text) and "nothing was seen of exp-past: " in _words(text)
+    assert "Give a key." in _words(text) and HOSTILE not in text
+
+
 def test_an_untrustworthy_run_says_so(tmp_path: Path) -> None:
     trouble = ["3 planned cases have no row"]
     text = _Read(_written(tmp_path, [_row(1)], footer={"exit_status": 3, "trouble": trouble})).text
     assert "not trustworthy" in text and trouble[0] in text
     assert "not trustworthy" not in _Read(_written(tmp_path, [_row(1)])).text
+
+
+def test_what_is_in_the_target_s_own_way_is_not_called_untrustworthy(tmp_path: Path) -> None:
+    footer = {"answer": "not-shown", "exit_status": 3, "cannot_judge": True, "trouble": ["it still asks"]}
+    text = _words(_written(tmp_path, [_row(1, "UNOBSERVED")], footer=footer))
+    assert "The target cannot be judged: it still asks" in text and "not shown: it cannot be judged" in text
+    assert "not trustworthy" not in text
 
 
 def test_a_run_without_rows_has_a_page(tmp_path: Path) -> None:

@@ -1,0 +1,58 @@
+"""What a target file claims of an endpoint, what a run could not show of it, and the answer to the whole run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Answer(StrEnum):
+    """What a run says of its target as a whole; ``NOT_AS_EXPECTED`` only beside a file of expected results."""
+
+    CONFORMS = "conforms"
+    DOES_NOT_CONFORM = "does-not-conform"
+    NOT_AS_EXPECTED = "not-as-expected"
+    NOT_SHOWN = "not-shown"
+    UNTRUSTWORTHY = "untrustworthy"
+
+
+class Protection(StrEnum):
+    """What an endpoint can be claimed to verify of its clients; ``SERVICE`` is only that it serves anybody at all."""
+
+    CERTIFICATE = "certificate"
+    TOKEN = "token"
+    SERVICE = "service"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """How one flow is protected, as the target file declares it; neither certificate nor token: not at all."""
+
+    flow: str
+    posture: str
+    path: str
+    certificate: bool = False
+    token: bool = False
+    audience: bool = False
+    issuer: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in a record's header."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A claimed protection that was not shown: the classes that nothing was seen of, why, and what to give."""
+
+    flow: str
+    posture: str
+    protection: Protection
+    missing: tuple[str, ...]
+    why: str
+    give: str
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in a record's footer."""
+        return {**asdict(self), "protection": str(self.protection), "missing": list(self.missing)}

@@ -1,0 +1,121 @@
+"""The answer in words: what is said of a run, and of a flow, and that it is the same wherever it is said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.model.vocabulary import Outcome
+from harness.tests.builders import row
+from harness.writers import answer
+from harness.writers.conformance import report
+from harness.writers.rows import Row
+
+ONE, TWO = (f"flows/REQ-{n}/management-to-portal/mtls/direct/good" for n in (1, 2))
+GAP = {
+    "flow": "management-to-portal",
+    "posture": "mtls",
+    "protection": "certificate",
+    "missing": ["tls-no-cert", "ta-unknown-ca"],
+    "why": "there is no client",
+    "give": "client.certificate and client.key",
+}
+CLAIM = {"flow": "management-to-portal", "posture": "mtls", "path": "direct", "certificate": True, "token": False}
+OPEN = {**CLAIM, "posture": "tls-only", "certificate": False}
+
+
+def footer(told: str, status: int, **more: Any) -> dict[str, Any]:
+    return {"answer": told, "exit_status": status, "trouble": [], "trustworthy": told != "untrustworthy", **more}
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "found", "words"),
+    [
+        ({}, [row(ONE)], footer("conforms", 0), "conforms"),
+        ({"only": ["FLW-1"]}, [row(ONE)], footer("conforms", 0), "the selected cases conform"),
+        ({}, [row(ONE), row(TWO, "UNOBSERVED")], footer("conforms", 0), "what could be seen conforms"),
+        (
+            {"only": ["x"]},
+            [row(ONE), row(TWO, "UNOBSERVED")],
+            footer("conforms", 0),
+            "what could be seen of the selected cases conforms",
+        ),
+        ({"claims": [CLAIM]}, [row(ONE)], footer("conforms", 0), "conforms"),
+        ({"claims": [OPEN]}, [row(ONE)], footer("conforms", 0), "conforms; it claims no client authentication"),
+        ({}, [row(ONE, "FAIL")], footer("does-not-conform", 1), "does not conform"),
+        (
+            {},
+            [row(ONE, "FAIL")],
+            footer("does-not-conform", 0),
+            "as expected, with 1 known failures of a MUST: it does not conform",
+        ),
+        ({}, [row(ONE)], footer("not-as-expected", 1), "not as expected"),
+        ({}, [row(ONE, "UNOBSERVED")], footer("not-shown", 3, not_shown=[GAP]), "not shown"),
+        ({}, [row(ONE)], footer("untrustworthy", 3), "the run is not trustworthy"),
+        # Records from before they held the answer.
+        ({}, [row(ONE)], {"exit_status": 0}, "conforms"),
+        ({}, [row(ONE)], {}, "the run is not trustworthy"),
+    ],
+)
+def test_the_headline(header: dict[str, Any], rows: list[Row], found: dict[str, Any], words: str) -> None:
+    assert answer.headline(header, rows, found).words == words
+
+
+def test_only_conforming_is_green() -> None:
+    told = [("conforms", 0), ("does-not-conform", 1), ("not-as-expected", 1), ("not-shown", 3), ("untrustworthy", 3)]
+    colours = [answer.headline({}, [row(ONE)], footer(*one)).colour for one in told]
+    assert colours == ["s0", "s1", "s1", "s3", "s3"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "found", "words", "outcome"),
+    [
+        ([row(ONE)], footer("conforms", 0), "yes", Outcome.PASS),
+        ([row(ONE), row(TWO, "FAIL", level="SHOULD")], footer("conforms", 0), "yes", Outcome.PASS),
+        ([row(ONE), row(TWO, "FAIL")], footer("does-not-conform", 1), "no (1)", Outcome.FAIL),
+        ([row(ONE), row(TWO, "UNOBSERVED")], footer("conforms", 0), "as far as seen", Outcome.UNOBSERVED),
+        ([row(ONE, "UNOBSERVED")], footer("conforms", 0), "not shown", Outcome.UNOBSERVED),
+        ([row(ONE, level="SHOULD")], footer("conforms", 0), "not shown", Outcome.UNOBSERVED),
+        ([row(ONE)], footer("not-shown", 3, not_shown=[GAP]), "not shown", Outcome.UNOBSERVED),
+        (
+            [row(ONE)],
+            footer("not-shown", 3, not_shown=[{**GAP, "flow": "management-to-analytics"}]),
+            "yes",
+            Outcome.PASS,
+        ),
+        ([row(ONE)], footer("untrustworthy", 3), "not trustworthy", Outcome.HARNESS_ERROR),
+        ([row(ONE), row(TWO, "HARNESS_ERROR", level="MAY")], {}, "not trustworthy", Outcome.HARNESS_ERROR),
+    ],
+)
+def test_what_is_said_of_a_flow(rows: list[Row], found: dict[str, Any], words: str, outcome: Outcome) -> None:
+    assert answer.of_flow(rows, found) == answer.FlowAnswer(words, outcome)
+
+
+def test_a_gap_in_words() -> None:
+    ((text, give),) = answer.gaps(footer("not-shown", 3, not_shown=[GAP]))
+    assert text == (
+        "management-to-portal (mtls): that client certificates are verified; nothing was seen of tls-no-cert, "
+        "ta-unknown-ca: there is no client"
+    )
+    assert give == "client.certificate and client.key"
+
+
+HEADER: dict[str, Any] = {
+    "product": "x", "scope": "y", "started": "z", "depth": "quick", "withheld": [], "skipped": [], "tool": "t",
+    "catalogue_sha256": "0", "claims": [OPEN],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("told", "only", "conforms"),
+    [("conforms", [], True), ("conforms", ["FLW-1"], False), ("not-shown", [], False), ("untrustworthy", [], False)],
+)
+def test_the_conformance_report_says_it(told: str, only: list[str], conforms: bool) -> None:
+    status = 0 if told == "conforms" else 3
+    gaps = [GAP] if told == "not-shown" else []
+    said = report({**HEADER, "only": only}, [row(ONE)], footer(told, status, not_shown=gaps), b"")
+    assert (said["answer"], said["conforms"], said["not_shown"]) == (told, conforms, gaps)
+    assert said["claims_no_client_authentication"] == [
+        "management-to-portal (tls-only) claims no client authentication"
+    ]

@@ -1,0 +1,148 @@
+"""The answer of a run, and of each flow in it, in words: summary, page and all the reports say the same.
+
+Decides nothing: the answer and what is not shown stand in the record's footer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.model.claims import Answer
+from harness.model.vocabulary import BROKEN, Level, Outcome
+from harness.writers.rows import Row
+
+_OF_STATUS = {0: Answer.CONFORMS, 1: Answer.DOES_NOT_CONFORM}
+"""What records from before they held the answer let one say."""
+_SYMBOLS = {
+    Answer.CONFORMS: ("✓", "s0"),
+    Answer.DOES_NOT_CONFORM: ("✗", "s1"),
+    Answer.NOT_AS_EXPECTED: ("✗", "s1"),
+    Answer.NOT_SHOWN: ("?", "s3"),
+    Answer.UNTRUSTWORTHY: ("!", "s3"),
+}
+_PROTECTIONS = {"certificate": "that client certificates are verified", "token": "that tokens are verified"}
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The answer in a few words, a sentence more, a symbol, and the class of its colour."""
+
+    words: str
+    text: str
+    symbol: str
+    colour: str
+
+
+def answer(footer: Mapping[str, Any]) -> Answer:
+    """The answer that *footer* holds."""
+    told = footer.get("answer")
+    return Answer(told) if told else _OF_STATUS.get(footer.get("exit_status", 3), Answer.UNTRUSTWORTHY)
+
+
+def headline(header: Mapping[str, Any], rows: Sequence[Row], footer: Mapping[str, Any]) -> Headline:
+    """What to say first, and last."""
+    found = answer(footer)
+    if found is Answer.CONFORMS and _broken_musts(rows):
+        found = Answer.DOES_NOT_CONFORM  # a record from before it held the answer
+    if found is Answer.CONFORMS:
+        return _conforming(header, rows)
+    known = _broken_musts(rows) if footer.get("exit_status", 3) == 0 or found is Answer.NOT_SHOWN else 0
+    also = f" Besides, {known} known failures break a MUST." if known else ""
+    words, text = {
+        Answer.DOES_NOT_CONFORM: ("does not conform", "At least one MUST is broken."),
+        Answer.NOT_AS_EXPECTED: ("not as expected", "Rows are not as the file of known failures says."),
+        Answer.NOT_SHOWN: (_unshown(footer), f"What is claimed was not put to the test: see what is missing.{also}"),
+        Answer.UNTRUSTWORTHY: (
+            "the run is not trustworthy",
+            "Nothing here may be relied upon until the reasons below are mended.",
+        ),
+    }[found]
+    if found is Answer.DOES_NOT_CONFORM and known:
+        words = f"as expected, with {known} known failures of a MUST: it does not conform"
+        text = f"{known} cases break a MUST, as was foreseen (--expected)."
+    return Headline(words, text, *_SYMBOLS[found])
+
+
+def _unshown(footer: Mapping[str, Any]) -> str:
+    return "not shown: it cannot be judged" if footer.get("cannot_judge") else "not shown"
+
+
+def _conforming(header: Mapping[str, Any], rows: Sequence[Row]) -> Headline:
+    """Exit status 0 is a wide word: of a selection, of what could be seen, of an endpoint that claims nothing."""
+    only, unseen = bool(header.get("only")), _unseen_musts(rows)
+    words = "the selected cases conform" if only else "conforms"
+    text = "Every MUST that was judged is met."
+    if unseen:
+        words = f"what could be seen{' of the selected cases' if only else ''} conforms"
+        text = f"{unseen} cases of a MUST could not be seen."
+    claims = header.get("claims", ())
+    if claims and not any(_claims_something(claim) for claim in claims):
+        words += "; it claims no client authentication"
+    symbol, colour = ("?", "s3") if unseen else _SYMBOLS[Answer.CONFORMS]
+    return Headline(words, text, symbol, colour)
+
+
+def unclaimed(header: Mapping[str, Any]) -> list[str]:
+    """A line for each flow that is declared open: no row can show a protection there."""
+    return [
+        f"{claim['flow']} ({claim['posture']}) claims no client authentication"
+        for claim in header.get("claims", ())
+        if not _claims_something(claim)
+    ]
+
+
+def _claims_something(claim: Mapping[str, Any]) -> bool:
+    return bool(claim["certificate"] or claim["token"])
+
+
+def gaps(footer: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What is not shown, and what to give, in words."""
+    return [(_gap(item), str(item["give"])) for item in footer.get("not_shown", ())]
+
+
+def _gap(item: Mapping[str, Any]) -> str:
+    what = _PROTECTIONS.get(str(item["protection"]), "that anybody is served")
+    missing = ", ".join(map(str, item["missing"]))
+    return f"{item['flow']} ({item['posture']}): {what}; nothing was seen of {missing}: {item['why']}"
+
+
+@dataclass(frozen=True)
+class FlowAnswer:
+    """What is said of one flow, or of one flow in a posture, and the outcome whose colour and symbol fit it."""
+
+    words: str
+    outcome: str
+
+
+def of_flow(rows: Iterable[Row], footer: Mapping[str, Any]) -> FlowAnswer:
+    """Whether the MUSTs among *rows*, all of one flow, are met; ``yes`` only where that was seen and counts."""
+    rows = list(rows)
+    musts = [row["outcome"] for row in rows if row["level"] == Level.MUST]
+    if broken := sum(outcome in BROKEN for outcome in musts):
+        return FlowAnswer(f"no ({broken})", Outcome.FAIL)
+    failed = any(row["outcome"] == Outcome.HARNESS_ERROR for row in rows)
+    if failed or answer(footer) is Answer.UNTRUSTWORTHY:
+        return FlowAnswer("not trustworthy", Outcome.HARNESS_ERROR)
+    places = {(row["flow"], row["posture"]) for row in rows}
+    gap = any((item["flow"], item["posture"]) in places for item in footer.get("not_shown", ()))
+    if gap or Outcome.PASS not in musts:
+        return FlowAnswer("not shown", Outcome.UNOBSERVED)
+    if Outcome.UNOBSERVED in musts:
+        return FlowAnswer("as far as seen", Outcome.UNOBSERVED)
+    return FlowAnswer("yes", Outcome.PASS)
+
+
+def verified_in_part(footer: Mapping[str, Any], flow: str, posture: str) -> set[str]:
+    """The protections of which not even the core was judged there: ``certificate``, ``token``."""
+    place = (flow, posture)
+    return {str(item["protection"]) for item in footer.get("not_shown", ()) if (item["flow"], item["posture"]) == place}
+
+
+def _broken_musts(rows: Iterable[Row]) -> int:
+    return sum(row["level"] == Level.MUST and row["outcome"] in BROKEN for row in rows)
+
+
+def _unseen_musts(rows: Iterable[Row]) -> int:
+    return sum(row["level"] == Level.MUST and row["outcome"] == Outcome.UNOBSERVED for row in rows)
