@@ -6,7 +6,7 @@ import re
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,9 @@ _COLOURS = {"s0": "bold green", "s1": "bold red", "s3": "bold yellow"}
 _FLOW_COLOURS = {Outcome.FAIL: "red", Outcome.HARNESS_ERROR: "yellow", Outcome.UNOBSERVED: "yellow"}
 _SHOWN_FINDINGS = 12
 _PLAIN_STEPS = 10
+_WIDE = 120
+"""Columns below which the table of flows has no room for words."""
+_VERIFIED, _READABLE = "client verified by", "payload readable at"
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _LONG = 300
 """Characters of a token that are shown here; the record has them all."""
@@ -99,7 +102,8 @@ class Console:
             self._print(f"[bold red]{plain(text)}[/]")
         self._findings(findings(rows, header["planned"]), str(header["target"]), str(report))
         self._known(rows, footer)
-        self._print(_flows(rows, footer))
+        for part in _flows(rows, footer, self._console.width):
+            self._print(part)
         self._diagnosis(footer.get("diagnosis", ()))
         counts = outcomes(rows)
         told = [f"{counts[name]} {name} ({text})" for name, text in LEGEND.items() if counts[name]]
@@ -178,24 +182,34 @@ class Console:
             self._print()
 
 
-def _flows(rows: Sequence[Row], footer: Mapping[str, Any]) -> Table:
+def _flows(rows: Sequence[Row], footer: Mapping[str, Any], width: int) -> Iterator[Table | str]:
+    """A table with a line a flow; who verifies whom stands beside it, or below it where that would be folded."""
+    beside = width >= _WIDE
     table = Table(title=None, box=None, pad_edge=False)
     table.add_column("flow", no_wrap=True)
     for path in FlowPath:
         table.add_column(str(path), justify="right", no_wrap=True)
     table.add_column("conforms", no_wrap=True)
-    table.add_column("client verified by (posture)", overflow="fold")
-    table.add_column("payload readable at (posture)", overflow="fold")
+    for name in (_VERIFIED, _READABLE) if beside else ():
+        table.add_column(f"{name} (posture)", overflow="fold")
+    below: list[str] = []
     shields = protection(rows)
     for flow in dict.fromkeys(row["flow"] for row in rows):
         own = [row for row in rows if row["flow"] == flow]
         cells = [_score([row for row in own if row["path"] == path]) for path in FlowPath]
-        parts = {posture: answer.verified_in_part(footer, flow, posture) for posture in shields[flow]}
-        verified = _grouped({posture: in_words(cell, parts[posture]) for posture, cell in shields[flow].items()})
-        open_at = {posture: ", ".join(cell.get("clear_text_at", ())) for posture, cell in shields[flow].items()}
-        readable = _grouped({posture: place for posture, place in open_at.items() if place}) or "nowhere"
-        table.add_row(plain(flow), *cells, _conforms(own, footer), plain(verified), plain(readable))
-    return table
+        told = tuple(map(plain, _protection(flow, shields[flow], footer)))
+        table.add_row(plain(flow), *cells, _conforms(own, footer), *(told if beside else ()))
+        below += [f"{plain(flow)}: {_VERIFIED} {told[0]}; {_READABLE} {told[1]}"]
+    yield table
+    yield from () if beside else below
+
+
+def _protection(flow: str, cells: Mapping[str, Mapping[str, Any]], footer: Mapping[str, Any]) -> tuple[str, str]:
+    """Who verifies the client, and where the payload can be read, each with the postures."""
+    parts = {posture: answer.verified_in_part(footer, flow, posture) for posture in cells}
+    verified = _grouped({posture: in_words(cell, parts[posture]) for posture, cell in cells.items()})
+    open_at = {posture: ", ".join(cell.get("clear_text_at", ())) for posture, cell in cells.items()}
+    return verified, _grouped({posture: place for posture, place in open_at.items() if place}) or "nowhere"
 
 
 def _conforms(rows: Sequence[Row], footer: Mapping[str, Any]) -> str:
