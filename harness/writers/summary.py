@@ -12,6 +12,7 @@ from typing import Any
 
 from rich.console import Console as RichConsole
 from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
@@ -68,6 +69,10 @@ class Console:
             except (BrokenPipeError, SystemExit):  # rich makes the second of the first
                 self._deaf = True
 
+    def _print_in(self, columns: int, text: str) -> None:
+        """Print *text*, every line of it *columns* to the right."""
+        self._print(Padding(text, (0, 0, 0, columns), expand=False))
+
     def _print_line(self, text: str) -> None:
         """Print *text*, which a target may have had its say in, as one line however long."""
         self._print(
@@ -91,7 +96,7 @@ class Console:
         if self._bar is not None:
             self._bar.update(self._task, completed=done, total=planned, description=plain(row["flow"]))
         elif done == planned or done % max(1, planned // _PLAIN_STEPS) == 0:
-            self._print(f"  {done}/{planned} cases")
+            self._print_in(2, f"{done}/{planned} cases")
 
     def end(self, header: Mapping[str, Any], rows: Sequence[Row], footer: Mapping[str, Any], report: Path) -> None:
         """Last words: flows, failures, what they look like, outcomes, scope, what to do next."""
@@ -137,8 +142,8 @@ class Console:
         for one in found:
             names, share = " or ".join(one["faults"]), f"{one['seen']} of {one['of']}"
             place = f"{one['flow']} ({one['posture']})"
-            self._print(f"  {plain(place)} behaves like [bold]{plain(names)}[/] ({share}): {plain(one['summary'])}")
-            self._print(f"    what to change: {plain(one['change'])}")
+            self._print_in(2, f"{plain(place)} behaves like [bold]{plain(names)}[/] ({share}): {plain(one['summary'])}")
+            self._print_in(4, f"what to change: {plain(one['change'])}")
 
     def _selection(self, header: Mapping[str, Any]) -> None:
         if header.get("only"):
@@ -153,18 +158,18 @@ class Console:
                 self._finding(one)
                 self._print_line(f"    repeat: {repeat(one.rows[0], target, report)}")
             if len(members) > _SHOWN_FINDINGS:
-                self._print(f"  and {len(members) - _SHOWN_FINDINGS} more findings; all are in the record")
+                self._print_in(2, f"and {len(members) - _SHOWN_FINDINGS} more findings; all are in the record")
             if members:
                 self._print()
 
     def _finding(self, one: Finding) -> None:
         symbol = "[red]✗[/]" if one.binding else "[yellow]-[/]"
         first, more = one.rows[0], len(one.rows) - 1
-        self._print(f"  {symbol} [bold]{plain(one.sentence)}[/]: {one.weight} ({plain(one.requirement)})")
-        self._print(f"    {plain(first['case'])}{f', and {more} more' if more else ''}")
-        self._print(f"    [red]{first['outcome']}[/] {plain(first['reason'])}")
+        self._print_in(2, f"{symbol} [bold]{plain(one.sentence)}[/]: {one.weight} ({plain(one.requirement)})")
+        self._print_in(4, f"{plain(first['case'])}{f', and {more} more' if more else ''}")
+        self._print_in(4, f"[red]{first['outcome']}[/] {plain(first['reason'])}")
         for text in presented(first):
-            self._print(f"    {plain(text if len(text) <= _LONG else f'{text[:_LONG]}...')}")
+            self._print_in(4, f"{plain(text if len(text) <= _LONG else f'{text[:_LONG]}...')}")
 
     def _known(self, rows: Sequence[Row], footer: Mapping[str, Any]) -> None:
         excused = known(rows)
@@ -172,12 +177,14 @@ class Console:
             self._print("[bold]Known failures:[/]")
         for excuse, members in excused:
             more = f", and {len(members) - 1} more" if len(members) > 1 else ""
-            self._print(f"  {plain(known_words(excuse))}: {members[0]['outcome']} {plain(members[0]['case'])}{more}")
+            self._print_in(
+                2, f"{plain(known_words(excuse))}: {members[0]['outcome']} {plain(members[0]['case'])}{more}"
+            )
         for row in rows:
             if row["outcome"] == Outcome.PASS and not row["as_expected"]:
-                self._print(f"  {plain(row['case'])} passes now: take its entry out")
+                self._print_in(2, f"{plain(row['case'])} passes now: take its entry out")
         for case in footer.get("idle_exceptions", ()):
-            self._print(f"  the entry {plain(case)} is about no case of this run")
+            self._print_in(2, f"the entry {plain(case)} is about no case of this run")
         if excused:
             self._print()
 
