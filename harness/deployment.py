@@ -24,7 +24,7 @@ from harness.lab.targetfile import Client, Endpoint, TargetFile, is_safe
 from harness.lab.touch import Touch, touch
 from harness.model.case import GOOD, Case
 from harness.model.catalogue import Cells, Flow, Requirement, Server
-from harness.model.claims import Claim
+from harness.model.claims import Claim, Protection
 from harness.model.vocabulary import Path, Posture, is_file
 from harness.preflight import Preflight
 from harness.targets import Target
@@ -94,7 +94,7 @@ class Deployment:
             scope=f"{name}, {file.environment}: {places}, from the client's side only.",
             own_lab=False,
             grade=ExternalLab.grade,
-            features=frozenset(file.claimed),
+            features=frozenset(file.claimed) | self._shown(),
             bench=self._bench,
             adapt=self.adapt,
             withhold=self.withhold,
@@ -102,19 +102,24 @@ class Deployment:
         )
 
     def _claim(self, flow: Flow) -> Claim:
-        endpoint, asks = self.file.endpoints[flow.server.name], flow.server.default
-        token = asks in (Posture.JWT, Posture.BOTH)
+        endpoint = self.file.endpoints[flow.server.name]
+        token = flow.server.verifies(Protection.TOKEN, endpoint.posture)
         # What the documented product's tokens say there is not public, and it is not asked to look.
         named = self.file.tokens.get("claims", {}) if token and endpoint.generic else {}
         return Claim(
             flow.name,
             str(endpoint.posture),
             str(endpoint.path),
-            certificate=asks in (Posture.MTLS, Posture.BOTH),
+            certificate=flow.server.verifies(Protection.CERTIFICATE, endpoint.posture),
             token=token,
             audience=bool(named.get("aud")),
             issuer=bool(named.get("iss")),
         )
+
+    def _shown(self) -> frozenset[str]:
+        """Features that nobody has to claim: what the file gives says that they are there."""
+        revoked = any(endpoint.client and endpoint.client.revoked for endpoint in self.file.endpoints.values())
+        return frozenset({targets.REVOCATION} if revoked else ())
 
     # Which cases
 
@@ -215,6 +220,8 @@ def _not_given(certificate: str, client: Client | None) -> str:
     """Why a class that needs a certificate of its own to be given cannot be asked for."""
     if certificate == "ta-other-ca" and (client is None or client.other_ca is None):
         return "no other CA of the deployment is given (client.other_ca and other_ca_key)"
+    if certificate == "tls-crl-revoked" and (client is None or client.revoked is None):
+        return "no revoked certificate is given (client.revoked)"
     return ""
 
 

@@ -16,8 +16,9 @@ from harness.model.vocabulary import Grade
 from harness.wire.stimuli import Stimuli
 from harness.wire.tokens import Mint
 
+REVOCATION = "client-revocation"
 # The built-in reference has everything, which no single platform and version has.
-FEATURES = frozenset({"management-jwt", "ingestion-jwt", "event-gateway", "gateway-mtls", "in-cluster"})
+FEATURES = frozenset({"management-jwt", "ingestion-jwt", "event-gateway", "gateway-mtls", "in-cluster", REVOCATION})
 OUT_OF_SCOPE = (
     "Out of scope: gateway peering, replication between data centres, traffic inside a subsystem, API invocation."
 )

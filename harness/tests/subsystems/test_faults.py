@@ -157,6 +157,7 @@ PROBES = {
         lambda scene: _let_in(scene, identity=scene.lab.certificate("portal", not_after=scene.lab.pki.now - DAY / 2))
     ),
     "ignores-extended-key-usage": _mtls(_certificate(extended=(ExtendedKeyUsageOID.SERVER_AUTH,))),
+    "ignores-revocation": _mtls(lambda scene: _let_in(scene, identity=scene.lab.pki.revoked("portal-admin-client"))),
     "accepts-leaf-as-ca": _mtls(lambda scene: _let_in(scene, identity=under_leaf(scene.lab))),
     "ignores-subject-dn": _mtls(_subject("CN=somebody-else")),
     "compares-cn-only": _mtls(_subject("CN=portal-admin-client,O=other")),

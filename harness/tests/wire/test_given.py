@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import jwt
@@ -52,11 +53,12 @@ def makeable(pki: GivenPki) -> set[str]:
 
 def test_with_the_ca_key_all_but_another_ca(pki: Pki) -> None:
     found = makeable(given(pki.secrets[NAME], pki.issuer(NAME)))
-    assert set(CERTIFICATE_CLASSES) - found == {"ta-other-ca"}
+    assert set(CERTIFICATE_CLASSES) - found == {"ta-other-ca", "tls-crl-revoked"}
 
 
 def test_with_another_ca_all(pki: Pki) -> None:
-    whole = given(pki.secrets[NAME], pki.issuer(NAME), pki.secrets["portal-ca"])
+    client = ClientCredential(NAME, pki.secrets[NAME], pki.issuer(NAME), True, pki.secrets["portal-ca"])
+    whole = GivenPki({NAME: replace(client, revoked=pki.revoked(NAME))})
     assert makeable(whole) == set(CERTIFICATE_CLASSES)
     made = CERTIFICATE_CLASSES["ta-other-ca"].build(whole, NAME)
     assert made is not None and made.certificate.issuer == pki.secrets["portal-ca"].certificate.subject
