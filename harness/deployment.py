@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 
@@ -19,13 +19,14 @@ from harness.known import catalogue as known_catalogue
 from harness.lab import contradictions, curl, targetfile
 from harness.lab.credentials import by_name, open_clients
 from harness.lab.external import ExternalLab, Pace
-from harness.lab.issuers import KeyServer, check_sources, open_mint
+from harness.lab.issuers import check_sources, open_mint
+from harness.lab.keyserver import KeyServer
 from harness.lab.targetfile import Client, Endpoint, TargetFile, is_safe
 from harness.lab.touch import Touch, touch
 from harness.model.case import GOOD, Case
 from harness.model.catalogue import Cells, Flow, Requirement, Server
 from harness.model.claims import Claim, Protection
-from harness.model.vocabulary import Path, Posture, is_file
+from harness.model.vocabulary import Level, Path, Posture, is_file
 from harness.preflight import Preflight
 from harness.targets import Target
 from harness.wire.contexts import trusting
@@ -38,7 +39,11 @@ SERVICE = "client-to-service"
 # What holds for any service in a posture, whatever the product: its own documents are not asked of a stranger.
 _ANY_AREA = frozenset({"tokens", "chains", "bypass"})
 _ANY_REQUIREMENT = frozenset({"FLW-0", "FLW-2", "FLW-5"})
-_ALLOWED_TRANSPORTS = frozenset({GOOD, "t-plaintext", *WAYS})
+_OTHER_KINDS = "j-other-kinds"
+_ALLOWED_TRANSPORTS = frozenset({GOOD, "t-plaintext", *WAYS, _OTHER_KINDS})
+# What a service agrees to with its issuer only the target file can tell: without it, these say what RFC 8725 advises.
+_AGREED = frozenset({"alg-rs-to-ps", "alg-hash-swap"})
+_NOT_AGREED = "tokens.algorithms of the target file does not say which algorithms the service takes, so this is advice."
 _SUBJECT_CLASSES = "id-"
 
 
@@ -129,7 +134,8 @@ class Deployment:
         catalogue = widened(catalogue, dict.fromkeys(_ANY_AREA, paths))
         flows = {flow.name: flow for flow in self.flows(catalogue)}
         servers = {flow.server.name: flow.server for flow in flows.values()}
-        rows = tuple(row for row in (self._row(row, flows) for row in catalogue.requirements) if row.cells)
+        levelled = (each for row in catalogue.requirements for each in self._levelled(row))
+        rows = tuple(row for row in (self._row(row, flows) for row in levelled) if row.cells)
         name = " ".join(filter(None, (self.file.product, self.file.version)))
         return replace(catalogue, product=name, servers=servers, flows=flows, requirements=rows)
 
@@ -144,6 +150,16 @@ class Deployment:
                 plain = replace(flow, server=server, client_secret=clients[endpoint.name][0], posture_needs={})
                 yield _requested(endpoint, _service(endpoint, plain) if endpoint.generic else plain)
 
+    def _levelled(self, row: Requirement) -> Iterator[Requirement]:
+        """*row*; as two, where a part of it binds only a service whose target file says what it has agreed to."""
+        named = {token for block in row.cells for token in block.tokens}
+        if "algorithms" in self.file.tokens or not named & _AGREED:
+            yield row
+            return
+        yield replace(row, cells=_only(row.cells, lambda token: token not in _AGREED))
+        advice = _only(row.cells, lambda token: token in _AGREED)
+        yield replace(row, level=Level.SHOULD, note=_NOT_AGREED, cells=advice)
+
     def _row(self, row: Requirement, flows: Mapping[str, Flow]) -> Requirement:
         blocks = (self._block(row, block, flows) for block in row.cells)
         return replace(row, cells=tuple(block for block in blocks if block.flows))
@@ -153,7 +169,9 @@ class Deployment:
         kept = [name for name in block.flows if name in documented and name in flows]
         if {TEMPLATE, SERVICE} & set(block.flows) and (row.area in _ANY_AREA or row.id in _ANY_REQUIREMENT):
             kept += [name for name in flows if name not in documented]
-        return replace(block, flows=tuple(kept))
+        # Our own JWKS server is what differs in the place of a management that we do not have here.
+        params = {} if block.transports == (_OTHER_KINDS,) else block.params
+        return replace(block, flows=tuple(kept), params=params)
 
     def withhold(self, case: Case) -> str:
         """Why *case* does not apply to this deployment, '' if it does."""
@@ -162,6 +180,8 @@ class Deployment:
             return f"servers.{endpoint.name} is in posture {endpoint.posture}"
         if case.stimulus.transport not in _ALLOWED_TRANSPORTS or "steps" in case.params or "variant" in case.params:
             return "needs servers and clients that Hopproof can start, stop and drive"
+        if case.stimulus.transport == _OTHER_KINDS and "jwks" not in self.file.tokens:
+            return "the keys are not fetched from a JWKS server of ours (tokens.jwks)"
         if case.path is not endpoint.path:
             return f"servers.{endpoint.name} is reached over the path {endpoint.path}"
         control = case.control()
@@ -192,9 +212,11 @@ class Deployment:
                 lab.on_close.insert(0, keys.close)
             pki = GivenPki(by_name(open_clients(file.endpoints.values())))
             stimuli = GivenStimuli(pki, mint, lab.folder / "clients")
+            lab.on_close.insert(0, stimuli.lure.close)
             dialect = _dialect(file)
             kept = frozenset({dialect.refusal.header.lower()} if dialect.refusal else ())
             bench = Bench(lab, stimuli, seed, dialect, paced(Pace(file.rate).wait, kept), {}, told=self._told)
+            bench = replace(bench, keys=keys)
             asked = None if keys is None else lambda: keys.asked
             _look(Preflight(bench, stimuli, file, pki, asked), catalogue.flows.values(), keys)
         except BaseException:
@@ -226,13 +248,39 @@ def _not_given(certificate: str, client: Client | None) -> str:
 
 
 def _look(preflight: Preflight, flows: Iterable[Flow], keys: KeyServer | None) -> None:
+    flows = list(flows)
+    if keys is not None:
+        _crowd(preflight, flows, keys)
     try:
         preflight.run(flows)
     except CannotJudge as error:
-        if keys is None or keys.asked or "JWKS" in error.what:
+        if keys is None or (keys.asked and keys.crowded) or "JWKS" in error.what:
             raise
-        told = f"{error.what}; nobody has asked our JWKS server (port {keys.port}) for its keys"
+        told = (
+            f"{error.what}; it was given the key alone after it had fetched a set with keys of other kinds beside it"
+            if keys.asked
+            else f"{error.what}; nobody has asked our JWKS server (port {keys.port}) for its keys"
+        )
         raise CannotJudge(told, where=error.where, attempt=error.attempt) from error
+
+
+def _crowd(preflight: Preflight, flows: Iterable[Flow], keys: KeyServer) -> None:
+    """See whether a set with keys of other kinds costs a service the one it needs; from then on it gets that alone."""
+    keys.crowded = True
+    for flow in flows:
+        before = keys.fetched
+        seen = preflight.good(flow)
+        if seen is not None and keys.fetched > before:
+            keys.crowd[flow.name] = seen
+    served = {flow.name: flow.success for flow in flows}
+    keys.crowded = all(
+        view.response is not None and view.response.status == served[name] for name, view in keys.crowd.items()
+    )
+
+
+def _only(cells: Iterable[Cells], wanted: Callable[[str], bool]) -> tuple[Cells, ...]:
+    blocks = (replace(block, tokens=tuple(filter(wanted, block.tokens))) for block in cells)
+    return tuple(block for block in blocks if block.tokens)
 
 
 def _trusted(endpoint: Endpoint) -> None:
