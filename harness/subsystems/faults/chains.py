@@ -8,12 +8,19 @@ from dataclasses import replace
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from harness.subsystems.certificates import BAD_SIGNATURE, NOT_A_CA, OUT_OF_VALIDITY, UNTRUSTED_ISSUER, WRONG_PURPOSE
+from harness.subsystems.certificates import (
+    BAD_SIGNATURE,
+    NOT_A_CA,
+    OUT_OF_VALIDITY,
+    REVOKED,
+    UNTRUSTED_ISSUER,
+    WRONG_PURPOSE,
+)
 from harness.subsystems.faults.registry import fault
 from harness.subsystems.rules import CertificateProblem, Demand, Protection, Rules
 from harness.subsystems.subject import rdn_sequence
 
-MTLS = ("portal", "analytics", "api-gateway", "v5c-gateway", "event-gateway")
+MTLS = ("portal", "analytics", "api-gateway", "v5c-gateway", "event-gateway", "service")
 NAMED = ("portal", "analytics")
 
 
@@ -37,6 +44,7 @@ def _instead_of_required(rules: Rules, demand: Demand) -> Rules:
         "CFG-12",
         "PKI-*",
         "JWT-14",
+        "STS-14",
         "CFG-5",
         "FLW-2",
         "FLW-3",
@@ -55,6 +63,7 @@ def requests_but_does_not_require(rules: Rules) -> Rules:
         "CFG-12",
         "PKI-*",
         "JWT-14",
+        "STS-14",
         "CFG-2",
         "CFG-5",
         "FLW-2",
@@ -72,7 +81,7 @@ def accepts_no_client_certificate(rules: Rules) -> Rules:
     return _instead_of_required(rules, Demand.NOTHING)
 
 
-@fault("trusts-any-ca", on=MTLS, implies=("trusts-ca-by-name", "CFG-2"))
+@fault("trusts-any-ca", on=MTLS, implies=("trusts-ca-by-name", "CFG-2", "STS-14"))
 def trusts_any_ca(rules: Rules) -> Rules:
     """accepts client certificates of any issuer"""
     return _forgiving(rules, lambda problem: problem.errno in UNTRUSTED_ISSUER | {BAD_SIGNATURE})
@@ -93,6 +102,12 @@ def trusts_ca_by_name(rules: Rules) -> Rules:
 def ignores_certificate_validity(rules: Rules) -> Rules:
     """accepts client certificates that have expired or are not yet valid"""
     return _forgiving(rules, lambda problem: problem.errno in OUT_OF_VALIDITY)
+
+
+@fault("ignores-revocation", on=MTLS)
+def ignores_revocation(rules: Rules) -> Rules:
+    """accepts client certificates that their CA has revoked"""
+    return _forgiving(rules, lambda problem: problem.errno == REVOKED)
 
 
 @fault("ignores-extended-key-usage", on=MTLS)
