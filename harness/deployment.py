@@ -34,8 +34,8 @@ TEMPLATE = "management-to-portal"
 SERVICE = "client-to-service"
 # What holds for any service in a posture, whatever the product: its own documents are not asked of a stranger.
 _ANY_AREA = frozenset({"tokens", "chains"})
-_ANY_REQUIREMENT = frozenset({"FLW-0", "FLW-2", "FLW-5"})
-_ALLOWED_TRANSPORTS = frozenset({GOOD, "t-plaintext"})
+_ANY_REQUIREMENT = frozenset({"FLW-0", "FLW-2", "FLW-5", "FLW-5-CERTIFICATE"})
+_ALLOWED_TRANSPORTS = frozenset({GOOD, "t-plaintext", "compared"})
 _SUBJECT_CLASSES = "id-"
 
 
@@ -151,6 +151,11 @@ class Deployment:
             return "needs servers and clients that Hopproof can start, stop and drive"
         if case.path is not endpoint.path:
             return f"servers.{endpoint.name} is reached over the path {endpoint.path}"
+        if case.stimulus.transport == "compared" and not (endpoint.direct or endpoint.certificate_sha256):
+            return (
+                f"that TLS is passed through is as the file declares: servers.{endpoint.name}.direct (or "
+                "certificate_sha256) gives something to compare with"
+            )
         control = case.control()
         if control is not None and control.path is not endpoint.path:
             return "its positive twin needs the same server reached directly"

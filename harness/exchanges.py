@@ -8,6 +8,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from cryptography.hazmat.primitives import hashes
+
 from harness.checks.dialect import Dialect
 from harness.errors import EffectUnseen, LabError
 from harness.lab import ConfigurationRefused, Door, Lab
@@ -18,6 +20,7 @@ from harness.model.exchange import ClientView, Exchange
 from harness.scenario import Player
 from harness.wire.certificates import CERTIFICATE_CLASSES
 from harness.wire.given import CannotMake
+from harness.wire.handshake import Handshake, look
 from harness.wire.send import Address, Prepared, send
 from harness.wire.stimuli import Stimuli
 from harness.wire.tokens import TOKEN_CLASSES
@@ -180,6 +183,19 @@ def _initiated(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
     return Attempt(nonce, door, None, act.get("local_port"), bool(case.flow.effect), extra)
 
 
+def _compared(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
+    """Two handshakes and no request: with what answers, and with the server itself where somebody says how."""
+    compared = {"own": door.server_leaf_sha256, "front": _met(look(door.address))}
+    if door.direct is not None:
+        compared["direct"] = _met(look(door.direct))
+    return Attempt(nonce, extra={"compared": compared})
+
+
+def _met(seen: Handshake) -> dict[str, Any]:
+    leaf = seen.chain[0].fingerprint(hashes.SHA256()).hex() if seen.chain else ""
+    return {"leaf": leaf, "asked": seen.asked, "fault": seen.fault or seen.failed}
+
+
 def _past_balancer(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
     """The subsystem under test tries the server's own addresses, and then, as its twin, the balancer's."""
     if not isinstance(bench.lab, Operated):
@@ -198,6 +214,7 @@ PROCEDURES: Mapping[str, Procedure] = {
     "j-tls-untrusted": _request,
     "j-tls-wrong-name": _request,
     "t-plaintext": _clear_text,
+    "compared": _compared,
     "start": _start,
     "initiated": _initiated,
     "server-wrong-ca": _initiated,
@@ -239,6 +256,7 @@ TRANSPORTS: Mapping[str, str] = {
     "j-tls-untrusted": "a good token, while the JWKS URL leads to a server whose certificate another CA has signed",
     "j-tls-wrong-name": "a good token, while the JWKS URL leads to a server whose certificate is for another name",
     "t-plaintext": "a good request in clear text on the TLS port",
+    "compared": "no request: the handshake of what answers is compared with the server's own",
     "start": "nothing is sent: the server is started with this configuration",
     "renewed-ingestion-client": "the ingestion client certificate is renewed while gateways run",
     "renewed-portal-client": "management's client certificate is renewed while management runs",

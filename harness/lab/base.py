@@ -22,7 +22,8 @@ class Door:
 
     ``address`` is what a client connects to (the balancer's, where there is one), ``ca`` the PEM file that vouches for
     it, ``server_leaf_sha256`` the digest of the server's own certificate ('' if not known), ``public_port`` the port in
-    its URL where that differs from the one connected to.
+    its URL where that differs from the one connected to, ``direct`` where the server itself is reached, past the
+    balancer, if somebody named that.
     """
 
     setup: Setup
@@ -30,6 +31,7 @@ class Door:
     ca: FilePath
     server_leaf_sha256: str = ""
     public_port: int = 0
+    direct: Address | None = None
 
     @property
     def host_header(self) -> str:

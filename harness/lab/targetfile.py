@@ -81,7 +81,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One server endpoint: it has one posture, which the flows that end there inherit."""
+    """One server endpoint: it has one posture, which the flows that end there inherit.
+
+    ``direct`` is where the server itself is reached, past a passthrough, and ``certificate_sha256`` its certificate's
+    digest: either lets that passthrough be looked at.
+    """
 
     name: str
     host: str
@@ -95,6 +99,8 @@ class Endpoint:
     subject: str
     client: Client | None
     request: Request
+    direct: tuple[str, int] | None = None
+    certificate_sha256: str = ""
 
     @property
     def generic(self) -> bool:
@@ -254,6 +260,8 @@ def _endpoint(file: FilePath, name: str, row: Mapping[str, Any], common: Mapping
         subject=row.get("subject", ""),
         client=_client(file, row.get("client", common)),
         request=request,
+        direct=_place(file, f"{spot}.direct", row["direct"]) if "direct" in row else None,
+        certificate_sha256=row.get("certificate_sha256", "").replace(":", "").lower(),
     )
 
 

@@ -20,7 +20,7 @@ from harness.model.vocabulary import Path as FlowPath
 from harness.writers import answer
 from harness.writers.counts import of_header, of_rows
 from harness.writers.findings import Finding, findings, known, known_words
-from harness.writers.protection import in_words, open_to_all, protection
+from harness.writers.protection import in_words, open_in_words, open_to_all, protection
 from harness.writers.reach import reach
 from harness.writers.rows import Row, outcomes
 
@@ -178,8 +178,8 @@ def _flows(rows: Sequence[Row], footer: Mapping[str, Any]) -> Table:
         cells = [_score([row for row in own if row["path"] == path]) for path in FlowPath]
         parts = {posture: answer.verified_in_part(footer, flow, posture) for posture in shields[flow]}
         verified = _grouped({posture: in_words(cell, parts[posture]) for posture, cell in shields[flow].items()})
-        open_at = {posture: ", ".join(cell.get("clear_text_at", ())) for posture, cell in shields[flow].items()}
-        readable = _grouped({posture: place for posture, place in open_at.items() if place}) or "nowhere"
+        open_at = {posture: open_in_words(cell) for posture, cell in shields[flow].items()}
+        readable = _grouped({posture: place for posture, place in open_at.items() if place != "nowhere"}) or "nowhere"
         table.add_row(escape(flow), *cells, _conforms(own, footer), escape(verified), escape(readable))
     return table
 
