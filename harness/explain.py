@@ -19,6 +19,7 @@ _EXPECTED: Mapping[str, str] = {
     "certificate-refused": "the client is turned away because of its certificate, and nothing is acted upon",
     "token-refused": "the request is answered 401 because of its token, and nothing is acted upon",
     "refused": "the client is turned away, for its certificate or its token, and nothing is acted upon",
+    "not-let-in": "nobody is served without the credential, whichever way the request comes",
     "flow-broken": "nothing gets through: the server misses the client's certificate",
     "start-refused": "the server refuses to start and names the settings to change",
     "no-clear-text": "no application answer in clear text, and no effect",

@@ -30,9 +30,10 @@ _REJECTIONS = frozenset(
         "no-clear-text",
         "token-lost",
         "nothing-passed-on",
+        "not-let-in",
     }
 ) & frozenset(CHECKS)
-_CREDENTIALS = frozenset({"certificate-refused", "token-refused", "refused"}) & frozenset(CHECKS)
+_CREDENTIALS = frozenset({"certificate-refused", "token-refused", "refused", "not-let-in"}) & frozenset(CHECKS)
 _NOT_SEEN = frozenset({Outcome.UNOBSERVED, Outcome.UNSUPPORTED})
 STRANGERS = frozenset(
     {"tls-no-cert", "ta-unknown-ca", "ta-selfsigned-leaf", "str-no-token", "sig-wrong-key", "alg-none"}

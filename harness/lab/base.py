@@ -13,6 +13,7 @@ from harness.model.case import Setup
 from harness.model.catalogue import Flow
 from harness.model.exchange import BalancerView, ServerView
 from harness.model.vocabulary import Grade
+from harness.wire.lure import on_loopback
 from harness.wire.send import Address
 
 
@@ -22,8 +23,8 @@ class Door:
 
     ``address`` is what a client connects to (the balancer's, where there is one), ``ca`` the PEM file that vouches for
     it, ``server_leaf_sha256`` the digest of the server's own certificate ('' if not known), ``public_port`` the port in
-    its URL where that differs from the one connected to, ``direct`` where the server itself is reached, past the
-    balancer, if somebody named that.
+    its URL where that differs from the one connected to.  ``also_names`` are names of other sites at the same address,
+    ``origin`` is where the server itself listens, past the balancer.
     """
 
     setup: Setup
@@ -31,12 +32,18 @@ class Door:
     ca: FilePath
     server_leaf_sha256: str = ""
     public_port: int = 0
-    direct: Address | None = None
+    also_names: tuple[str, ...] = ()
+    origin: Address | None = None
 
     @property
     def host_header(self) -> str:
         """What a client calls this place in its Host header; the scheme's own port is left out (RFC 9110 4.2.3)."""
         return host_header(self.address.server_name, self.public_port or self.address.port)
+
+    @property
+    def local(self) -> bool:
+        """Whether what is entered here runs on this machine, as far as its address tells."""
+        return on_loopback(self.address.host)
 
 
 def host_header(name: str, port: int) -> str:

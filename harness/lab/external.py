@@ -86,8 +86,16 @@ class ExternalLab:
         endpoint = self.target.endpoints.get(setup.server)
         if endpoint is None or setup.path is not endpoint.path or setup.own or setup.variant or setup.fault:
             raise LabError(f"the target file has no {setup.server} over {setup.path}")
-        direct = Address(*endpoint.direct, endpoint.host) if endpoint.direct else None
-        return Door(setup, address_of(endpoint), endpoint.ca, endpoint.certificate_sha256, endpoint.port, direct)
+        origin = None if endpoint.origin is None else Address(*endpoint.origin, endpoint.host)
+        return Door(
+            setup,
+            address_of(endpoint),
+            endpoint.ca,
+            endpoint.certificate_sha256,
+            endpoint.port,
+            endpoint.also_names,
+            origin,
+        )
 
     def release(self, setups: Iterable[Setup]) -> None:
         """Nothing was started."""

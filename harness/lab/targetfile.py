@@ -83,8 +83,9 @@ class Request:
 class Endpoint:
     """One server endpoint: it has one posture, which the flows that end there inherit.
 
-    ``direct`` is where the server itself is reached, past a passthrough, and ``certificate_sha256`` its certificate's
-    digest: either lets that passthrough be looked at.
+    ``also_names`` are names of other sites at the same address; ``origin`` is where the server itself listens, past the
+    balancer that ``connect`` leads to, and ``certificate_sha256`` the digest of its certificate: either lets a
+    passthrough be looked at.
     """
 
     name: str
@@ -99,7 +100,8 @@ class Endpoint:
     subject: str
     client: Client | None
     request: Request
-    direct: tuple[str, int] | None = None
+    also_names: tuple[str, ...] = ()
+    origin: tuple[str, int] | None = None
     certificate_sha256: str = ""
 
     @property
@@ -260,7 +262,8 @@ def _endpoint(file: FilePath, name: str, row: Mapping[str, Any], common: Mapping
         subject=row.get("subject", ""),
         client=_client(file, row.get("client", common)),
         request=request,
-        direct=_place(file, f"{spot}.direct", row["direct"]) if "direct" in row else None,
+        also_names=tuple(row.get("also_names", ())),
+        origin=_place(file, f"{spot}.origin", row["origin"]) if "origin" in row else None,
         certificate_sha256=row.get("certificate_sha256", "").replace(":", "").lower(),
     )
 

@@ -10,6 +10,9 @@ from harness.model.case import GOOD, Case
 # Long, deep or huge on purpose; a parser may take its time over them.
 _STRESS = frozenset({"str-many-dots", "json-deep-nest", "json-bigint"})
 
+# Another method than the flow's: a server that obeys it may write.
+_WRITES = frozenset({"method-post", "method-write", "method-unknown", "method-override"})
+
 
 class Touch(StrEnum):
     """From the lightest to the heaviest."""
@@ -27,7 +30,7 @@ def touch(case: Case) -> Touch:
         return Touch.STRESS
     if stimulus.transport == "compared":  # nothing is asked for: two handshakes
         return Touch.HANDSHAKE
-    if not is_safe(case.flow.method):
+    if not is_safe(case.flow.method) or stimulus.transport in _WRITES:
         return Touch.WRITE
     refused_in_tls = case.expected == "certificate-refused" and stimulus.certificate != GOOD
     return Touch.HANDSHAKE if refused_in_tls else Touch.REQUEST

@@ -64,7 +64,7 @@ class Service:
 
     def _act(self, ask: Ask) -> Answer:
         try:
-            return self.application.act(ask)
+            return self.application.act(self.gate.rules.reads(ask))
         except Rejected:
             raise
         except Exception as error:
@@ -116,7 +116,13 @@ class Request(http.Request):
             authorization=tuple(fields),
             nonce=(self.requestHeaders.getRawHeaders(NONCE) or [""])[0][:MAX_NONCE],
             body=content.read(),
+            headers={name.decode("latin-1").lower(): values[-1].decode("latin-1") for name, values in self._fields()},
+            tls_version=self.channel.door.record.tls_version,
+            sni=self.channel.door.record.sni,
         )
+
+    def _fields(self) -> Any:
+        return self.requestHeaders.getAllRawHeaders()
 
     async def _serve(self, ask: Ask) -> None:
         door, service = self.channel.door, self.channel.service

@@ -26,8 +26,10 @@ class Gate:
 
     async def admit(self, ask: Ask, certificate: x509.Certificate | None) -> None:
         """Raises Rejected, and nothing else, unless *ask* may be acted upon."""
-        if not self.rules.protects(ask.path):
+        if not self.rules.protects(ask.path) or self.rules.excuses(ask):
             return
+        if self.rules.asks_each_request and self.protection.validate and certificate is None:
+            raise Rejected(Reason.CERTIFICATE_MISSING, "the client gave no certificate")
         self._check_subject(certificate)
         if self.rules.verifies_token(self.protection):
             await self._check_token(ask)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -20,7 +21,9 @@ MAX_NONCE = 128
 
 @dataclass(frozen=True)
 class Ask:
-    """An HTTP request, complete.  ``authorization`` has the value of every Authorization field, in their order."""
+    """An HTTP request, complete.  ``authorization`` has the value of every Authorization field, in their order;
+    ``headers`` the last value of every field by its name in small letters; ``tls_version`` and ``sni`` are those of its
+    connection."""
 
     method: str
     path: str
@@ -28,6 +31,9 @@ class Ask:
     authorization: tuple[bytes, ...]
     nonce: str
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    tls_version: str = ""
+    sni: str = ""
 
 
 @dataclass

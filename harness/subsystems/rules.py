@@ -13,8 +13,9 @@ from typing import TypeVar
 from cryptography import x509
 
 from harness.model.vocabulary import Reason
-from harness.subsystems.jwks import ALGORITHM, Keys, signed_by_published_key
+from harness.subsystems.jwks import ALGORITHM, Keys, parse_keys, signed_by_published_key
 from harness.subsystems.outcome import documented_status
+from harness.subsystems.records import Ask
 from harness.subsystems.subject import same_name
 from harness.subsystems.token import Token
 
@@ -82,6 +83,11 @@ def among(name: str, claim: object) -> bool:
     return claim == name or (isinstance(claim, list) and name in claim)
 
 
+def nobody(ask: Ask) -> bool:
+    """No request is let in without what protects the server, however it comes."""
+    return False
+
+
 def everything(path: str) -> bool:
     """Every path of an endpoint is protected alike."""
     return True
@@ -104,6 +110,13 @@ class Rules:
     token_required: bool = True
     takes_query_token: bool = False
     acts_first: bool = False
+    # Is a certificate asked for in the handshake, or of each request (given the documented demand, in the handshake)?
+    # Which requests need no credential?  How is a request read once it is let in?
+    asks_each_request: bool = False
+    excuses: Callable[[Ask], bool] = nobody
+    reads: Callable[[Ask], Ask] = as_given
+    # Do sessions of another name, for which no certificate is asked, resume under this one?
+    resumes_other_names: bool = False
     status: Callable[[Reason], int] = documented_status
     # Token
     algorithms: frozenset[str] = frozenset({ALGORITHM})
@@ -112,6 +125,7 @@ class Rules:
     checks_expiry: bool = True
     requires_expiry: bool = True
     checks_not_before: bool = True
+    leeway: float = 0.0  # seconds that exp and nbf are off at most
     # Expected name, claim: does the claim name it?
     names_issuer: Callable[[str, object], bool] = exactly
     names_audience: Callable[[str, object], bool] = among
@@ -120,6 +134,7 @@ class Rules:
     works_without_keys: bool = False
     refetches: Callable[[bool], bool] = as_given
     keeps_keys_on_failure: bool = True
+    reads_keys: Callable[[bytes], Keys] = parse_keys
     verifies_key_server: bool = True
     # Whose old name of mtlsValidateClient counts?  Whose paths are protected?  (given: the documented answer)
     reads_old_switch: bool = True

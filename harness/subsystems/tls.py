@@ -12,11 +12,12 @@ from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from cryptography import x509
 from OpenSSL import SSL, _util, crypto
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 
 from harness.model.vocabulary import Reason
-from harness.subsystems.certificates import Material, Secret, material, reason_of, words_of
+from harness.subsystems.certificates import NO_CRL, Material, Secret, material, reason_of, words_of
 from harness.subsystems.clock import LabClock
 from harness.subsystems.records import Connection
 from harness.subsystems.rules import CertificateProblem, Demand, Rules
@@ -69,7 +70,7 @@ class Handshake:
         self.record.saw(depth, seen)
         if ok:
             return True
-        if self.rules.forgives(CertificateProblem(errno, depth, seen, self.authorities)):
+        if errno in NO_CRL or self.rules.forgives(CertificateProblem(errno, depth, seen, self.authorities)):
             # What made OpenSSL ask may still stand in this thread's error queue, and would then be taken for the
             # failure of the next operation, on whatever connection (SSL_get_error(3)).
             _OPENSSL.ERR_clear_error()
@@ -92,10 +93,14 @@ class ServerConnection:
     def __init__(self, tls: ServerTls, record: Connection, rules: Rules, clock: LabClock) -> None:
         self._tls, self._clock = tls, clock
         self._handshake = Handshake(record, rules, material(tls.secret).authorities)
+        self._resumes = rules.resumes_other_names
 
     def serverConnectionForTLS(self, protocol: Any) -> SSL.Connection:
         """Called by Twisted; certificates are judged at the lab's time."""
-        connection = SSL.Connection(server_context(self._tls, self._clock.moved()), None)
+        context = server_context(self._tls, self._clock.moved())
+        if self._resumes:
+            context = named_context(self._tls, self._clock.moved())
+        connection = SSL.Connection(context, None)
         _HANDSHAKES[connection] = self._handshake
         return connection
 
@@ -118,6 +123,28 @@ def server_context(tls: ServerTls, moment: datetime | None = None) -> SSL.Contex
     if tls.demand is not Demand.NOTHING:
         _trust(context, identity, moment)
         context.set_verify(_MODES[tls.demand], _on_certificate)
+    return context
+
+
+@lru_cache(maxsize=64)
+def named_context(tls: ServerTls, moment: datetime | None = None) -> SSL.Context:
+    """A context that asks for a certificate under the name in its own certificate alone, and resumes any session."""
+    identity = material(tls.secret)
+    context = SSL.Context(SSL.TLS_METHOD)
+    context.set_min_proto_version(SSL.TLS1_2_VERSION)
+    context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
+    context.set_session_id(b"hopproof")
+    _identify(context, identity)
+    strict = server_context(tls, moment)
+    names = identity.chain[0].extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    own = {name.encode() for name in names.get_values_for_type(x509.DNSName)}
+
+    def named(connection: SSL.Connection) -> None:
+        if connection.get_servername() in own:
+            connection.set_context(strict)
+            connection.set_verify(_MODES[tls.demand], _on_certificate)
+
+    context.set_tlsext_servername_callback(named)
     return context
 
 
@@ -155,6 +182,9 @@ def _trust(context: SSL.Context, identity: Material, moment: datetime | None) ->
     for authority in identity.authorities:
         store.add_cert(crypto.X509.from_cryptography(authority))
         context.add_client_ca(crypto.X509.from_cryptography(authority))
+    if identity.revocations is not None:
+        store.add_crl(identity.revocations)
+        store.set_flags(crypto.X509StoreFlags.CRL_CHECK)
     if moment is not None:
         store.set_time(moment)
 

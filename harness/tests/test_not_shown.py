@@ -140,10 +140,10 @@ def passthrough(lab: EmbeddedLab, place: Place, fault: str, **compared: str) -> 
     (front,) = doors.values()
     assert isinstance(front, Door)
     server = {"path": "passthrough", "connect": f"127.0.0.1:{front.address.port}", **compared}
-    if server.get("direct"):
+    if server.get("origin"):
         (itself,) = lab.open([Setup("portal", Posture.JWT, FlowPath.DIRECT)]).values()
         assert isinstance(itself, Door)
-        server["direct"] = f"127.0.0.1:{itself.address.port}"
+        server["origin"] = f"127.0.0.1:{itself.address.port}"
     file = place.file(Posture.JWT, tokens=place.signing, server=server)
     return place.run(file, only=("FLW-5*",))
 
@@ -162,11 +162,11 @@ def test_a_passthrough_that_ends_tls_is_believed_only_where_nothing_else_is_give
     assert seen(run) == ([], []) and run.status == 0
     withheld = {item.reason for item in run._withheld if "FLW-5-CERTIFICATE" in item.case.id}
     (reason,) = (text for text in withheld if "declares" in text)
-    assert "servers.portal.direct" in reason
+    assert "servers.portal.origin" in reason
 
 
 def test_a_passthrough_that_ends_tls_is_seen_beside_the_server(lab: EmbeddedLab, place: Place) -> None:
-    run = passthrough(lab, place, "passthrough-terminates", direct="yes")
+    run = passthrough(lab, place, "passthrough-terminates", origin="yes")
     assert seen(run) == (["FAIL"], ["what is called a passthrough"]) and run.status == 1
 
 
@@ -176,5 +176,5 @@ def test_a_passthrough_that_ends_tls_is_seen_by_the_digest(lab: EmbeddedLab, pla
 
 
 def test_a_passthrough_that_is_one(lab: EmbeddedLab, place: Place) -> None:
-    run = passthrough(lab, place, "", direct="yes")
+    run = passthrough(lab, place, "", origin="yes")
     assert seen(run) == (["PASS"], []) and run.status == 0

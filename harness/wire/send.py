@@ -18,20 +18,21 @@ import h11
 from cryptography import x509
 
 from harness.decode.certificates import view
+from harness.decode.redaction import token_in
 from harness.decode.tls import alert_name
-from harness.model.exchange import CertificateView, ClientView, Response
+from harness.model.exchange import CertificateView, ClientView, Response, TokenView
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 12.0
 MAX_ANSWER_BYTES = 1 << 20
 # What a report needs of an answer; the rest is the target's and stays with it.
 KEPT_BODY_CHARACTERS = 2000
-KEPT_HEADERS = frozenset({"www-authenticate", "content-type", "server", "retry-after", "via", "date"})
+KEPT_HEADERS = frozenset({"www-authenticate", "allow", "content-type", "server", "retry-after", "via", "date"})
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where to connect (*host*, *port*) and which name to ask for and verify (*server_name*)."""
+    """Where to connect (*host*, *port*) and which name to ask for and verify (*server_name*, '' for none)."""
 
     host: str
     port: int
@@ -52,6 +53,31 @@ class Prepared:
     def authorization_sha256(self) -> str:
         """Digest of the Authorization value, '' where there is none."""
         return "" if self.authorization is None else hashlib.sha256(self.authorization).hexdigest()
+
+    @property
+    def token(self) -> TokenView | None:
+        """The token that it carries, wherever that is, as a report may show it."""
+        return token_in(_text(self.head), None if self.authorization is None else _text(self.authorization))
+
+
+def _text(octets: bytes) -> str:
+    return octets.decode("utf-8", "surrogateescape")
+
+
+class Remembering(ssl.SSLContext):
+    """A client context that keeps its latest session, to present it at the next connection, and server certificate."""
+
+    kept: ssl.SSLSession | None = None
+    resumed: bool = False
+    leaf: bytes = b""
+
+    def meet(self, tls: ssl.SSLSocket) -> None:
+        """Keep the server's certificate."""
+        self.leaf = tls.getpeercert(binary_form=True) or self.leaf
+
+    def remember(self, tls: ssl.SSLSocket) -> None:
+        """Keep what *tls* was given until its answer was read: a ticket may come that late (RFC 8446 section 4.6.1)."""
+        self.kept, self.resumed = tls.session or self.kept, bool(tls.session_reused)
 
 
 def prepare(method: str, target: str, headers: tuple[tuple[str, bytes], ...], body: bytes) -> Prepared:
@@ -76,6 +102,7 @@ def send(
         sent_sha256=hashlib.sha256(request.head + request.body).hexdigest(),
         body_sha256=hashlib.sha256(request.body).hexdigest(),
         authorization_sha256=request.authorization_sha256,
+        token=request.token,
         peer_port=address.port,
     )
     try:
@@ -114,17 +141,27 @@ def _exchange(
     if context is None:
         return _talk(raw, facts, request, parser, deadline)
     try:
-        tls = context.wrap_socket(raw, server_hostname=address.server_name)
+        tls = _wrap(raw, address, context)
     except ssl.SSLCertVerificationError as error:
         return replace(facts, server_refused=error.verify_message or str(error))
     except OSError as error:
         return replace(facts, **_end(error))
     with tls:
         facts = replace(facts, established=True, tls_version=tls.version() or "", server_chain=_leaf(tls))
+        if isinstance(context, Remembering):
+            context.meet(tls)
         # What RFC 5929 calls tls-unique: of a connection that resumes no session, the client's Finished message.
         finished = tls.get_channel_binding("tls-unique")
         facts = replace(facts, handshake_sha256=hashlib.sha256(finished).hexdigest() if finished else "")
-        return _talk(tls, facts, request, parser, deadline)
+        facts = _talk(tls, facts, request, parser, deadline)
+        if isinstance(context, Remembering):
+            context.remember(tls)
+        return facts
+
+
+def _wrap(raw: socket.socket, address: Address, context: ssl.SSLContext) -> ssl.SSLSocket:
+    session = context.kept if isinstance(context, Remembering) else None
+    return context.wrap_socket(raw, server_hostname=address.server_name or None, session=session)
 
 
 def _leaf(tls: ssl.SSLSocket) -> tuple[CertificateView, ...]:

@@ -8,7 +8,14 @@ from dataclasses import replace
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from harness.subsystems.certificates import BAD_SIGNATURE, NOT_A_CA, OUT_OF_VALIDITY, UNTRUSTED_ISSUER, WRONG_PURPOSE
+from harness.subsystems.certificates import (
+    BAD_SIGNATURE,
+    NOT_A_CA,
+    OUT_OF_VALIDITY,
+    REVOKED,
+    UNTRUSTED_ISSUER,
+    WRONG_PURPOSE,
+)
 from harness.subsystems.faults.registry import fault
 from harness.subsystems.rules import CertificateProblem, Demand, Protection, Rules
 from harness.subsystems.subject import rdn_sequence
@@ -33,6 +40,7 @@ def _instead_of_required(rules: Rules, demand: Demand) -> Rules:
     "requests-but-does-not-require",
     on=MTLS,
     implies=(
+        "BYP-*",
         "CFG-12",
         "PKI-*",
         "JWT-14",
@@ -50,6 +58,7 @@ def requests_but_does_not_require(rules: Rules) -> Rules:
     "accepts-no-client-certificate",
     on=MTLS,
     implies=(
+        "BYP-*",
         "CFG-12",
         "PKI-*",
         "JWT-14",
@@ -91,6 +100,12 @@ def trusts_ca_by_name(rules: Rules) -> Rules:
 def ignores_certificate_validity(rules: Rules) -> Rules:
     """accepts client certificates that have expired or are not yet valid"""
     return _forgiving(rules, lambda problem: problem.errno in OUT_OF_VALIDITY)
+
+
+@fault("ignores-revocation", on=MTLS)
+def ignores_revocation(rules: Rules) -> Rules:
+    """accepts client certificates that their CA has revoked"""
+    return _forgiving(rules, lambda problem: problem.errno == REVOKED)
 
 
 @fault("ignores-extended-key-usage", on=MTLS)

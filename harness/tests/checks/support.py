@@ -20,6 +20,17 @@ def found(question: Question) -> Found:
     return [(str(item.kind), item.code) for item in findings]
 
 
+def tried(how: str = "HEAD", status: int | None = None, body: str = "", **facts: Any) -> dict[str, Any]:
+    """What came of one try of another way."""
+    told = {"how": how, "status": status, "served": status is not None and status < 300, "allow": False}
+    return {**told, "body_sha256": body, "body_characters": len(body), **facts}
+
+
+def ways(*tries: dict[str, Any], closed: str = "", **beside: dict[str, Any]) -> dict[str, Any]:
+    """The tries of a case, as its exchange carries them."""
+    return {"ways": {"tries": list(tries), "closed": closed, **beside}}
+
+
 def served(facts: Exchange | None = None, grade: Grade = Grade.BOTH_SIDES, **case: Any) -> Question:
     """The question about a request that was served directly, unless *facts* say otherwise."""
     facts = facts or builders.exchange(told=builders.server(builders.request()))

@@ -21,10 +21,10 @@ from harness.tests.builders import (
     server,
     terminating,
 )
-from harness.tests.checks.support import CLIENT_ONLY, found
+from harness.tests.checks.support import CLIENT_ONLY, found, tried, ways
 
 NO_TOKEN = request(token=None, authorization_sha256="")
-BAD_CERT, BAD_TOKEN = Stimulus("bad-cert"), Stimulus(token="bad-token")
+BAD_CERT, BAD_TOKEN, NO_CERT = Stimulus("bad-cert"), Stimulus(token="bad-token"), Stimulus("no-cert")
 ACCEPTED = server(request())
 UNTRUSTED = Reason.CERTIFICATE_UNTRUSTED
 ALERT = client(None, alert="unknown_ca")
@@ -79,6 +79,17 @@ CONFORMING: dict[str, list[Question]] = {
         ask(
             case("certificate-refused", stimulus=BAD_CERT, statuses=[418]),
             exchange(client(418), rejecting(UNTRUSTED), effect=False),
+        ),
+    ],
+    "not-let-in": [
+        ask(
+            case("not-let-in", stimulus=NO_CERT),
+            exchange(ALERT, rejecting(Reason.CERTIFICATE_MISSING, tls=True), effect=False, extra=ways(tried())),
+        ),
+        ask(
+            case("not-let-in", stimulus=NO_CERT),
+            exchange(client(404), effect=None, extra=ways(tried(status=404))),
+            CLIENT_ONLY,
         ),
     ],
     "token-refused": [

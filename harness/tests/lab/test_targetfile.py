@@ -94,9 +94,9 @@ def test_a_mistake_is_told_by_place(change: dict[str, Any], told: str) -> None:
 
 
 def test_what_a_passthrough_is_compared_with() -> None:
-    server = {"path": "passthrough", "direct": "[::1]:8443", "certificate_sha256": ":".join(["AB"] * 32)}
+    server = {"path": "passthrough", "origin": "[::1]:8443", "certificate_sha256": ":".join(["AB"] * 32)}
     (endpoint,) = parse(document(server=server)).endpoints.values()
-    assert (endpoint.direct, endpoint.certificate_sha256) == (("::1", 8443), "ab" * 32)
+    assert (endpoint.origin, endpoint.certificate_sha256) == (("::1", 8443), "ab" * 32)
     for wrong in ("ab" * 31, "xy" * 32):
         with pytest.raises(UsageError, match="certificate_sha256"):
             parse(document(server={**server, "certificate_sha256": wrong}))
@@ -119,7 +119,6 @@ def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
         ({"posture": "default"}, "posture default"),
         ({"flows": ["management-to-nowhere"]}, "unknown flow"),
         ({"flows": ["management-to-portal", "management-to-analytics"]}, "different endpoints"),
-        ({"direct": "127.0.0.1:8443"}, "path is direct"),
         ({"path": "terminating", "posture": "jwt", "certificate_sha256": "ab" * 32}, "path is terminating"),
     ],
 )

@@ -1,0 +1,90 @@
+"""Whether another way to a protected resource lets anybody in without a credential."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from harness.checks.outside import not_the_server
+from harness.checks.question import Question, note, unobserved, violation, wrong_reason
+from harness.model.exchange import Json
+from harness.model.verdict import Finding
+from harness.model.vocabulary import Reason
+
+_TELLING_CHARACTERS = 32
+"""Two different pages may both say "ok"; a body of so many characters is one page."""
+# What may come from behind the protection: a handler that wants another body, or failed (RFC 9110 sections 15.5, 15.6).
+_FROM_WITHIN = frozenset({409, 415, 422, 500})
+
+Fact = Mapping[str, Any]
+
+
+def not_let_in(question: Question) -> list[Finding]:
+    """Without a credential the request must not be served, whichever way it comes.
+
+    An answer that everybody gets for everything, whatever is asked for in that way, is not the protected one.
+    """
+    ways: Json = question.exchange.extra["ways"]
+    findings = [finding for one in ways["tries"] if one["served"] for finding in _answered(question, one, ways)]
+    if question.exchange.effect:
+        findings.append(violation("acted-upon", f"{_how(ways)}: acted upon, {question.case.flow.effect}"))
+    return findings or [*_closed(question, ways), *_refused(question, ways)]
+
+
+def _answered(question: Question, one: Fact, ways: Json) -> Iterator[Finding]:
+    """What a success means: the protected resource, somebody else's page, or the server's own word on methods."""
+    told = f"answered {one['status']} without a credential, {one['how']}"
+    good, aside = ways.get("good"), one.get("aside")
+    same = good is not None and good["body_sha256"] == one["body_sha256"] and bool(one["body_characters"])
+    if one["how"] == "OPTIONS" and not same:
+        yield from _options(one, good, told)
+    elif aside is None or not aside["served"] or aside["body_sha256"] != one["body_sha256"]:
+        yield violation("accepted", told)
+    elif one["judged_elsewhere"]:
+        yield note("as-elsewhere", f"{told}; {aside['how']} it answers the same, which BYP-2-NAME judges")
+    elif same and one["body_characters"] >= _TELLING_CHARACTERS:
+        yield violation("accepted", f"{told}: the protected answer, word for word")
+    elif same or not one["body_characters"]:
+        yield unobserved(
+            "same-for-all", f"{told}; {aside['how']} it answers the same, so this may be another site's own answer"
+        )
+    else:
+        yield note("open-elsewhere", f"{told}; {aside['how']} it answers the same, and the protected answer is another")
+
+
+def _options(one: Fact, good: Fact | None, told: str) -> Iterator[Finding]:
+    """OPTIONS tells what is possible (RFC 9110 section 9.3.7), which everybody may be told."""
+    if one["allow"] or one["body_characters"] or (good is not None and good["body_characters"]):
+        yield note("options-told", f"{told}: not the protected answer")
+    else:
+        yield unobserved("options-empty", f"{told}, with nothing in it, as the protected answer has nothing in it")
+
+
+def _closed(question: Question, ways: Json) -> Iterator[Finding]:
+    if ways["closed"]:
+        yield unobserved("way-closed", ways["closed"])
+
+
+def _refused(question: Question, ways: Json) -> Iterator[Finding]:
+    client, status = question.client, question.status
+    if client.fault or client.timed_out or client.server_refused:
+        text = client.fault or client.server_refused or "neither served nor refused within the deadline"
+        yield unobserved("network", f"{_how(ways)}: {text}")
+    yield from not_the_server(question) if (status or 0) >= 400 else ()
+    for one in ways["tries"]:
+        if not question.both_sides and one["status"] in _FROM_WITHIN:
+            yield unobserved("from-within", f"{one['how']}: answered {one['status']}, which may be the service's own")
+    yield from _for_the_reason(question)
+
+
+def _for_the_reason(question: Question) -> Iterator[Finding]:
+    reason = question.server_reason
+    because = question.because("certificate", "token")
+    if question.both_sides and not reason:
+        yield unobserved("server-silent", "refused, but the server gave no reason for this connection")
+    elif reason and Reason(reason) not in because:
+        yield wrong_reason("other-reason", f"the server says {reason}, expected {' or '.join(sorted(because))}")
+
+
+def _how(ways: Json) -> str:
+    return str(ways["tries"][-1]["how"])

@@ -1,0 +1,99 @@
+"""Faults by which a server is protected one way and open another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from urllib.parse import unquote
+
+from cryptography import x509
+
+from harness.subsystems.faults.chains import MTLS
+from harness.subsystems.faults.registry import fault
+from harness.subsystems.records import Ask
+from harness.subsystems.rules import Demand, Protection, Rules
+
+_IDENTITY = ("x-forwarded-user", "x-remote-user", "remote-user", "x-ssl-client-s-dn", "x-auth-request-user")
+_METHODS = {"/ingestion": "POST"}
+_OTHER = "PUT"
+
+
+def _excusing(rules: Rules, excused: Callable[[Ask], bool]) -> Rules:
+    """Rules that ask each request for its credential, except those that are *excused*."""
+
+    def demand(protection: Protection) -> Demand:
+        asked = rules.demand(protection)
+        return Demand.OPTIONAL if asked is Demand.REQUIRED else asked
+
+    return replace(rules, demand=demand, asks_each_request=True, excuses=lambda ask: rules.excuses(ask) or excused(ask))
+
+
+@fault("open-over-tls12", on=MTLS, implies=("PKI-16-PRESENCE",))
+def open_over_tls12(rules: Rules) -> Rules:
+    """asks for no credential over TLS 1.2"""
+    return _excusing(rules, lambda ask: ask.tls_version == "TLSv1.2")
+
+
+@fault("open-under-another-name", on=MTLS)
+def open_under_another_name(rules: Rules) -> Rules:
+    """asks for no credential where the TLS connection was made for another name than the request's host"""
+
+    def misdirected(ask: Ask) -> bool:
+        return ask.sni != ask.headers.get("host", "").partition(":")[0]
+
+    return _excusing(rules, misdirected)
+
+
+@fault("resumes-without-certificate", on=MTLS, implies=("BYP-2-NAME",))
+def resumes_without_certificate(rules: Rules) -> Rules:
+    """asks for a certificate under its own name alone, and resumes a session of any name"""
+    return replace(rules, resumes_other_names=True)
+
+
+@fault("believes-certificate-header", on=MTLS)
+def believes_certificate_header(rules: Rules) -> Rules:
+    """takes the certificate in X-SSL-Client-Cert, whoever sends it, for the client's own"""
+
+    def carried(ask: Ask) -> bool:
+        try:
+            x509.load_pem_x509_certificate(unquote(ask.headers.get("x-ssl-client-cert", "")).encode())
+        except ValueError:
+            return False
+        return True
+
+    return _excusing(rules, carried)
+
+
+@fault("believes-identity-headers", on=MTLS)
+def believes_identity_headers(rules: Rules) -> Rules:
+    """takes the name in a proxy's header, whoever sends it, for the client's"""
+    return _excusing(rules, lambda ask: any(name in ask.headers for name in _IDENTITY))
+
+
+@fault("protects-some-methods", on=MTLS)
+def protects_some_methods(rules: Rules) -> Rules:
+    """asks for a credential with the documented method alone, and acts on others as well"""
+
+    def documented(ask: Ask) -> str:
+        return _METHODS.get(ask.path, _OTHER)
+
+    rules = _excusing(rules, lambda ask: ask.method != documented(ask))
+    return replace(rules, reads=lambda ask: replace(ask, method=documented(ask)))
+
+
+@fault("protects-exact-path", on=MTLS)
+def protects_exact_path(rules: Rules) -> Rules:
+    """asks for a credential where the path is written in the usual way, and acts on other spellings of it as well"""
+    rules = _excusing(rules, lambda ask: ask.path != _usual(ask.path))
+    return replace(rules, reads=lambda ask: replace(ask, path=_usual(ask.path)))
+
+
+def _usual(path: str) -> str:
+    """*path* as a lenient reader takes it: decoded, in small letters, without empty and dotted segments."""
+    after_scheme = path.partition("://")[2]
+    path = f"/{after_scheme.partition('/')[2]}" if after_scheme else path
+    kept: list[str] = []
+    for segment in unquote(path).lower().split("/"):
+        name = segment.partition(";")[0]
+        kept = kept[:-1] if name == ".." else [*kept, *([name] if name not in ("", ".") else [])]
+    return "/" + "/".join(kept)

@@ -1,0 +1,109 @@
+"""Other ways to one resource: methods, spellings of its path, and headers in which a balancer speaks for a client.
+
+Tables and pure functions; who sends what, and what an answer means, is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import replace
+from urllib.parse import quote
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from harness.wire.send import Prepared
+
+Headers = tuple[tuple[str, bytes], ...]
+
+SAFE = ("GET", "HEAD", "OPTIONS")
+WRITES = ("POST", "PUT", "PATCH", "DELETE")
+OVERRIDE = "X-HTTP-Method-Override"
+
+
+def other_methods(kind: str, own: str) -> tuple[str, ...]:
+    """The methods of *kind* that a request whose method is *own* is sent with instead."""
+    first, *rest = (method for method in WRITES if method != own)
+    table: Mapping[str, tuple[str, ...]] = {
+        "safe": tuple(method for method in SAFE if method != own),
+        "post": (first,),
+        "write": tuple(rest),
+        "unknown": ("FOO", own.lower()),
+    }
+    return table[kind]
+
+
+def dotted(path: str) -> tuple[str, ...]:
+    """*path* with segments that a normalising reader drops (RFC 3986 sections 5.2.4 and 6.2.2)."""
+    return (f"/{path}", f"/.{path}", f"/%2e{path}", f"/hopproof/..{path}", f"/hopproof/..;{path}")
+
+
+def respelled(path: str) -> tuple[str, ...]:
+    """*path* as another string that a lenient reader takes for the same; of several, only those that differ."""
+    bare, mark, query = path.partition("?")
+    last = bare.rstrip("/").rpartition("/")[2]
+    stem = bare[: bare.rindex(last)] if last else bare
+    forms = [f"{bare}/" if last else f"{bare};/", f"{bare};x=1", f"{stem}%{ord(last[0]):02x}{last[1:]}" if last else ""]
+    forms += [bare.upper(), bare.swapcase()]
+    return tuple(dict.fromkeys(form + mark + query for form in forms if form and form != bare))
+
+
+def absolute(path: str, host: str) -> tuple[str, ...]:
+    """The absolute form of a request's target, which every server must accept (RFC 9112 section 3.2.2)."""
+    return (f"https://{host}{path}",)
+
+
+def with_headers(request: Prepared, headers: Headers) -> Prepared:
+    """*request* with *headers* after its own."""
+    lines = b"".join(name.encode() + b": " + value + b"\r\n" for name, value in headers)
+    return replace(request, head=request.head[:-2] + lines + b"\r\n")
+
+
+def identity_headers(user: str, distinguished_name: str) -> Headers:
+    """What proxies that have authenticated a client themselves tell the server behind them."""
+    names = (
+        *("X-Forwarded-User", "X-Remote-User", "Remote-User", "X-User", "X-Auth-Request-User", "X-Authenticated-User"),
+        *("X-Forwarded-Preferred-Username", "X-WebAuth-User", "X-Consumer-Username"),
+    )
+    mails = ("X-Forwarded-Email", "X-Auth-Request-Email")
+    verified = ("X-SSL-Client-Verify", "SSL-Client-Verify", "X-Client-Verify", "X-SSL-Client-Verified")
+    subjects = ("X-SSL-Client-S-DN", "X-SSL-Client-DN", "SSL-Client-Subject-DN", "X-Client-DN", "X-SSL-Subject")
+    common = ("X-SSL-Client-CN", "X-Client-CN")
+    values: list[tuple[str, str]] = [(name, user) for name in (*names, *common)]
+    values += [(name, f"{user}@example.com") for name in mails]
+    values += [(name, "SUCCESS") for name in verified]
+    values += [(name, distinguished_name) for name in subjects]
+    return tuple((name, value.encode("latin-1", "replace")) for name, value in values)
+
+
+def certificate_headers(certificate: x509.Certificate) -> tuple[Headers, ...]:
+    """*certificate* in each header in which balancers hand one on, in that balancer's form.
+
+    Each is a request of its own: together they are longer than the headers that most servers read.
+    """
+    pem = certificate.public_bytes(Encoding.PEM).decode()
+    der = base64.b64encode(certificate.public_bytes(Encoding.DER)).decode()
+    escaped, line = quote(pem, safe=""), pem.strip().replace("\n", " ")
+    digest = certificate.fingerprint(hashes.SHA256()).hex()
+    forwarded = f'Hash={digest};Cert="{escaped}";Subject="{certificate.subject.rfc4514_string()}"'
+    forms = (
+        ("X-SSL-Client-Cert", escaped),
+        ("X-SSL-Client-Cert", der),
+        ("X-SSL-Client-Cert", line),
+        ("ssl-client-cert", escaped),
+        ("X-Client-Cert", escaped),
+        ("X-Client-Cert", der),
+        ("X-Client-Certificate", escaped),
+        ("X-WSO2-CLIENT-CERTIFICATE", der),
+        ("X-WSO2-CLIENT-CERTIFICATE", line),
+        ("X-Forwarded-Client-Cert", forwarded),
+        ("X-Forwarded-Client-Cert", der),
+        ("X-Forwarded-Tls-Client-Cert", quote(der, safe="")),
+        ("Client-Cert", f":{der}:"),
+        ("X-ARR-ClientCert", der),
+        ("X-Amzn-Mtls-Clientcert", escaped),
+    )
+    verified = (("X-SSL-Client-Verify", b"SUCCESS"), ("ssl-client-verify", b"SUCCESS"))
+    return tuple(((name, value.encode("latin-1", "replace")), *verified) for name, value in forms)
