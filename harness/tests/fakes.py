@@ -38,7 +38,7 @@ class FakeStimuli:
         return (ca, secret, certificate)
 
     def presented(self, secret: str, certificate: str) -> None:
-        """No certificate."""
+        """Nothing, as no context is used."""
 
     def request(self, flow: Flow, stimulus: Stimulus, host: str, nonce: str) -> Any:
         """What :meth:`FakeLab.send` gets."""
