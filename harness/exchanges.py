@@ -21,6 +21,7 @@ from harness.scenario import Player
 from harness.wire.certificates import CERTIFICATE_CLASSES
 from harness.wire.given import CannotMake
 from harness.wire.issue import Identity
+from harness.wire.refusal import NoRoom
 from harness.wire.send import Address, Prepared, send
 from harness.wire.stimuli import Stimuli
 from harness.wire.tokens import TOKEN_CLASSES
@@ -120,6 +121,8 @@ class Bench:
     def _try_twin(self, case: Case, door: Door) -> str:
         try:
             client = _request(self, case, door, self.nonce(case.id, "twin")).client
+        except NoRoom:
+            return ""  # nothing nearer than the good request is right
         except CannotMake as missing:
             return f"its twin {case.stimulus.id} cannot be made: {missing}"
         return "" if self.served(client, case.flow) else f"its twin {case.stimulus.id} is not served either"
