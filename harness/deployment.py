@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 
@@ -13,23 +12,24 @@ from harness.catalogue import Catalogue
 from harness.catalogue.widen import widened
 from harness.checks.dialect import CERTIFICATE_STATUSES, TOKEN_STATUSES, Dialect, Refusal
 from harness.config import Options
-from harness.errors import CannotJudge, UsageError
+from harness.errors import CannotJudge, UsageError, refuse
 from harness.exchanges import Bench, paced
 from harness.known import catalogue as known_catalogue
-from harness.lab import contradictions, curl, targetfile
+from harness.lab import curl, targetfile
 from harness.lab.credentials import by_name, open_clients
 from harness.lab.external import ExternalLab, Pace
-from harness.lab.issuers import KeyServer, check_sources, open_mint
+from harness.lab.issuers import open_mint
+from harness.lab.keyserver import KeyServer
+from harness.lab.targetcheck import mistakes as mistakes_of
 from harness.lab.targetfile import Client, Endpoint, TargetFile, is_safe
 from harness.lab.touch import Touch, touch
 from harness.model.case import GOOD, Case
 from harness.model.catalogue import Cells, Flow, Requirement, Server
 from harness.model.claims import Claim, Protection
-from harness.model.vocabulary import Path, Posture, is_file
+from harness.model.vocabulary import Level, Path, Posture, is_file
 from harness.preflight import Preflight
 from harness.targets import Target
 from harness.wire.certificates import authorities_below
-from harness.wire.contexts import trusting
 from harness.wire.given import GivenPki, GivenStimuli
 from harness.wire.issue import Identity
 from harness.wire.send import Prepared
@@ -38,8 +38,12 @@ TEMPLATE = "management-to-portal"
 SERVICE = "client-to-service"
 # What holds for any service in a posture, whatever the product: its own documents are not asked of a stranger.
 _ANY_AREA = frozenset({"tokens", "chains", "bypass"})
-_ANY_REQUIREMENT = frozenset({"FLW-0", "FLW-2", "FLW-5"})
-_ALLOWED_TRANSPORTS = frozenset({GOOD, "t-plaintext", *WAYS})
+_ANY_REQUIREMENT = frozenset({"FLW-0", "FLW-2", "FLW-5", "FLW-5-CERTIFICATE"})
+_OTHER_KINDS = "j-other-kinds"
+_ALLOWED_TRANSPORTS = frozenset({GOOD, "t-plaintext", "compared", *WAYS, _OTHER_KINDS})
+# What a service agrees to with its issuer only the target file can tell: without it, these say what RFC 8725 advises.
+_AGREED = frozenset({"alg-rs-to-ps", "alg-hash-swap"})
+_NOT_AGREED = "tokens.algorithms of the target file does not say which algorithms the service takes, so this is advice."
 _SUBJECT_CLASSES = "id-"
 
 
@@ -67,18 +71,14 @@ class Deployment:
 
     @classmethod
     def load(cls, path: FilePath, read_only: bool = False) -> Deployment:
-        """Read and check *path*: schema, contradictions, files; raises :class:`UsageError`."""
-        file = targetfile.read(path)
-        contradictions.check(file, known_catalogue().flows)
+        """Read and check *path*: schema, contradictions, files; raises :class:`UsageError` with all that is wrong."""
+        file, mistakes = targetfile.examine(targetfile.load(path), path)
+        if file is not None:
+            mistakes += mistakes_of(file, known_catalogue().flows, known_catalogue().features)
+        refuse(mistakes, str(path))
+        assert file is not None, "a target file without mistakes describes a target"
         clients = open_clients(file.endpoints.values())
         pki = GivenPki(by_name(clients))
-        check_sources(file)
-        for endpoint in file.endpoints.values():
-            _trusted(endpoint)
-        if unknown := {*file.claimed, *file.not_claimed} - known_catalogue().features:
-            raise UsageError(
-                f"features: unknown feature {min(unknown)!r}", where=str(path), attempt="see hopproof list features"
-            )
         rooms = {name: pki.room(client) for name, (client, _) in clients.items()}
         deployment = cls(replace(file, read_only=file.read_only or read_only), rooms=rooms)
         if deployment.file.read_only and not any(is_safe(flow.method) for flow in deployment.flows(known_catalogue())):
@@ -134,7 +134,8 @@ class Deployment:
         catalogue = widened(catalogue, dict.fromkeys(_ANY_AREA, paths))
         flows = {flow.name: flow for flow in self.flows(catalogue)}
         servers = {flow.server.name: flow.server for flow in flows.values()}
-        rows = tuple(row for row in (self._row(row, flows) for row in catalogue.requirements) if row.cells)
+        levelled = (each for row in catalogue.requirements for each in self._levelled(row))
+        rows = tuple(row for row in (self._row(row, flows) for row in levelled) if row.cells)
         name = " ".join(filter(None, (self.file.product, self.file.version)))
         return replace(catalogue, product=name, servers=servers, flows=flows, requirements=rows)
 
@@ -149,6 +150,16 @@ class Deployment:
                 plain = replace(flow, server=server, client_secret=clients[endpoint.name][0], posture_needs={})
                 yield _requested(endpoint, _service(endpoint, plain) if endpoint.generic else plain)
 
+    def _levelled(self, row: Requirement) -> Iterator[Requirement]:
+        """*row*; as two, where a part of it binds only a service whose target file says what it has agreed to."""
+        named = {token for block in row.cells for token in block.tokens}
+        if "algorithms" in self.file.tokens or not named & _AGREED:
+            yield row
+            return
+        yield replace(row, cells=_only(row.cells, lambda token: token not in _AGREED))
+        advice = _only(row.cells, lambda token: token in _AGREED)
+        yield replace(row, level=Level.SHOULD, note=_NOT_AGREED, cells=advice)
+
     def _row(self, row: Requirement, flows: Mapping[str, Flow]) -> Requirement:
         blocks = (self._block(row, block, flows) for block in row.cells)
         return replace(row, cells=tuple(block for block in blocks if block.flows))
@@ -158,7 +169,9 @@ class Deployment:
         kept = [name for name in block.flows if name in documented and name in flows]
         if {TEMPLATE, SERVICE} & set(block.flows) and (row.area in _ANY_AREA or row.id in _ANY_REQUIREMENT):
             kept += [name for name in flows if name not in documented]
-        return replace(block, flows=tuple(kept))
+        # Our own JWKS server is what differs in the place of a management that we do not have here.
+        params = {} if block.transports == (_OTHER_KINDS,) else block.params
+        return replace(block, flows=tuple(kept), params=params)
 
     def withhold(self, case: Case) -> str:
         """Why *case* does not apply to this deployment, '' if it does."""
@@ -167,8 +180,15 @@ class Deployment:
             return f"servers.{endpoint.name} is in posture {endpoint.posture}"
         if case.stimulus.transport not in _ALLOWED_TRANSPORTS or "steps" in case.params or "variant" in case.params:
             return "needs servers and clients that Hopproof can start, stop and drive"
+        if case.stimulus.transport == _OTHER_KINDS and "jwks" not in self.file.tokens:
+            return "the keys are not fetched from a JWKS server of ours (tokens.jwks)"
         if case.path is not endpoint.path:
             return f"servers.{endpoint.name} is reached over the path {endpoint.path}"
+        if case.stimulus.transport == "compared" and not (endpoint.origin or endpoint.certificate_sha256):
+            return (
+                f"that TLS is passed through is as the file declares: servers.{endpoint.name}.origin (or "
+                "certificate_sha256) gives something to compare with"
+            )
         control = case.control()
         if control is not None and control.path is not endpoint.path:
             return "its positive twin needs the same server reached directly"
@@ -203,9 +223,11 @@ class Deployment:
                 lab.on_close.insert(0, keys.close)
             pki = GivenPki(by_name(open_clients(file.endpoints.values())))
             stimuli = GivenStimuli(pki, mint, lab.folder / "clients")
+            lab.on_close.insert(0, stimuli.lure.close)
             dialect = _dialect(file)
             kept = frozenset({dialect.refusal.header.lower()} if dialect.refusal else ())
             bench = Bench(lab, stimuli, seed, dialect, paced(Pace(file.rate).wait, kept), {}, told=self._told)
+            bench = replace(bench, keys=keys)
             asked = None if keys is None else lambda: keys.asked
             _look(Preflight(bench, stimuli, file, pki, asked), catalogue.flows.values(), keys)
         except BaseException:
@@ -237,21 +259,39 @@ def _not_given(certificate: str, client: Client | None) -> str:
 
 
 def _look(preflight: Preflight, flows: Iterable[Flow], keys: KeyServer | None) -> None:
+    flows = list(flows)
+    if keys is not None:
+        _crowd(preflight, flows, keys)
     try:
         preflight.run(flows)
     except CannotJudge as error:
-        if keys is None or keys.asked or "JWKS" in error.what:
+        if keys is None or (keys.asked and keys.crowded) or "JWKS" in error.what:
             raise
-        told = f"{error.what}; nobody has asked our JWKS server (port {keys.port}) for its keys"
+        told = (
+            f"{error.what}; it was given the key alone after it had fetched a set with keys of other kinds beside it"
+            if keys.asked
+            else f"{error.what}; nobody has asked our JWKS server (port {keys.port}) for its keys"
+        )
         raise CannotJudge(told, where=error.where, attempt=error.attempt) from error
 
 
-def _trusted(endpoint: Endpoint) -> None:
-    try:
-        trusting(endpoint.ca)
-    except OSError as error:
-        told = error.strerror if error.strerror and not isinstance(error, ssl.SSLError) else "no certificate in PEM"
-        raise UsageError(f"servers.{endpoint.name}.ca: {told}", where=str(endpoint.ca)) from error
+def _crowd(preflight: Preflight, flows: Iterable[Flow], keys: KeyServer) -> None:
+    """See whether a set with keys of other kinds costs a service the one it needs; from then on it gets that alone."""
+    keys.crowded = True
+    for flow in flows:
+        before = keys.fetched
+        seen = preflight.good(flow)
+        if seen is not None and keys.fetched > before:
+            keys.crowd[flow.name] = seen
+    served = {flow.name: flow.success for flow in flows}
+    keys.crowded = all(
+        view.response is not None and view.response.status == served[name] for name, view in keys.crowd.items()
+    )
+
+
+def _only(cells: Iterable[Cells], wanted: Callable[[str], bool]) -> tuple[Cells, ...]:
+    blocks = (replace(block, tokens=tuple(filter(wanted, block.tokens))) for block in cells)
+    return tuple(block for block in blocks if block.tokens)
 
 
 def _server(endpoint: Endpoint, documented: Server) -> Server:

@@ -24,10 +24,10 @@ _JWT_SINCE = {"api-gateway-to-analytics": (10, 0, 5, 4)}
 _OTHERS_SINCE = (10, 0, 5, 3)
 
 
-def check(target: TargetFile, known: Collection[str]) -> None:
-    """Raises :class:`UsageError` for the first contradiction; *known* are the flows that the catalogue has."""
+def mistakes(target: TargetFile, known: Collection[str]) -> Iterator[UsageError]:
+    """Every contradiction; *known* are the flows that the catalogue has."""
     for text in contradictions(target, known):
-        raise UsageError(text, where=str(target.file), attempt="hopproof explain names a rule's source")
+        yield UsageError(text, where=str(target.file), attempt="hopproof explain names a rule's source")
 
 
 def contradictions(target: TargetFile, known: Collection[str]) -> Iterator[str]:
@@ -99,6 +99,8 @@ def _balanced(endpoint: Endpoint) -> Iterator[str]:
             "path: passthrough, or JWT (if the balancer itself verifies clients, judge it as a server of its own, "
             "path: direct; hopproof target probe URL shows what it asks for)"
         )
+    if endpoint.path is not Path.PASSTHROUGH and endpoint.certificate_sha256:
+        yield f"servers.{endpoint.name}: certificate_sha256 is for path: passthrough, but path is {endpoint.path}"
 
 
 def _versions(target: TargetFile, endpoint: Endpoint) -> Iterator[str]:

@@ -15,6 +15,7 @@ from harness.model.exchange import BalancerView, ClientView, ServerView
 from harness.model.vocabulary import Grade, Path, Reason
 from harness.tests import builders
 from harness.wire.send import Address
+from harness.wire.stimuli import Sending
 
 Serves = Callable[[Setup, Stimulus, int], bool]
 
@@ -30,14 +31,23 @@ class FakeStimuli:
     """Prepares nothing that could be sent."""
 
     signing_key: object = None
+    misnamed = ""
 
     def context(self, ca: FilePath, secret: str, certificate: str) -> object:
         """A context is never used."""
         return (ca, secret, certificate)
 
+    def presented(self, secret: str, certificate: str) -> None:
+        """Nothing, as no context is used."""
+
     def request(self, flow: Flow, stimulus: Stimulus, host: str, nonce: str) -> Any:
         """What :meth:`FakeLab.send` gets."""
         return Sent(flow, stimulus, nonce)
+
+    def sendings(self, flow: Flow, stimulus: Stimulus, host: str, nonces: Callable[[str], str]) -> Any:
+        """One form of it."""
+        request: Any = Sent(flow, stimulus, nonces(""))
+        return [Sending(request, nonces(""))]
 
 
 class FakeLab:

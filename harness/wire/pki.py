@@ -11,24 +11,23 @@ cert-manager's ingress shim (usages server auth).  Which hosts they carry here i
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from harness.errors import LabError, UsageError
 from harness.wire.files import private_file, private_folder
 from harness.wire.issue import Identity, Profile, dns_names, issue, revocation_list
+from harness.wire.jwk import key_id, public_jwk
 from harness.wire.keys import key_pem
+
+__all__ = ["CLIENTS", "ORGANIZATION", "SECRETS", "Pki", "Secret", "key_id", "key_set", "public_jwk", "subject"]
 
 ORGANIZATION = "cert-manager"
 AUTHORITIES = ("ingress-ca", "management-ca", "portal-ca", "analytics-ca")
@@ -227,23 +226,6 @@ def _common_name(secret: str, row: Secret) -> str:
     return row.hosts[0] if row.hosts and len(row.hosts[0]) <= _CN_LENGTH else secret
 
 
-def key_id(key: rsa.RSAPublicKey) -> str:
-    """A key id for *key* in the form API Connect uses, a UUID; the same key always has the same."""
-    der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return str(uuid.UUID(bytes=hashlib.sha256(der).digest()[:16], version=4))
-
-
 def key_set(keys: Iterable[rsa.RSAPublicKey]) -> dict[str, list[dict[str, str]]]:
     """*keys* as a JWK set (RFC 7517 section 5) of signing keys for RS256."""
     return {"keys": [{**public_jwk(key), "kid": key_id(key), "use": "sig", "alg": "RS256"} for key in keys]}
-
-
-def public_jwk(key: rsa.RSAPublicKey) -> dict[str, str]:
-    """The bare public JWK of *key*: kty, n, e (RFC 7518 section 6.3.1)."""
-    numbers = key.public_numbers()
-    return {"kty": "RSA", "n": _base64url_uint(numbers.n), "e": _base64url_uint(numbers.e)}
-
-
-def _base64url_uint(number: int) -> str:
-    octets = number.to_bytes((number.bit_length() + 7) // 8, "big")
-    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
