@@ -132,7 +132,7 @@ class Way:
         facts: dict[str, Any] = {"tries": told, "closed": self.needs(asking)}
         let_in = [client for client in seen if served(asking, client)]
         if let_in:
-            facts |= _good(asking)
+            facts |= {**_good(asking), "usual": _usual(asking)}
         answered = [client for client in seen if not client.server_refused]
         return [*let_in, *answered[-1:], seen[-1]][0], {"ways": facts}
 
@@ -167,6 +167,12 @@ def _told(asking: Asking, one: Try, client: ClientView) -> Fact:
         answer = asking.means.send(other.address, other.request, other.context)
         found |= {"aside": _fact(asking, other.how, answer), "judged_elsewhere": one.judged_elsewhere}
     return found
+
+
+def _usual(asking: Asking) -> Fact:
+    """What the request without a credential is answered in the usual way: another way is open only if that is not."""
+    answer = asking.means.send(asking.door.address, asking.stranger(), asking.usual())
+    return _fact(asking, "in the usual way", answer)
 
 
 def _good(asking: Asking) -> Fact:

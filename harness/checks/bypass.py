@@ -25,6 +25,8 @@ def not_let_in(question: Question) -> list[Finding]:
     An answer that everybody gets for everything, whatever is asked for in that way, is not the protected one.
     """
     ways: Json = question.exchange.extra["ways"]
+    if ways.get("usual", {}).get("served"):
+        return [unobserved("let-in-anyway", "the request is served without a credential in the usual way already")]
     findings = [finding for one in ways["tries"] if one["served"] for finding in _answered(question, one, ways)]
     if question.exchange.effect:
         findings.append(violation("acted-upon", f"{_how(ways)}: acted upon, {question.case.flow.effect}"))

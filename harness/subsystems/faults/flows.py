@@ -53,7 +53,7 @@ def default_is_tls_only(rules: Rules) -> Rules:
     return replace(rules, default_validate=lambda documented: False)
 
 
-@fault("ignores-token", on=(*SERVERS, *GATEWAYS), implies=("BYP-*", "FLW-7", *BAD_TOKENS, "CFG-5", "JWT-*"))
+@fault("ignores-token", on=(*SERVERS, *GATEWAYS), implies=("FLW-7", *BAD_TOKENS, "CFG-5", "JWT-*"))
 def ignores_token(rules: Rules) -> Rules:
     """verifies no token although a JWKS URL is set"""
     return replace(rules, verifies_token=lambda protection: False)
@@ -88,7 +88,7 @@ def analytics_verifies_jwt_under_mtls(rules: Rules) -> Rules:
     return replace(rules, verifies_token=lambda protection: bool(protection.jwks_url))
 
 
-@fault("portal-skips-jwt-when-both", on=("portal", *GATEWAYS), implies=("BYP-*",))
+@fault("portal-skips-jwt-when-both", on=("portal", *GATEWAYS))
 def portal_skips_jwt_when_both(rules: Rules) -> Rules:
     """verifies only the certificate where mTLS and JWT are both on"""
     return replace(
@@ -100,7 +100,6 @@ def portal_skips_jwt_when_both(rules: Rules) -> Rules:
     "portal-skips-mtls-when-both",
     on=("portal", *GATEWAYS),
     implies=(
-        "BYP-*",
         "PKI-*",
         "FLW-2",
         "FLW-3",
