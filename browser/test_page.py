@@ -50,7 +50,7 @@ def test_the_counts_are_the_records(chromium: Any, report: Path, lines: list[dic
     header, footer = lines[0], lines[-1]
     left_out = len(header["skipped"]) + len(header["withheld"])
     judged = footer["cases"]
-    assert _text(chromium, "#told") == f"{judged} judged, {left_out} not judged of {judged + left_out}"
+    assert _text(chromium, "#told") == f"{judged} in this run, {left_out} withheld or skipped"
     rows = chromium.find_elements("css selector", ".counts tbody tr")
     shown = {row.find_element("css selector", "a").text.split()[-1]: row.text.split() for row in rows}
     assert all(str(number) in shown[name] for name, number in footer["outcomes"].items())
@@ -106,7 +106,7 @@ def test_a_cell_leads_to_its_cases(chromium: Any, report: Path) -> None:
 
 def test_what_was_skipped_can_be_reached(chromium: Any, report: Path, lines: list[dict[str, Any]]) -> None:
     _open(chromium, report, "#outcome=skipped")
-    assert _text(chromium, "#told").startswith(f"0 judged, {len(lines[0]['skipped'])} not judged")
+    assert _text(chromium, "#told").startswith(f"0 in this run, {len(lines[0]['skipped'])} withheld or skipped")
     assert "the window was too short" in _text(chromium, "#list li")
 
 

@@ -13,7 +13,7 @@ Floors, each importing only lower ones (a test keeps the arrows):
                               what is required; the only place an outcome is decided; the reference servers
     lab                       where servers run: processes, balancers, addresses
     bypass                    the same request in other ways, without its credential
-    expected, load, obstacles
+    expected, load, obstacles, transports
                               the rows that somebody foresees not to pass; requests that keep coming; what is in the way
     known, scenario, exchanges, targets, selection, preflight, deployment, engine, run, mutants, serve, explain, listing
                               one case's journey, many at a time

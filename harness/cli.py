@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,9 @@ def _parser() -> argparse.ArgumentParser:
     again = _verb(verbs, "replay", _replay, "one case of a record once more, with a fresh twin")
     again.add_argument("case", metavar="CASE")
     again.add_argument("--report", type=Path, metavar="DIR", required=True)
+    again.add_argument(
+        "--write", type=Path, metavar="FOLDER", help="write its token and certificate there, and print a line of curl"
+    )
     return parser
 
 
@@ -272,7 +276,11 @@ def _replay(arguments: Arguments) -> int:
     folder = arguments.report if arguments.report.is_dir() else arguments.report.parent
     flags = {"only": [wanted], "fault": header.get("fault"), "seed": header["seed"], "target": header["target"]}
     options = resolve({**flags, "depth": "full", "report": folder / "replay"}, Path("/nonexistent"))
+    if arguments.write:
+        options = replace(options, keep=pointing.kept(wanted, options, arguments.write))
     status = execute(Run(options))
     _, again, _ = record.read(folder / "replay")
     print(f"then {old['outcome']} ({old['reason']}), now {again[0]['outcome']} ({again[0]['reason']})")  # noqa: T201
+    if arguments.write:
+        print(pointing.written(again[0], arguments.write))  # noqa: T201
     return status

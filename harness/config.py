@@ -35,7 +35,7 @@ class Skip:
 
 @dataclass(frozen=True)
 class Options:
-    """What a run is asked to do.  ``seed`` 0 means: choose one."""
+    """What a run is asked to do.  ``seed`` 0 means: choose one; ``keep`` is set by a replay alone, never by a file."""
 
     target: str = "embedded"
     depth: Depth = Depth.QUICK
@@ -46,6 +46,7 @@ class Options:
     report: Path = Path("reports/latest")
     expected: str | None = None
     read_only: bool = False
+    keep: tuple[str, Path] | None = None
 
     def seeded(self) -> Options:
         """These options with a seed chosen where none was given."""
@@ -58,7 +59,7 @@ def resolve(flags: Mapping[str, Any], folder: Path) -> Options:
     Raises :class:`UsageError` for an unknown key, or a value of the wrong type.
     """
     given = {**_file(folder / FILE), **{key: value for key, value in flags.items() if value is not None}}
-    unknown = sorted(set(given) - {field.name for field in fields(Options)})
+    unknown = sorted(set(given) - {field.name for field in fields(Options)} | {"keep"} & set(given))
     if unknown:
         raise UsageError(f"unknown option {unknown[0]!r}", where=FILE)
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 
@@ -16,27 +16,34 @@ from harness.config import Options
 from harness.errors import CannotJudge, UsageError
 from harness.exchanges import Bench, paced
 from harness.known import catalogue as known_catalogue
-from harness.lab import contradictions, targetfile
+from harness.lab import contradictions, curl, targetfile
 from harness.lab.credentials import by_name, open_clients
 from harness.lab.external import ExternalLab, Pace
-from harness.lab.issuers import KeyServer, check_sources, open_mint
+from harness.lab.issuers import check_sources, open_mint
+from harness.lab.keyserver import KeyServer
 from harness.lab.targetfile import Client, Endpoint, TargetFile, is_safe
 from harness.lab.touch import Touch, touch
 from harness.model.case import GOOD, Case
 from harness.model.catalogue import Cells, Flow, Requirement, Server
-from harness.model.claims import Claim
-from harness.model.vocabulary import Path, Posture, is_file
+from harness.model.claims import Claim, Protection
+from harness.model.vocabulary import Level, Path, Posture, is_file
 from harness.preflight import Preflight
 from harness.targets import Target
 from harness.wire.contexts import trusting
 from harness.wire.given import GivenPki, GivenStimuli
+from harness.wire.issue import Identity
+from harness.wire.send import Prepared
 
 TEMPLATE = "management-to-portal"
 SERVICE = "client-to-service"
 # What holds for any service in a posture, whatever the product: its own documents are not asked of a stranger.
 _ANY_AREA = frozenset({"tokens", "chains", "bypass"})
 _ANY_REQUIREMENT = frozenset({"FLW-0", "FLW-2", "FLW-5"})
-_ALLOWED_TRANSPORTS = frozenset({GOOD, "t-plaintext", *WAYS})
+_OTHER_KINDS = "j-other-kinds"
+_ALLOWED_TRANSPORTS = frozenset({GOOD, "t-plaintext", *WAYS, _OTHER_KINDS})
+# What a service agrees to with its issuer only the target file can tell: without it, these say what RFC 8725 advises.
+_AGREED = frozenset({"alg-rs-to-ps", "alg-hash-swap"})
+_NOT_AGREED = "tokens.algorithms of the target file does not say which algorithms the service takes, so this is advice."
 _SUBJECT_CLASSES = "id-"
 
 
@@ -46,14 +53,19 @@ def find(options: Options) -> Target:
         return targets.find(options.target)
     if options.fault:
         raise UsageError("--fault is for our own servers", attempt="leave --target or --fault out")
-    return Deployment.load(FilePath(options.target), options.read_only).target()
+    deployment = Deployment.load(FilePath(options.target), options.read_only)
+    return replace(deployment, keep=options.keep).target()
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """A checked target file."""
+    """A checked target file.
+
+    ``keep`` names a case, and the folder that takes what a line of curl needs to repeat it: its token, its certificate.
+    """
 
     file: TargetFile
+    keep: tuple[str, FilePath] | None = None
 
     @classmethod
     def load(cls, path: FilePath, read_only: bool = False) -> Deployment:
@@ -87,7 +99,7 @@ class Deployment:
             scope=f"{name}, {file.environment}: {places}, from the client's side only.",
             own_lab=False,
             grade=ExternalLab.grade,
-            features=frozenset(file.claimed),
+            features=frozenset(file.claimed) | self._shown(),
             bench=self._bench,
             adapt=self.adapt,
             withhold=self.withhold,
@@ -95,19 +107,24 @@ class Deployment:
         )
 
     def _claim(self, flow: Flow) -> Claim:
-        endpoint, asks = self.file.endpoints[flow.server.name], flow.server.default
-        token = asks in (Posture.JWT, Posture.BOTH)
+        endpoint = self.file.endpoints[flow.server.name]
+        token = flow.server.verifies(Protection.TOKEN, endpoint.posture)
         # What the documented product's tokens say there is not public, and it is not asked to look.
         named = self.file.tokens.get("claims", {}) if token and endpoint.generic else {}
         return Claim(
             flow.name,
             str(endpoint.posture),
             str(endpoint.path),
-            certificate=asks in (Posture.MTLS, Posture.BOTH),
+            certificate=flow.server.verifies(Protection.CERTIFICATE, endpoint.posture),
             token=token,
             audience=bool(named.get("aud")),
             issuer=bool(named.get("iss")),
         )
+
+    def _shown(self) -> frozenset[str]:
+        """Features that nobody has to claim: what the file gives says that they are there."""
+        revoked = any(endpoint.client and endpoint.client.revoked for endpoint in self.file.endpoints.values())
+        return frozenset({targets.REVOCATION} if revoked else ())
 
     # Which cases
 
@@ -117,7 +134,8 @@ class Deployment:
         catalogue = widened(catalogue, dict.fromkeys(_ANY_AREA, paths))
         flows = {flow.name: flow for flow in self.flows(catalogue)}
         servers = {flow.server.name: flow.server for flow in flows.values()}
-        rows = tuple(row for row in (self._row(row, flows) for row in catalogue.requirements) if row.cells)
+        levelled = (each for row in catalogue.requirements for each in self._levelled(row))
+        rows = tuple(row for row in (self._row(row, flows) for row in levelled) if row.cells)
         name = " ".join(filter(None, (self.file.product, self.file.version)))
         return replace(catalogue, product=name, servers=servers, flows=flows, requirements=rows)
 
@@ -132,6 +150,16 @@ class Deployment:
                 plain = replace(flow, server=server, client_secret=clients[endpoint.name][0], posture_needs={})
                 yield _requested(endpoint, _service(endpoint, plain) if endpoint.generic else plain)
 
+    def _levelled(self, row: Requirement) -> Iterator[Requirement]:
+        """*row*; as two, where a part of it binds only a service whose target file says what it has agreed to."""
+        named = {token for block in row.cells for token in block.tokens}
+        if "algorithms" in self.file.tokens or not named & _AGREED:
+            yield row
+            return
+        yield replace(row, cells=_only(row.cells, lambda token: token not in _AGREED))
+        advice = _only(row.cells, lambda token: token in _AGREED)
+        yield replace(row, level=Level.SHOULD, note=_NOT_AGREED, cells=advice)
+
     def _row(self, row: Requirement, flows: Mapping[str, Flow]) -> Requirement:
         blocks = (self._block(row, block, flows) for block in row.cells)
         return replace(row, cells=tuple(block for block in blocks if block.flows))
@@ -141,7 +169,9 @@ class Deployment:
         kept = [name for name in block.flows if name in documented and name in flows]
         if {TEMPLATE, SERVICE} & set(block.flows) and (row.area in _ANY_AREA or row.id in _ANY_REQUIREMENT):
             kept += [name for name in flows if name not in documented]
-        return replace(block, flows=tuple(kept))
+        # Our own JWKS server is what differs in the place of a management that we do not have here.
+        params = {} if block.transports == (_OTHER_KINDS,) else block.params
+        return replace(block, flows=tuple(kept), params=params)
 
     def withhold(self, case: Case) -> str:
         """Why *case* does not apply to this deployment, '' if it does."""
@@ -150,6 +180,8 @@ class Deployment:
             return f"servers.{endpoint.name} is in posture {endpoint.posture}"
         if case.stimulus.transport not in _ALLOWED_TRANSPORTS or "steps" in case.params or "variant" in case.params:
             return "needs servers and clients that Hopproof can start, stop and drive"
+        if case.stimulus.transport == _OTHER_KINDS and "jwks" not in self.file.tokens:
+            return "the keys are not fetched from a JWKS server of ours (tokens.jwks)"
         if case.path is not endpoint.path:
             return f"servers.{endpoint.name} is reached over the path {endpoint.path}"
         control = case.control()
@@ -180,9 +212,11 @@ class Deployment:
                 lab.on_close.insert(0, keys.close)
             pki = GivenPki(by_name(open_clients(file.endpoints.values())))
             stimuli = GivenStimuli(pki, mint, lab.folder / "clients")
+            lab.on_close.insert(0, stimuli.lure.close)
             dialect = _dialect(file)
             kept = frozenset({dialect.refusal.header.lower()} if dialect.refusal else ())
-            bench = Bench(lab, stimuli, seed, dialect, paced(Pace(file.rate).wait, kept), {})
+            bench = Bench(lab, stimuli, seed, dialect, paced(Pace(file.rate).wait, kept), {}, told=self._told)
+            bench = replace(bench, keys=keys)
             asked = None if keys is None else lambda: keys.asked
             _look(Preflight(bench, stimuli, file, pki, asked), catalogue.flows.values(), keys)
         except BaseException:
@@ -190,22 +224,63 @@ class Deployment:
             raise
         return bench
 
+    def _told(self, case: Case, request: Prepared, identity: Identity | None) -> Mapping[str, str]:
+        """How to repeat *request* without us: a line of curl, and the folder whose files it reads, if any."""
+        endpoint, folder = self.file.endpoints[case.flow.server.name], curl.folder_of(case)
+        found = curl.recipe(case, endpoint, request, folder)
+        if found is None:
+            return {}
+        if self.keep is not None and self.keep[0] == case.id:
+            folder = str(self.keep[1])
+            found = curl.recipe(case, endpoint, request, folder) or found
+            pem = identity.key_pem() + identity.pem() if identity is not None else None
+            curl.write(found, self.keep[1], pem)
+        return {"curl": found.line, **({"reads": folder} if found.files or found.identity else {})}
+
 
 def _not_given(certificate: str, client: Client | None) -> str:
     """Why a class that needs a certificate of its own to be given cannot be asked for."""
     if certificate == "ta-other-ca" and (client is None or client.other_ca is None):
         return "no other CA of the deployment is given (client.other_ca and other_ca_key)"
+    if certificate == "tls-crl-revoked" and (client is None or client.revoked is None):
+        return "no revoked certificate is given (client.revoked)"
     return ""
 
 
 def _look(preflight: Preflight, flows: Iterable[Flow], keys: KeyServer | None) -> None:
+    flows = list(flows)
+    if keys is not None:
+        _crowd(preflight, flows, keys)
     try:
         preflight.run(flows)
     except CannotJudge as error:
-        if keys is None or keys.asked or "JWKS" in error.what:
+        if keys is None or (keys.asked and keys.crowded) or "JWKS" in error.what:
             raise
-        told = f"{error.what}; nobody has asked our JWKS server (port {keys.port}) for its keys"
+        told = (
+            f"{error.what}; it was given the key alone after it had fetched a set with keys of other kinds beside it"
+            if keys.asked
+            else f"{error.what}; nobody has asked our JWKS server (port {keys.port}) for its keys"
+        )
         raise CannotJudge(told, where=error.where, attempt=error.attempt) from error
+
+
+def _crowd(preflight: Preflight, flows: Iterable[Flow], keys: KeyServer) -> None:
+    """See whether a set with keys of other kinds costs a service the one it needs; from then on it gets that alone."""
+    keys.crowded = True
+    for flow in flows:
+        before = keys.fetched
+        seen = preflight.good(flow)
+        if seen is not None and keys.fetched > before:
+            keys.crowd[flow.name] = seen
+    served = {flow.name: flow.success for flow in flows}
+    keys.crowded = all(
+        view.response is not None and view.response.status == served[name] for name, view in keys.crowd.items()
+    )
+
+
+def _only(cells: Iterable[Cells], wanted: Callable[[str], bool]) -> tuple[Cells, ...]:
+    blocks = (replace(block, tokens=tuple(filter(wanted, block.tokens))) for block in cells)
+    return tuple(block for block in blocks if block.tokens)
 
 
 def _trusted(endpoint: Endpoint) -> None:

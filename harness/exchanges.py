@@ -6,22 +6,27 @@ import hashlib
 import ssl
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from typing import Any
 
 from harness.bypass import WAYS, Asking
-from harness.checks.dialect import Dialect
+from harness.checks.dialect import LET_IN, Dialect
+from harness.decode.certificates import view
 from harness.errors import EffectUnseen, LabError
 from harness.lab import ConfigurationRefused, Door, Lab
+from harness.lab.keyserver import KeyServer
 from harness.lab.operations import Operated
 from harness.model.case import GOOD, Case, Stimulus
 from harness.model.catalogue import Flow
 from harness.model.exchange import ClientView, Exchange
+from harness.model.vocabulary import Grade
 from harness.scenario import Player
 from harness.wire.certificates import CERTIFICATE_CLASSES
 from harness.wire.given import CannotMake
+from harness.wire.issue import Identity
 from harness.wire.send import Address, Prepared, send
-from harness.wire.stimuli import Stimuli
-from harness.wire.tokens import TOKEN_CLASSES
+from harness.wire.stimuli import Sending, Stimuli
+from harness.wire.tokens import LURING, TOKEN_CLASSES
 
 Sender = Callable[[Address, Prepared, ssl.SSLContext | None], ClientView]
 
@@ -39,6 +44,13 @@ def paced(wait: Callable[[], None], keep: frozenset[str] = frozenset()) -> Sende
         return send(address, request, context, keep)
 
     return sender
+
+
+Told = Callable[[Case, Prepared, Identity | None], Mapping[str, Any]]
+
+
+def _nothing_told(_case: Case, _request: Prepared, _identity: Identity | None) -> Mapping[str, Any]:
+    return {}
 
 
 @dataclass(frozen=True)
@@ -64,7 +76,8 @@ class Bench:
     the lab's servers say no, ``send`` how a request goes out.  ``twins`` None trusts the
     batch's controls; a dictionary is where what became of each class's own twin is remembered.  ``everybody`` names
     the flows whose server was seen to serve whoever asks, and how that was seen; ``notes`` are
-    what a reader should know besides."""
+    what a reader should know besides, ``told`` what a record keeps of how a request was made, ``keys`` is our JWKS
+    server."""
 
     lab: Lab
     stimuli: Stimuli
@@ -72,8 +85,10 @@ class Bench:
     dialect: Dialect = field(default_factory=Dialect)
     send: Sender = at_once
     twins: dict[tuple[str, ...], str] | None = None
+    keys: KeyServer | None = None
     everybody: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    told: Told = _nothing_told
 
     def nonce(self, *parts: str) -> str:
         """An opaque name for one request of this run."""
@@ -128,6 +143,8 @@ class Bench:
             return Exchange(attempt.nonce, extra=dict(attempt.extra))
         balancer, server = self.lab.views(attempt.door, attempt.client_port, attempt.asked or attempt.nonce)
         extra = {"server_leaf_sha256": attempt.door.server_leaf_sha256, **attempt.extra}
+        if "fetchable" in extra:
+            extra["fetched"] = self.stimuli.lure.fetches(attempt.nonce)
         effect: bool | None = None
         if attempt.acts and effects is not None:
             try:
@@ -145,22 +162,67 @@ def _twin(stimulus: Stimulus) -> Stimulus | None:
     return None if twin.id == GOOD or twin.id == stimulus.id else twin
 
 
-def _prepared(bench: Bench, case: Case, door: Door, nonce: str) -> Prepared:
-    flow = replace(case.flow, path=case.params.get("path", case.flow.path))
-    return bench.stimuli.request(flow, case.stimulus, door.host_header, nonce)
+def _flow(case: Case) -> Flow:
+    return replace(case.flow, path=case.params.get("path", case.flow.path))
 
 
 def _request(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
-    """The flow's request over TLS, with the stimulus's certificate and token."""
+    """The flow's request over TLS, with the stimulus's certificate and token, in each form until one is let in."""
     context = bench.stimuli.context(door.ca, case.flow.client_secret, case.stimulus.certificate)
-    client = bench.send(door.address, _prepared(bench, case, door, nonce), context)
-    return Attempt(nonce, door, client, client.local_port, bool(case.flow.effect))
+
+    def nonces(form: str) -> str:
+        return bench.nonce(nonce, form) if form else nonce
+
+    sendings = bench.stimuli.sendings(_flow(case), case.stimulus, door.host_header, nonces)
+    tried: list[tuple[int, Attempt]] = []
+    for sending in sendings:
+        attempt = _send(bench, case, door, sending, context)
+        tried.append((bench.dialect.oddity(attempt.client.response if attempt.client else None), attempt))
+        if tried[-1][0] == LET_IN:
+            break
+    _, worst = max(tried, key=itemgetter(0))
+    if len(sendings) == 1:
+        return worst
+    return replace(worst, extra={**worst.extra, "forms": f"{len(tried)} of {len(sendings)}"})
+
+
+def _send(bench: Bench, case: Case, door: Door, sending: Sending, context: ssl.SSLContext) -> Attempt:
+    for request in sending.before:
+        first = bench.send(door.address, request, context)
+        status = first.response.status if first.response else None
+        if status != case.flow.success:
+            raise CannotMake(f"what must be served before it is answered {status or 'nothing'}")
+    client = bench.send(door.address, sending.request, context)
+    identity = bench.stimuli.presented(case.flow.client_secret, case.stimulus.certificate)
+    if identity is not None:
+        client = replace(client, client_chain=tuple(map(view, identity.chain)))
+    extra = {**bench.told(case, sending.request, identity), **({"form": sending.form} if sending.form else {})}
+    if case.stimulus.token == GOOD and bench.stimuli.misnamed:
+        extra["misnamed"] = bench.stimuli.misnamed
+    if case.stimulus.token in LURING:
+        extra["fetchable"] = door.local or bench.lab.grade is Grade.BOTH_SIDES
+    return Attempt(sending.nonce, door, client, client.local_port, bool(case.flow.effect), extra)
+
+
+def _crowd(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
+    """The good request for which a service has fetched a key set with keys of other kinds, as it was seen before the
+    first case; once more, if it was served."""
+    if bench.keys is None:
+        return _request(bench, case, door, nonce)  # a lab of our own publishes such a set itself
+    seen = bench.keys.crowd.get(case.flow.name)
+    if seen is None:
+        raise CannotMake("the service has not fetched its keys from our JWKS server during this run")
+    if seen.response is not None and seen.response.status == case.flow.success:
+        return _request(bench, case, door, nonce)
+    return Attempt(nonce, door, seen, seen.local_port, acts=False)
 
 
 def _clear_text(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
     """The same request, not encrypted."""
-    client = bench.send(door.address, _prepared(bench, case, door, nonce), None)
-    return Attempt(nonce, door, client, client.local_port, bool(case.flow.effect))
+    request = bench.stimuli.request(_flow(case), case.stimulus, door.host_header, nonce)
+    client = bench.send(door.address, request, None)
+    extra = bench.told(case, request, None)
+    return Attempt(nonce, door, client, client.local_port, bool(case.flow.effect), extra)
 
 
 def _start(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
@@ -205,6 +267,7 @@ PROCEDURES: Mapping[str, Procedure] = {
     "j-tls-untrusted": _request,
     "j-tls-wrong-name": _request,
     "t-plaintext": _clear_text,
+    "j-other-kinds": _crowd,
     "start": _start,
     "initiated": _initiated,
     "server-wrong-ca": _initiated,
@@ -243,46 +306,3 @@ PROCEDURES: Mapping[str, Procedure] = {
     "o-slow-network": _script,
     **dict.fromkeys(WAYS, _another_way),
 }
-TRANSPORTS: Mapping[str, str] = {
-    **{name: way.summary for name, way in WAYS.items()},
-    "j-tls-untrusted": "a good token, while the JWKS URL leads to a server whose certificate another CA has signed",
-    "j-tls-wrong-name": "a good token, while the JWKS URL leads to a server whose certificate is for another name",
-    "t-plaintext": "a good request in clear text on the TLS port",
-    "start": "nothing is sent: the server is started with this configuration",
-    "renewed-ingestion-client": "the ingestion client certificate is renewed while gateways run",
-    "renewed-portal-client": "management's client certificate is renewed while management runs",
-    "j-cache-hit": "several good tokens one after the other",
-    "j-cache-expiry": "good tokens before and after the key cache has expired",
-    "j-outage-warm": "good tokens while management is down and the cached keys are fresh",
-    "j-outage-stale": "good tokens while management is down and the cached keys have expired, then when it is back",
-    "j-rot-removed": "management signs with a new key and withdraws the old one",
-    "j-rot-overlap": "management publishes a new key beside the old one, and withdraws that later",
-    "o-past-balancer": "management tries the server's own addresses, past the balancer",
-    "o-management-stopped": "good tokens while management's container is stopped for a day, and after",
-    "o-management-hangs": "a good token whose keys must come from a management that takes connections and is mute",
-    "o-cut-off": "a good token whose keys must come from a management that the network no longer reaches",
-    "o-killed": "the server's container is killed while it verifies a good token",
-    "o-slow-network": "a good token whose keys arrive late",
-    "o-jwks-moved": "the operator changes jwksUrl while good requests keep coming",
-    "server-wrong-ca": "the client under test connects to a server whose certificate another CA has signed",
-    "server-wrong-name": "the client under test connects to a server whose certificate is for another name",
-    "server-expired": "the client under test connects to a server whose certificate has expired",
-    "j-rot-new-kid": "management signs with a new key; the next token names a key id the server has not seen",
-    "j-kid-flood": "many tokens that name unknown keys, one after the other",
-    "j-outage-token-expires": "one token for the whole outage, which it does not outlive",
-    "validation-off": "the client under test has no CA for the platform API, whose certificate another CA has signed",
-    "corporate-front": "the client under test meets a balancer whose own certificate is under a corporate CA",
-    "in-cluster": "a good request, while the keys come from the in-cluster service under management-ca",
-    "in-cluster-wrong-ca": "a good request, while the in-cluster service has a certificate of ingress-ca",
-    "empty-jwks-url": "a good request to a server whose jwksUrl is set, but empty",
-    "old-switch-name": "a good request to a gateway that is configured with validateApimClient, the old name",
-    "publish-api": "the gateway's second request: an API is published",
-    "without-sni": "a good request through a balancer that names no host to the server",
-    "token-stripped": "a good request through a balancer that drops the Authorization header",
-    "client-key-held": "a good request through a balancer that was given management's client key",
-    "upstream-wrong-ca": "a good request through a balancer, to a server whose certificate another CA has signed",
-    "upstream-wrong-name": "a good request through a balancer, to a server whose certificate is for another name",
-    "upstream-expired": "a good request through a balancer, to a server whose certificate has expired",
-    "initiated": "the subsystem that is the client sends its own request; nothing is made up",
-}
-"""The transport classes that the catalogue may name, and what each does."""

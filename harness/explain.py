@@ -60,6 +60,7 @@ def words() -> Mapping[str, Mapping[str, str]]:
     """What each posture, path and expectation means, by kind and name."""
     return {
         "posture": {str(name): text for name, text in _POSTURES.items()},
+        "posture elsewhere": {str(name): text for name, text in _ELSEWHERE.items()},
         "path": {str(name): text for name, text in _PATHS.items()},
         "expected": _EXPECTED,
     }

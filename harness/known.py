@@ -8,12 +8,12 @@ from functools import cache
 from harness import resources
 from harness.catalogue import Catalogue, Known, load
 from harness.checks import CHECKS
-from harness.exchanges import TRANSPORTS
 from harness.lab.balancing import BALANCER_FAULTS
 from harness.lab.variants import VARIANTS
 from harness.model.case import GOOD
 from harness.model.fault import Fault
 from harness.subsystems.faults import known as subsystem_faults
+from harness.transports import TRANSPORTS
 from harness.wire.certificates import CERTIFICATE_CLASSES
 from harness.wire.tokens import TOKEN_CLASSES
 

@@ -21,9 +21,11 @@ from harness.lab.oneliner import Service
 from harness.lab.touch import touch
 from harness.model.vocabulary import Depth, is_file
 from harness.run import Run
+from harness.wire.files import private_folder
 from harness.writers import record
 from harness.writers.compare import compare
 from harness.writers.counts import Counts
+from harness.writers.rows import Row
 
 Arguments = argparse.Namespace
 Verb = Callable[[str, Callable[[Arguments], int], str], argparse.ArgumentParser]
@@ -84,6 +86,29 @@ def explained(arguments: Arguments) -> str:
             return explain(adapted, wanted, Here(named, deployment.withhold))
         return explain(catalogue(), wanted)
     return explain(catalogue(), documented(arguments.id))
+
+
+def kept(case: str, options: Options, folder: Path) -> tuple[str, Path]:
+    """What :class:`Options` say of *folder*, which takes what repeats *case*; raises :class:`UsageError`."""
+    if not is_file(options.target):
+        raise UsageError(
+            "--write is for servers that stay up; those of a replay are gone when it ends",
+            attempt="hopproof serve brings them up, with lines of curl to paste",
+        )
+    try:
+        return case, private_folder(folder)
+    except OSError as error:
+        raise UsageError(f"cannot write: {error.strerror}", where=str(folder), attempt="name another folder") from error
+
+
+def written(row: Row, folder: Path) -> str:
+    """What to print of a replay that was to write what repeats *row* into *folder*."""
+    extra = row["evidence"].get("extra", {})
+    if "curl" not in extra:
+        return f"nothing to write: {row['reason']}"
+    names = sorted(file.name for file in folder.iterdir())
+    told = f"Written into {folder}, readable by you alone: {', '.join(names)}\n" if names else ""
+    return f"{told}{extra['curl']}"
 
 
 def documented(identifier: str) -> str:

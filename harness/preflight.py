@@ -63,6 +63,12 @@ class Preflight:
             else:
                 self._answers(endpoint, flow)
 
+    def good(self, flow: Flow) -> ClientView | None:
+        """What comes of *flow*'s good request; None where it cannot be made, or would write where nothing may."""
+        if self._file.read_only and not is_safe(flow.method):
+            return None
+        return self._try(self._file.endpoints[flow.server.name], flow, Stimulus())
+
     def _shown(self, endpoint: Endpoint) -> Handshake:
         """What the server does in a handshake; looked at once."""
         address = address_of(endpoint)

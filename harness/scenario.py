@@ -26,7 +26,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -61,7 +61,8 @@ class Player:
 
     def __init__(self, lab: Lab, stimuli: Stimuli, case: Case, door: Door, nonce: Callable[[str], str]) -> None:
         self._lab, self._stimuli, self._case, self._door, self._nonce = lab, stimuli, case, door, nonce
-        self._key = self._former = stimuli.signing_key
+        # Our own labs sign with RSA.
+        self._key = self._former = cast(rsa.RSAPrivateKey, stimuli.signing_key)
         self._offset = 0.0
         self._renewed = ""
         self._do: Mapping[str, Callable[[Any, str], Facts]] = {

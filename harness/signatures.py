@@ -107,6 +107,10 @@ class Observatory:
                 "key": str(secrets / _CLIENT / "tls.key"),
                 "ca": str(secrets / _CLIENT / "ca.crt"),
                 "ca_key": str(secrets / "ingress-ca" / "tls.key"),
+                "revoked": {
+                    "certificate": str(secrets.parent / "revoked" / _CLIENT / "tls.crt"),
+                    "key": str(secrets.parent / "revoked" / _CLIENT / "tls.key"),
+                },
             },
             "tokens": {
                 "signing_key": str(secrets.parent / "jwt" / "signing.key"),

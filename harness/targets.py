@@ -10,14 +10,16 @@ from harness.errors import UsageError
 from harness.exchanges import Bench
 from harness.known import FAULTS
 from harness.lab.embedded import EmbeddedLab
+from harness.lab.own import OwnLab
 from harness.model.case import Case
 from harness.model.claims import Claim
 from harness.model.vocabulary import Grade
 from harness.wire.stimuli import Stimuli
 from harness.wire.tokens import Mint
 
+REVOCATION = "client-revocation"
 # The built-in reference has everything, which no single platform and version has.
-FEATURES = frozenset({"management-jwt", "ingestion-jwt", "event-gateway", "gateway-mtls", "in-cluster"})
+FEATURES = frozenset({"management-jwt", "ingestion-jwt", "event-gateway", "gateway-mtls", "in-cluster", REVOCATION})
 OUT_OF_SCOPE = (
     "Out of scope: gateway peering, replication between data centres, traffic inside a subsystem, API invocation."
 )
@@ -56,10 +58,16 @@ def embedded_bench(catalogue: Catalogue, seed: int, kind: type[EmbeddedLab] | No
     """A bench on the embedded lab (or the *kind* of it), presenting its deployment's credentials, good and bad."""
     lab = (kind or EmbeddedLab)(catalogue.servers, catalogue.flows, FAULTS)
     try:
-        return Bench(lab, Stimuli(lab.pki, Mint.of(lab.pki, lab.now), lab.folder / "clients"), seed)
+        return _bench(lab, seed)
     except BaseException:
         lab.close()
         raise
+
+
+def _bench(lab: OwnLab, seed: int) -> Bench:
+    stimuli = Stimuli(lab.pki, Mint.of(lab.pki, lab.now), lab.folder / "clients")
+    lab.on_close.append(stimuli.lure.close)
+    return Bench(lab, stimuli, seed)
 
 
 EMBEDDED = Target(
@@ -77,7 +85,7 @@ def containers_bench(catalogue: Catalogue, seed: int) -> Bench:
     from harness.lab.containers.operated import OperatedLab
 
     lab = OperatedLab(catalogue.servers, catalogue.flows, FAULTS)
-    return Bench(lab, Stimuli(lab.pki, Mint.of(lab.pki, lab.now), lab.folder / "clients"), seed)
+    return _bench(lab, seed)
 
 
 CONTAINERS = Target(

@@ -3,37 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path as FilePath
-from typing import Any, TypeVar
+from typing import Any
 
 from harness.catalogue import strictyaml
+from harness.catalogue.rows import Known, Row, enum
 from harness.errors import CatalogueError
-from harness.model.case import GOOD
-from harness.model.catalogue import Cells, Flow, Requirement, Server, Source, StimulusClass
-from harness.model.vocabulary import Basis, Depth, Level, Path, Posture, Reason
-
-_Enum = TypeVar("_Enum", bound=StrEnum)
-_ID = re.compile(r"[A-Za-z0-9-]+")
-_REQUIREMENT_KEYS = {"id", "level", "basis", "source", "text", "why", "finding", "faults", "cells", "needs", "note"}
-_CELL_KEYS = {"expect", "flows", "postures", "paths", "certificates", "tokens", "transports", "depth", "params"}
-
-
-@dataclass(frozen=True)
-class Known:
-    """What code offers and the catalogue may name: checks, faults, stimulus classes by kind.
-
-    ``variants`` are the ways in which a setup can differ, ``stimuli`` maps kind (certificate, token, transport) to what
-    code can present: class id -> summary.
-    """
-
-    checks: Collection[str]
-    faults: Collection[str]
-    stimuli: Mapping[str, Mapping[str, str]]
-    variants: Collection[str] = ()
+from harness.model.catalogue import Flow, Requirement, Server, StimulusClass
+from harness.model.vocabulary import Posture, Reason
 
 
 @dataclass(frozen=True)
@@ -91,7 +70,7 @@ def _load(folder: FilePath, known: Known) -> Catalogue:
     rows: dict[str, Requirement] = {}
     for file, area in areas.items():
         for row in area.get("requirements", []):
-            reader = _Row(file, area.get("documents", {}), flows, groups, classes, known, row)
+            reader = Row(file, area.get("documents", {}), flows, groups, classes, known, row)
             _once(file, reader.id, rows)
             rows[reader.id] = reader.requirement()
     _complete(folder, rows.values(), known)
@@ -123,14 +102,6 @@ def _once(file: FilePath, name: str, taken: Mapping[str, object]) -> None:
         raise CatalogueError(f"{name!r} is defined twice", where=str(file), attempt="give one of them another id")
 
 
-def _enum(file: FilePath, kind: type[_Enum], value: object, what: str) -> _Enum:
-    try:
-        return kind(str(value))
-    except ValueError:
-        choices = ", ".join(kind)
-        raise CatalogueError(f"{what}: {value!r} is not one of {choices}", where=str(file)) from None
-
-
 def _server(file: FilePath, name: str, row: Mapping[str, Any]) -> Server:
     try:
         return Server(
@@ -139,9 +110,10 @@ def _server(file: FilePath, name: str, row: Mapping[str, Any]) -> Server:
             endpoint=row["endpoint"],
             host=row["host"],
             secret=row["secret"],
-            postures=tuple(_enum(file, Posture, item, name) for item in row["postures"]),
-            default=_enum(file, Posture, row["default"], name),
+            postures=tuple(enum(file, Posture, item, name) for item in row["postures"]),
+            default=enum(file, Posture, row["default"], name),
             **{name: row.get(name, "") for name in ("subject", "issuer", "audience")},
+            ignores_token_under_mtls=row.get("ignores_token_under_mtls", False),
         )
     except KeyError as error:
         raise CatalogueError(f"server {name!r} lacks {error}", where=str(file)) from error
@@ -162,7 +134,7 @@ def _flow(file: FilePath, name: str, row: Mapping[str, Any], servers: Mapping[st
             effect=row["effect"],
             needs=tuple(row.get("needs", ())),
             posture_needs={
-                _enum(file, Posture, posture, name): tuple(needs)
+                enum(file, Posture, posture, name): tuple(needs)
                 for posture, needs in row.get("posture_needs", {}).items()
             },
         )
@@ -177,109 +149,7 @@ def _class(file: FilePath, kind: str, name: str, because: object, known: Known) 
         raise CatalogueError(f"no code presents a {kind} class {name!r}", where=str(file))
     if not isinstance(because, list):
         raise CatalogueError(f"class {name!r}: expected a list of reasons", where=str(file))
-    return StimulusClass(name, kind, summary, frozenset(_enum(file, Reason, reason, name) for reason in because))
-
-
-def _text(file: FilePath, name: str, row: Mapping[str, Any], key: str) -> str:
-    text = " ".join(str(row.get(key) or "").split())
-    if not text:
-        raise CatalogueError(f"{name!r} has no {key}", where=str(file), attempt=f"say it in one sentence under {key}:")
-    return text
-
-
-@dataclass(frozen=True)
-class _Row:
-    """Reads one requirement; keeps what every field needs to be checked against."""
-
-    file: FilePath
-    documents: Mapping[str, str]
-    flows: Mapping[str, Flow]
-    groups: Mapping[str, list[str]]
-    classes: Mapping[str, StimulusClass]
-    known: Known
-    row: Mapping[str, Any]
-
-    @property
-    def id(self) -> str:
-        return str(self.row.get("id") or self._fail("a requirement has no id"))
-
-    def _fail(self, what: str) -> Any:
-        raise CatalogueError(what, where=f"{self.file} {self.row.get('id', '')}".strip())
-
-    def requirement(self) -> Requirement:
-        if not _ID.fullmatch(self.id):
-            self._fail("an id is letters, digits and hyphens, since the ids of cases are made of it")
-        unknown = set(self.row) - _REQUIREMENT_KEYS
-        if unknown:
-            self._fail(f"unknown key {min(unknown)!r}")
-        faults = self._known(self.row.get("faults", []), self.known.faults, "fault")
-        level = _enum(self.file, Level, self.row.get("level"), self.id)
-        if level is Level.MUST and not faults:
-            self._fail("a MUST names at least one fault that breaks it")
-        return Requirement(
-            id=self.id,
-            area=self.file.parent.name,
-            text=_text(self.file, self.id, self.row, "text"),
-            why=_text(self.file, self.id, self.row, "why"),
-            level=level,
-            source=self._source(),
-            basis=_enum(self.file, Basis, self.row.get("basis"), self.id),
-            cells=tuple(self._cells(block) for block in self.row.get("cells") or self._fail("has no cells")),
-            faults=faults,
-            needs=tuple(self.row.get("needs", ())),
-            note=" ".join(str(self.row.get("note", "")).split()),
-            finding=" ".join(str(self.row.get("finding", "")).split()),
-        )
-
-    def _source(self) -> Source:
-        source = self.row.get("source")
-        if not isinstance(source, list) or len(source) != 2:
-            self._fail("source is [document, section]")
-            raise AssertionError
-        return Source(self.documents.get(source[0], source[0]), source[1])
-
-    def _known(self, names: Iterable[str], known: Collection[str], what: str) -> tuple[str, ...]:
-        for name in names:
-            if name not in known:
-                self._fail(f"unknown {what} {name!r}")
-        return tuple(names)
-
-    def _cells(self, block: Mapping[str, Any]) -> Cells:
-        unknown = set(block) - _CELL_KEYS
-        if unknown:
-            self._fail(f"unknown key {min(unknown)!r} in cells")
-        for key in ("postures", "paths"):
-            if not block.get(key):
-                self._fail(f"cells without {key} cover nothing")
-        self._known([block.get("expect", "")], self.known.checks, "check")
-        self._known([block.get("params", {}).get("variant", "")], {"", *self.known.variants}, "variant")
-        names: Callable[[str], tuple[str, ...]] = lambda key: tuple(block.get(key, ()))  # noqa: E731
-        return Cells(
-            expect=block["expect"],
-            flows=self._flows(block.get("flows", "all")),
-            postures=tuple(_enum(self.file, Posture, item, self.id) for item in block.get("postures", ())),
-            paths=tuple(_enum(self.file, Path, item, self.id) for item in block.get("paths", ())),
-            certificates=self._stimuli("certificate", names("certificates")),
-            tokens=self._stimuli("token", names("tokens")),
-            transports=self._stimuli("transport", names("transports")),
-            depth=_enum(self.file, Depth, block.get("depth", Depth.QUICK), self.id),
-            params=block.get("params", {}),
-        )
-
-    def _flows(self, flows: str | list[str]) -> tuple[str, ...]:
-        """Flows by name, or the name of a group of the topology."""
-        if isinstance(flows, str):
-            if flows not in self.groups:
-                self._fail(f"unknown group of flows {flows!r}")
-            flows = self.groups[flows]
-        return self._known(flows, self.flows, "flow")
-
-    def _stimuli(self, kind: str, names: tuple[str, ...]) -> tuple[str, ...]:
-        """The named classes of *kind*; ``good`` where none is named."""
-        for name in names:
-            if name != GOOD and (name not in self.classes or self.classes[name].kind != kind):
-                self._fail(f"no {kind} class {name!r} in any catalogue")
-        return names or (GOOD,)
+    return StimulusClass(name, kind, summary, frozenset(enum(file, Reason, reason, name) for reason in because))
 
 
 def _complete(folder: FilePath, rows: Iterable[Requirement], known: Known) -> None:

@@ -20,7 +20,7 @@ _ABSENT = (frozenset({Reason.TOKEN_MISSING}), frozenset({Reason.CERTIFICATE_MISS
 
 def served(question: Question) -> list[Finding]:
     """The request must succeed, have its effect, and arrive unchanged over whatever lies between."""
-    return [*_answered(question), *_forwarding(question, violation), *_privacy(question)]
+    return [*_answered(question), *_named(question), *_forwarding(question, violation), *_privacy(question)]
 
 
 def certificate_refused(question: Question) -> list[Finding]:
@@ -41,10 +41,24 @@ def token_refused(question: Question) -> list[Finding]:
         *_stimulus_arrived(question),
         *other_credential(question, "token"),
     ]
+    findings += _fetched(question)
+    if forms := question.exchange.extra.get("forms"):
+        findings.append(note("forms", f"{forms} forms of it were sent"))
     told = [finding for finding in findings if finding.kind is not FindingKind.NOTE]
     if not told and question.status is None:
         findings.append(wrong_reason("no-answer", "the connection ended without an HTTP answer to the bad token"))
     return findings
+
+
+def _fetched(question: Question) -> Iterator[Finding]:
+    """A URL in a token is an attacker's: to ask there is a fault of its own, whatever becomes of the token."""
+    extra = question.exchange.extra
+    if extra.get("fetched"):
+        text = f"fetched the URL that the token names, {extra['fetched']} times: whoever sends a token chooses where to"
+        yield violation("fetched", text)
+    elif extra.get("fetchable") is False:
+        text = "refused, but a server elsewhere cannot reach our listener on loopback: whether it fetches is unseen"
+        yield unobserved("out-of-reach", text)
 
 
 def refused(question: Question) -> list[Finding]:
@@ -83,6 +97,13 @@ def flow_broken(question: Question) -> list[Finding]:
         told = question.server_reason or "nothing"
         return [wrong_reason("other-reason", f"the server should miss the client's certificate, it says: {told}")]
     return []
+
+
+def _named(question: Question) -> Iterator[Finding]:
+    """Where whom a token names is what is asked, one that names somebody else must not be served."""
+    misnamed = question.exchange.extra.get("misnamed")
+    if misnamed and question.case.params.get("names"):
+        yield violation("other-audience", f"served all the same: {misnamed}")
 
 
 def _answered(question: Question) -> Iterator[Finding]:
@@ -160,10 +181,10 @@ def _for_the_reason(question: Question, because: frozenset[Reason]) -> Iterator[
 
 def _what(question: Question) -> str:
     """What was presented that ought to have been refused: `` with no token at all``; '' where nothing was wrong."""
-    stimulus = question.case.stimulus
+    stimulus, form = question.case.stimulus, question.exchange.extra.get("form")
     names = (stimulus.certificate, stimulus.token, stimulus.transport)
     told = [_presented(question.classes[name]) for name in names if name != GOOD]
-    return f" with {' and '.join(told)}" if told else ""
+    return f" with {' and '.join(told)}{f': {form}' if form else ''}" if told else ""
 
 
 def _presented(presented: StimulusClass) -> str:

@@ -10,6 +10,7 @@ from harness.model.exchange import Response
 
 CERTIFICATE_STATUSES = frozenset({400, 401, 403, 495, 496})
 TOKEN_STATUSES = frozenset({401})
+LET_IN = 4
 MOST_CHARACTERS = 2000
 """So much of a body is looked at, which is also what the evidence keeps."""
 
@@ -50,6 +51,17 @@ class Dialect:
     def refuses(self, response: Response | None) -> bool:
         """Whether *response* is marked as a refusal, whatever its status says."""
         return self.refusal is not None and response is not None and self.refusal.marks(response)
+
+    def oddity(self, response: Response | None) -> int:
+        """Which of several answers tells most against a server: let in, an error of its own, none, another status."""
+        status = response.status if response else None
+        if response is None or status is None:
+            return 2
+        if self.refuses(response) or status in self.token_statuses:
+            return 0
+        if status < 300:
+            return LET_IN
+        return {3: 2, 5: 3}.get(status // 100, 1)
 
     def to_json(self) -> dict[str, Any]:
         """As an inspection session carries it."""

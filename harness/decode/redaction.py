@@ -6,8 +6,8 @@ import json
 import re
 from collections.abc import Callable, Iterable
 
-from harness.decode.tokens import describe, digest
-from harness.model.exchange import Json
+from harness.decode.tokens import bearer, describe, digest
+from harness.model.exchange import Json, TokenView
 
 # Wider than base64url on purpose: a token in the wrong alphabet, padded or percent-encoded has a good signature too.
 _RUN = re.compile(r"(?:[A-Za-z0-9_\-+/=.]|%2[eE])+")
@@ -32,6 +32,17 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
         text = text.replace(secret, _shown(secret))
     text = _PRIVATE_KEY.sub("<private key>", text)
     return _JSON_SIGNATURE.sub(r"\1<redacted>", _hide(text, _token))
+
+
+def token_in(text: str, authorization: str | None) -> TokenView | None:
+    """The token of a request whose head is *text*: that of the *authorization* value, else the first there is."""
+    given = bearer(authorization)
+    seen = describe(given) if given else None
+    if seen is not None and (seen.header is not None or seen.claims is not None):
+        return seen
+    found: list[str] = []
+    _hide(text, lambda compact: found.append(compact) or "")  # type: ignore[func-returns-value]
+    return describe(_DOT.sub(".", found[0])) if found else None
 
 
 def _hide(text: str, show: Callable[[str], str]) -> str:

@@ -13,6 +13,7 @@ from harness.model.case import Setup
 from harness.model.catalogue import Flow
 from harness.model.exchange import BalancerView, ServerView
 from harness.model.vocabulary import Grade
+from harness.wire.lure import on_loopback
 from harness.wire.send import Address
 
 
@@ -38,6 +39,11 @@ class Door:
     def host_header(self) -> str:
         """What a client calls this place in its Host header; the scheme's own port is left out (RFC 9110 4.2.3)."""
         return host_header(self.address.server_name, self.public_port or self.address.port)
+
+    @property
+    def local(self) -> bool:
+        """Whether what is entered here runs on this machine, as far as its address tells."""
+        return on_loopback(self.address.host)
 
 
 def host_header(name: str, port: int) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import NameOID
 
@@ -21,6 +21,7 @@ from harness.wire.given import ClientCredential
 from harness.wire.given.certificates import Sealed
 from harness.wire.issue import Identity, Signing
 from harness.wire.keys import KINDS, Key
+from harness.wire.tokens.jwa import usual
 
 # Their documented default is TLS alone (Enable JWT security instead of mTLS, list of flows).
 _OPEN_BY_DEFAULT = frozenset({"management-to-api-gateway", "management-to-v5c-gateway"})
@@ -247,11 +248,11 @@ def private_key_password(private: PrivateKey, what: str) -> bytes | None:
     return password
 
 
-def signing_key(private: PrivateKey, what: str) -> rsa.RSAPrivateKey:
-    """An RSA key that signs tokens (RS256); raises :class:`UsageError`."""
+def signing_key(private: PrivateKey, what: str) -> Key:
+    """A key that signs tokens: RSA, of a curve (ES256 and its kin), Ed25519 or Ed448; raises :class:`UsageError`."""
     key = _key(private, what)
-    if not isinstance(key, rsa.RSAPrivateKey):
-        raise UsageError(f"{what} is not an RSA key; tokens are signed with RS256", where=_place(private.secret))
+    if not usual(key.public_key()):
+        raise UsageError(f"{what} is of a curve that no token is signed with", where=_place(private.secret))
     return key
 
 

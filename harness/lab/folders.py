@@ -20,6 +20,7 @@ from pathlib import Path as FilePath
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from harness.decode.certificates import view
+from harness.lab.keyserver import among_others
 from harness.model.catalogue import Server
 from harness.wire.files import private_file, private_folder
 from harness.wire.issue import Identity, Profile, dns_names, issue
@@ -65,6 +66,16 @@ class Folders:
         if not folder.exists():
             self._link_secrets(private_folder(folder), but="")
             self._jwt(folder)
+        return folder
+
+    def other_kinds(self) -> FilePath:
+        """The deployment, whose published key stands among keys of other kinds."""
+        folder = self._home / "other-kinds"
+        if not folder.exists():
+            self._link_secrets(private_folder(folder), but="")
+            self._jwt(folder)
+            keys = among_others(key_set([self._pki.signing_key.public_key()])["keys"][0])
+            private_file(folder / "jwt" / "jwks.json", json.dumps({"keys": keys}).encode())
         return folder
 
     def renew(self, folder: FilePath, secret: str) -> str:

@@ -74,6 +74,8 @@ class Plan:
             return self._folders.impostor(), deployment.PLATFORM
         if variant.platform == "wrong-name":
             return self._folders.bad_server(self._servers[PLATFORM_API], "server-wrong-name"), deployment.PLATFORM
+        if variant.platform == "other-kinds":
+            return self._folders.other_kinds(), deployment.PLATFORM
         if variant.platform == "in-cluster":
             return self._folders.deployment, deployment.SERVICE
         if variant.platform == "in-cluster-wrong-ca":

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import threading
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
@@ -53,6 +53,7 @@ class Running:
         sweep(FilePath(tempfile.gettempdir()))
         self._servers, self._flows, self._faults = servers, flows, faults
         self.folder = new_home()
+        self.on_close: list[Callable[[], None]] = []
         self._mailbox = Mailbox()
         self._ports: dict[str, int] = {}
         self._refused: dict[str, str] = {}
@@ -224,6 +225,8 @@ class Running:
 
     def close(self) -> None:
         """End the processes, remove the keys; may be called twice."""
+        while self.on_close:
+            self.on_close.pop()()
         for site in self._sites():
             site.worker.close()
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -17,10 +17,10 @@ class Variant:
 
     ``platform`` names another platform API (``impostor``: vouched for by another CA; ``wrong-name``: for another name;
     ``in-cluster``: reached as a service, under management-ca; ``in-cluster-wrong-ca``: the same, with a certificate of
-    ingress-ca), ``server`` what is wrong with the server's certificate, ``balancer`` how the balancer behaves,
-    ``front`` which CA its own certificate is under, ``spec`` what the server's custom resource says besides,
-    ``client_spec`` what that of the client under test
-    says; None removes a setting.
+    ingress-ca; ``other-kinds``: publishes keys of other kinds beside its own), ``server`` what is wrong with the
+    server's certificate, ``balancer`` how the balancer behaves, ``front`` which CA its own certificate is under,
+    ``spec`` what the server's custom resource says besides, ``client_spec`` what that of the client under test says;
+    None removes a setting.
     """
 
     platform: str = ""
@@ -40,6 +40,7 @@ VARIANTS: Mapping[str, Variant] = {
     "platform-wrong-name": Variant(platform="wrong-name"),
     "in-cluster": Variant(platform="in-cluster"),
     "in-cluster-wrong-ca": Variant(platform="in-cluster-wrong-ca"),
+    "keys-of-other-kinds": Variant(platform="other-kinds"),
     "server-wrong-ca": Variant(server="server-wrong-ca"),
     "server-wrong-name": Variant(server="server-wrong-name"),
     "server-expired": Variant(server="server-expired"),

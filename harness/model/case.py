@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.model.catalogue import Flow, Requirement
+from harness.model.claims import Protection
 from harness.model.vocabulary import Depth, Path, Posture
 
 GOOD = "good"
@@ -77,8 +78,7 @@ class Case:
     @property
     def asks_certificate(self) -> bool:
         """Whether the server, in this posture, asks its client for a certificate."""
-        posture = self.flow.server.default if self.posture is Posture.DEFAULT else self.posture
-        return posture in (Posture.MTLS, Posture.BOTH)
+        return self.flow.server.verifies(Protection.CERTIFICATE, self.posture)
 
     def control(self, fault: str = "") -> Setup | None:
         """Where this case's positive twin runs: the same server, in the same posture, reached with everything good.

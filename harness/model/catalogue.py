@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.model.claims import Protection
 from harness.model.vocabulary import Basis, Depth, Level, Path, Posture, Reason
 
 
@@ -26,6 +27,7 @@ class Server:
 
     ``secret`` names its TLS secret (certificate and key) and ``host`` the DNS name in it; ``subject`` is the client
     subject DN it is configured with, ``issuer`` and ``audience`` what a token must name ('' = it compares none).
+    ``ignores_token_under_mtls`` says that in the posture ``both`` it verifies the certificate alone.
     """
 
     name: str
@@ -38,6 +40,19 @@ class Server:
     subject: str = ""
     issuer: str = ""
     audience: str = ""
+    ignores_token_under_mtls: bool = False
+
+    def verifies(self, protection: Protection, posture: Posture) -> bool:
+        """Whether the server, in *posture*, verifies that credential of its clients."""
+        configured = self.default if posture is Posture.DEFAULT else posture
+        if protection is Protection.CERTIFICATE:
+            return configured in (Posture.MTLS, Posture.BOTH)
+        both = configured is Posture.BOTH and not self.ignores_token_under_mtls
+        return protection is Protection.TOKEN and (configured is Posture.JWT or both)
+
+    def verifying(self, protection: Protection) -> tuple[Posture, ...]:
+        """The postures of this server in which it verifies that credential."""
+        return tuple(posture for posture in self.postures if self.verifies(protection, posture))
 
 
 @dataclass(frozen=True)
@@ -91,7 +106,8 @@ class Cells:
 
 @dataclass(frozen=True)
 class Requirement:
-    """A row of the catalogue.  ``finding`` says in one sentence what it means that somebody gets in who must not."""
+    """A row of the catalogue.  ``finding`` says in one sentence what it means that somebody gets in who must not;
+    ``not_in`` why it is not asked in a posture in which servers of its flows verify what it is about."""
 
     id: str
     area: str
@@ -105,3 +121,4 @@ class Requirement:
     needs: tuple[str, ...] = ()
     note: str = ""
     finding: str = ""
+    not_in: Mapping[Posture, str] = field(default_factory=dict, hash=False)

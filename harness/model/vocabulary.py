@@ -79,6 +79,7 @@ class Reason(StrEnum):
     TLS_HANDSHAKE = "tls-handshake"
     CERTIFICATE_MISSING = "certificate-missing"
     CERTIFICATE_UNTRUSTED = "certificate-untrusted"
+    CERTIFICATE_REVOKED = "certificate-revoked"
     CERTIFICATE_VALIDITY = "certificate-validity"
     CERTIFICATE_PURPOSE = "certificate-purpose"
     CERTIFICATE_CHAIN = "certificate-chain"

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from twisted.internet.defer import Deferred
 
 from harness.model.vocabulary import Reason
-from harness.subsystems.jwks import Keys, UnusableKeySet, parse_keys
+from harness.subsystems.jwks import Keys, UnusableKeySet
 from harness.subsystems.outcome import Rejected
 from harness.subsystems.rules import Rules
 
@@ -91,7 +91,7 @@ class KeyCache:
     async def _fetch_once(self) -> bool:
         self._counters["jwks_fetches"] += 1
         try:
-            keys = parse_keys(await self._fetch())
+            keys = self._rules.reads_keys(await self._fetch())
         except (FetchFailed, UnusableKeySet) as error:
             self._counters["jwks_failures"] += 1
             _log.warning("keys not refreshed: %s", error)

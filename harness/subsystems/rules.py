@@ -13,7 +13,7 @@ from typing import TypeVar
 from cryptography import x509
 
 from harness.model.vocabulary import Reason
-from harness.subsystems.jwks import ALGORITHM, Keys, signed_by_published_key
+from harness.subsystems.jwks import ALGORITHM, Keys, parse_keys, signed_by_published_key
 from harness.subsystems.outcome import documented_status
 from harness.subsystems.records import Ask
 from harness.subsystems.subject import same_name
@@ -125,6 +125,7 @@ class Rules:
     checks_expiry: bool = True
     requires_expiry: bool = True
     checks_not_before: bool = True
+    leeway: float = 0.0  # seconds that exp and nbf are off at most
     # Expected name, claim: does the claim name it?
     names_issuer: Callable[[str, object], bool] = exactly
     names_audience: Callable[[str, object], bool] = among
@@ -133,6 +134,7 @@ class Rules:
     works_without_keys: bool = False
     refetches: Callable[[bool], bool] = as_given
     keeps_keys_on_failure: bool = True
+    reads_keys: Callable[[bytes], Keys] = parse_keys
     verifies_key_server: bool = True
     # Whose old name of mtlsValidateClient counts?  Whose paths are protected?  (given: the documented answer)
     reads_old_switch: bool = True

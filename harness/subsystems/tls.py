@@ -17,7 +17,7 @@ from OpenSSL import SSL, _util, crypto
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 
 from harness.model.vocabulary import Reason
-from harness.subsystems.certificates import Material, Secret, material, reason_of, words_of
+from harness.subsystems.certificates import NO_CRL, Material, Secret, material, reason_of, words_of
 from harness.subsystems.clock import LabClock
 from harness.subsystems.records import Connection
 from harness.subsystems.rules import CertificateProblem, Demand, Rules
@@ -70,7 +70,7 @@ class Handshake:
         self.record.saw(depth, seen)
         if ok:
             return True
-        if self.rules.forgives(CertificateProblem(errno, depth, seen, self.authorities)):
+        if errno in NO_CRL or self.rules.forgives(CertificateProblem(errno, depth, seen, self.authorities)):
             # What made OpenSSL ask may still stand in this thread's error queue, and would then be taken for the
             # failure of the next operation, on whatever connection (SSL_get_error(3)).
             _OPENSSL.ERR_clear_error()
@@ -182,6 +182,9 @@ def _trust(context: SSL.Context, identity: Material, moment: datetime | None) ->
     for authority in identity.authorities:
         store.add_cert(crypto.X509.from_cryptography(authority))
         context.add_client_ca(crypto.X509.from_cryptography(authority))
+    if identity.revocations is not None:
+        store.add_crl(identity.revocations)
+        store.set_flags(crypto.X509StoreFlags.CRL_CHECK)
     if moment is not None:
         store.set_time(moment)
 

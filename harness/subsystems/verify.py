@@ -90,11 +90,11 @@ def _check_claims(token: Token, rules: Rules, now: float) -> None:
     expiry = dates["exp"]
     if expiry is None and rules.requires_expiry:
         raise Rejected(Reason.TOKEN_CLAIMS, "exp is missing")
-    if expiry is not None and rules.checks_expiry and expiry <= now:
+    if expiry is not None and rules.checks_expiry and expiry + rules.leeway <= now:
         raise Rejected(Reason.TOKEN_EXPIRED, f"expired {now - expiry:.0f} s ago")
     for name in ("nbf", "iat"):
         start = dates[name]
-        if start is not None and rules.checks_not_before and start > now:
+        if start is not None and rules.checks_not_before and start - rules.leeway > now:
             raise Rejected(Reason.TOKEN_NOT_YET_VALID, f"{name} is {start - now:.0f} s ahead")
 
 

@@ -15,6 +15,7 @@ from harness.model.exchange import BalancerView, ClientView, ServerView
 from harness.model.vocabulary import Grade, Path, Reason
 from harness.tests import builders
 from harness.wire.send import Address
+from harness.wire.stimuli import Sending
 
 Serves = Callable[[Setup, Stimulus, int], bool]
 
@@ -30,6 +31,7 @@ class FakeStimuli:
     """Prepares nothing that could be sent."""
 
     signing_key: object = None
+    misnamed = ""
 
     def context(self, ca: FilePath, secret: str, certificate: str) -> object:
         """A context is never used."""
@@ -38,6 +40,11 @@ class FakeStimuli:
     def request(self, flow: Flow, stimulus: Stimulus, host: str, nonce: str) -> Any:
         """What :meth:`FakeLab.send` gets."""
         return Sent(flow, stimulus, nonce)
+
+    def sendings(self, flow: Flow, stimulus: Stimulus, host: str, nonces: Callable[[str], str]) -> Any:
+        """One form of it."""
+        request: Any = Sent(flow, stimulus, nonces(""))
+        return [Sending(request, nonces(""))]
 
 
 class FakeLab:

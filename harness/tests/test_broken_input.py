@@ -145,7 +145,7 @@ def test_what_is_no_target_file(folder: Path, content: bytes, told: str, capsys:
         ([("{none: true}", "{captured: garbage}")], "tokens.captured is no bearer token"),
         ([("{none: true}", '{captured: {env: ""}}')], "tokens.captured"),
         ([("{none: true}", "{command: ./missing}")], "tokens.command"),
-        ([("{none: true}", "{signing_key: client.key}")], "is not an RSA key"),
+        ([("{none: true}", "{signing_key: client.key, algorithms: [RS256]}")], "cannot sign with"),
         ([("{none: true}", "{none: true, keys: list.json}")], "tokens.keys holds no JWK set"),
         ([("{none: true}", "{none: true, keys: half.json}")], "tokens.keys holds no JWK set"),
         ([("{none: true}", "{none: true, keys: directory}")], "tokens.keys holds no JWK set"),

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +24,8 @@ from harness.model.vocabulary import Depth, Posture
 from harness.model.vocabulary import Path as FlowPath
 from harness.pointing import documented
 from harness.run import Run
-from harness.tests.command import hopproof
+from harness.tests.command import environment, hopproof
+from harness.tests.conftest import Finished
 from harness.writers import record
 
 File = Callable[[str], Path]
@@ -70,6 +75,45 @@ def test_the_next_step_after_a_failure(file: File, tmp_path: Path) -> None:
     again = hopproof(*shlex.split(alone)[1:], cwd=tmp_path)
     assert again.returncode == 1 and "1 FAIL" in again.stdout, again.stdout + again.stderr
     assert hopproof("explain", AUDIENCE, "--report", "my report", cwd=tmp_path).stdout == then.stdout
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl here")
+def test_a_finding_is_repeated_by_the_line_that_is_printed(file: File, tmp_path: Path) -> None:
+    target = str(file("ignores-audience"))
+    run = ("run", "--target", target, "--only", AUDIENCE, "--only", "JWT-13-NONE", "--report", "my report")
+    first = hopproof(*run, cwd=tmp_path)
+    (line,) = (text for text in first.stdout.splitlines() if text.startswith("    repeat: "))
+    _, rows, _ = record.read(tmp_path / "my report")
+    kept = {row["stimulus"]: row["evidence"] for row in rows}
+    assert kept["aud-wrong"]["client"]["token"]["claims"]["aud"] != "orders.ecomm.test"
+    assert "token" not in kept["str-no-token"]["client"]
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", line.partition("repeat: ")[2]],
+        cwd=tmp_path, env=environment(PATH=path), capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert "\nHTTP/1.1 201" in done.stdout, done.stdout + done.stderr
+    written = tmp_path / "hopproof-replay" / "aud-wrong" / "headers"
+    secret = written.read_text("utf-8").split()[-1]
+    assert secret.count(".") == 2 and written.stat().st_mode & 0o777 == 0o600
+    # Neither the terminal nor anything in a report has the whole token.
+    signature = secret.rpartition(".")[2]
+    told = [first.stdout, done.stdout, done.stderr]
+    told += [place.read_text("utf-8", "replace") for place in (tmp_path / "my report").rglob("*") if place.is_file()]
+    assert not any(signature in text for text in told)
+    # Without a token there is nothing to write, and the line needs no replay.
+    assert "reads" not in kept["str-no-token"]["extra"]
+    refused = subprocess.run(
+        ["bash", "-c", kept["str-no-token"]["extra"]["curl"]],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert refused.stdout.startswith("HTTP/1.1 401")
+
+
+def test_what_a_replay_writes_is_for_servers_that_stay(conforming: Finished, tmp_path: Path) -> None:
+    case = record.read(conforming.report)[1][0]["case"]
+    done = hopproof("replay", case, "--report", str(conforming.report), "--write", "x", cwd=tmp_path)
+    assert done.returncode == 2 and "hopproof serve" in done.stderr
 
 
 def test_the_next_step_after_a_quick_and_after_a_full_run(file: File, tmp_path: Path) -> None:

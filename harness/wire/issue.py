@@ -59,8 +59,8 @@ class Identity:
         return self.along(tuple(other.certificate for other in others))
 
     def along(self, certificates: tuple[x509.Certificate, ...]) -> Identity:
-        """The same identity with *certificates* appended to what it sends."""
-        return Identity(self.chain + certificates, self.key, self.signing)
+        """The same identity with those of *certificates* appended to what it sends that it does not send yet."""
+        return Identity(tuple(dict.fromkeys(self.chain + certificates)), self.key, self.signing)
 
     def pem(self) -> bytes:
         """The chain as PEM, leaf first."""
@@ -136,6 +136,16 @@ def issue(
         builder = builder.add_extension(extension, critical)
     signed = _signed(builder, signer or (issuer.key if issuer else key), issuer.signing if issuer else Signing())
     return Identity((signed,), key)
+
+
+def revocation_list(issuer: Identity, revoked: Iterable[Identity], start: datetime, end: datetime) -> bytes:
+    """The CRL (PEM) of *issuer*, good from *start* to *end*, with the certificates of *revoked* on it."""
+    builder = x509.CertificateRevocationListBuilder().issuer_name(issuer.certificate.subject)
+    builder = builder.last_update(start).next_update(end)
+    for each in revoked:
+        entry = x509.RevokedCertificateBuilder().serial_number(each.certificate.serial_number).revocation_date(start)
+        builder = builder.add_revoked_certificate(entry.build())
+    return builder.sign(issuer.key, issuer.signing.digest).public_bytes(serialization.Encoding.PEM)
 
 
 def extension_of(certificate: x509.Certificate, kind: type[Extension]) -> Extension | None:

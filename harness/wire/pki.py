@@ -11,24 +11,23 @@ cert-manager's ingress shim (usages server auth).  Which hosts they carry here i
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from harness.errors import LabError, UsageError
 from harness.wire.files import private_file, private_folder
-from harness.wire.issue import Identity, Profile, dns_names, issue
+from harness.wire.issue import Identity, Profile, dns_names, issue, revocation_list
+from harness.wire.jwk import key_id, public_jwk
 from harness.wire.keys import key_pem
+
+__all__ = ["CLIENTS", "ORGANIZATION", "SECRETS", "Pki", "Secret", "key_id", "key_set", "public_jwk", "subject"]
 
 ORGANIZATION = "cert-manager"
 AUTHORITIES = ("ingress-ca", "management-ca", "portal-ca", "analytics-ca")
@@ -62,7 +61,7 @@ _SERVERS = {
     "event-gateway-manager-endpoint": "egwd.apic.test",
     "orders-service": "orders.ecomm.test",
 }
-CLIENTS = ("portal-admin-client", "analytics-ingestion-client", "gateway-client-client")
+CLIENTS = ("portal-admin-client", "analytics-ingestion-client", "gateway-client-client", "orders-client")
 
 SECRETS: Mapping[str, Secret] = {
     **{name: Secret("ingress-ca", SERVER, (host,)) for name, host in _SERVERS.items()},
@@ -88,6 +87,7 @@ class Pki:
         self.secrets: dict[str, Identity] = {name: issue(self.ca_profile(name)) for name in AUTHORITIES}
         for name in table:
             self.secrets[name] = issue(self.profile(name), self.issuer(name))
+        self._revoked = {name: issue(self.profile(name), self.issuer(name)) for name in CLIENTS if name in table}
 
     @classmethod
     def create(
@@ -125,6 +125,10 @@ class Pki:
     def other_client(self, secret: str) -> Identity:
         """Another client under the same authority as *secret*."""
         return self.secrets[next(name for name in CLIENTS if name != secret)]
+
+    def revoked(self, secret: str) -> Identity:
+        """An earlier certificate of the client *secret* that its issuer has revoked."""
+        return self._revoked[secret]
 
     def other_authority(self, secret: str) -> Identity:
         """Another authority of the deployment, whose certificates nobody who trusts :meth:`issuer` lets in."""
@@ -166,13 +170,16 @@ class Pki:
     def write(self, folder: Path) -> None:
         """Write the deployment folder: ``secrets/<name>/{tls.crt,tls.key,ca.crt}``, ``jwt/{signing.key,jwks.json}``.
 
-        A leaf has ``tls-combined.pem`` (key, then chain) besides, cert-manager's CombinedPEM output format.  Folders
-        are 0700, files 0600 from the first moment; each file is replaced whole.  Raises LabError.
+        A leaf has ``tls-combined.pem`` (key, then chain) besides, cert-manager's CombinedPEM output format; a server's
+        secret ``ca.crl``, which names the certificates in ``revoked/<client>/{tls.crt,tls.key}``.  Folders are 0700,
+        files 0600 from the first moment; each file is replaced whole.  Raises LabError.
         """
         try:
             home = private_folder(private_folder(folder) / "secrets")
             for name, identity in self.secrets.items():
                 self._write_secret(private_folder(home / name), name, identity)
+            for name, identity in self._revoked.items():
+                self._write_revoked(private_folder(private_folder(folder / "revoked") / name), identity)
             jwt = private_folder(folder / "jwt")
             private_file(jwt / "signing.key", key_pem(self.signing_key))
             private_file(jwt / "jwks.json", json.dumps(self.jwks(), indent=2).encode() + b"\n")
@@ -186,6 +193,18 @@ class Pki:
         private_file(folder / "ca.crt", (self.issuer(name) if leaf else identity).pem())
         if leaf:
             private_file(folder / "tls-combined.pem", identity.key_pem() + identity.pem())
+        if leaf and self.table[name].usage == SERVER:
+            private_file(folder / "ca.crl", self._revocations(self.table[name].issuer))
+
+    def _revocations(self, authority: str) -> bytes:
+        issued = [self._revoked[name] for name in self._revoked if self.table[name].issuer == authority]
+        # Good for longer than the CA: when the lab's clock is moved, certificates are out of date, and not the CRL.
+        return revocation_list(self.secrets[authority], issued, self.now - _CA_LIFE, self.now + 2 * _CA_LIFE)
+
+    @staticmethod
+    def _write_revoked(folder: Path, identity: Identity) -> None:
+        private_file(folder / "tls.key", identity.key_pem())
+        private_file(folder / "tls.crt", identity.pem())
 
 
 def subject(common_name: str) -> x509.Name:
@@ -203,23 +222,6 @@ def _common_name(secret: str, row: Secret) -> str:
     return row.hosts[0] if row.hosts and len(row.hosts[0]) <= _CN_LENGTH else secret
 
 
-def key_id(key: rsa.RSAPublicKey) -> str:
-    """A key id for *key* in the form API Connect uses, a UUID; the same key always has the same."""
-    der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return str(uuid.UUID(bytes=hashlib.sha256(der).digest()[:16], version=4))
-
-
 def key_set(keys: Iterable[rsa.RSAPublicKey]) -> dict[str, list[dict[str, str]]]:
     """*keys* as a JWK set (RFC 7517 section 5) of signing keys for RS256."""
     return {"keys": [{**public_jwk(key), "kid": key_id(key), "use": "sig", "alg": "RS256"} for key in keys]}
-
-
-def public_jwk(key: rsa.RSAPublicKey) -> dict[str, str]:
-    """The bare public JWK of *key*: kty, n, e (RFC 7518 section 6.3.1)."""
-    numbers = key.public_numbers()
-    return {"kty": "RSA", "n": _base64url_uint(numbers.n), "e": _base64url_uint(numbers.e)}
-
-
-def _base64url_uint(number: int) -> str:
-    octets = number.to_bytes((number.bit_length() + 7) // 8, "big")
-    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()

@@ -18,8 +18,9 @@ import h11
 from cryptography import x509
 
 from harness.decode.certificates import view
+from harness.decode.redaction import token_in
 from harness.decode.tls import alert_name
-from harness.model.exchange import CertificateView, ClientView, Response
+from harness.model.exchange import CertificateView, ClientView, Response, TokenView
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 12.0
@@ -52,6 +53,15 @@ class Prepared:
     def authorization_sha256(self) -> str:
         """Digest of the Authorization value, '' where there is none."""
         return "" if self.authorization is None else hashlib.sha256(self.authorization).hexdigest()
+
+    @property
+    def token(self) -> TokenView | None:
+        """The token that it carries, wherever that is, as a report may show it."""
+        return token_in(_text(self.head), None if self.authorization is None else _text(self.authorization))
+
+
+def _text(octets: bytes) -> str:
+    return octets.decode("utf-8", "surrogateescape")
 
 
 class Remembering(ssl.SSLContext):
@@ -92,6 +102,7 @@ def send(
         sent_sha256=hashlib.sha256(request.head + request.body).hexdigest(),
         body_sha256=hashlib.sha256(request.body).hexdigest(),
         authorization_sha256=request.authorization_sha256,
+        token=request.token,
         peer_port=address.port,
     )
     try:

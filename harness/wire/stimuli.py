@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import ssl
 import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path as FilePath
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from harness import __version__
 from harness.model.case import GOOD, Stimulus
@@ -20,12 +21,25 @@ from harness.wire.certificates import CERTIFICATE_CLASSES, write_identity
 from harness.wire.contexts import trusting
 from harness.wire.files import private_folder
 from harness.wire.issue import Identity
+from harness.wire.jwk import Private
+from harness.wire.lure import Lure
 from harness.wire.pki import Pki, key_id
 from harness.wire.send import Prepared, prepare
-from harness.wire.tokens import TOKEN_CLASSES, Mint, Presented
+from harness.wire.tokens import LURING, TOKEN_CLASSES, Mint, Presented
 
 NONCE_HEADER = "X-Hopproof-Case"
 USER_AGENT = f"hopproof/{__version__}"
+
+
+@dataclass(frozen=True)
+class Sending:
+    """One of a stimulus's forms (``form`` '' where it has one) as a request marked with ``nonce``; ``before`` is what
+    must be served first."""
+
+    request: Prepared
+    nonce: str
+    form: str = ""
+    before: tuple[Prepared, ...] = ()
 
 
 class Stimuli:
@@ -38,7 +52,9 @@ class Stimuli:
     def __init__(self, pki: Pki, mint: Mint, folder: FilePath) -> None:
         self._pki, self._mint = pki, mint
         self._folder = private_folder(folder)
+        self.lure = Lure()
         self._contexts: dict[tuple[FilePath, str, str], ssl.SSLContext] = {}
+        self._presented: dict[tuple[str, str], Identity] = {}
         self._lock = threading.Lock()
 
     def context(self, ca: FilePath, client_secret: str, certificate: str) -> ssl.SSLContext:
@@ -48,6 +64,10 @@ class Stimuli:
             if key not in self._contexts:
                 self._contexts[key] = self._make_context(*key)
             return self._contexts[key]
+
+    def presented(self, client_secret: str, certificate: str) -> Identity | None:
+        """What the context of that class presents; None before one was made, or where it presents nothing."""
+        return self._presented.get((client_secret, certificate))
 
     def offering(self, protocol: str, ca: FilePath, client_secret: str) -> ssl.SSLContext:
         """A new context with the good certificate that offers *protocol* alone."""
@@ -73,6 +93,7 @@ class Stimuli:
             # Weak keys are part of what is presented; our own library must not refuse to present them.
             context.set_ciphers("DEFAULT:@SECLEVEL=0")
             context.load_cert_chain(write_identity(identity, self._folder, f"{client_secret}-{certificate}"))
+            self._presented[client_secret, certificate] = identity
         return context
 
     def _identity(self, client_secret: str, certificate: str) -> Identity | None:
@@ -84,19 +105,43 @@ class Stimuli:
         return write_identity(identity, self._folder, client_secret) if identity is not None else None
 
     @property
-    def signing_key(self) -> rsa.RSAPrivateKey:
+    def signing_key(self) -> Private:
         """The key good tokens are signed with."""
         return self._mint.key
 
+    @property
+    def misnamed(self) -> str:
+        """What is wrong with the audience of the good token, '' where nothing is."""
+        return self._mint.misnamed
+
     def request(self, flow: Flow, stimulus: Stimulus, host: str, nonce: str) -> Prepared:
-        """The flow's request to *host*, marked with *nonce*, carrying the stimulus's token."""
-        return _request(flow, TOKEN_CLASSES[stimulus.token].build(self._mint_for(flow)), host, nonce)
+        """The flow's request to *host*, marked with *nonce*, carrying the stimulus's token in its first form."""
+        return self.sendings(flow, stimulus, host, lambda _form: nonce)[0].request
+
+    def sendings(self, flow: Flow, stimulus: Stimulus, host: str, nonces: Callable[[str], str]) -> Sequence[Sending]:
+        """The same in every form that the stimulus has; *nonces* gives each form's nonce, '' the first one's."""
+        found = []
+        for number, presented in enumerate(self._forms(flow, stimulus, nonces(""))):
+            nonce = nonces(str(number) if number else "")
+            before = (
+                _request(flow, each, host, nonces(f"before {nonce} {place}"))
+                for place, each in enumerate(presented.before)
+            )
+            request = _request(flow, presented, host, nonce)
+            found.append(Sending(request, nonce, presented.form, tuple(before)))
+        return found
+
+    def _forms(self, flow: Flow, stimulus: Stimulus, nonce: str) -> Sequence[Presented]:
+        mint = self._mint_for(flow)
+        if stimulus.token in LURING:
+            mint = mint.luring(self.lure.url(nonce))
+        return TOKEN_CLASSES[stimulus.token].forms(mint)
 
     def _mint_for(self, flow: Flow) -> Mint:
         server = flow.server
         return self._mint.naming(server.issuer, server.audience) if server.issuer or server.audience else self._mint
 
-    def signed_by(self, key: rsa.RSAPrivateKey, offset: float, flow: Flow, host: str, nonce: str) -> Prepared:
+    def signed_by(self, key: Private, offset: float, flow: Flow, host: str, nonce: str) -> Prepared:
         """The same with a good token, signed with *key* at a moment *offset* seconds from now."""
         mint = Mint(key, key_id(key.public_key()), lambda: self._mint.clock() + offset)
         return _request(flow, TOKEN_CLASSES[GOOD].build(mint), host, nonce)

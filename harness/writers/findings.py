@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from harness.model.verdict import LET_IN
-from harness.model.vocabulary import BROKEN, Level
+from harness.model.vocabulary import BROKEN, Level, is_file
 from harness.writers.protection import held_by_a_client
 from harness.writers.rows import Row
 
@@ -41,8 +43,13 @@ class Finding:
         return f"{told} of {flows} flows" if flows > 1 else told
 
 
-def findings(rows: Iterable[Row]) -> list[Finding]:
-    """What is broken and not excused: MUST first, then what is the easiest to exploit."""
+def findings(rows: Iterable[Row], planned: Iterable[str] = ()) -> list[Finding]:
+    """What is broken and not excused: MUST first, then what is the easiest to exploit.
+
+    Rows of one finding stand as they were *planned*, which is the catalogue's order: what an attacker tries first.
+    """
+    order = {case: number for number, case in enumerate(planned)}
+    rows = sorted(rows, key=lambda row: order.get(row["case"], 0))
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         if row["outcome"] in BROKEN and not row.get("known"):
@@ -74,6 +81,33 @@ def known_words(excuse: Mapping[str, Any]) -> str:
 def is_failure(row: Row) -> bool:
     """Whether a row makes the run fail: a MUST that is broken and not excused."""
     return row["outcome"] in BROKEN and row["level"] == Level.MUST and not row.get("known")
+
+
+def repeat(row: Row, target: str, report: str) -> str:
+    """A line to paste that repeats *row*: curl for somebody else's server, after a replay that makes what it reads."""
+    extra = row.get("evidence", {}).get("extra", {})
+    again = ["hopproof", "replay", row["case"], "--report", report]
+    if not is_file(target) or "curl" not in extra:
+        return shlex.join(again)
+    if "reads" not in extra:
+        return str(extra["curl"])
+    return f"{shlex.join([*again, '--write', extra['reads']])}; {extra['curl']}"
+
+
+def presented(row: Row) -> list[str]:
+    """The token and the certificate that *row*'s client presented, as far as anybody read them."""
+    views = [row.get("evidence", {}).get(name, {}) for name in ("client", "server", "balancer")]
+    requests = [request for view in views for request in view.get("requests", ())]
+    tokens = [view["token"] for view in (*views, *requests) if "token" in view]
+    chains = [view["client_chain"] for view in views if view.get("client_chain")]
+    told = [
+        f"certificate: {chain[0].get('subject', '')!r}, issued by {chain[0].get('issuer', '')!r}"
+        for chain in chains[:1]
+    ]
+    for token in tokens[:1]:
+        header, claims = (json.dumps(token.get(name)) if name in token else "?" for name in ("header", "claims"))
+        told.append(f"token: {header} {claims}")
+    return told
 
 
 def _seriousness(row: Row) -> int:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console as RichConsole
 from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
@@ -19,7 +21,7 @@ from harness.model.vocabulary import Outcome, is_file
 from harness.model.vocabulary import Path as FlowPath
 from harness.writers import answer
 from harness.writers.counts import of_header, of_rows
-from harness.writers.findings import Finding, findings, known, known_words
+from harness.writers.findings import Finding, findings, known, known_words, presented, repeat
 from harness.writers.protection import in_words, open_to_all, protection
 from harness.writers.reach import reach
 from harness.writers.rows import Row, outcomes
@@ -36,6 +38,17 @@ _COLOURS = {"s0": "bold green", "s1": "bold red", "s3": "bold yellow"}
 _FLOW_COLOURS = {Outcome.FAIL: "red", Outcome.HARNESS_ERROR: "yellow", Outcome.UNOBSERVED: "yellow"}
 _SHOWN_FINDINGS = 12
 _PLAIN_STEPS = 10
+_WIDE = 120
+"""Columns below which the table of flows has no room for words."""
+_VERIFIED, _READABLE = "client verified by", "payload readable at"
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_LONG = 300
+"""Characters of a token that are shown here; the record has them all."""
+
+
+def plain(text: str) -> str:
+    """*text*, in which a target may have had its say, for the terminal: no markup, no control character."""
+    return escape(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", text))
 
 
 class Console:
@@ -56,14 +69,20 @@ class Console:
             except (BrokenPipeError, SystemExit):  # rich makes the second of the first
                 self._deaf = True
 
+    def _print_in(self, columns: int, text: str) -> None:
+        """Print *text*, every line of it *columns* to the right."""
+        self._print(Padding(text, (0, 0, 0, columns), expand=False))
+
     def _print_line(self, text: str) -> None:
         """Print *text*, which a target may have had its say in, as one line however long."""
-        self._print(Text(text, no_wrap=True, overflow="ignore"), soft_wrap=True)
+        self._print(
+            Text(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", text), no_wrap=True, overflow="ignore"), soft_wrap=True
+        )
 
     def begin(self, header: Mapping[str, Any], planned: int) -> None:
         """First words: what is judged."""
-        fault = f", with the fault [bold]{escape(str(header['fault']))}[/]" if header.get("fault") else ""
-        self._print(f"Judging {escape(str(header['scope']))}")
+        fault = f", with the fault [bold]{plain(str(header['fault']))}[/]" if header.get("fault") else ""
+        self._print(f"Judging {plain(str(header['scope']))}")
         self._print(f"{planned} cases, depth {header['depth']}, seed {header['seed']}{fault}")
         self._selection(header)
         if self._console.is_terminal:
@@ -75,9 +94,9 @@ class Console:
     def progress(self, row: Row, done: int, planned: int) -> None:
         """A row was written."""
         if self._bar is not None:
-            self._bar.update(self._task, completed=done, total=planned, description=escape(row["flow"]))
+            self._bar.update(self._task, completed=done, total=planned, description=plain(row["flow"]))
         elif done == planned or done % max(1, planned // _PLAIN_STEPS) == 0:
-            self._print(f"  {done}/{planned} cases")
+            self._print_in(2, f"{done}/{planned} cases")
 
     def end(self, header: Mapping[str, Any], rows: Sequence[Row], footer: Mapping[str, Any], report: Path) -> None:
         """Last words: flows, failures, what they look like, outcomes, scope, what to do next."""
@@ -85,68 +104,72 @@ class Console:
             self._bar.stop()
         self._print()
         for text in open_to_all(rows):
-            self._print(f"[bold red]{escape(text)}[/]")
-        self._findings(findings(rows))
+            self._print(f"[bold red]{plain(text)}[/]")
+        self._findings(findings(rows, header["planned"]), str(header["target"]), str(report))
         self._known(rows, footer)
-        self._print(_flows(rows, footer))
+        for part in _flows(rows, footer, self._console.width):
+            self._print(part)
         self._diagnosis(footer.get("diagnosis", ()))
         counts = outcomes(rows)
         told = [f"{counts[name]} {name} ({text})" for name, text in LEGEND.items() if counts[name]]
         self._print("\n" + "; ".join(told) + f"; {len(rows)} cases in {footer['seconds']:.1f} s")
         counted = of_header(header)
         for line in (*(counted.lines() if counted else ()), of_rows(rows), *reach(rows, header)):
-            self._print(escape(line))
+            self._print(plain(line))
         for text in footer.get("notes", ()):
-            self._print(f"note: {escape(text)}")
+            self._print(f"note: {plain(text)}")
         cannot = footer.get("cannot_judge", False)
         for text in footer["trouble"]:
-            self._print(f"[yellow]{'cannot be judged' if cannot else 'not trustworthy'}:[/] {escape(text)}")
+            self._print(f"[yellow]{'cannot be judged' if cannot else 'not trustworthy'}:[/] {plain(text)}")
         self._not_shown(header, footer)
         said, status = answer.headline(header, rows, footer), footer["exit_status"]
-        result = f"[{_COLOURS[said.colour]}]{escape(said.words)}[/]"
-        self._print(f"Result: {result} (exit status {status}); record: {escape(str(report))}/run.jsonl")
+        result = f"[{_COLOURS[said.colour]}]{plain(said.words)}[/]"
+        self._print(f"Result: {result} (exit status {status}); record: {plain(str(report))}/run.jsonl")
         self._selection(header)
-        self._print(f"This judged {escape(str(header['scope']))}")
+        self._print(f"This judged {plain(str(header['scope']))}")
         for line in _more(rows, header, report):
-            self._print(escape(line))
+            self._print(plain(line))
         # Never folded: it is there to be pasted.
         self._print_line(f"Next: {_next(rows, header, report)}")
 
     def _not_shown(self, header: Mapping[str, Any], footer: Mapping[str, Any]) -> None:
         for text, give in answer.gaps(footer):
-            self._print(f"[yellow]not shown:[/] {escape(text)}\n  give {escape(give)}")
+            self._print(f"[yellow]not shown:[/] {plain(text)}\n  give {plain(give)}")
         for text in answer.unclaimed(header):
-            self._print(escape(text))
+            self._print(plain(text))
 
     def _diagnosis(self, found: Sequence[Mapping[str, Any]]) -> None:
         for one in found:
             names, share = " or ".join(one["faults"]), f"{one['seen']} of {one['of']}"
             place = f"{one['flow']} ({one['posture']})"
-            self._print(f"  {escape(place)} behaves like [bold]{escape(names)}[/] ({share}): {escape(one['summary'])}")
-            self._print(f"    what to change: {escape(one['change'])}")
+            self._print_in(2, f"{plain(place)} behaves like [bold]{plain(names)}[/] ({share}): {plain(one['summary'])}")
+            self._print_in(4, f"what to change: {plain(one['change'])}")
 
     def _selection(self, header: Mapping[str, Any]) -> None:
         if header.get("only"):
-            self._print(f"A selection: only the cases that match {escape(', '.join(header['only']))}")
+            self._print(f"A selection: only the cases that match {plain(', '.join(header['only']))}")
 
-    def _findings(self, found: Sequence[Finding]) -> None:
+    def _findings(self, found: Sequence[Finding], target: str, report: str) -> None:
         for heading, binding in (("Does not conform:", True), ("Recommendations not followed:", False)):
             members = [one for one in found if one.binding is binding]
             if members:
                 self._print(f"[bold]{heading}[/]")
             for one in members[:_SHOWN_FINDINGS]:
                 self._finding(one)
+                self._print_line(f"    repeat: {repeat(one.rows[0], target, report)}")
             if len(members) > _SHOWN_FINDINGS:
-                self._print(f"  and {len(members) - _SHOWN_FINDINGS} more findings; all are in the record")
+                self._print_in(2, f"and {len(members) - _SHOWN_FINDINGS} more findings; all are in the record")
             if members:
                 self._print()
 
     def _finding(self, one: Finding) -> None:
         symbol = "[red]✗[/]" if one.binding else "[yellow]-[/]"
         first, more = one.rows[0], len(one.rows) - 1
-        self._print(f"  {symbol} [bold]{escape(one.sentence)}[/]: {one.weight} ({escape(one.requirement)})")
-        self._print(f"    {escape(first['case'])}{f', and {more} more' if more else ''}")
-        self._print(f"    [red]{first['outcome']}[/] {escape(first['reason'])}")
+        self._print_in(2, f"{symbol} [bold]{plain(one.sentence)}[/]: {one.weight} ({plain(one.requirement)})")
+        self._print_in(4, f"{plain(first['case'])}{f', and {more} more' if more else ''}")
+        self._print_in(4, f"[red]{first['outcome']}[/] {plain(first['reason'])}")
+        for text in presented(first):
+            self._print_in(4, f"{plain(text if len(text) <= _LONG else f'{text[:_LONG]}...')}")
 
     def _known(self, rows: Sequence[Row], footer: Mapping[str, Any]) -> None:
         excused = known(rows)
@@ -154,39 +177,51 @@ class Console:
             self._print("[bold]Known failures:[/]")
         for excuse, members in excused:
             more = f", and {len(members) - 1} more" if len(members) > 1 else ""
-            self._print(f"  {escape(known_words(excuse))}: {members[0]['outcome']} {escape(members[0]['case'])}{more}")
+            self._print_in(
+                2, f"{plain(known_words(excuse))}: {members[0]['outcome']} {plain(members[0]['case'])}{more}"
+            )
         for row in rows:
             if row["outcome"] == Outcome.PASS and not row["as_expected"]:
-                self._print(f"  {escape(row['case'])} passes now: take its entry out")
+                self._print_in(2, f"{plain(row['case'])} passes now: take its entry out")
         for case in footer.get("idle_exceptions", ()):
-            self._print(f"  the entry {escape(case)} is about no case of this run")
+            self._print_in(2, f"the entry {plain(case)} is about no case of this run")
         if excused:
             self._print()
 
 
-def _flows(rows: Sequence[Row], footer: Mapping[str, Any]) -> Table:
+def _flows(rows: Sequence[Row], footer: Mapping[str, Any], width: int) -> Iterator[Table | str]:
+    """A table with a line a flow; who verifies whom stands beside it, or below it where that would be folded."""
+    beside = width >= _WIDE
     table = Table(title=None, box=None, pad_edge=False)
     table.add_column("flow", no_wrap=True)
     for path in FlowPath:
         table.add_column(str(path), justify="right", no_wrap=True)
     table.add_column("conforms", no_wrap=True)
-    table.add_column("client verified by (posture)", overflow="fold")
-    table.add_column("payload readable at (posture)", overflow="fold")
+    for name in (_VERIFIED, _READABLE) if beside else ():
+        table.add_column(f"{name} (posture)", overflow="fold")
+    below: list[str] = []
     shields = protection(rows)
     for flow in dict.fromkeys(row["flow"] for row in rows):
         own = [row for row in rows if row["flow"] == flow]
         cells = [_score([row for row in own if row["path"] == path]) for path in FlowPath]
-        parts = {posture: answer.verified_in_part(footer, flow, posture) for posture in shields[flow]}
-        verified = _grouped({posture: in_words(cell, parts[posture]) for posture, cell in shields[flow].items()})
-        open_at = {posture: ", ".join(cell.get("clear_text_at", ())) for posture, cell in shields[flow].items()}
-        readable = _grouped({posture: place for posture, place in open_at.items() if place}) or "nowhere"
-        table.add_row(escape(flow), *cells, _conforms(own, footer), escape(verified), escape(readable))
-    return table
+        told = tuple(map(plain, _protection(flow, shields[flow], footer)))
+        table.add_row(plain(flow), *cells, _conforms(own, footer), *(told if beside else ()))
+        below += [f"{plain(flow)}: {_VERIFIED} {told[0]}; {_READABLE} {told[1]}"]
+    yield table
+    yield from () if beside else below
+
+
+def _protection(flow: str, cells: Mapping[str, Mapping[str, Any]], footer: Mapping[str, Any]) -> tuple[str, str]:
+    """Who verifies the client, and where the payload can be read, each with the postures."""
+    parts = {posture: answer.verified_in_part(footer, flow, posture) for posture in cells}
+    verified = _grouped({posture: in_words(cell, parts[posture]) for posture, cell in cells.items()})
+    open_at = {posture: ", ".join(cell.get("clear_text_at", ())) for posture, cell in cells.items()}
+    return verified, _grouped({posture: place for posture, place in open_at.items() if place}) or "nowhere"
 
 
 def _conforms(rows: Sequence[Row], footer: Mapping[str, Any]) -> str:
     told = answer.of_flow(rows, footer)
-    words = escape(told.words.partition(" (")[0])
+    words = plain(told.words.partition(" (")[0])
     colour = _FLOW_COLOURS.get(Outcome(told.outcome))
     return f"[{colour}]{words}[/]" if colour else words
 
@@ -206,15 +241,23 @@ def _score(rows: Sequence[Row]) -> str:
 
 def _next(rows: Sequence[Row], header: Mapping[str, Any], report: Path) -> str:
     """A command to paste."""
-    found = findings(rows)
+    found = findings(rows, header["planned"])
     target = str(header["target"])
     if found:
         return shlex.join(["hopproof", "explain", found[0].rows[0]["case"], *_at(target)])
-    if is_file(target) and header["depth"] == "quick":
+    if is_file(target) and any(row["outcome"] == Outcome.HARNESS_ERROR for row in rows):
+        return shlex.join(["hopproof", "target", "check", target])
+    if is_file(target) and _deeper(header):
         return shlex.join(["hopproof", "run", "--target", target, "--depth", "full", "--report", str(report)])
     if is_file(target):
         return shlex.join(["hopproof", "report", str(report), "--format", "conformance"])
     return "hopproof list faults" if header.get("fault") else "hopproof explain FLW-3"
+
+
+def _deeper(header: Mapping[str, Any]) -> bool:
+    """Whether ``--depth full`` would send more."""
+    counted = of_header(header)
+    return header["depth"] == "quick" and (counted is None or counted.deeper > 0)
 
 
 def _at(target: str) -> list[str]:

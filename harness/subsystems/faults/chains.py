@@ -8,7 +8,14 @@ from dataclasses import replace
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from harness.subsystems.certificates import BAD_SIGNATURE, NOT_A_CA, OUT_OF_VALIDITY, UNTRUSTED_ISSUER, WRONG_PURPOSE
+from harness.subsystems.certificates import (
+    BAD_SIGNATURE,
+    NOT_A_CA,
+    OUT_OF_VALIDITY,
+    REVOKED,
+    UNTRUSTED_ISSUER,
+    WRONG_PURPOSE,
+)
 from harness.subsystems.faults.registry import fault
 from harness.subsystems.rules import CertificateProblem, Demand, Protection, Rules
 from harness.subsystems.subject import rdn_sequence
@@ -91,6 +98,12 @@ def trusts_ca_by_name(rules: Rules) -> Rules:
 def ignores_certificate_validity(rules: Rules) -> Rules:
     """accepts client certificates that have expired or are not yet valid"""
     return _forgiving(rules, lambda problem: problem.errno in OUT_OF_VALIDITY)
+
+
+@fault("ignores-revocation", on=MTLS)
+def ignores_revocation(rules: Rules) -> Rules:
+    """accepts client certificates that their CA has revoked"""
+    return _forgiving(rules, lambda problem: problem.errno == REVOKED)
 
 
 @fault("ignores-extended-key-usage", on=MTLS)

@@ -141,3 +141,14 @@ def test_everything_can_be_explained(real: Catalogue) -> None:
     one_of_a_kind = {(case.expected, case.posture): case for case in expand(real, real.features)[0]}
     for case in one_of_a_kind.values():
         assert explain(real, case.id.replace("/", "__")).startswith(case.id)
+
+
+def test_every_refusal_has_a_sentence_for_when_it_does_not_come(real: Catalogue) -> None:
+    refusals = {check for check in CHECKS if "refused" in check} | {
+        *("flow-broken", "no-clear-text", "token-lost", "nothing-passed-on", "nothing-sent")
+    }
+    asked = [row for row in real.requirements if refusals & {cells.expect for cells in row.cells}]
+    without = [row.id for row in asked if not row.finding]
+    assert without == [], "add `finding:` - one sentence on what it means that somebody gets in who must not"
+    # A sentence, not a label: it says who gets in, and ends like one in a list.
+    assert all(row.finding[0].isupper() and not row.finding.endswith(".") for row in asked)

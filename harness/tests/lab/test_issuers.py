@@ -11,7 +11,8 @@ import pytest
 
 from harness.errors import HopproofError
 from harness.lab import targetfile
-from harness.lab.issuers import KeyServer, check_sources, open_mint
+from harness.lab.issuers import check_sources, open_mint
+from harness.lab.keyserver import KeyServer
 from harness.tests.wire.servers import server_context
 from harness.wire.pki import Pki, public_jwk
 
@@ -28,7 +29,7 @@ def pki(tmp_path: Path) -> Pki:
 
 @pytest.fixture
 def server(pki: Pki, tmp_path: Path) -> Iterator[KeyServer]:
-    found = KeyServer("127.0.0.1:0", pki.signing_key, "k1", server_context(tmp_path / HERE))
+    found = KeyServer("127.0.0.1:0", pki.jwks()["keys"][0], server_context(tmp_path / HERE))
     yield found
     found.close()
 
@@ -49,7 +50,7 @@ def test_keys_are_had_from_where_they_are_published(pki: Pki, server: KeyServer,
 
 def test_nobody_is_asked_for_our_own_name(monkeypatch: pytest.MonkeyPatch, pki: Pki) -> None:
     monkeypatch.setattr("socket.getfqdn", lambda name: pytest.fail(f"the resolver is asked for {name}"))
-    KeyServer("127.0.0.1:0", pki.signing_key, "k1", None).close()
+    KeyServer("127.0.0.1:0", pki.jwks()["keys"][0], None).close()
 
 
 def test_keys_of_a_file(pki: Pki, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from harness.subsystems.faults import FAULTS, known
+from harness.tests.subsystems.forgeries import fetched, remembered
 from harness.tests.subsystems.support import PATIENCE, Deployment, Server
 from harness.tests.subsystems.test_keys import act
 from harness.tests.subsystems.test_tls import DAY, rogue, under_leaf
@@ -157,6 +158,7 @@ PROBES = {
         lambda scene: _let_in(scene, identity=scene.lab.certificate("portal", not_after=scene.lab.pki.now - DAY / 2))
     ),
     "ignores-extended-key-usage": _mtls(_certificate(extended=(ExtendedKeyUsageOID.SERVER_AUTH,))),
+    "ignores-revocation": _mtls(lambda scene: _let_in(scene, identity=scene.lab.pki.revoked("portal-admin-client"))),
     "accepts-leaf-as-ca": _mtls(lambda scene: _let_in(scene, identity=under_leaf(scene.lab))),
     "ignores-subject-dn": _mtls(_subject("CN=somebody-else")),
     "compares-cn-only": _mtls(_subject("CN=portal-admin-client,O=other")),
@@ -178,10 +180,13 @@ PROBES = {
     "takes-any-rsa-algorithm": _jwt(_pss),
     "uses-embedded-jwk": _jwt(_embedded),
     "trusts-header-x5c": _jwt(_carried),
+    "follows-token-urls": _jwt(lambda scene: fetched(scene.lab, scene.server)),
+    "remembers-tokens-without-signature": _jwt(lambda scene: remembered(scene.lab, scene.server)),
     "skips-signature": _jwt(lambda scene: _let_in(scene, token=scene.lab.token(key=scene.stranger))),
     "tries-any-key": _jwt(_token({"kid": "unknown"})),
     "ignores-expiry": _jwt(_token(exp=NOW - 60)),
     "accepts-missing-expiry": _jwt(_token(exp=None)),
+    "allows-a-quarter-of-an-hour": _jwt(_token(exp=NOW - 300)),
     "ignores-not-before": _jwt(_token(nbf=NOW + 7200)),
     "ignores-audience": _service(aud="another"),
     "compares-audience-loosely": _service(aud="N/A"),
@@ -231,6 +236,7 @@ SHOWN_BY_THE_KILL_MATRIX = {
     "refetches-for-every-unknown-key",
     "forgets-keys-on-failure",
     "trusts-key-server-by-ca-alone",
+    "drops-key-sets-with-other-kinds",
     "refuses-platform-api",
     "distrusts-in-cluster-service",
     "open-over-tls12",
@@ -250,7 +256,7 @@ def test_every_fault_has_a_probe() -> None:
     # Faults are named in small letters, requirements in capitals.
     implied = {(fault.name, name) for fault in known() for name in fault.implies if name == name.lower()}
     assert all(name in FAULTS and name != fault for fault, name in implied)
-    assert {fault.area for fault in known()} == {"flows", "tokens", "chains", "bypass"}
+    assert {fault.area for fault in known()} == {"flows", "tokens", "chains", "bypass", "forgeries"}
 
 
 @pytest.mark.parametrize("name", [name for name in PROBES if name != "starts-unprotected"])
@@ -302,7 +308,7 @@ def test_a_fault_leaves_the_rest_intact(lab: Deployment, stranger: rsa.RSAPrivat
     fault = FAULTS[name][0]
     if fault.area == "chains":
         assert server.good(token=None).reason == "token-missing"
-    elif name != "skips-signature":
+    elif name not in ("skips-signature", "remembers-tokens-without-signature"):
         assert server.good(token=lab.token(key=stranger)).reason == "token-signature"
     if name not in ("trusts-any-ca", "trusts-ca-by-name"):
         assert server.good(identity=lab.certificate("portal", issuer=rogue(lab))).reason == "certificate-untrusted"

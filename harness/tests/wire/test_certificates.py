@@ -63,8 +63,11 @@ POSITIVE = {
     "nc-dns-inside",
     "nc-dn-inside",
 }
-# TLS has no objection: who compares the subject must.
-BY_SUBJECT = {name for name in CERTIFICATE_CLASSES if name.startswith("id-")} | {"ta-root-cert-as-client"}
+# TLS has no objection: who compares the subject must, or who looks at the CRL.
+BY_SUBJECT = {name for name in CERTIFICATE_CLASSES if name.startswith("id-")} | {
+    "ta-root-cert-as-client",
+    "tls-crl-revoked",
+}
 
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 
@@ -184,6 +187,7 @@ EXPECTED: dict[str, set[tuple[int, str]]] = {
     "ta-same-name-other-key": set(),  # only the signature differs
     "ta-alg-chain-broken": set(),  # only the signature differs
     "ta-root-cert-as-client": {(0, part) for part in ("subject", "validity", "extensions", "aki")},
+    "tls-crl-revoked": {(0, "key")},
     "v-expired-leaf": {(0, "validity")},
     "v-notyet-leaf": {(0, "validity")},
     "v-expired-ica": {(1, "validity")},

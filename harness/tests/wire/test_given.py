@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import jwt
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from harness.model.case import Stimulus
 from harness.tests.builders import FLOW
@@ -16,8 +16,10 @@ from harness.wire.certificates import CERTIFICATE_CLASSES
 from harness.wire.given import BorrowedMint, CannotMake, ClientCredential, GivenPki, GivenStimuli, ServiceMint
 from harness.wire.given.certificates import Sealed
 from harness.wire.issue import Identity
+from harness.wire.jwk import Published
 from harness.wire.pki import Pki
 from harness.wire.tokens import TOKEN_CLASSES, Mint
+from harness.wire.tokens.jose import encode
 
 NAME = "portal-admin-client"
 WITHOUT_CA_KEY = {
@@ -52,11 +54,12 @@ def makeable(pki: GivenPki) -> set[str]:
 
 def test_with_the_ca_key_all_but_another_ca(pki: Pki) -> None:
     found = makeable(given(pki.secrets[NAME], pki.issuer(NAME)))
-    assert set(CERTIFICATE_CLASSES) - found == {"ta-other-ca"}
+    assert set(CERTIFICATE_CLASSES) - found == {"ta-other-ca", "tls-crl-revoked"}
 
 
 def test_with_another_ca_all(pki: Pki) -> None:
-    whole = given(pki.secrets[NAME], pki.issuer(NAME), pki.secrets["portal-ca"])
+    client = ClientCredential(NAME, pki.secrets[NAME], pki.issuer(NAME), True, pki.secrets["portal-ca"])
+    whole = GivenPki({NAME: replace(client, revoked=pki.revoked(NAME))})
     assert makeable(whole) == set(CERTIFICATE_CLASSES)
     made = CERTIFICATE_CLASSES["ta-other-ca"].build(whole, NAME)
     assert made is not None and made.certificate.issuer == pki.secrets["portal-ca"].certificate.subject
@@ -119,7 +122,7 @@ def test_what_is_made_differs_in_one_thing(pki: Pki) -> None:
     assert expired.certificate.not_valid_after_utc < whole.now
 
 
-def borrowed(mint: Mint, **keys: rsa.RSAPublicKey) -> BorrowedMint:
+def borrowed(mint: Mint, *keys: Published) -> BorrowedMint:
     token = mint.token()
     return BorrowedMint(lambda: token, {}, keys)
 
@@ -142,12 +145,12 @@ def test_a_borrowed_token_is_not_signed_anew(pki: Pki) -> None:
 
 
 def test_public_keys_open_their_classes(pki: Pki) -> None:
-    found = tokens(borrowed(Mint.of(pki), **{pki.kid: pki.signing_key.public_key()}))
+    found = tokens(borrowed(Mint.of(pki), *Mint.of(pki).published))
     assert {"alg-hs-rsa-pem", "alg-hs-der", "str-jwe-five"} <= found
 
 
 def test_without_a_good_token_only_forgeries(pki: Pki) -> None:
-    found = tokens(BorrowedMint(None, {"iss": "x"}, {}))
+    found = tokens(BorrowedMint(None, {"iss": "x"}))
     assert {"str-no-token", "sig-wrong-key", "alg-none"} <= found
     assert not found & {"good", "exp-past", "sig-bitflip", "t-query-only"}
 
@@ -167,13 +170,13 @@ def test_an_expired_token_is_not_good(pki: Pki) -> None:
     mint = Mint.of(pki)
     old = mint.with_claims(exp=int(time.time()) - 1)
     with pytest.raises(CannotMake, match="expired"):
-        BorrowedMint(lambda: old, {}, {}).token()
+        BorrowedMint(lambda: old, {}, ()).token()
 
 
 def test_a_source_is_asked_again_when_its_token_has_run_out(pki: Pki) -> None:
     mint = Mint.of(pki)
     given_out = iter([mint.with_claims(exp=int(time.time()) + 40), mint.token()])
-    source = BorrowedMint(lambda: next(given_out), {}, {})
+    source = BorrowedMint(lambda: next(given_out), {})
     first = source.token()
     assert source.token() == first
     source.clock = lambda: time.time() + 100
@@ -188,16 +191,19 @@ def test_a_token_that_is_about_to_expire_is_used_if_no_better_is_had(pki: Pki) -
         asked.append(mint.with_claims(exp=int(time.time()) + 20))
         return asked[-1]
 
-    source = BorrowedMint(short, {}, {})
+    source = BorrowedMint(short, {})
     assert [source.token(), source.token()] == asked
     with pytest.raises(CannotMake, match="about to"):
-        BorrowedMint(lambda: mint.with_claims(exp=int(time.time()) + 3), {}, {}).token()
+        BorrowedMint(lambda: mint.with_claims(exp=int(time.time()) + 3), {}).token()
 
 
-def test_forgeries_need_the_agreed_algorithm(pki: Pki) -> None:
+def test_forgeries_are_made_for_the_algorithm_of_the_good_token() -> None:
     token = jwt.encode({"sub": "x"}, "s" * 64, algorithm="HS512")
-    with pytest.raises(CannotMake, match="HS512"):
-        TOKEN_CLASSES["sig-wrong-key"].build(BorrowedMint(lambda: token, {}, {}))
+    presented = TOKEN_CLASSES["sig-wrong-key"].build(BorrowedMint(lambda: token, {}))
+    assert jwt.get_unverified_header(presented.headers[0][1].decode()[7:])["alg"] == "HS512"
+    strange = token.replace(token.partition(".")[0], encode(b'{"alg":"ML-DSA-44"}'))
+    with pytest.raises(CannotMake, match="ML-DSA-44"):
+        TOKEN_CLASSES["sig-wrong-key"].build(BorrowedMint(lambda: strange, {}))
 
 
 def test_a_service_mint_says_what_its_owner_says(pki: Pki) -> None:
@@ -210,4 +216,4 @@ def test_a_service_mint_says_what_its_owner_says(pki: Pki) -> None:
 
 def test_an_endpoint_that_asks_for_no_certificate_gets_none(tmp_path: Path, pki: Pki) -> None:
     nobody = GivenPki({NAME: ClientCredential(NAME, None, None, required=False)})
-    assert GivenStimuli(nobody, BorrowedMint(None, {}, {}), tmp_path)._identity(NAME, "good") is None
+    assert GivenStimuli(nobody, BorrowedMint(None, {}), tmp_path)._identity(NAME, "good") is None

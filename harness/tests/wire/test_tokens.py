@@ -55,6 +55,8 @@ REJECTED: dict[str, Reason] = {
     "jwk-embedded-samekid": S,
     "jwk-embedded-oct": A,
     "x5u-attacker": S,
+    "exp-past-minutes": Reason.TOKEN_EXPIRED,
+    "nbf-future-minutes": Reason.TOKEN_NOT_YET_VALID,
     "x5c-selfsigned": S,
     **dict.fromkeys(("crit-unknown", "crit-empty", "crit-nonarray", "crit-absent-param"), M),
     **dict.fromkeys(("b64-false-attached", "b64-false-nocrit"), M),
@@ -101,8 +103,10 @@ CHANGES: dict[str, set[str]] = {
     "sig-payload-tamper": {"sub", "signature"},
     "sig-header-tamper": {"cty", "signature"},
     "sig-retired-key": {"kid", "signature"},
+    "sig-bitflip-after-good": {"signature"},
     "nbf-past": {"nbf"},
     "nbf-future": {"nbf", "exp"},
+    "nbf-future-minutes": {"nbf", "exp"},
     "nbf-nonnumeric": {"nbf"},
     "nbf-string": {"nbf"},
     "iat-future": {"iat", "exp"},
@@ -313,15 +317,8 @@ def test_header_values_can_be_sent_in_one_line_of_8_kb(built: dict[str, Presente
             assert len(header) + len(value) < 8000, name
 
 
-def test_nothing_in_a_token_can_be_fetched(built: dict[str, Presented]) -> None:
+def test_without_a_listener_nothing_in_a_token_can_be_fetched(built: dict[str, Presented]) -> None:
     text = "".join(as_json(describe(sent_token(each)).header or {}).decode() for each in built.values() if each.headers)
     urls = re.findall(r"https?://[^\"/]*", text)
     assert len(urls) >= 3
-    assert all(url.endswith((".invalid", "//127.0.0.1:9")) for url in urls)
-
-
-def test_building_them_all_is_fast(mint: Mint) -> None:
-    start = time.process_time()
-    for row in TOKEN_CLASSES.values():
-        row.build(mint)
-    assert time.process_time() - start < 1  # measured: 0.04
+    assert all(url.endswith("//127.0.0.1:9") for url in urls)

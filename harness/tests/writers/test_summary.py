@@ -84,6 +84,20 @@ def test_what_comes_next_depends_on_whose_server_it_is() -> None:
     assert bad[-1] == f"Next: hopproof explain {row()['case']} --target 'my target.yaml'"
 
 
+def test_in_a_narrow_terminal_no_word_is_cut() -> None:
+    text = io.StringIO()
+    footer = {"exit_status": 0, "trouble": (), "seconds": 1.0, "diagnosis": ()}
+    Console(RichConsole(file=text, width=80, highlight=False)).end(HEADER, [row()], footer, Path("out"))
+    told = " ".join(text.getvalue().split())
+    assert "management-to-portal: client verified by not shown (mtls); payload readable at nowhere" in told
+    assert max(map(len, text.getvalue().splitlines())) <= 80
+
+
+def test_control_characters_of_a_target_do_nothing() -> None:
+    text = ended([row(outcome="FAIL", reason="\x1b[2Jgone \x9b31m [red]")], 1)
+    assert "\x1b" not in text and "\x9b" not in text and "\ufffd[2Jgone" in text and "[red]" in text
+
+
 def test_a_line_to_paste_is_not_folded() -> None:
     text = io.StringIO()
     long = f"{'deep/' * 30}target.yaml"

@@ -112,7 +112,7 @@ def _missing_ica(pki: Pki, secret: str) -> Identity:
 def _leaf_not_first(pki: Pki, secret: str) -> Identity:
     """presents the client's certificate only behind another one: the first, which counts, is a stranger's"""
     stranger = issue(pki.profile(secret), key=_attacker_of(pki, secret))
-    return stranger.sending(pki.secrets[secret])
+    return stranger.along(pki.secrets[secret].chain)
 
 
 @CLASSES.add("ta-alg-chain-broken")
@@ -145,6 +145,12 @@ def _notyet_leaf(pki: Pki, secret: str) -> Identity:
 def _expired_ica(pki: Pki, secret: str) -> Identity:
     """issued by an intermediate CA that expired 30 days ago"""
     return below(pki, secret, intermediate(pki, secret, **_over(pki, pki.ca_profile("any"))))
+
+
+@CLASSES.add("tls-crl-revoked")
+def _revoked(pki: Pki, secret: str) -> Identity:
+    """an earlier certificate of the client, of the right CA, which that CA has revoked"""
+    return pki.revoked(secret)
 
 
 @CLASSES.add("k-rsa-weak")

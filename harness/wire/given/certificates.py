@@ -152,6 +152,13 @@ class GivenPki(Pki):
             raise CannotMake("the target file gives no other CA of the deployment (client.other_ca, other_ca_key)")
         return other
 
+    def revoked(self, secret: str) -> Identity:
+        """The revoked certificate that the target file gives."""
+        revoked = self.clients[secret].revoked
+        if revoked is None:
+            raise CannotMake("the target file gives no revoked certificate (client.revoked)")
+        return revoked
+
     def profile(self, secret: str) -> Profile:
         """What the client's own certificate says; where there is none, what cert-manager would write."""
         given = self.clients[secret].identity

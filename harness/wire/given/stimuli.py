@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path as FilePath
 
@@ -17,7 +18,7 @@ from harness.wire.issue import Identity
 from harness.wire.refusal import CannotMake
 from harness.wire.send import Prepared
 from harness.wire.stimuli import Stimuli
-from harness.wire.tokens import Mint
+from harness.wire.tokens import Mint, Presented
 from harness.wire.tokens.names import audience, issuer
 
 # Classes that say whom a token names are made from what a good one names.
@@ -54,15 +55,15 @@ class GivenStimuli(Stimuli):
         flow = replace(flow, method="GET", path=path, body="")
         return self.request(flow, Stimulus(), host, nonce)
 
-    def request(self, flow: Flow, stimulus: Stimulus, host: str, nonce: str) -> Prepared:
+    def _forms(self, flow: Flow, stimulus: Stimulus, nonce: str) -> Sequence[Presented]:
         """See :class:`Stimuli`; refuses a class that would be the good token by another name."""
         if stimulus.token == GOOD and not self._tokens and flow.server.default not in (Posture.JWT, Posture.BOTH):
             # Nobody looks at tokens there, so that there is none to send changes nothing.
             stimulus = replace(stimulus, token="str-no-token")  # noqa: S106 - a class
-        request = super().request(flow, stimulus, host, nonce)
+        presented = super()._forms(flow, stimulus, nonce)
         if stimulus.token == "kid-case" and self._mint.kid.upper() == self._mint.kid:
             raise CannotMake("the key id has no small letters, so writing it in capitals changes nothing")
         for prefix, name in _NAMES.items():
             if stimulus.token.startswith(prefix) and not name(self._mint):
                 raise CannotMake(f"a good token names no {name.__name__} (tokens.claims in the target file)")
-        return request
+        return presented

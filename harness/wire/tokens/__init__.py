@@ -1,8 +1,8 @@
 """Tokens by class: what token-classes.md calls them, each differing from its twin in exactly one thing.
 
-``TOKEN_CLASSES[name].build(mint)`` gives the header lines and the query to send.  Knows how to make them, not how a
-server ought to judge them: that is in the catalogue.  Nothing here names a place that could be fetched: URLs in tokens
-end at port 9 of 127.0.0.1 or under ``.invalid`` (RFC 2606).
+``TOKEN_CLASSES[name].build(mint)`` gives the header lines and the query to send, ``forms(mint)`` every form of it.
+Knows how to make them, not how a server ought to judge them: that is in the catalogue.  URLs in tokens name a listener
+of ours on loopback, where the mint was told of one, else port 9 of 127.0.0.1, where nobody listens.
 """
 
 from __future__ import annotations
@@ -24,4 +24,7 @@ TOKEN_CLASSES: Mapping[str, TokenClass] = collect(
     transport.CLASSES,
 )
 
-__all__ = ["TOKEN_CLASSES", "Mint", "Presented", "TokenClass"]
+LURING = frozenset({"jku-attacker", "x5u-attacker", "kid-url"})
+"""The classes whose token names a URL."""
+
+__all__ = ["LURING", "TOKEN_CLASSES", "Mint", "Presented", "TokenClass"]

@@ -8,12 +8,19 @@ from harness.wire.tokens.table import Classes
 CLASSES = Classes()
 
 _HOUR = 3600  # beyond any honest clock skew
+_MINUTES = 600  # beyond "no more than a few minutes" (RFC 7519 sections 4.1.4 and 4.1.5)
 
 
 @CLASSES.token("exp-past")
 def _past(mint: Mint) -> str:
     """expired an hour ago"""
     return mint.with_claims(exp=mint.now - _HOUR)
+
+
+@CLASSES.token("exp-past-minutes")
+def _past_minutes(mint: Mint) -> str:
+    """expired ten minutes ago"""
+    return mint.with_claims(exp=mint.now - _MINUTES)
 
 
 @CLASSES.token("exp-missing")
@@ -80,6 +87,12 @@ def _nbf_past(mint: Mint) -> str:
 def _nbf_future(mint: Mint) -> str:
     """not valid before an hour from now"""
     return mint.with_claims(nbf=mint.now + _HOUR, exp=mint.now + 2 * _HOUR)
+
+
+@CLASSES.token("nbf-future-minutes", twin="nbf-past")
+def _nbf_minutes(mint: Mint) -> str:
+    """not valid before ten minutes from now"""
+    return mint.with_claims(nbf=mint.now + _MINUTES, exp=mint.now + 2 * _HOUR)
 
 
 @CLASSES.token("nbf-nonnumeric", twin="nbf-past")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.wire.tokens.jose import as_json, attacker_key, rs256
+from harness.wire.tokens.jose import as_json
+from harness.wire.tokens.jwa import signer
 from harness.wire.tokens.mint import Mint
 from harness.wire.tokens.table import Classes
 
@@ -89,7 +90,7 @@ def _name_case(mint: Mint) -> str:
 
 
 def _forged(mint: Mint, note: bytes) -> str:
-    return mint.token(header=_with_note(mint.header(), note), sign=rs256(attacker_key()))
+    return mint.token(header=_with_note(mint.header(), note), sign=signer(mint.alg, mint.stranger))
 
 
 def _with_note(part: dict[str, Any], note: bytes) -> bytes:

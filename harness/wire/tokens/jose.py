@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import base64
-import functools
-import hmac
 import json
 import os
 from collections.abc import Callable
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.concatkdf import ConcatKDFHash
+
+from harness.wire.jwk import Public, public_jwk
+from harness.wire.refusal import CannotMake
 
 Signer = Callable[[bytes], bytes]
 Part = dict[str, Any] | bytes
@@ -39,49 +41,37 @@ def as_json(part: Part) -> bytes:
     return part if isinstance(part, bytes) else json.dumps(part, separators=(",", ":")).encode()
 
 
-def rs256(key: rsa.RSAPrivateKey) -> Signer:
-    """RSASSA-PKCS1-v1_5 with SHA-256."""
-    return lambda message: key.sign(message, padding.PKCS1v15(), hashes.SHA256())
-
-
-def rs512(key: rsa.RSAPrivateKey) -> Signer:
-    """RSASSA-PKCS1-v1_5 with SHA-512."""
-    return lambda message: key.sign(message, padding.PKCS1v15(), hashes.SHA512())
-
-
-def ps256(key: rsa.RSAPrivateKey) -> Signer:
-    """RSASSA-PSS with SHA-256, MGF1 and a salt as long as the hash (RFC 7518 section 3.5)."""
-    pss = padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.DIGEST_LENGTH)
-    return lambda message: key.sign(message, pss, hashes.SHA256())
-
-
-def hs256(secret: bytes) -> Signer:
-    """HMAC with SHA-256."""
-    return lambda message: hmac.digest(secret, message, "sha256")
-
-
 def unsigned(message: bytes) -> bytes:
     """The empty signature of ``alg: none`` (RFC 7518 section 3.6)."""
     return b""
 
 
-def jwe(plaintext: bytes, key: rsa.RSAPublicKey, kid: str) -> str:
-    """A JWE of *plaintext* for *key*: RSA-OAEP-256 and A256GCM (RFC 7516 section 5.1)."""
-    header = encode(as_json({"alg": "RSA-OAEP-256", "enc": "A256GCM", "kid": kid, "cty": "JWT"}))
-    cek, nonce = os.urandom(32), os.urandom(12)
-    oaep = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
+def jwe(plaintext: bytes, key: Public, kid: str) -> str:
+    """A JWE of *plaintext* for *key* with A256GCM: RSA-OAEP-256, or ECDH-ES (RFC 7516 section 5.1).
+
+    Raises CannotMake for a key that nobody can encrypt to.
+    """
+    if isinstance(key, rsa.RSAPublicKey):
+        cek = os.urandom(32)
+        oaep = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
+        header, sealed_key = _jwe_header("RSA-OAEP-256", kid), key.encrypt(cek, oaep)
+    elif isinstance(key, ec.EllipticCurvePublicKey):
+        ephemeral = ec.generate_private_key(key.curve)
+        header = _jwe_header("ECDH-ES", kid, epk=public_jwk(ephemeral.public_key()))
+        cek, sealed_key = _agreed(ephemeral.exchange(ec.ECDH(), key)), b""
+    else:
+        raise CannotMake("nobody can encrypt to a key for EdDSA")
+    nonce = os.urandom(12)
     sealed = AESGCM(cek).encrypt(nonce, plaintext, header.encode())
-    parts = (key.encrypt(cek, oaep), nonce, sealed[:-16], sealed[-16:])
-    return ".".join((header, *map(encode, parts)))
+    return ".".join((header, *map(encode, (sealed_key, nonce, sealed[:-16], sealed[-16:]))))
 
 
-@functools.cache
-def attacker_key() -> rsa.RSAPrivateKey:
-    """An RSA-2048 key that nobody trusts, made once per process."""
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+def _jwe_header(alg: str, kid: str, **more: Any) -> str:
+    return encode(as_json({"alg": alg, "enc": "A256GCM", "kid": kid, "cty": "JWT", **more}))
 
 
-@functools.cache
-def retired_key() -> rsa.RSAPrivateKey:
-    """An RSA-2048 key that is no longer in the JWK set, made once per process."""
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+def _agreed(secret: bytes) -> bytes:
+    """The key that ECDH-ES derives for A256GCM (RFC 7518 section 4.6.2)."""
+    name = b"A256GCM"
+    info = len(name).to_bytes(4, "big") + name + bytes(4) + bytes(4) + (256).to_bytes(4, "big")
+    return ConcatKDFHash(hashes.SHA256(), 32, info).derive(secret)

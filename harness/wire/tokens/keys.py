@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import base64
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
-
-from harness.wire.issue import Profile, issue
-from harness.wire.pki import key_id, public_jwk
-from harness.wire.tokens.jose import as_json, attacker_key, encode, hs256, rs256
+from harness.wire.tokens.attacker import attacker_chain, attacker_jwk, attacker_kid
+from harness.wire.tokens.jose import as_json, encode
+from harness.wire.tokens.jwa import signer
 from harness.wire.tokens.mint import ABSENT, Mint
 from harness.wire.tokens.table import Classes
 
 CLASSES = Classes()
-
-# Nobody listens on the discard port here, and .invalid never resolves: a server that fetches gets nothing.
-_NOWHERE = "http://127.0.0.1:9"
-_NO_HOST = "https://keys.attacker.invalid"
 
 
 @CLASSES.token("kid-missing-single")
@@ -51,55 +44,59 @@ def _kid_case(mint: Mint) -> str:
     return mint.with_header(kid=mint.kid.upper())
 
 
-@CLASSES.token("kid-traversal")
-def _kid_traversal(mint: Mint) -> str:
-    """the key id is a path to /dev/null, the token is HS256 with an empty secret"""
-    header = mint.header(alg="HS256", kid="../../../../../../../../dev/null")
-    return mint.token(header=header, sign=hs256(b""))
+@CLASSES.forms("kid-traversal")
+def _kid_traversal(mint: Mint) -> Iterator[tuple[str, str]]:
+    """the key id is a path to /dev/null, the token is HS256 with what can be read there as the secret"""
+    for kid in ("../../../../../../../../dev/null", "/dev/null"):
+        for name, secret in (("an empty secret", b""), ("one zero octet", bytes(1))):
+            token = mint.token(header=mint.header(alg="HS256", kid=kid), sign=signer("HS256", secret))
+            yield f"{kid}, {name}", token
 
 
-@CLASSES.token("kid-sqli")
-def _kid_sql(mint: Mint) -> str:
+@CLASSES.forms("kid-sqli")
+def _kid_sql(mint: Mint) -> Iterator[tuple[str, str]]:
     """the key id is SQL that yields "1", the token is HS256 with the secret "1" """
-    return mint.token(header=mint.header(alg="HS256", kid="x' UNION SELECT '1';--"), sign=hs256(b"1"))
+    for kid in ("x' UNION SELECT '1';--", "x' UNION SELECT '1' -- "):
+        yield kid, mint.token(header=mint.header(alg="HS256", kid=kid), sign=signer("HS256", b"1"))
 
 
-@CLASSES.token("kid-url")
-def _kid_url(mint: Mint) -> str:
-    """the key id is a URL, which nobody may fetch"""
-    return _forged(mint, kid=f"{_NOWHERE}/key.json")
+@CLASSES.forms("kid-url")
+def _kid_url(mint: Mint) -> Iterator[tuple[str, str]]:
+    """signed with an attacker's key, the key id is the URL where he serves it, which nobody may fetch"""
+    for name in ("key.json", "key.pem"):
+        yield name, mint.forged(kid=mint.url(name))
 
 
 @CLASSES.token("kid-proto")
 def _kid_proto(mint: Mint) -> str:
     """the key id is __proto__"""
-    return _forged(mint, kid="__proto__")
+    return mint.forged(kid="__proto__")
 
 
 @CLASSES.token("jku-attacker")
 def _jku(mint: Mint) -> str:
     """signed with an attacker's key, jku names the attacker's key set, which nobody may fetch"""
-    return _forged(mint, kid=_attacker_kid(), jku=f"{_NO_HOST}/jwks.json")
+    return mint.forged(kid=attacker_kid(mint.alg), jku=mint.url("jwks.json"))
 
 
 @CLASSES.token("jku-scheme")
 def _jku_data(mint: Mint) -> str:
     """signed with an attacker's key, jku is a data: URL with the attacker's key set"""
-    jwks = b'{"keys":[' + _attacker_jwk_text() + b"]}"
+    jwks = as_json({"keys": [attacker_jwk(mint.alg)]})
     url = "data:application/json;base64," + base64.b64encode(jwks).decode()
-    return _forged(mint, kid=_attacker_kid(), jku=url)
+    return mint.forged(kid=attacker_kid(mint.alg), jku=url)
 
 
 @CLASSES.token("jwk-embedded")
 def _jwk(mint: Mint) -> str:
     """signed with an attacker's key, whose public half stands in the header"""
-    return _forged(mint, kid=_attacker_kid(), jwk={**_attacker_jwk(), "kid": _attacker_kid()})
+    return mint.forged(kid=attacker_kid(mint.alg), jwk=attacker_jwk(mint.alg))
 
 
 @CLASSES.token("jwk-embedded-samekid")
 def _jwk_same_kid(mint: Mint) -> str:
     """signed with an attacker's key under the right key id, the attacker's public key stands in the header"""
-    return _forged(mint, jwk={**_attacker_jwk(), "kid": mint.kid})
+    return mint.forged(jwk=attacker_jwk(mint.alg, mint.kid))
 
 
 @CLASSES.token("jwk-embedded-oct")
@@ -107,22 +104,19 @@ def _jwk_oct(mint: Mint) -> str:
     """HS256, the secret itself stands in the header as a JWK"""
     secret = bytes(range(32))
     jwk = {"kty": "oct", "k": encode(secret), "kid": mint.kid}
-    return mint.token(header=mint.header(alg="HS256", jwk=jwk), sign=hs256(secret))
+    return mint.token(header=mint.header(alg="HS256", jwk=jwk), sign=signer("HS256", secret))
 
 
 @CLASSES.token("x5u-attacker")
 def _x5u(mint: Mint) -> str:
     """signed with an attacker's key, x5u names the attacker's certificate, which nobody may fetch"""
-    return _forged(mint, x5u=f"{_NOWHERE}/attacker.pem")
+    return mint.forged(x5u=mint.url("certificate.pem"))
 
 
 @CLASSES.token("x5c-selfsigned")
 def _x5c(mint: Mint) -> str:
     """signed with an attacker's key, whose self-signed certificate stands in the header"""
-    now = datetime.fromtimestamp(mint.now, UTC)
-    name = x509.Name.from_rfc4514_string("CN=attacker")
-    cert = issue(Profile(name, now - timedelta(days=1), now + timedelta(days=1)), key=attacker_key()).certificate
-    return _forged(mint, x5c=[base64.b64encode(cert.public_bytes(Encoding.DER)).decode()])
+    return mint.forged(x5c=attacker_chain(mint.alg))
 
 
 @CLASSES.token("crit-unknown")
@@ -165,19 +159,3 @@ def _b64_false_nocrit(mint: Mint) -> str:
 def _unknown_parameter(mint: Mint) -> str:
     """an unknown header parameter that is not critical"""
     return mint.with_header(**{"x-hopproof": 1})
-
-
-def _forged(mint: Mint, **header: object) -> str:
-    return mint.token(header=mint.header(**header), sign=rs256(attacker_key()))
-
-
-def _attacker_jwk() -> dict[str, str]:
-    return {**public_jwk(attacker_key().public_key()), "use": "sig", "alg": "RS256"}
-
-
-def _attacker_jwk_text() -> bytes:
-    return as_json({**_attacker_jwk(), "kid": _attacker_kid()})
-
-
-def _attacker_kid() -> str:
-    return key_id(attacker_key().public_key())

@@ -9,13 +9,13 @@ from __future__ import annotations
 import copy
 import time
 import uuid
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Self
 
-from cryptography.hazmat.primitives.asymmetric import rsa
-
+from harness.wire.jwk import Private, Published, public_jwk
 from harness.wire.pki import Pki
-from harness.wire.tokens.jose import Part, Signer, compact, rs256
+from harness.wire.tokens.jose import Part, Signer, as_json, compact
+from harness.wire.tokens.jwa import signer, stranger, usual
 
 ISSUER = "IBM API Connect"
 LIFETIME = 900
@@ -24,23 +24,38 @@ LIFETIME = 900
 ABSENT: Any = object()
 """As the value of a header parameter or a claim: leave it out."""
 
+# Nobody listens on the discard port here: a server that fetches gets nothing.
+NOWHERE = "http://127.0.0.1:9"
+
 
 class Mint:
-    """Management's signing key and clock.  ``clock`` gives seconds since 1970, ``ids`` a fresh jti at each call."""
+    """Management's signing key and clock.  ``clock`` gives seconds since 1970, ``ids`` a fresh jti at each call.
+
+    ``alg`` is what good tokens are signed with, ``agreed`` all algorithms that the service may take.
+    """
+
+    misnamed = ""
+    """What is wrong with the audience that good tokens have, '' where nothing is."""
+    misdirected = ""
+    """A token for somebody else that was given as good."""
 
     def __init__(
         self,
-        key: rsa.RSAPrivateKey,
+        key: Private,
         kid: str,
         clock: Callable[[], float] = time.time,
         ids: Callable[[], str] = lambda: str(uuid.uuid4()),
+        agreed: Sequence[str] = (),
     ) -> None:
         self.key = key
         self.kid = kid
         self.clock = clock
         self._ids = ids
         self._named: dict[str, Any] = {}
-        self.sign: Signer = rs256(key)
+        self._lure = NOWHERE
+        self.agreed = tuple(agreed) or (usual(key.public_key()),)
+        self.alg = self.agreed[0]
+        self.sign: Signer = signer(self.alg, key)
 
     @classmethod
     def of(cls, pki: Pki, clock: Callable[[], float] = time.time) -> Mint:
@@ -53,6 +68,32 @@ class Mint:
         other._named = {name: value for name, value in (("iss", issuer), ("aud", audience)) if value}
         return other
 
+    def luring(self, url: str) -> Self:
+        """The same mint, whose tokens that name a URL name one below *url*."""
+        other = copy.copy(self)
+        other._lure = url
+        return other
+
+    def url(self, name: str) -> str:
+        """Where the attacker's keys for this mint's algorithm are said to be, as a file called *name*."""
+        return f"{self._lure}/{self.alg}/{name}"
+
+    @property
+    def published(self) -> Sequence[Published]:
+        """The keys that verify good tokens, as they are published."""
+        key = self.key.public_key()
+        jwk = {**public_jwk(key), "kid": self.kid, "use": "sig", "alg": self.alg}
+        return (Published(key, self.kid, jwk, as_json({"keys": [jwk]})),)
+
+    @property
+    def stranger(self) -> Any:
+        """A key that could sign such tokens, and that nobody trusts.  Raises CannotMake."""
+        return stranger(self.alg)
+
+    def forged(self, **header: Any) -> str:
+        """A token whose header has changes, signed by a stranger."""
+        return self.token(header=self.header(**header), sign=signer(self.alg, self.stranger))
+
     @property
     def now(self) -> int:
         """The clock's time in whole seconds."""
@@ -60,7 +101,7 @@ class Mint:
 
     def header(self, **changes: Any) -> dict[str, Any]:
         """A good token's header with *changes*."""
-        return _changed({"alg": "RS256", "typ": "JWT", "kid": self.kid}, changes)
+        return _changed({"alg": self.alg, "typ": "JWT", "kid": self.kid}, changes)
 
     def claims(self, **changes: Any) -> dict[str, Any]:
         """A good token's claims with *changes*."""

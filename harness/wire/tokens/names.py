@@ -78,7 +78,7 @@ def _iss_crlf(mint: Mint) -> str:
 @CLASSES.token("aud-wrong")
 def _aud_wrong(mint: Mint) -> str:
     """a token for another service"""
-    return mint.with_claims(aud=_OTHER_AUDIENCE)
+    return mint.misdirected or mint.with_claims(aud=_OTHER_AUDIENCE)
 
 
 @CLASSES.token("aud-missing")

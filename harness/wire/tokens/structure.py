@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 
-from harness.wire.tokens.jose import encode, jwe
+from harness.wire.refusal import CannotMake
+from harness.wire.tokens.jose import jwe
 from harness.wire.tokens.mint import Mint
 from harness.wire.tokens.table import Classes, Presented, authorization
 
 CLASSES = Classes()
 
+_TRIES = 64
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
@@ -51,7 +53,7 @@ def _two_segments(mint: Mint) -> str:
 
 @CLASSES.token("str-empty-sig")
 def _empty_signature(mint: Mint) -> str:
-    """RS256 in the header, the signature segment empty"""
+    """the right algorithm in the header, the signature segment empty"""
     return mint.token().rpartition(".")[0] + "."
 
 
@@ -95,7 +97,7 @@ def _many_dots(mint: Mint) -> str:
 @CLASSES.token("str-jwe-five")
 def _jwe(mint: Mint) -> str:
     """a good token encrypted to the issuer's own public key: a JWE of five segments"""
-    return jwe(mint.token().encode(), mint.key.public_key(), mint.kid)
+    return jwe(mint.token().encode(), mint.published[0].key, mint.kid)
 
 
 @CLASSES.token("str-jws-json")
@@ -109,7 +111,10 @@ def _json_form(mint: Mint) -> str:
 def _padded(mint: Mint) -> str:
     """the signature segment with its base64 padding"""
     token = mint.token()
-    return token + "=" * (-len(token.rpartition(".")[2]) % 4)
+    padding = "=" * (-len(token.rpartition(".")[2]) % 4)
+    if not padding:
+        raise CannotMake("a signature of this length has no padding")
+    return token + padding
 
 
 @CLASSES.token("enc-pad-noncanonical")
@@ -122,11 +127,12 @@ def _overpadded(mint: Mint) -> str:
 @CLASSES.token("enc-std-alphabet")
 def _standard_alphabet(mint: Mint) -> str:
     """the signature segment in the standard base64 alphabet (+ and / for - and _)"""
-    while True:  # a signature without either character comes once in 50,000
+    for _ in range(_TRIES):  # one of an RSA key without either character comes once in 50,000, one of ES256 in 15
         signed, _, signature = mint.token(claims=mint.claims()).rpartition(".")
         other = signature.replace("-", "+").replace("_", "/")
         if other != signature:
             return f"{signed}.{other}"
+    raise CannotMake("the signature of the good token reads the same in both alphabets")
 
 
 @CLASSES.token("enc-unused-bits")
@@ -134,6 +140,8 @@ def _unused_bits(mint: Mint) -> str:
     """the unused bits in the signature's last character set: another text for the same octets"""
     token = mint.token()
     # 256 octets leave four unused bits in the last of 342 characters; all are zero in a canonical encoding.
+    if len(token.rpartition(".")[2]) % 4 == 0:
+        raise CannotMake("a signature of this length leaves no unused bits")
     return token[:-1] + _ALPHABET[_ALPHABET.index(token[-1]) | 1]
 
 
@@ -170,5 +178,5 @@ def _percent(mint: Mint) -> str:
 
 def _inside_signature(mint: Mint, text: str) -> str:
     token = mint.token()
-    middle = len(token) - len(encode(bytes(128)))
+    middle = len(token) - len(token.rpartition(".")[2]) // 2
     return token[:middle] + text + token[middle:]

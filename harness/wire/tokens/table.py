@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from harness.wire.refusal import CannotMake
 from harness.wire.tokens.mint import Mint
 
 
 @dataclass(frozen=True)
 class Presented:
     """What a request carries besides the rest: header lines in order, values as exact octets, and a query string
-    (without its question mark)."""
+    (without its question mark).
+
+    ``form`` says which of a class's forms it is, '' where there is one.  ``before`` is what is presented first, each
+    over a connection of its own, and must be served.
+    """
 
     headers: tuple[tuple[str, bytes], ...] = ()
     query: str = ""
+    form: str = ""
+    before: tuple[Presented, ...] = ()
 
 
 Build = Callable[[Mint], Presented]
 BuildToken = Callable[[Mint], str]
+BuildForms = Callable[[Mint], Iterable[tuple[str, str]]]
+BuildAll = Callable[[Mint], Sequence[Presented]]
 
 
 @dataclass(frozen=True)
@@ -26,12 +35,17 @@ class TokenClass:
     """A class of token.
 
     ``twin`` names the class that a server must accept and that differs in one thing; a positive class is its own twin.
+    ``forms`` makes it in every form that it has, of which a server must refuse each.
     """
 
     name: str
     summary: str
     twin: str
-    build: Build
+    forms: BuildAll
+
+    def build(self, mint: Mint) -> Presented:
+        """Its first form."""
+        return self.forms(mint)[0]
 
 
 class Classes(dict[str, TokenClass]):
@@ -41,7 +55,7 @@ class Classes(dict[str, TokenClass]):
         """Register what makes a whole Presented as class *name*; its docstring is the summary."""
 
         def register(build: Build) -> Build:
-            self._put(name, twin, build.__doc__, build)
+            self._put(name, twin, build.__doc__, lambda mint: (build(mint),))
             return build
 
         return register
@@ -50,15 +64,36 @@ class Classes(dict[str, TokenClass]):
         """Register what makes a token, to be presented as ``Authorization: Bearer``, as class *name*."""
 
         def register(build: BuildToken) -> BuildToken:
-            self._put(name, twin, build.__doc__, lambda mint: authorization(f"Bearer {build(mint)}"))
+            self._put(name, twin, build.__doc__, lambda mint: (authorization(f"Bearer {build(mint)}"),))
             return build
 
         return register
 
-    def _put(self, name: str, twin: str, text: str | None, build: Build) -> None:
+    def forms(self, name: str, twin: str = "good") -> Callable[[BuildForms], BuildForms]:
+        """Register what makes the tokens of class *name*, each with the name of its form; its docstring is the summary.
+
+        No two forms that are the same are presented twice; none at all is a CannotMake.
+        """
+
+        def register(build: BuildForms) -> BuildForms:
+            self._put(name, twin, build.__doc__, lambda mint: _distinct(name, build(mint)))
+            return build
+
+        return register
+
+    def _put(self, name: str, twin: str, text: str | None, build: BuildAll) -> None:
         if name in self:
             raise ValueError(f"token class {name} is defined twice")
         self[name] = TokenClass(name, " ".join((text or "").split()), twin, build)
+
+
+def _distinct(name: str, forms: Iterable[tuple[str, str]]) -> Sequence[Presented]:
+    found: dict[str, str] = {}
+    for form, token in forms:
+        found.setdefault(token, form)
+    if not found:
+        raise CannotMake(f"a key of this kind has no form for {name}")
+    return tuple(replace(authorization(f"Bearer {token}"), form=form) for token, form in found.items())
 
 
 def collect(*tables: Classes) -> Mapping[str, TokenClass]:

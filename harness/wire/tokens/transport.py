@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from harness.wire.tokens.jose import attacker_key, rs256
 from harness.wire.tokens.mint import Mint
 from harness.wire.tokens.table import Classes, Presented, authorization
 
@@ -10,7 +9,7 @@ CLASSES = Classes()
 
 
 def _bad(mint: Mint) -> str:
-    return mint.token(sign=rs256(attacker_key()))
+    return mint.forged()
 
 
 @CLASSES.add("t-scheme-lower", twin="t-scheme-lower")

@@ -56,19 +56,21 @@ def index(listed: Sequence[Row], header: Mapping[str, Any], guide: Guide, report
         numbers: dict[str, int] = {}
         columns[key] = [numbers.setdefault(str(row.get(key, "")), len(numbers)) for row in listed]
         tables[key] = list(numbers)
+    target = str(header["target"]) if is_file(str(header["target"])) else ""
+    elsewhere = guide.words.get("posture elsewhere")
     return for_script(
         {
             "block": BLOCK,
             "report": report,
             "fault": header.get("fault"),
-            "target": str(header["target"]) if is_file(str(header["target"])) else "",
+            "target": target,
             "case": [row["case"] for row in listed],
             "ms": [row["ms"] for row in listed],
             "tables": tables,
             "columns": columns,
             "requirements": {name: guide.requirements.get(name, {}) for name in tables["requirement"]},
             "flows": {name: guide.flows.get(name, {}) for name in tables["flow"]},
-            "words": guide.words,
+            "words": {**guide.words, **({"posture": elsewhere} if target and elsewhere else {})},
         }
     )
 

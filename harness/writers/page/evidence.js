@@ -56,8 +56,8 @@ function sentPart(row, seen) {
   const own = seen.client || {};
   return part("What was sent", facts([["presented", stimulusWords(row)], ["posture", value("posture", row) + ": " + ((index.words.posture || {})[value("posture", row)] || "")],
     ["path", value("path", row) + ": " + ((index.words.path || {})[value("path", row)] || "")],
-    ["client's chain", seen.server ? chain(seen.server.client_chain) : undefined],
-    ["token", told ? token(told.token) : own.authorization_sha256 ? "an Authorization header (sha256 " + own.authorization_sha256.slice(0, 16) + "…) that no side decoded" : seen.client ? "no Authorization header" : undefined],
+    ["client's chain", own.client_chain ? chain(own.client_chain) : seen.server ? chain(seen.server.client_chain) : undefined],
+    ["token", own.token ? token(own.token) : told ? token(told.token) : own.authorization_sha256 ? "an Authorization header (sha256 " + own.authorization_sha256.slice(0, 16) + "…) that no side decoded" : seen.client ? "no Authorization header" : undefined],
     ["body sha256", own.body_sha256]]));
 }
 
@@ -85,7 +85,7 @@ function said(step) {
 
 function extraPart(seen) {
   const extra = { ...(seen.extra || {}) };
-  delete extra.server_leaf_sha256;
+  for (const name of ["server_leaf_sha256", "curl", "reads"]) delete extra[name];
   const done = seen.effect === undefined || seen.effect === null ? undefined : seen.effect ? "yes, the server acted upon it" : "no, the server did nothing";
   const twin = seen.twin && ["opening", "closing"].map((end) => end + " " + (seen.twin[end] || "served")).join("; ");
   const steps = extra.steps && el("ol", {}, ...extra.steps.map((step) => el("li", {}, said(step))));
@@ -101,9 +101,11 @@ function whyPart(row) {
 
 const quoted = (text) => "'" + text.replaceAll("'", "'\\''") + "'";
 
-function commandPart(row, judged) {
-  const id = index.case[row], lines = [];
-  if (judged) lines.push("hopproof replay " + quoted(id) + " --report " + quoted(index.report));
+function commandPart(row, judged, seen) {
+  const id = index.case[row], lines = [], { curl, reads } = seen.extra || {};
+  const again = "hopproof replay " + quoted(id) + " --report " + quoted(index.report);
+  if (curl) lines.push(reads ? again + " --write " + quoted(reads) + "; " + curl : curl);
+  else if (judged) lines.push(again);
   lines.push("hopproof explain " + quoted(id) + (index.target ? " --target " + quoted(index.target) : ""));
   return part("Repeat it", ...lines.map((line) => el("pre", { class: "command" }, line)));
 }
@@ -113,6 +115,6 @@ async function caseView(row) {
   const head = facts([["outcome", badge(outcome, outcome)], ["reason", value("reason", row)], ["evidence", value("grade", row)], ["took", judged ? index.ms[row] + " ms" : undefined]]);
   const balancer = value("path", row) === "direct" ? "" : sidePart("What the balancer saw", seen.balancer, "It told nothing of this connection.");
   const parts = judged ? [sentPart(row, seen), backPart(seen), balancer, sidePart("What the server saw", seen.server, "It told nothing of this connection."), extraPart(seen)] : [];
-  return el("div", { class: "case" }, head, el("div", { class: "columns" }, whyPart(row), ...parts, commandPart(row, judged)),
+  return el("div", { class: "case" }, head, el("div", { class: "columns" }, whyPart(row), ...parts, commandPart(row, judged, seen)),
     judged ? el("details", {}, el("summary", {}, "The evidence as recorded"), el("pre", {}, JSON.stringify(seen, null, 1))) : "");
 }

@@ -20,7 +20,7 @@ function showFilters(wanted) {
 function told(rows) {
   const judged = rows.reduce((sum, row) => sum + !["withheld", "skipped"].includes(value("outcome", row)), 0);
   const rest = rows.length - judged;
-  $("told").textContent = judged + " judged" + (rest ? ", " + rest + " not judged" : "") + " of " + N;
+  $("told").textContent = judged + " in this run" + (rest ? ", " + rest + " withheld or skipped" : "");
 }
 
 function entry(row) {

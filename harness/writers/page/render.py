@@ -17,7 +17,7 @@ from harness.errors import ReportError
 from harness.model.vocabulary import Outcome, Posture
 from harness.writers import answer
 from harness.writers.counts import of_header, of_rows
-from harness.writers.findings import findings, known, known_words
+from harness.writers.findings import findings, known, known_words, presented, repeat
 from harness.writers.page import data, topology
 from harness.writers.page.guide import Guide
 from harness.writers.protection import in_words, open_to_all, protection
@@ -84,6 +84,8 @@ def _pieces(
         kills=read_kills(folder, header["catalogue_sha256"]),
         symbols=topology.SYMBOLS,
         legend=_LEGEND,
+        presented=presented,
+        repeat=lambda row: repeat(row, str(header["target"]), str(folder)),
         **_summary(header, listed, rows, footer),
     )
 
@@ -109,7 +111,7 @@ def _summary(
         "requirements": len({row["requirement"] for row in rows}),
         "flows": sorted({row["flow"] for row in rows}),
         "diagnosis": footer.get("diagnosis", ()),
-        "findings": findings(rows),
+        "findings": findings(rows, header["planned"]),
         "excused": [(known_words(excuse), members) for excuse, members in known(rows)],
         "unforeseen": [row for row in rows if row["outcome"] == Outcome.PASS and not row.get("as_expected", True)],
         "counted": [*(counted.lines() if counted else ()), of_rows(rows)],

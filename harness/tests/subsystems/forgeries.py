@@ -1,0 +1,30 @@
+"""Symptoms of servers that let a forged token in by another way than its signature."""
+
+from __future__ import annotations
+
+from harness.tests.subsystems.support import Deployment, Server
+from harness.wire.lure import Lure
+from harness.wire.tokens import jwa
+from harness.wire.tokens.attacker import attacker_kid
+
+
+def fetched(lab: Deployment, server: Server) -> bool:
+    """Whether *server* takes the key that the token's own jku leads to; whoever does has asked there."""
+    lure, alg = Lure(), "RS256"
+    try:
+        header = {"kid": attacker_kid(alg), "jku": f"{lure.url('n')}/{alg}/jwks.json"}
+        result = server.good(token=lab.token(header, key=jwa.stranger(alg)))
+        assert bool(lure.fetches("n")) is result.served is result.acted
+        return result.served
+    finally:
+        lure.close()
+
+
+def remembered(lab: Deployment, server: Server) -> bool:
+    """Whether *server* takes the header and claims of a token that it has served under another signature."""
+    good = lab.token()
+    assert server.good(token=good).served
+    signed, _, signature = good.rpartition(".")
+    result = server.good(token=f"{signed}.{signature[:30].swapcase()}{signature[30:]}")
+    assert result.served is result.acted
+    return result.served
