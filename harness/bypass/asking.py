@@ -129,12 +129,17 @@ class Way:
                 break
         if not seen:
             raise CannotMake("the request is of that form already")
-        facts: dict[str, Any] = {"tries": told, "closed": self.needs(asking)}
         let_in = [client for client in seen if served(asking, client)]
-        if let_in:
-            facts |= {**_good(asking), "usual": _usual(asking)}
+        facts: dict[str, Any] = {"tries": told}
+        facts |= {**_good(asking), "usual": _usual(asking)} if let_in else {"closed": self._closed(asking)}
         answered = [client for client in seen if not client.server_refused]
         return [*let_in, *answered[-1:], seen[-1]][0], {"ways": facts}
+
+    def _closed(self, asking: Asking) -> str:
+        try:
+            return self.needs(asking)
+        except CannotMake:  # without a good credential the case's own twin is missing as well, which the judge says
+            return ""
 
 
 def served(asking: Asking, client: ClientView) -> bool:

@@ -63,7 +63,7 @@ def _options(one: Fact, good: Fact | None, told: str) -> Iterator[Finding]:
 
 
 def _closed(question: Question, ways: Json) -> Iterator[Finding]:
-    if ways["closed"]:
+    if ways.get("closed"):
         yield unobserved("way-closed", ways["closed"])
 
 
@@ -76,6 +76,8 @@ def _refused(question: Question, ways: Json) -> Iterator[Finding]:
     for one in ways["tries"]:
         if not question.both_sides and one["status"] in _FROM_WITHIN:
             yield unobserved("from-within", f"{one['how']}: answered {one['status']}, which may be the service's own")
+    if client.alert == "protocol_version":
+        yield note("not-offered", f"{_how(ways)}: the server does not offer it, to anybody")
     yield from _for_the_reason(question)
 
 

@@ -64,7 +64,7 @@ class Small(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, secrets: Path, excuse: Excuse, token: str) -> None:
+    def __init__(self, secrets: Path, excuse: Excuse, token: str, lowest: ssl.TLSVersion | None = None) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.excuse, self.token, self.demands = excuse, token, not token
         self.names: dict[ssl.SSLSocket, str] = {}
@@ -72,6 +72,7 @@ class Small(ThreadingHTTPServer):
         context.load_cert_chain(secrets / "portal-admin" / "tls.crt", secrets / "portal-admin" / "tls.key")
         context.load_verify_locations(secrets / "portal-admin" / "ca.crt")
         context.verify_mode = ssl.CERT_OPTIONAL if self.demands else ssl.CERT_NONE
+        context.minimum_version = lowest or context.minimum_version
         context.sni_callback = self._named
         self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
@@ -95,10 +96,10 @@ def judge(lab: EmbeddedLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """Judges a small server with an excuse, by a certificate or a token."""
     servers: list[Small] = []
 
-    def run(excuse: Excuse, posture: Posture = Posture.MTLS, read_only: bool = False) -> Run:
+    def run(excuse: Excuse, posture: Posture = Posture.MTLS, lowest: ssl.TLSVersion | None = None, **more: Any) -> Run:
         token = Mint.of(lab.pki).token() if posture is Posture.JWT else ""
         monkeypatch.setenv("HOPPROOF_TEST_TOKEN", token)
-        small = Small(lab.secrets, excuse, token)
+        small = Small(lab.secrets, excuse, token, lowest)
         servers.append(small)
         threading.Thread(target=small.serve_forever, daemon=True).start()
         client = lab.secrets / "portal-admin-client"
@@ -108,9 +109,10 @@ def judge(lab: EmbeddedLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             files = {"certificate": "tls.crt", "key": "tls.key", "ca": "ca.crt"}
             credentials = {"client": {name: str(client / file) for name, file in files.items()}}
         server = {**place, "ca": str(lab.secrets / "portal-admin" / "ca.crt"), "posture": str(posture)}
+        server |= {name: more.pop(name) for name in ("origin", "also_names") if name in more}
         data = {"product": {"name": "small"}, "environment": "lab", "rate": 1000, "servers": {"small": server}}
         file = tmp_path / "target.yaml"
-        file.write_text(yaml.safe_dump({**data, **credentials, "read_only": read_only}), "utf-8")
+        file.write_text(yaml.safe_dump({**data, **credentials, **more}), "utf-8")
         found = Run(Options(target=str(file), report=tmp_path / "report", seed=1, only=WAYS[posture], depth=Depth.FULL))
         found.start(found.cases)
         found.finish()
@@ -196,3 +198,27 @@ def test_a_session_of_another_name_is_caught(lab: EmbeddedLab, tmp_path: Path) -
             place.file(Posture.MTLS, fault, server={"subject": SUBJECT}, client=client), only=WAYS[Posture.MTLS]
         )
         assert "tls-no-cert+resumed-session" in of(run, expected)
+
+
+def test_a_server_without_tls_12_lets_nobody_in_over_it(judge: Judge) -> None:
+    run = judge(lambda handler: False, lowest=ssl.TLSVersion.TLSv1_3)
+    assert {row["outcome"] for row in run.rows} == {"PASS"}
+
+
+def test_what_is_let_in_is_told_without_any_good_credential(judge: Judge) -> None:
+    run = judge(OPEN["tls-12"], Posture.JWT, tokens={"none": True})
+    assert ways(run, "FAIL") == {"tls-12"}
+    assert {row["outcome"] for row in run.rows} == {"FAIL", "UNOBSERVED"}
+
+
+def test_the_server_behind_its_balancer_is_asked_too(judge: Judge, lab: EmbeddedLab) -> None:
+    """The balancer takes the header out of what comes in; who reaches the server itself may send it."""
+    behind = Small(lab.secrets, OPEN["certificate-in-header"], "")
+    threading.Thread(target=behind.serve_forever, daemon=True).start()
+    try:
+        run = judge(lambda handler: False, origin=f"127.0.0.1:{behind.server_port}")
+        assert ways(run, "FAIL") == {"certificate-in-header"}
+        assert any("past the balancer" in row["reason"] for row in run.rows)
+    finally:
+        behind.shutdown()
+        behind.server_close()
