@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
@@ -13,14 +12,15 @@ from harness.catalogue import Catalogue
 from harness.catalogue.widen import widened
 from harness.checks.dialect import CERTIFICATE_STATUSES, TOKEN_STATUSES, Dialect, Refusal
 from harness.config import Options
-from harness.errors import CannotJudge, UsageError
+from harness.errors import CannotJudge, UsageError, refuse
 from harness.exchanges import Bench, paced
 from harness.known import catalogue as known_catalogue
-from harness.lab import contradictions, curl, targetfile
+from harness.lab import curl, targetfile
 from harness.lab.credentials import by_name, open_clients
 from harness.lab.external import ExternalLab, Pace
-from harness.lab.issuers import check_sources, open_mint
+from harness.lab.issuers import open_mint
 from harness.lab.keyserver import KeyServer
+from harness.lab.targetcheck import mistakes as mistakes_of
 from harness.lab.targetfile import Client, Endpoint, TargetFile, is_safe
 from harness.lab.touch import Touch, touch
 from harness.model.case import GOOD, Case
@@ -29,7 +29,6 @@ from harness.model.claims import Claim, Protection
 from harness.model.vocabulary import Level, Path, Posture, is_file
 from harness.preflight import Preflight
 from harness.targets import Target
-from harness.wire.contexts import trusting
 from harness.wire.given import GivenPki, GivenStimuli
 from harness.wire.issue import Identity
 from harness.wire.send import Prepared
@@ -69,17 +68,12 @@ class Deployment:
 
     @classmethod
     def load(cls, path: FilePath, read_only: bool = False) -> Deployment:
-        """Read and check *path*: schema, contradictions, files; raises :class:`UsageError`."""
-        file = targetfile.read(path)
-        contradictions.check(file, known_catalogue().flows)
-        by_name(open_clients(file.endpoints.values()))
-        check_sources(file)
-        for endpoint in file.endpoints.values():
-            _trusted(endpoint)
-        if unknown := {*file.claimed, *file.not_claimed} - known_catalogue().features:
-            raise UsageError(
-                f"features: unknown feature {min(unknown)!r}", where=str(path), attempt="see hopproof list features"
-            )
+        """Read and check *path*: schema, contradictions, files; raises :class:`UsageError` with all that is wrong."""
+        file, mistakes = targetfile.examine(targetfile.load(path), path)
+        if file is not None:
+            mistakes += mistakes_of(file, known_catalogue().flows, known_catalogue().features)
+        refuse(mistakes, str(path))
+        assert file is not None, "a target file without mistakes describes a target"
         deployment = cls(replace(file, read_only=file.read_only or read_only))
         if deployment.file.read_only and not any(is_safe(flow.method) for flow in deployment.flows(known_catalogue())):
             raise UsageError(
@@ -281,14 +275,6 @@ def _crowd(preflight: Preflight, flows: Iterable[Flow], keys: KeyServer) -> None
 def _only(cells: Iterable[Cells], wanted: Callable[[str], bool]) -> tuple[Cells, ...]:
     blocks = (replace(block, tokens=tuple(filter(wanted, block.tokens))) for block in cells)
     return tuple(block for block in blocks if block.tokens)
-
-
-def _trusted(endpoint: Endpoint) -> None:
-    try:
-        trusting(endpoint.ca)
-    except OSError as error:
-        told = error.strerror if error.strerror and not isinstance(error, ssl.SSLError) else "no certificate in PEM"
-        raise UsageError(f"servers.{endpoint.name}.ca: {told}", where=str(endpoint.ca)) from error
 
 
 def _server(endpoint: Endpoint, documented: Server) -> Server:

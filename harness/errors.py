@@ -6,6 +6,8 @@ that no part of the program has to guess it (contract: 2 = usage or configuratio
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 
 class HopproofError(Exception):
     """An error told in three parts: *what* happened, *where*, and what to *try* (both optional)."""
@@ -25,6 +27,24 @@ class UsageError(HopproofError):
     """Bad input: a flag, a selection, a file the user wrote.  Exit status 2."""
 
     exit_status = 2
+
+
+class Mistakes(UsageError):
+    """Several mistakes of one input, each told as if it were the only one."""
+
+    def __init__(self, errors: Sequence[UsageError], where: str = "") -> None:
+        self.errors = tuple(errors)
+        lines = "\n".join(f"  - {error!s}".replace("\n", "\n  ") for error in errors)
+        super().__init__(f"{len(errors)} mistakes\n{lines}", where=where)
+
+
+def refuse(errors: Iterable[UsageError], where: str = "") -> None:
+    """Raise what *errors* come to, if there are any; what is told twice is told once."""
+    told = list({str(error): error for error in errors}.values())
+    if len(told) == 1:
+        raise told[0]
+    if told:
+        raise Mistakes(told, where)
 
 
 class CatalogueError(UsageError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from harness.checks.question import Question, unobserved
 from harness.model.case import GOOD
 from harness.model.verdict import Finding
+from harness.model.vocabulary import Posture
 
 # Answers of whatever stands in between: its server is away or slow (RFC 9110 section 15.6), or we ask too often.
 _IN_BETWEEN = {502: "bad gateway", 503: "service unavailable", 504: "gateway timeout", 429: "too many requests"}
@@ -37,6 +38,7 @@ def other_credential(question: Question, blamed: str) -> list[Finding]:
     """With two bad credentials a status may be for the other one; *blamed* is the kind under test.
 
     A refusal inside TLS can only be for the certificate.  A Bearer challenge says that it is about the token.
+    An endpoint that asks for a certificate alone may say 401 of that.
     """
     client, stimulus = question.client, question.case.stimulus
     if question.both_sides or client.response is None:
@@ -48,7 +50,8 @@ def other_credential(question: Question, blamed: str) -> list[Finding]:
         name.lower() == "www-authenticate" and value.lower().startswith("bearer")
         for name, value in client.response.headers
     )
-    about_token = client.response.status in question.dialect.token_statuses
+    looks_at_tokens = question.case.posture is not Posture.MTLS
+    about_token = looks_at_tokens and client.response.status in question.dialect.token_statuses
     if blamed == "certificate" and (about_token or challenged):
         return [unobserved("ambiguous", f"answered {client.response.status}, which may be for the token")]
     if blamed == "token" and not challenged:

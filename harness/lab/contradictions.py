@@ -24,10 +24,10 @@ _JWT_SINCE = {"api-gateway-to-analytics": (10, 0, 5, 4)}
 _OTHERS_SINCE = (10, 0, 5, 3)
 
 
-def check(target: TargetFile, known: Collection[str]) -> None:
-    """Raises :class:`UsageError` for the first contradiction; *known* are the flows that the catalogue has."""
+def mistakes(target: TargetFile, known: Collection[str]) -> Iterator[UsageError]:
+    """Every contradiction; *known* are the flows that the catalogue has."""
     for text in contradictions(target, known):
-        raise UsageError(text, where=str(target.file), attempt="hopproof explain names a rule's source")
+        yield UsageError(text, where=str(target.file), attempt="hopproof explain names a rule's source")
 
 
 def contradictions(target: TargetFile, known: Collection[str]) -> Iterator[str]:

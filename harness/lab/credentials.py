@@ -14,9 +14,11 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import NameOID
 
+from harness.decode.names import readings
 from harness.errors import UsageError
 from harness.lab.targetfile import Client, Endpoint, PrivateKey, Secret
 from harness.model.vocabulary import Posture
+from harness.subsystems.subject import same_name
 from harness.wire.given import ClientCredential
 from harness.wire.given.certificates import Sealed
 from harness.wire.issue import Identity, Signing
@@ -59,14 +61,16 @@ def _held(client: ClientCredential) -> list[object]:
 def _open(endpoint: Endpoint) -> tuple[str, ClientCredential]:
     required = _asks(endpoint)
     if endpoint.client is None:
-        name = _common_name(_subject(endpoint)) if endpoint.subject else f"{NOBODY}-{endpoint.name}"
+        name = _common_name(_subjects(endpoint)[0]) if endpoint.subject else f"{NOBODY}-{endpoint.name}"
         return name, ClientCredential(name, None, None, required)
     identity = _identity(endpoint.client)
-    if endpoint.subject and identity.certificate.subject != _subject(endpoint):
+    if endpoint.subject and not any(same_name(identity.certificate.subject, name) for name in _subjects(endpoint)):
         told = identity.certificate.subject.rfc4514_string()
+        write = f"write subject: {told!r}" if told else "leave subject out"
         raise UsageError(
-            f"servers.{endpoint.name}: the client certificate says {told}, but subject is {endpoint.subject}",
-            attempt="give the client whose subject the endpoint is configured with",
+            f"servers.{endpoint.name}: the client certificate says {told or 'nothing'}, "
+            f"but subject is {endpoint.subject}",
+            attempt=f"give the client whose subject the endpoint is configured with, or {write}",
         )
     name = _common_name(identity.certificate.subject)
     authority, other = _authority(endpoint.client, identity), _other_authority(endpoint.client, identity)
@@ -80,11 +84,15 @@ def _asks(endpoint: Endpoint) -> bool:
     return endpoint.posture not in (Posture.JWT, Posture.TLS_ONLY)
 
 
-def _subject(endpoint: Endpoint) -> x509.Name:
+def _subjects(endpoint: Endpoint) -> tuple[x509.Name, ...]:
+    """What the endpoint's subject may mean, the likeliest first."""
     try:
-        return x509.Name.from_rfc4514_string(endpoint.subject)
+        return readings(endpoint.subject)
     except ValueError as error:
-        raise UsageError(f"servers.{endpoint.name}.subject: {endpoint.subject!r} is not an RFC 4514 name") from error
+        raise UsageError(
+            f"servers.{endpoint.name}.subject: {endpoint.subject!r} is not an RFC 4514 name: {error}",
+            attempt="write it like 'CN=client,O=Example', as openssl x509 -noout -subject -nameopt RFC2253 prints it",
+        ) from error
 
 
 def _common_name(name: x509.Name) -> str:

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from harness.errors import UsageError
 from harness.lab import targetfile
 from harness.lab.credentials import has_issued
+from harness.lab.targetschema import PLAIN_HTTP
 from harness.wire.files import private_file
 from harness.wire.keys import key_pem
 from harness.writers.folder import report_folder
@@ -58,6 +59,8 @@ class Service:
         return file
 
     def _document(self, folder: Path) -> dict[str, Any]:
+        if self.url.lower().startswith("http://"):
+            raise UsageError(f"--url: {PLAIN_HTTP}", attempt="give the https URL")
         if not self.ca:
             raise UsageError(
                 "--url needs --ca", attempt="name the PEM file of the CA that signed the server's certificate"

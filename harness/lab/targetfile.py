@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path as FilePath
 from typing import Any
 from urllib.parse import urlsplit
 
-import jsonschema
-
-from harness import resources
 from harness.catalogue import strictyaml
-from harness.errors import UsageError
+from harness.errors import UsageError, refuse
+from harness.lab.targetschema import sound
 from harness.model.vocabulary import Path, Posture
 
 _PER_SECOND = {"lab": 20.0, "test": 20.0, "production": 5.0}
@@ -139,25 +135,46 @@ class TargetFile:
         return _private_key(self.file, row, name)
 
 
-@cache
-def schema() -> dict[str, Any]:
-    """The published JSON Schema of target files."""
-    data: dict[str, Any] = json.loads((resources.SCHEMA / "target.schema.json").read_text("utf-8"))
-    return data
-
-
 def read(file: FilePath) -> TargetFile:
     """Read *file*; raises :class:`UsageError` for what cannot be read or breaks the schema."""
-    return parse(strictyaml.read(file, "the target file", attempt="hopproof target init writes one"), file)
+    return parse(load(file), file)
+
+
+def load(file: FilePath) -> Any:
+    """What *file* says, whatever it means; raises :class:`UsageError` where that is no YAML."""
+    return strictyaml.read(file, "the target file", attempt="hopproof target init writes one")
 
 
 def parse(data: Any, file: FilePath) -> TargetFile:
-    """The target that *data* describes; *file* is where it was read, which relative paths start from."""
-    _fits(data, file)
+    """The target that *data* describes; *file* is where it was read, which relative paths start from.
+
+    Raises :class:`UsageError` with everything that is wrong with it.
+    """
+    target, mistakes = examine(data, file)
+    refuse(mistakes, str(file))
+    if target is None:
+        raise LookupError("a target file without mistakes describes a target")
+    return target
+
+
+def examine(data: Any, file: FilePath) -> tuple[TargetFile | None, list[UsageError]]:
+    """What *data* describes without the parts that are wrong, None where too little is left; and the mistakes."""
+    mistakes, data = sound(data, file)
+    if data is None:
+        return None, mistakes
+    endpoints = {}
+    for name, row in data["servers"].items():
+        try:
+            endpoints[name] = _endpoint(file, name, row, data.get("client"))
+        except UsageError as error:
+            mistakes.append(error)
+    return (_target(data, file, endpoints) if endpoints else None), mistakes
+
+
+def _target(data: Mapping[str, Any], file: FilePath, endpoints: Mapping[str, Endpoint]) -> TargetFile:
     environment = data["environment"]
     dialect = data.get("dialect", {})
     features = data.get("features", {})
-    common = data.get("client")
     return TargetFile(
         file=file,
         product=data["product"]["name"],
@@ -165,7 +182,7 @@ def parse(data: Any, file: FilePath) -> TargetFile:
         environment=environment,
         read_only=data.get("read_only", environment == "production"),
         rate=float(data.get("rate", _PER_SECOND[environment])),
-        endpoints={name: _endpoint(file, name, row, common) for name, row in data["servers"].items()},
+        endpoints=endpoints,
         tokens=data.get("tokens", {"none": True}),
         token_statuses=frozenset(dialect.get("token_statuses", ())),
         certificate_statuses=frozenset(dialect.get("certificate_statuses", ())),
@@ -173,35 +190,6 @@ def parse(data: Any, file: FilePath) -> TargetFile:
         claimed=tuple(features.get("claimed", ())),
         not_claimed=features.get("not_claimed", {}),
     )
-
-
-def _fits(data: Any, file: FilePath) -> None:
-    errors: Iterable[Any] = jsonschema.Draft202012Validator(schema()).iter_errors(data)
-    worst = jsonschema.exceptions.best_match(errors)
-    if worst is not None:
-        spot = ".".join(str(part) for part in worst.absolute_path) or "the file"
-        message = _told(worst)
-        raise UsageError(
-            f"{spot}: {message}",
-            where=str(file),
-            attempt="hopproof target init prints a commented example; the schema is target.schema.json",
-        )
-
-
-def _told(error: Any) -> str:
-    """What is wrong, without a value that may be a secret written where the name of a file belongs."""
-    path, rule = list(error.absolute_path), error.validator_value
-    if path == ["tokens"] and error.validator == "oneOf":
-        return "exactly one of signing_key, jwks, command, endpoint, captured, none says where tokens come from"
-    if not {"client", "tokens", "url"} & set(path):
-        return str(error.message) if len(error.message) < 200 else f"{error.message[:200]}..."
-    texts = {
-        "type": f"not of type {rule}",
-        "pattern": f"does not match {rule}",
-        "const": f"can only be {rule}",
-        "oneOf": "fits none of the forms that it can have: the name of a file, {file: NAME}, {env: NAME}",
-    }
-    return texts.get(error.validator, str(error.message))
 
 
 def _refusal(dialect: Mapping[str, Any]) -> dict[str, Any] | None:

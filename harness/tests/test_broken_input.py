@@ -171,6 +171,49 @@ def test_what_a_target_file_cannot_say(
     assert SECRET not in text and JWT[-20:] not in text
 
 
+def test_all_mistakes_are_told_at_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    changes = [
+        ("environment: test", "environment: staging"),
+        ("posture: both", "posture: mtls\n    path: terminating"),
+        ("ca: ca.crt", "ca: missing.crt"),
+        ("certificate: client.crt, key: client.key", "certificate: gone.crt, key: gone.key"),
+        ("{none: true}", "{captured: empty}"),
+        ("environment: staging", "environment: staging\nfeatures: {claimed: [jwtt, mtlss]}\nrate: fast"),
+    ]
+    text = GOOD
+    for old, new in changes:
+        text = text.replace(old, new)
+    status, told = check(folder, text.encode(), capsys)
+    assert status == 2
+    wanted = ("environment: 'staging' is not one of", "rate: 'fast'", "FLW-3", "servers.orders.ca: No such file")
+    wanted += ("gone.crt: cannot read client.certificate", "gone.key: cannot read client.key")
+    wanted += ("tokens.captured is empty", "unknown feature 'jwtt'", "unknown feature 'mtlss'", "9 mistakes")
+    assert [part for part in wanted if part not in told] == []
+    assert told.count("try:") >= 5
+
+
+def test_what_is_right_is_still_looked_at_beside_what_is_not(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    more = (
+        '  other: {url: "https://a.test", ca: missing.crt, posture: open}\n'
+        '  third: {url: "https://b.test", posture: jwt, ca: garbage}\n'
+    )
+    status, told = check(folder, GOOD.replace("client: {", f"{more}client: {{").encode(), capsys)
+    assert status == 2
+    assert "servers.other.posture: 'open'" in told and "servers.third.ca: no certificate in PEM" in told
+    assert "2 mistakes" in told
+
+
+@pytest.mark.parametrize("where", ["target check", "--url", "--url and --ca"])
+def test_plain_http_gets_a_sentence(folder: Path, where: str, capsys: pytest.CaptureFixture[str]) -> None:
+    if where == "target check":
+        status, told = check(folder, changed(url("http://orders.example.test/api")), capsys)
+    else:
+        given = ["--ca", "ca.crt"] if "--ca" in where else []
+        status, told = main(["run", "--url", "http://orders.example.test/", *given]), capsys.readouterr().err
+    assert status == 2
+    assert "nothing can be judged over plain HTTP" in told and "STS-11" in told
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -222,6 +222,8 @@ def write(shape: str, folder: Path) -> str:
         (folder / f"{stem}.crt").write_bytes(certificates)
         _secret(folder / f"{stem}.key", _pem(item.key))
         _secret(folder / f"{stem}.pem", certificates + _pem(item.key))
+    root = issued["ca"].certificate.public_bytes(ser.Encoding.PEM)
+    (folder / "server-full.crt").write_bytes((folder / "server.crt").read_bytes() + root)
     anchors = [issued["trusted"], issued.get("old", issued["other"])]
     (folder / "both.crt").write_bytes(b"".join(item.certificate.public_bytes(ser.Encoding.PEM) for item in anchors))
     _revocation(folder, issued)

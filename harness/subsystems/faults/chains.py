@@ -20,7 +20,7 @@ from harness.subsystems.faults.registry import fault
 from harness.subsystems.rules import CertificateProblem, Demand, Protection, Rules
 from harness.subsystems.subject import rdn_sequence
 
-MTLS = ("portal", "analytics", "api-gateway", "v5c-gateway", "event-gateway")
+MTLS = ("portal", "analytics", "api-gateway", "v5c-gateway", "event-gateway", "service")
 NAMED = ("portal", "analytics")
 
 
@@ -43,6 +43,7 @@ def _instead_of_required(rules: Rules, demand: Demand) -> Rules:
         "CFG-12",
         "PKI-*",
         "JWT-14",
+        "STS-14",
         "CFG-5",
         "FLW-2",
         "FLW-3",
@@ -60,6 +61,7 @@ def requests_but_does_not_require(rules: Rules) -> Rules:
         "CFG-12",
         "PKI-*",
         "JWT-14",
+        "STS-14",
         "CFG-2",
         "CFG-5",
         "FLW-2",
@@ -77,7 +79,7 @@ def accepts_no_client_certificate(rules: Rules) -> Rules:
     return _instead_of_required(rules, Demand.NOTHING)
 
 
-@fault("trusts-any-ca", on=MTLS, implies=("trusts-ca-by-name", "CFG-2"))
+@fault("trusts-any-ca", on=MTLS, implies=("trusts-ca-by-name", "CFG-2", "STS-14"))
 def trusts_any_ca(rules: Rules) -> Rules:
     """accepts client certificates of any issuer"""
     return _forgiving(rules, lambda problem: problem.errno in UNTRUSTED_ISSUER | {BAD_SIGNATURE})

@@ -53,7 +53,11 @@ def default_is_tls_only(rules: Rules) -> Rules:
     return replace(rules, default_validate=lambda documented: False)
 
 
-@fault("ignores-token", on=(*SERVERS, *GATEWAYS), implies=("FLW-7", *BAD_TOKENS, "CFG-5", "JWT-*"))
+@fault(
+    "ignores-token",
+    on=(*SERVERS, *GATEWAYS, "service"),
+    implies=("FLW-7", *BAD_TOKENS, "CFG-5", "JWT-*", "STS-*"),
+)
 def ignores_token(rules: Rules) -> Rules:
     """verifies no token although a JWKS URL is set"""
     return replace(rules, verifies_token=lambda protection: False)
@@ -88,7 +92,11 @@ def analytics_verifies_jwt_under_mtls(rules: Rules) -> Rules:
     return replace(rules, verifies_token=lambda protection: bool(protection.jwks_url))
 
 
-@fault("portal-skips-jwt-when-both", on=("portal", *GATEWAYS))
+@fault(
+    "portal-skips-jwt-when-both",
+    on=("portal", *GATEWAYS, "service"),
+    implies=("JWT-*", "STS-*", "CFG-3", "FLW-7"),
+)
 def portal_skips_jwt_when_both(rules: Rules) -> Rules:
     """verifies only the certificate where mTLS and JWT are both on"""
     return replace(
@@ -98,8 +106,11 @@ def portal_skips_jwt_when_both(rules: Rules) -> Rules:
 
 @fault(
     "portal-skips-mtls-when-both",
-    on=("portal", *GATEWAYS),
+    on=("portal", *GATEWAYS, "service"),
     implies=(
+        "CFG-12",
+        "JWT-14",
+        "STS-14",
         "PKI-*",
         "FLW-2",
         "FLW-3",

@@ -55,7 +55,7 @@ def _verifies(token: Token, key: object) -> bool:
 @fault(
     "accepts-missing-token",
     on=VERIFIERS,
-    implies=("JWT-14", "CFG-4", "CFG-5"),
+    implies=("JWT-14", "CFG-4", "CFG-5", "STS-14"),
 )
 def accepts_missing_token(rules: Rules) -> Rules:
     """serves requests without a token"""
@@ -135,7 +135,7 @@ def trusts_header_x5c(rules: Rules) -> Rules:
 @fault(
     "skips-signature",
     on=VERIFIERS,
-    implies=("JWT-14", "CFG-3", "CFG-5", "JWT-3", "JWT-5"),
+    implies=("JWT-14", "CFG-3", "CFG-5", "JWT-3", "JWT-5", "STS-14"),
 )
 def skips_signature(rules: Rules) -> Rules:
     """looks the key up but does not verify the signature with it"""
@@ -189,7 +189,7 @@ def _signed_with(token: Token, key: rsa.RSAPublicKey) -> bool:
 @fault(
     "answers-403-for-token",
     on=VERIFIERS,
-    implies=("FLW-7", "JWT-*", "CFG-*"),
+    implies=("FLW-7", "JWT-*", "CFG-*", "STS-14"),
 )
 def answers_403_for_token(rules: Rules) -> Rules:
     """answers 403 instead of 401 to a missing or bad token"""

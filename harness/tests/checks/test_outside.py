@@ -28,10 +28,11 @@ def outcome(
     params: dict[str, list[int]] | None = None,
     extra: dict[str, str] | None = None,
     path: Path = Path.DIRECT,
+    posture: Posture = Posture.BOTH,
 ) -> tuple[Outcome, str]:
     known = catalogue()
     row = next(row for row in known.requirements if row.id == "JWT-3")
-    case = Case(row, known.flows["management-to-portal"], Posture.BOTH, path, stimulus, expected, params or {})
+    case = Case(row, known.flows["management-to-portal"], posture, path, stimulus, expected, params or {})
     exchange = Exchange("n", client, extra=extra or {})
     dialect = Dialect(token_statuses=statuses or TOKEN_STATUSES, refusal=refusal)
     verdict = judge(Question(case, exchange, known.classes, Grade.CLIENT_ONLY, dialect), controls)
@@ -160,6 +161,19 @@ def test_honest_servers_refuse_a_certificate_in_many_ways(client: ClientView) ->
 )
 def test_two_bad_credentials(expected: str, client: ClientView, told: tuple[Outcome, str]) -> None:
     assert outcome(expected, NEITHER, client) == told
+
+
+@pytest.mark.parametrize(
+    ("client", "told"),
+    [
+        (answered(401), (Outcome.PASS, "as-required")),
+        (answered(401, WWW_Authenticate="Bearer"), (Outcome.UNOBSERVED, "ambiguous")),
+    ],
+)
+def test_where_no_token_is_asked_for_401_is_about_the_certificate(
+    client: ClientView, told: tuple[Outcome, str]
+) -> None:
+    assert outcome("certificate-refused", NEITHER, client, posture=Posture.MTLS) == told
 
 
 @pytest.mark.parametrize(

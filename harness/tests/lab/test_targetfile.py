@@ -13,6 +13,7 @@ from harness import resources
 from harness.errors import UsageError
 from harness.lab import contradictions, targetfile
 from harness.lab.oneliner import Service
+from harness.lab.targetschema import schema
 from harness.wire.pki import Pki
 
 KNOWN = ("management-to-portal", "management-to-analytics")
@@ -29,7 +30,7 @@ def parse(data: Any) -> targetfile.TargetFile:
 
 
 def test_the_schema_is_one() -> None:
-    jsonschema.Draft202012Validator.check_schema(targetfile.schema())
+    jsonschema.Draft202012Validator.check_schema(schema())
 
 
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.name)
