@@ -270,7 +270,10 @@ def _past_balancer(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
 
 def _another_way(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
     """The request in another way, without a credential."""
-    client, extra = WAYS[case.stimulus.transport].go(Asking(bench, case, door, nonce))
+    sent, client, extra = WAYS[case.stimulus.transport].go(Asking(bench, case, door, nonce))
+    if sent.address == door.address:
+        identity = bench.stimuli.presented(case.flow.client_secret, case.stimulus.certificate)
+        extra |= bench.told(case, sent.request, identity)
     return Attempt(nonce, door, client, client.local_port, bool(case.flow.effect), extra)
 
 
