@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 
 from harness import targets
@@ -27,8 +27,9 @@ from harness.model.case import GOOD, Case
 from harness.model.catalogue import Cells, Flow, Requirement, Server
 from harness.model.claims import Claim, Protection
 from harness.model.vocabulary import Level, Path, Posture, is_file
-from harness.preflight import Preflight
+from harness.preflight import Preflight, crowd
 from harness.targets import Target
+from harness.wire.certificates import authorities_below
 from harness.wire.given import GivenPki, GivenStimuli
 from harness.wire.issue import Identity
 from harness.wire.send import Prepared
@@ -37,12 +38,13 @@ TEMPLATE = "management-to-portal"
 SERVICE = "client-to-service"
 # What holds for any service in a posture, whatever the product: its own documents are not asked of a stranger.
 _ANY_AREA = frozenset({"tokens", "chains", "bypass"})
-_ANY_REQUIREMENT = frozenset({"FLW-0", "FLW-2", "FLW-5"})
+_ANY_REQUIREMENT = frozenset({"FLW-0", "FLW-2", "FLW-5", "FLW-5-CERTIFICATE"})
 _OTHER_KINDS = "j-other-kinds"
-_ALLOWED_TRANSPORTS = frozenset({GOOD, "t-plaintext", *WAYS, _OTHER_KINDS})
+_ALLOWED_TRANSPORTS = frozenset({GOOD, "t-plaintext", "compared", *WAYS, _OTHER_KINDS})
 # What a service agrees to with its issuer only the target file can tell: without it, these say what RFC 8725 advises.
 _AGREED = frozenset({"alg-rs-to-ps", "alg-hash-swap"})
 _NOT_AGREED = "tokens.algorithms of the target file does not say which algorithms the service takes, so this is advice."
+_ASKED_FOR = "check audience, resource or scope in tokens.endpoint.form, and what the token endpoint makes of them"
 _SUBJECT_CLASSES = "id-"
 
 
@@ -61,10 +63,12 @@ class Deployment:
     """A checked target file.
 
     ``keep`` names a case, and the folder that takes what a line of curl needs to repeat it: its token, its certificate.
+    ``rooms`` says, by endpoint, how many CAs there may be below the client's.
     """
 
     file: TargetFile
     keep: tuple[str, FilePath] | None = None
+    rooms: Mapping[str, int | None] = field(default_factory=dict)
 
     @classmethod
     def load(cls, path: FilePath, read_only: bool = False) -> Deployment:
@@ -74,7 +78,10 @@ class Deployment:
             mistakes += mistakes_of(file, known_catalogue().flows, known_catalogue().features)
         refuse(mistakes, str(path))
         assert file is not None, "a target file without mistakes describes a target"
-        deployment = cls(replace(file, read_only=file.read_only or read_only))
+        clients = open_clients(file.endpoints.values())
+        pki = GivenPki(by_name(clients))
+        rooms = {name: pki.room(client) for name, (client, _) in clients.items()}
+        deployment = cls(replace(file, read_only=file.read_only or read_only), rooms=rooms)
         if deployment.file.read_only and not any(is_safe(flow.method) for flow in deployment.flows(known_catalogue())):
             raise UsageError(
                 "read-only, but every request of this file writes",
@@ -179,16 +186,27 @@ class Deployment:
             return "the keys are not fetched from a JWKS server of ours (tokens.jwks)"
         if case.path is not endpoint.path:
             return f"servers.{endpoint.name} is reached over the path {endpoint.path}"
+        if case.stimulus.transport == "compared" and not (endpoint.origin or endpoint.certificate_sha256):
+            return (
+                f"that TLS is passed through is as the file declares: servers.{endpoint.name}.origin (or "
+                "certificate_sha256) gives something to compare with"
+            )
         control = case.control()
         if control is not None and control.path is not endpoint.path:
             return "its positive twin needs the same server reached directly"
         if case.stimulus.certificate.startswith(_SUBJECT_CLASSES) and not endpoint.subject:
             return f"servers.{endpoint.name} names no subject: any certificate of its CA is meant to be let in"
-        if reason := _not_given(case.stimulus.certificate, endpoint.client):
+        if reason := _not_given(case.stimulus.certificate, endpoint.client) or self._no_room(case):
             return reason
         if case.stimulus.transport == "t-plaintext" and self.file.environment != "lab":
             return "would send a working credential unencrypted, which is done in a lab only"
         return self._too_much(case)
+
+    def _no_room(self, case: Case) -> str:
+        room = self.rooms.get(case.flow.server.name)
+        if room is None or room >= authorities_below(case.stimulus.certificate):
+            return ""
+        return f"the client's CA may have {room or 'no'} further CA below it (path length)"
 
     def _too_much(self, case: Case) -> str:
         does = touch(case)
@@ -213,7 +231,12 @@ class Deployment:
             bench = Bench(lab, stimuli, seed, dialect, paced(Pace(file.rate).wait, kept), {}, told=self._told)
             bench = replace(bench, keys=keys)
             asked = None if keys is None else lambda: keys.asked
-            _look(Preflight(bench, stimuli, file, pki, asked), catalogue.flows.values(), keys)
+            try:
+                _look(Preflight(bench, stimuli, file, pki, asked), catalogue.flows.values(), keys)
+            except CannotJudge as error:
+                if not mint.misnamed:
+                    raise
+                raise CannotJudge(f"{mint.misnamed}; {error.what}", where=error.where, attempt=_ASKED_FOR) from error
         except BaseException:
             lab.close()
             raise
@@ -245,7 +268,7 @@ def _not_given(certificate: str, client: Client | None) -> str:
 def _look(preflight: Preflight, flows: Iterable[Flow], keys: KeyServer | None) -> None:
     flows = list(flows)
     if keys is not None:
-        _crowd(preflight, flows, keys)
+        crowd(preflight, flows, keys)
     try:
         preflight.run(flows)
     except CannotJudge as error:
@@ -257,20 +280,6 @@ def _look(preflight: Preflight, flows: Iterable[Flow], keys: KeyServer | None) -
             else f"{error.what}; nobody has asked our JWKS server (port {keys.port}) for its keys"
         )
         raise CannotJudge(told, where=error.where, attempt=error.attempt) from error
-
-
-def _crowd(preflight: Preflight, flows: Iterable[Flow], keys: KeyServer) -> None:
-    """See whether a set with keys of other kinds costs a service the one it needs; from then on it gets that alone."""
-    keys.crowded = True
-    for flow in flows:
-        before = keys.fetched
-        seen = preflight.good(flow)
-        if seen is not None and keys.fetched > before:
-            keys.crowd[flow.name] = seen
-    served = {flow.name: flow.success for flow in flows}
-    keys.crowded = all(
-        view.response is not None and view.response.status == served[name] for name, view in keys.crowd.items()
-    )
 
 
 def _only(cells: Iterable[Cells], wanted: Callable[[str], bool]) -> tuple[Cells, ...]:
