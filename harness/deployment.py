@@ -20,6 +20,7 @@ from harness.lab.credentials import by_name, open_clients
 from harness.lab.external import ExternalLab, Pace
 from harness.lab.issuers import open_mint
 from harness.lab.keyserver import KeyServer
+from harness.lab.patience import Patience
 from harness.lab.targetcheck import mistakes as mistakes_of
 from harness.lab.targetfile import Client, Endpoint, TargetFile, is_safe
 from harness.lab.touch import Touch, touch
@@ -53,7 +54,7 @@ def find(options: Options) -> Target:
     if options.fault:
         raise UsageError("--fault is for our own servers", attempt="leave --target or --fault out")
     deployment = Deployment.load(FilePath(options.target), options.read_only)
-    return replace(deployment, keep=options.keep).target()
+    return replace(deployment, keep=options.keep, wait=options.wait).target()
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class Deployment:
 
     file: TargetFile
     keep: tuple[str, FilePath] | None = None
+    wait: bool = False
 
     @classmethod
     def load(cls, path: FilePath, read_only: bool = False) -> Deployment:
@@ -214,7 +216,9 @@ class Deployment:
             lab.on_close.insert(0, stimuli.lure.close)
             dialect = _dialect(file)
             kept = frozenset({dialect.refusal.header.lower()} if dialect.refusal else ())
-            bench = Bench(lab, stimuli, seed, dialect, paced(Pace(file.rate).wait, kept), {}, told=self._told)
+            send = paced(Pace(file.rate).wait, kept)
+            send = Patience(send) if self.wait else send
+            bench = Bench(lab, stimuli, seed, dialect, send, {}, told=self._told)
             bench = replace(bench, keys=keys)
             asked = None if keys is None else lambda: keys.asked
             _look(Preflight(bench, stimuli, file, pki, asked), catalogue.flows.values(), keys)
