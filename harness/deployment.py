@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 
 from harness import targets
@@ -30,6 +30,7 @@ from harness.model.claims import Claim, Protection
 from harness.model.vocabulary import Level, Path, Posture, is_file
 from harness.preflight import Preflight
 from harness.targets import Target
+from harness.wire.certificates import authorities_below
 from harness.wire.given import GivenPki, GivenStimuli
 from harness.wire.issue import Identity
 from harness.wire.send import Prepared
@@ -62,11 +63,13 @@ class Deployment:
     """A checked target file.
 
     ``keep`` names a case, and the folder that takes what a line of curl needs to repeat it: its token, its certificate.
+    ``rooms`` says, by endpoint, how many CAs there may be below the client's.
     """
 
     file: TargetFile
     keep: tuple[str, FilePath] | None = None
     wait: bool = False
+    rooms: Mapping[str, int | None] = field(default_factory=dict)
 
     @classmethod
     def load(cls, path: FilePath, read_only: bool = False) -> Deployment:
@@ -76,7 +79,10 @@ class Deployment:
             mistakes += mistakes_of(file, known_catalogue().flows, known_catalogue().features)
         refuse(mistakes, str(path))
         assert file is not None, "a target file without mistakes describes a target"
-        deployment = cls(replace(file, read_only=file.read_only or read_only))
+        clients = open_clients(file.endpoints.values())
+        pki = GivenPki(by_name(clients))
+        rooms = {name: pki.room(client) for name, (client, _) in clients.items()}
+        deployment = cls(replace(file, read_only=file.read_only or read_only), rooms=rooms)
         if deployment.file.read_only and not any(is_safe(flow.method) for flow in deployment.flows(known_catalogue())):
             raise UsageError(
                 "read-only, but every request of this file writes",
@@ -190,11 +196,17 @@ class Deployment:
             return "its positive twin needs the same server reached directly"
         if case.stimulus.certificate.startswith(_SUBJECT_CLASSES) and not endpoint.subject:
             return f"servers.{endpoint.name} names no subject: any certificate of its CA is meant to be let in"
-        if reason := _not_given(case.stimulus.certificate, endpoint.client):
+        if reason := _not_given(case.stimulus.certificate, endpoint.client) or self._no_room(case):
             return reason
         if case.stimulus.transport == "t-plaintext" and self.file.environment != "lab":
             return "would send a working credential unencrypted, which is done in a lab only"
         return self._too_much(case)
+
+    def _no_room(self, case: Case) -> str:
+        room = self.rooms.get(case.flow.server.name)
+        if room is None or room >= authorities_below(case.stimulus.certificate):
+            return ""
+        return f"the client's CA may have {room or 'no'} further CA below it (path length)"
 
     def _too_much(self, case: Case) -> str:
         does = touch(case)
