@@ -28,7 +28,7 @@ from harness.model.case import GOOD, Case
 from harness.model.catalogue import Cells, Flow, Requirement, Server
 from harness.model.claims import Claim, Protection
 from harness.model.vocabulary import Level, Path, Posture, is_file
-from harness.preflight import Preflight
+from harness.preflight import Preflight, crowd
 from harness.targets import Target
 from harness.wire.certificates import authorities_below
 from harness.wire.given import GivenPki, GivenStimuli
@@ -45,6 +45,7 @@ _ALLOWED_TRANSPORTS = frozenset({GOOD, "t-plaintext", "compared", *WAYS, _OTHER_
 # What a service agrees to with its issuer only the target file can tell: without it, these say what RFC 8725 advises.
 _AGREED = frozenset({"alg-rs-to-ps", "alg-hash-swap"})
 _NOT_AGREED = "tokens.algorithms of the target file does not say which algorithms the service takes, so this is advice."
+_ASKED_FOR = "check audience, resource or scope in tokens.endpoint.form, and what the token endpoint makes of them"
 _SUBJECT_CLASSES = "id-"
 
 
@@ -233,7 +234,12 @@ class Deployment:
             bench = Bench(lab, stimuli, seed, dialect, send, {}, told=self._told)
             bench = replace(bench, keys=keys)
             asked = None if keys is None else lambda: keys.asked
-            _look(Preflight(bench, stimuli, file, pki, asked), catalogue.flows.values(), keys)
+            try:
+                _look(Preflight(bench, stimuli, file, pki, asked), catalogue.flows.values(), keys)
+            except CannotJudge as error:
+                if not mint.misnamed:
+                    raise
+                raise CannotJudge(f"{mint.misnamed}; {error.what}", where=error.where, attempt=_ASKED_FOR) from error
         except BaseException:
             lab.close()
             raise
@@ -265,7 +271,7 @@ def _not_given(certificate: str, client: Client | None) -> str:
 def _look(preflight: Preflight, flows: Iterable[Flow], keys: KeyServer | None) -> None:
     flows = list(flows)
     if keys is not None:
-        _crowd(preflight, flows, keys)
+        crowd(preflight, flows, keys)
     try:
         preflight.run(flows)
     except CannotJudge as error:
@@ -277,20 +283,6 @@ def _look(preflight: Preflight, flows: Iterable[Flow], keys: KeyServer | None) -
             else f"{error.what}; nobody has asked our JWKS server (port {keys.port}) for its keys"
         )
         raise CannotJudge(told, where=error.where, attempt=error.attempt) from error
-
-
-def _crowd(preflight: Preflight, flows: Iterable[Flow], keys: KeyServer) -> None:
-    """See whether a set with keys of other kinds costs a service the one it needs; from then on it gets that alone."""
-    keys.crowded = True
-    for flow in flows:
-        before = keys.fetched
-        seen = preflight.good(flow)
-        if seen is not None and keys.fetched > before:
-            keys.crowd[flow.name] = seen
-    served = {flow.name: flow.success for flow in flows}
-    keys.crowded = all(
-        view.response is not None and view.response.status == served[name] for name, view in keys.crowd.items()
-    )
 
 
 def _only(cells: Iterable[Cells], wanted: Callable[[str], bool]) -> tuple[Cells, ...]:
