@@ -150,7 +150,7 @@ class _Quiet:
 
 
 def _run(arguments: Arguments) -> int:
-    names = ("target", "depth", "only", "skip", "fault", "seed", "report", "expected", "read_only")
+    names = ("target", "depth", "only", "skip", "fault", "seed", "report", "expected", "read_only", "wait")
     options = pointing.at(arguments, resolve({name: getattr(arguments, name) for name in names}, Path.cwd()))
     return pointing.dry_run(Run(options)) if arguments.dry_run else execute(Run(options))
 

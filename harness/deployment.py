@@ -10,16 +10,17 @@ from harness import targets
 from harness.bypass import WAYS
 from harness.catalogue import Catalogue
 from harness.catalogue.widen import asked_by, widened
-from harness.checks.dialect import CERTIFICATE_STATUSES, TOKEN_STATUSES, Dialect, Refusal
 from harness.config import Options
 from harness.errors import CannotJudge, UsageError, refuse
 from harness.exchanges import Bench, paced
 from harness.known import catalogue as known_catalogue
 from harness.lab import curl, targetfile
 from harness.lab.credentials import by_name, open_clients
+from harness.lab.dialects import dialect_of
 from harness.lab.external import ExternalLab, Pace
 from harness.lab.issuers import open_mint
 from harness.lab.keyserver import KeyServer
+from harness.lab.patience import Patience
 from harness.lab.targetcheck import mistakes as mistakes_of
 from harness.lab.targetfile import Client, Endpoint, TargetFile, is_safe
 from harness.lab.touch import Touch, touch
@@ -55,7 +56,7 @@ def find(options: Options) -> Target:
     if options.fault:
         raise UsageError("--fault is for our own servers", attempt="leave --target or --fault out")
     deployment = Deployment.load(FilePath(options.target), options.read_only)
-    return replace(deployment, keep=options.keep).target()
+    return replace(deployment, keep=options.keep, wait=options.wait).target()
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class Deployment:
 
     file: TargetFile
     keep: tuple[str, FilePath] | None = None
+    wait: bool = False
     rooms: Mapping[str, int | None] = field(default_factory=dict)
 
     @classmethod
@@ -226,9 +228,11 @@ class Deployment:
             pki = GivenPki(by_name(open_clients(file.endpoints.values())))
             stimuli = GivenStimuli(pki, mint, lab.folder / "clients")
             lab.on_close.insert(0, stimuli.lure.close)
-            dialect = _dialect(file)
+            dialect = dialect_of(file)
             kept = frozenset({dialect.refusal.header.lower()} if dialect.refusal else ())
-            bench = Bench(lab, stimuli, seed, dialect, paced(Pace(file.rate).wait, kept), {}, told=self._told)
+            send = paced(Pace(file.rate).wait, kept)
+            send = Patience(send) if self.wait else send
+            bench = Bench(lab, stimuli, seed, dialect, send, {}, told=self._told)
             bench = replace(bench, keys=keys)
             asked = None if keys is None else lambda: keys.asked
             try:
@@ -312,12 +316,3 @@ def _requested(endpoint: Endpoint, flow: Flow) -> Flow:
     asked = endpoint.request
     given = {"method": asked.method, "path": asked.path, "body": asked.body, "success": asked.success}
     return replace(flow, **{key: value for key, value in given.items() if value is not None})  # type: ignore[arg-type]
-
-
-def _dialect(file: TargetFile) -> Dialect:
-    return Dialect(
-        name=file.product,
-        certificate_statuses=CERTIFICATE_STATUSES | file.certificate_statuses,
-        token_statuses=TOKEN_STATUSES | file.token_statuses,
-        refusal=None if file.refusal is None else Refusal(**file.refusal),
-    )

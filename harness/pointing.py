@@ -32,13 +32,26 @@ from harness.writers.rows import Row
 
 Arguments = argparse.Namespace
 Verb = Callable[[str, Callable[[Arguments], int], str], argparse.ArgumentParser]
-_SERVICE = ("ca", "audience", "issuer", "jwks", "cert", "key", "token_env", "connect")
+_SERVICE = (
+    "ca",
+    "audience",
+    "issuer",
+    "jwks",
+    "cert",
+    "key",
+    "token_env",
+    "connect",
+    "client_ca",
+    "client_ca_key",
+    "subject",
+)
 
 
 def add_flags(run: argparse.ArgumentParser) -> None:
     """The flags of ``hopproof run`` for a server that is not ours."""
     run.add_argument("--expected", metavar="FILE", help="the rows known not to pass; anything else is exit status 1")
     run.add_argument("--read-only", action="store_true", default=None, help="send nothing that writes or stresses")
+    run.add_argument("--wait", action="store_true", default=None, help="wait out a 429, as long as Retry-After says")
     run.add_argument("--dry-run", action="store_true", help="list what would be sent, and send nothing")
     one = run.add_argument_group("one service, without a target file")
     one.add_argument("--url", help="https://host:port/path of a request that succeeds")
@@ -52,6 +65,9 @@ def add_flags(run: argparse.ArgumentParser) -> None:
     one.add_argument("--token-env", metavar="NAME", help="an environment variable that holds one good token")
     one.add_argument("--cert", metavar="FILE", help="the client's certificate")
     one.add_argument("--key", metavar="FILE", help="its key")
+    one.add_argument("--client-ca", metavar="FILE", help="the CA that signed it, where that is another than --ca")
+    one.add_argument("--client-ca-key", metavar="FILE", help="that CA's key, in a lab: every certificate can be made")
+    one.add_argument("--subject", metavar="DN", help="the one client that the service lets in")
 
 
 def add_verbs(verb: Verb) -> None:

@@ -38,7 +38,10 @@ def probe(wanted: Wanted) -> Probe:
     request = _request(endpoint)
     untrusted, bare = _sent(address, request, wanted, "", "")
     at = now()
-    if bare.response is None and shown.protocol == "h2" and own != "http/1.1":
+    client = _sent(address, request, wanted, wanted.cert, wanted.key)[1] if wanted.cert else None
+    last = client or bare
+    # One that wants a certificate ends every request without it: that says nothing of HTTP.
+    if last.response is None and not last.alert and shown.protocol == "h2" and own != "http/1.1":
         raise CannotJudge(
             "speaks HTTP/2 only, and Hopproof's requests are HTTP/1.1",
             where=endpoint.host,
@@ -46,7 +49,6 @@ def probe(wanted: Wanted) -> Probe:
         )
     if bare.timed_out:
         raise CannotJudge("TLS is spoken there, but no request is answered in time", where=endpoint.host)
-    client = _sent(address, request, wanted, wanted.cert, wanted.key)[1] if wanted.cert else None
     offered = tuple(name for name in VERSIONS if _speaks(look(address, version=name, seconds=SECONDS)))
     protocols = tuple(dict.fromkeys(filter(None, (shown.protocol, own))))
     return Probe(wanted, endpoint, shown, offered, protocols, untrusted, bare, at, client)

@@ -169,6 +169,12 @@ def test_what_is_no_https_server_gets_a_sentence(
     assert told in error and "Traceback" not in error
 
 
+def test_one_that_wants_a_certificate_is_not_taken_for_http2_only(probed: Probed, secrets: Path) -> None:
+    for client in (False, True):
+        status, out, _ = probed(says(200), REQUIRED, *flags(secrets, client=client), alpn=("h2",))
+        assert status == 0 and "client certificate: required" in out
+
+
 @pytest.mark.parametrize("tls", [False, True], ids=["before TLS", "after TLS"])
 def test_one_that_hangs_gets_a_sentence(probed: Probed, monkeypatch: pytest.MonkeyPatch, tls: bool) -> None:
     monkeypatch.setattr("harness.wire.send.ANSWER_SECONDS", 0.3)

@@ -40,6 +40,7 @@ def _instead_of_required(rules: Rules, demand: Demand) -> Rules:
     "requests-but-does-not-require",
     on=MTLS,
     implies=(
+        "BYP-*",
         "CFG-12",
         "PKI-*",
         "JWT-14",
@@ -58,6 +59,7 @@ def requests_but_does_not_require(rules: Rules) -> Rules:
     "accepts-no-client-certificate",
     on=MTLS,
     implies=(
+        "BYP-*",
         "CFG-12",
         "PKI-*",
         "JWT-14",

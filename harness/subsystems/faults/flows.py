@@ -56,7 +56,7 @@ def default_is_tls_only(rules: Rules) -> Rules:
 @fault(
     "ignores-token",
     on=(*SERVERS, *GATEWAYS, "service"),
-    implies=("FLW-7", *BAD_TOKENS, "CFG-5", "JWT-*", "STS-*"),
+    implies=("BYP-*", "FLW-7", *BAD_TOKENS, "CFG-5", "JWT-*", "STS-*"),
 )
 def ignores_token(rules: Rules) -> Rules:
     """verifies no token although a JWKS URL is set"""
@@ -95,7 +95,7 @@ def analytics_verifies_jwt_under_mtls(rules: Rules) -> Rules:
 @fault(
     "portal-skips-jwt-when-both",
     on=("portal", *GATEWAYS, "service"),
-    implies=("JWT-*", "STS-*", "CFG-3", "FLW-7"),
+    implies=("BYP-*", "JWT-*", "STS-*", "CFG-3", "FLW-7"),
 )
 def portal_skips_jwt_when_both(rules: Rules) -> Rules:
     """verifies only the certificate where mTLS and JWT are both on"""
@@ -108,6 +108,7 @@ def portal_skips_jwt_when_both(rules: Rules) -> Rules:
     "portal-skips-mtls-when-both",
     on=("portal", *GATEWAYS, "service"),
     implies=(
+        "BYP-*",
         "CFG-12",
         "JWT-14",
         "STS-14",

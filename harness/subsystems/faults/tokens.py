@@ -55,7 +55,7 @@ def _verifies(token: Token, key: object) -> bool:
 @fault(
     "accepts-missing-token",
     on=VERIFIERS,
-    implies=("JWT-14", "CFG-4", "CFG-5", "STS-14"),
+    implies=("BYP-*", "JWT-14", "CFG-4", "CFG-5", "STS-14"),
 )
 def accepts_missing_token(rules: Rules) -> Rules:
     """serves requests without a token"""
