@@ -47,7 +47,8 @@ def _page(chromium: Any, address: str, out: Path) -> None:
                 chromium.get(address)
                 WebDriverWait(chromium, 20).until(lambda _: chromium.execute_script(READY))
                 if part == "topology":
-                    chromium.find_element("xpath", "//button[text()='jwt']").click()
+                    # Our own lab in one posture; a target file has one or a few.
+                    chromium.find_elements("xpath", "//button[text()='jwt'] | //button[@data-drawing='0']")[-1].click()
                 if part == "cases":
                     chromium.execute_script("document.querySelector('#list button').click()")
                     WebDriverWait(chromium, 20).until(lambda _: chromium.find_elements("css selector", "#list .case"))

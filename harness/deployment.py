@@ -37,9 +37,9 @@ TEMPLATE = "management-to-portal"
 SERVICE = "client-to-service"
 # What holds for any service in a posture, whatever the product: its own documents are not asked of a stranger.
 _ANY_AREA = frozenset({"tokens", "chains", "bypass"})
-_ANY_REQUIREMENT = frozenset({"FLW-0", "FLW-2", "FLW-5"})
+_ANY_REQUIREMENT = frozenset({"FLW-0", "FLW-2", "FLW-5", "FLW-5-CERTIFICATE"})
 _OTHER_KINDS = "j-other-kinds"
-_ALLOWED_TRANSPORTS = frozenset({GOOD, "t-plaintext", *WAYS, _OTHER_KINDS})
+_ALLOWED_TRANSPORTS = frozenset({GOOD, "t-plaintext", "compared", *WAYS, _OTHER_KINDS})
 # What a service agrees to with its issuer only the target file can tell: without it, these say what RFC 8725 advises.
 _AGREED = frozenset({"alg-rs-to-ps", "alg-hash-swap"})
 _NOT_AGREED = "tokens.algorithms of the target file does not say which algorithms the service takes, so this is advice."
@@ -178,6 +178,11 @@ class Deployment:
             return "the keys are not fetched from a JWKS server of ours (tokens.jwks)"
         if case.path is not endpoint.path:
             return f"servers.{endpoint.name} is reached over the path {endpoint.path}"
+        if case.stimulus.transport == "compared" and not (endpoint.origin or endpoint.certificate_sha256):
+            return (
+                f"that TLS is passed through is as the file declares: servers.{endpoint.name}.origin (or "
+                "certificate_sha256) gives something to compare with"
+            )
         control = case.control()
         if control is not None and control.path is not endpoint.path:
             return "its positive twin needs the same server reached directly"

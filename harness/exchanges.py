@@ -23,6 +23,7 @@ from harness.model.vocabulary import Grade
 from harness.scenario import Player
 from harness.wire.certificates import CERTIFICATE_CLASSES
 from harness.wire.given import CannotMake
+from harness.wire.handshake import Handshake, look
 from harness.wire.issue import Identity
 from harness.wire.send import Address, Prepared, send
 from harness.wire.stimuli import Sending, Stimuli
@@ -243,6 +244,19 @@ def _initiated(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
     return Attempt(nonce, door, None, act.get("local_port"), bool(case.flow.effect), extra)
 
 
+def _compared(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
+    """Two handshakes and no request: with what answers, and with the server itself where somebody says how."""
+    compared = {"own": door.server_leaf_sha256, "front": _met(look(door.address))}
+    if door.origin is not None:
+        compared["direct"] = _met(look(door.origin))
+    return Attempt(nonce, extra={"compared": compared})
+
+
+def _met(seen: Handshake) -> dict[str, Any]:
+    leaf = view(seen.chain[0]).sha256 if seen.chain else ""
+    return {"leaf": leaf, "asked": seen.asked, "fault": seen.fault or seen.failed}
+
+
 def _past_balancer(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
     """The subsystem under test tries the server's own addresses, and then, as its twin, the balancer's."""
     if not isinstance(bench.lab, Operated):
@@ -256,7 +270,10 @@ def _past_balancer(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
 
 def _another_way(bench: Bench, case: Case, door: Door, nonce: str) -> Attempt:
     """The request in another way, without a credential."""
-    client, extra = WAYS[case.stimulus.transport].go(Asking(bench, case, door, nonce))
+    sent, client, extra = WAYS[case.stimulus.transport].go(Asking(bench, case, door, nonce))
+    if sent.address == door.address:
+        identity = bench.stimuli.presented(case.flow.client_secret, case.stimulus.certificate)
+        extra |= bench.told(case, sent.request, identity)
     return Attempt(nonce, door, client, client.local_port, bool(case.flow.effect), extra)
 
 
@@ -267,6 +284,7 @@ PROCEDURES: Mapping[str, Procedure] = {
     "j-tls-untrusted": _request,
     "j-tls-wrong-name": _request,
     "t-plaintext": _clear_text,
+    "compared": _compared,
     "j-other-kinds": _crowd,
     "start": _start,
     "initiated": _initiated,

@@ -23,6 +23,7 @@ _EXPECTED: Mapping[str, str] = {
     "flow-broken": "nothing gets through: the server misses the client's certificate",
     "start-refused": "the server refuses to start and names the settings to change",
     "no-clear-text": "no application answer in clear text, and no effect",
+    "own-certificate": "a client meets the server's own certificate, and is asked for its own as the server asks",
     "as-scripted": "each step of a script ends as written: requests, moved clocks, outages, rotated keys",
     "called": "the client under test gets through with its own request",
     "no-token-sent": "the client under test gets through, and sends no JWT",

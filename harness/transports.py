@@ -11,6 +11,7 @@ TRANSPORTS: Mapping[str, str] = {
     "j-tls-untrusted": "a good token, while the JWKS URL leads to a server whose certificate another CA has signed",
     "j-tls-wrong-name": "a good token, while the JWKS URL leads to a server whose certificate is for another name",
     "t-plaintext": "a good request in clear text on the TLS port",
+    "compared": "no request: the handshake of what answers is compared with the server's own",
     "j-other-kinds": "a good token, whose key stands in the JWK set beside keys of other kinds",
     "start": "nothing is sent: the server is started with this configuration",
     "renewed-ingestion-client": "the ingestion client certificate is renewed while gateways run",

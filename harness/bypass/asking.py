@@ -117,24 +117,24 @@ class Way:
     tries: Tries
     needs: Callable[[Asking], str] = lambda asking: ""
 
-    def go(self, asking: Asking) -> tuple[ClientView, dict[str, Any]]:
-        """The answer that matters most, and what came of every try."""
-        seen: list[ClientView] = []
+    def go(self, asking: Asking) -> tuple[Try, ClientView, dict[str, Any]]:
+        """The try whose answer matters most, that answer, and what came of every try."""
+        seen: list[tuple[Try, ClientView]] = []
         told: list[Fact] = []
         for one in self.tries(asking):
             client = asking.means.send(one.address, one.request, one.context)
-            seen.append(client)
+            seen.append((one, client))
             told.append(_told(asking, one, client))
             if served(asking, client) and one.aside is None:
                 break
         if not seen:
             raise CannotMake("the request is of that form already")
         facts: dict[str, Any] = {"tries": told, "closed": self.needs(asking)}
-        let_in = [client for client in seen if served(asking, client)]
+        let_in = [(one, client) for one, client in seen if served(asking, client)]
         if let_in:
             facts |= _good(asking)
-        answered = [client for client in seen if not client.server_refused]
-        return [*let_in, *answered[-1:], seen[-1]][0], {"ways": facts}
+        answered = [(one, client) for one, client in seen if not client.server_refused]
+        return *[*let_in, *answered[-1:], seen[-1]][0], {"ways": facts}
 
 
 def served(asking: Asking, client: ClientView) -> bool:

@@ -21,6 +21,7 @@ CHECKS: Mapping[str, Check] = {
     "flow-broken": access.flow_broken,
     "start-refused": configuration.start_refused,
     "no-clear-text": transport.no_clear_text,
+    "own-certificate": transport.own_certificate,
     "token-sent": clients.token_sent,
     "nothing-sent": clients.nothing_sent,
     "not-bypassed": clients.not_bypassed,

@@ -107,9 +107,8 @@ def _of(claim: Claim, seen: _Seen, selection: bool) -> list[Gap]:
         missing = [classes for classes in asked if not seen.judged(classes)]
         if missing:
             found.append(_gap(claim, seen, protection, missing))
-    if not found and not any(row["outcome"] == Outcome.PASS for row in seen.rows):
-        reasons = [str(row["reason"]) for row in seen.rows] or list(seen.left_out.values()) or [_UNKNOWN]
-        found.append(_told(claim, Protection.SERVICE, ("good",), reasons[:1]))
+    if not found and seen.rows and not any(row["outcome"] == Outcome.PASS for row in seen.rows):
+        found.append(_told(claim, Protection.SERVICE, ("good",), [str(seen.rows[0]["reason"])]))
     return found
 
 

@@ -10,6 +10,28 @@ from harness.model.verdict import Finding
 _REFUSALS = frozenset({301, 302, 307, 308, 400, 426, 497})
 
 
+def own_certificate(question: Question) -> list[Finding]:
+    """What is called a passthrough must leave the handshake to the server: its own certificate is what a client meets.
+
+    That the certificate is the server's shows no more than that: whoever has a copy of its key can end TLS in between.
+    """
+    compared = question.exchange.extra["compared"]
+    front, direct = compared["front"], compared.get("direct")
+    own = direct["leaf"] if direct else compared["own"]
+    if not front["leaf"] or not own:
+        fault = front["fault"] or (direct or {}).get("fault") or "no certificate was seen"
+        where = "in front" if not front["leaf"] else "of the server itself"
+        return [unobserved("certificate-unseen", f"the certificate {where} could not be seen: {fault}")]
+    if front["leaf"] != own:
+        seen = f"a client meets the certificate {front['leaf'][:16]}..., the server's own is {own[:16]}..."
+        return [violation("other-certificate", f"{seen}: something in between ends TLS and can read the payload")]
+    if direct and direct["asked"] != front["asked"]:
+        asks = "asks for a client certificate, what answers in front does not"
+        told = asks if direct["asked"] else "asks for no client certificate, what answers in front does"
+        return [violation("other-handshake", f"the server itself {told}: something in between ends TLS")]
+    return [note("same-certificate", "the same certificate; whoever has a copy of its key could end TLS all the same")]
+
+
 def no_clear_text(question: Question) -> list[Finding]:
     """A request in clear text, good credentials included, must get no application answer and have no effect."""
     client, status = question.client, question.status

@@ -99,6 +99,8 @@ def _balanced(endpoint: Endpoint) -> Iterator[str]:
             "path: passthrough, or JWT (if the balancer itself verifies clients, judge it as a server of its own, "
             "path: direct; hopproof target probe URL shows what it asks for)"
         )
+    if endpoint.path is not Path.PASSTHROUGH and endpoint.certificate_sha256:
+        yield f"servers.{endpoint.name}: certificate_sha256 is for path: passthrough, but path is {endpoint.path}"
 
 
 def _versions(target: TargetFile, endpoint: Endpoint) -> Iterator[str]:

@@ -23,6 +23,8 @@ FOLDER = "hopproof-replay"
 HEADERS, BODY, URL, CLIENT = "headers", "body", "url", "client.pem"
 _FRAMING = frozenset({"host", "content-length", "connection", "user-agent", "x-hopproof-case"})
 _SHORT = 200
+_REPEATABLE = (GOOD, "t-plaintext", "tls-12", "certificate-in-header", "identity-headers", "method-", "path-")
+"""How the names of the transport classes begin that are a request of their own, or none."""
 _CLEAR_TEXT = "t-plaintext"
 _NO_CERTIFICATE = "tls-no-cert"
 
@@ -44,15 +46,17 @@ def folder_of(case: Case) -> str:
 
 def recipe(case: Case, endpoint: Endpoint, request: Prepared, folder: str) -> Recipe | None:
     """How curl repeats *request*, which *case* sends to *endpoint*; None for what curl cannot do."""
-    if case.stimulus.transport not in (GOOD, _CLEAR_TEXT):
+    if not case.stimulus.transport.startswith(_REPEATABLE):
         return None
     target, headers = _read(request)
     files: dict[str, bytes] = {}
     words = ["curl", "-sS", "-i", "--http1.1"]
     words += ["--path-as-is"] if "/." in target else []
     words += ["-g"] if set(target) & set("[]{}") else []
-    if request.method != "GET":
-        words += ["-X", request.method]
+    words += ["--tls-max", "1.2"] if case.stimulus.transport == "tls-12" else []
+    words += _method(request.method)
+    if not target.startswith("/"):
+        words, target = [*words, "--request-target", target], "/"
     if endpoint.connect != (endpoint.host, endpoint.port):
         places = (*(f"{_bracketed(host)}:{port}" for host, port in ((endpoint.host, endpoint.port), endpoint.connect)),)
         words += ["--connect-to", ":".join(places)]
@@ -85,6 +89,12 @@ def write(recipe: Recipe, folder: Path, identity: bytes | None) -> None:
         raise ReportError(
             f"cannot write: {error.strerror}", where=str(folder), attempt="name another --write"
         ) from error
+
+
+def _method(method: str) -> list[str]:
+    if method == "HEAD":
+        return ["--head"]  # as -X it would wait for a body
+    return [] if method == "GET" else ["-X", method]
 
 
 def _short(body: bytes) -> bool:

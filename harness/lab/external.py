@@ -87,7 +87,15 @@ class ExternalLab:
         if endpoint is None or setup.path is not endpoint.path or setup.own or setup.variant or setup.fault:
             raise LabError(f"the target file has no {setup.server} over {setup.path}")
         origin = None if endpoint.origin is None else Address(*endpoint.origin, endpoint.host)
-        return Door(setup, address_of(endpoint), endpoint.ca, "", endpoint.port, endpoint.also_names, origin)
+        return Door(
+            setup,
+            address_of(endpoint),
+            endpoint.ca,
+            endpoint.certificate_sha256,
+            endpoint.port,
+            endpoint.also_names,
+            origin,
+        )
 
     def release(self, setups: Iterable[Setup]) -> None:
         """Nothing was started."""

@@ -80,7 +80,8 @@ class Endpoint:
     """One server endpoint: it has one posture, which the flows that end there inherit.
 
     ``also_names`` are names of other sites at the same address; ``origin`` is where the server itself listens, past the
-    balancer that ``connect`` leads to.
+    balancer that ``connect`` leads to, and ``certificate_sha256`` the digest of its certificate: either lets a
+    passthrough be looked at.
     """
 
     name: str
@@ -97,6 +98,7 @@ class Endpoint:
     request: Request
     also_names: tuple[str, ...] = ()
     origin: tuple[str, int] | None = None
+    certificate_sha256: str = ""
 
     @property
     def generic(self) -> bool:
@@ -250,6 +252,7 @@ def _endpoint(file: FilePath, name: str, row: Mapping[str, Any], common: Mapping
         request=request,
         also_names=tuple(row.get("also_names", ())),
         origin=_place(file, f"{spot}.origin", row["origin"]) if "origin" in row else None,
+        certificate_sha256=row.get("certificate_sha256", "").replace(":", "").lower(),
     )
 
 

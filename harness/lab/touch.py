@@ -28,6 +28,8 @@ def touch(case: Case) -> Touch:
     stimulus = case.stimulus
     if {stimulus.token, stimulus.certificate, stimulus.transport} & _STRESS:
         return Touch.STRESS
+    if stimulus.transport == "compared":  # nothing is asked for: two handshakes
+        return Touch.HANDSHAKE
     if not is_safe(case.flow.method) or stimulus.transport in _WRITES:
         return Touch.WRITE
     refused_in_tls = case.expected == "certificate-refused" and stimulus.certificate != GOOD

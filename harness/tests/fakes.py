@@ -37,6 +37,9 @@ class FakeStimuli:
         """A context is never used."""
         return (ca, secret, certificate)
 
+    def presented(self, secret: str, certificate: str) -> None:
+        """Nothing, as no context is used."""
+
     def request(self, flow: Flow, stimulus: Stimulus, host: str, nonce: str) -> Any:
         """What :meth:`FakeLab.send` gets."""
         return Sent(flow, stimulus, nonce)

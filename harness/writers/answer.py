@@ -99,13 +99,18 @@ def _claims_something(claim: Mapping[str, Any]) -> bool:
 
 def gaps(footer: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What is not shown, and what to give, in words."""
-    return [(_gap(item), str(item["give"])) for item in footer.get("not_shown", ())]
+    cannot = bool(footer.get("cannot_judge"))
+    return [
+        (_gap(item, cannot), "what is asked for above" if cannot else str(item["give"]))
+        for item in footer.get("not_shown", ())
+    ]
 
 
-def _gap(item: Mapping[str, Any]) -> str:
+def _gap(item: Mapping[str, Any], cannot: bool) -> str:
     what = _PROTECTIONS.get(str(item["protection"]), "that anybody is served")
     missing = ", ".join(map(str, item["missing"]))
-    return f"{item['flow']} ({item['posture']}): {what}; nothing was seen of {missing}: {item['why']}"
+    why = "" if cannot else f": {item['why']}"  # that is said once, above
+    return f"{item['flow']} ({item['posture']}): {what}; nothing was seen of {missing}{why}"
 
 
 @dataclass(frozen=True)

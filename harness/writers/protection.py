@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from harness.model.vocabulary import Outcome, Path
+from harness.model.vocabulary import Grade, Outcome, Path
 from harness.writers.rows import Row
 
 # Classes that are a good credential in another form, or one that only its issuer can make.
@@ -89,9 +89,16 @@ def _cell(rows: list[Row]) -> dict[str, Any]:
         "state": "shown" if passed else "not shown",
         "server_verified_by": "the client, by its CA" if served else "not shown",
         "client_verified_by": verified or (["nobody"] if any(map(_unauthenticated, strangers)) else []),
-        "clear_text_at": ["terminating balancer"] if Path.TERMINATING in served else [],
+        "clear_text_at": _clear_text_at(rows, served),
+        "path_as_declared": all(row["grade"] == Grade.CLIENT_ONLY for row in rows),
         "works_over": sorted(served),
     }
+
+
+def _clear_text_at(rows: Iterable[Row], served: Collection[str]) -> list[str]:
+    at = ["terminating balancer"] if Path.TERMINATING in served else []
+    ended = any(row["expected"] == "own-certificate" and row["outcome"] == Outcome.FAIL for row in rows)
+    return [*at, *([ENDED] if ended else [])]
 
 
 def _verified(name: str, expected: str, passed: Iterable[Row], let_in: Iterable[Row]) -> str:
@@ -111,6 +118,17 @@ def _unauthenticated(row: Row) -> bool:
     if row["expected"] in _LET_IN:
         return row["stimulus"] == "tls-no-cert+str-no-token" or row["expected"] in ("called", "keys-published")
     return not _loosely(row)
+
+
+ENDED = "what is called a passthrough"
+"""Where the payload lies open though the target file says otherwise; this was seen."""
+
+
+def open_in_words(cell: Mapping[str, Any]) -> str:
+    """Where the payload can be read; what only the target file says of that is told as declared."""
+    at = cell.get("clear_text_at", ())
+    words = ", ".join(at) or "nowhere"
+    return f"{words}, as declared" if cell.get("path_as_declared") and ENDED not in at else words
 
 
 _NAMES = {"certificate": "certificate", "JWT": "token"}

@@ -22,7 +22,7 @@ from harness.model.vocabulary import Path as FlowPath
 from harness.writers import answer
 from harness.writers.counts import of_header, of_rows
 from harness.writers.findings import Finding, findings, known, known_words, presented, repeat
-from harness.writers.protection import in_words, open_to_all, protection
+from harness.writers.protection import in_words, open_in_words, open_to_all, protection
 from harness.writers.reach import reach
 from harness.writers.rows import Row, outcomes
 
@@ -215,8 +215,9 @@ def _protection(flow: str, cells: Mapping[str, Mapping[str, Any]], footer: Mappi
     """Who verifies the client, and where the payload can be read, each with the postures."""
     parts = {posture: answer.verified_in_part(footer, flow, posture) for posture in cells}
     verified = _grouped({posture: in_words(cell, parts[posture]) for posture, cell in cells.items()})
-    open_at = {posture: ", ".join(cell.get("clear_text_at", ())) for posture, cell in cells.items()}
-    return verified, _grouped({posture: place for posture, place in open_at.items() if place}) or "nowhere"
+    open_at = {posture: open_in_words(cell) for posture, cell in cells.items()}
+    told = {posture: place for posture, place in open_at.items() if place != "nowhere"}
+    return verified, _grouped(told) or "nowhere"
 
 
 def _conforms(rows: Sequence[Row], footer: Mapping[str, Any]) -> str:

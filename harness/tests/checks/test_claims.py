@@ -92,7 +92,8 @@ def test_an_open_endpoint_claims_nothing_and_serves() -> None:
     claim = Claim(FLOW, "tls-only", "direct")
     assert missing(claim, rows("tls-only", "good")) == {}
     assert missing(claim, rows("tls-only", "good", outcome="UNOBSERVED")) == {"service": ("good",)}
-    assert missing(claim, []) == {"service": ("good",)}
+    # Of a service of somebody's nothing is asked in that posture.
+    assert missing(claim, []) == {}
 
 
 def told(reason: str, **more: str) -> Gap:

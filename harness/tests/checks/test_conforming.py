@@ -44,7 +44,16 @@ PLAYED = [
     {"fetches": 2},
 ]
 
+OWN = {"leaf": "1e4f", "asked": True, "fault": ""}
+
 CONFORMING: dict[str, list[Question]] = {
+    "own-certificate": [
+        ask(case("own-certificate", path=Path.PASSTHROUGH), Exchange("", extra={"compared": told}), grade)
+        for told, grade in (
+            ({"own": "1e4f", "front": OWN}, Grade.BOTH_SIDES),
+            ({"own": "", "front": OWN, "direct": OWN}, CLIENT_ONLY),
+        )
+    ],
     "served": [
         ask(case(), exchange(told=ACCEPTED)),
         ask(case(path=Path.PASSTHROUGH), exchange(told=ACCEPTED, between=passthrough())),

@@ -89,6 +89,21 @@ def test_a_body(body: bytes, told: str) -> None:
     assert f" {told} " in line(Stimulus(), prepare("PUT", "/x", (("Host", b"x"),), body))
 
 
+@pytest.mark.parametrize(
+    ("transport", "request_", "told"),
+    [
+        ("tls-12", PLAIN, "--tls-max 1.2"),
+        ("method-safe", prepare("HEAD", "/x", (("Host", b"x"),), b""), "--http1.1 --head "),
+        ("method-unknown", prepare("get", "/x", (("Host", b"x"),), b""), "-X get"),
+        ("path-dots", prepare("GET", "/./x", (("Host", b"x"),), b""), "--path-as-is"),
+        ("path-absolute-form", prepare("GET", "https://x/y", (("Host", b"x"),), b""), "--request-target https://x/y"),
+        ("identity-headers", prepare("GET", "/", (("X-Forwarded-User", b"admin"),), b""), "-H @here/headers"),
+    ],
+)
+def test_another_way_of_asking(transport: str, request_: Prepared, told: str) -> None:
+    assert told in line(Stimulus("tls-no-cert", transport=transport), request_)
+
+
 def test_what_curl_cannot_do_has_no_line() -> None:
     assert curl.recipe(case(stimulus=Stimulus(transport="initiated")), ENDPOINT, PLAIN, "here") is None
 

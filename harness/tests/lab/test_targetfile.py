@@ -94,6 +94,15 @@ def test_a_mistake_is_told_by_place(change: dict[str, Any], told: str) -> None:
     assert caught.value.exit_status == 2
 
 
+def test_what_a_passthrough_is_compared_with() -> None:
+    server = {"path": "passthrough", "origin": "[::1]:8443", "certificate_sha256": ":".join(["AB"] * 32)}
+    (endpoint,) = parse(document(server=server)).endpoints.values()
+    assert (endpoint.origin, endpoint.certificate_sha256) == (("::1", 8443), "ab" * 32)
+    for wrong in ("ab" * 31, "xy" * 32):
+        with pytest.raises(UsageError, match="certificate_sha256"):
+            parse(document(server={**server, "certificate_sha256": wrong}))
+
+
 def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "t.yaml"
     file.write_text(yaml.safe_dump(document()) + "environment: lab\n", "utf-8")
@@ -111,6 +120,7 @@ def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
         ({"posture": "default"}, "posture default"),
         ({"flows": ["management-to-nowhere"]}, "unknown flow"),
         ({"flows": ["management-to-portal", "management-to-analytics"]}, "different endpoints"),
+        ({"path": "terminating", "posture": "jwt", "certificate_sha256": "ab" * 32}, "path is terminating"),
     ],
 )
 def test_a_contradiction_names_its_rule(server: dict[str, Any], rule: str) -> None:

@@ -20,7 +20,7 @@ from harness.writers.counts import of_header, of_rows
 from harness.writers.findings import findings, known, known_words, presented, repeat
 from harness.writers.page import data, topology
 from harness.writers.page.guide import Guide
-from harness.writers.protection import in_words, open_to_all, protection
+from harness.writers.protection import in_words, open_in_words, open_to_all, protection
 from harness.writers.rows import Row
 from harness.writers.summary import LEGEND
 
@@ -137,7 +137,8 @@ def _protected(rows: Sequence[Row], footer: Mapping[str, Any]) -> list[dict[str,
             "posture": posture,
             "server": cell.get("server_verified_by", "-"),
             "client": in_words(cell, answer.verified_in_part(footer, flow, posture)),
-            "open": ", ".join(cell.get("clear_text_at", ())) or "nowhere",
+            "open": open_in_words(cell),
+            "readable": bool(cell.get("clear_text_at")),
             "over": ", ".join(cell.get("works_over", ())) or "-",
             "answer": answer.of_flow(own[flow, posture], footer),
         }

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from harness.model.vocabulary import Outcome, Path, Posture
 from harness.writers.page.data import ORDER
 from harness.writers.page.guide import Guide
-from harness.writers.protection import in_words, protection
+from harness.writers.protection import ENDED, in_words, protection
 from harness.writers.rows import Row
 
 WIDTH, TOP, GAP = 1080, 34, 22
@@ -142,8 +142,11 @@ def _path(
     passed = sum(row["outcome"] == Outcome.PASS for row in rows)
     outcome = worst([row["outcome"] for row in rows])
     works = [posture for posture, cell in cells.items() if path in cell.get("works_over", ())]
-    readable = bool(works) and path == Path.TERMINATING
-    text = f"{path}: {passed} of {len(rows)} as required" + (f", {_OPEN[path]}" if works and path in _OPEN else "")
+    declared = "as declared, " if any(cell.get("path_as_declared") for cell in cells.values()) else ""
+    ended = path == Path.PASSTHROUGH and any(ENDED in cell.get("clear_text_at", ()) for cell in cells.values())
+    opens = "ends TLS: payload readable here" if ended else f"{declared}{_OPEN[path]}" if path in _OPEN else ""
+    text = f"{path}: {passed} of {len(rows)} as required" + (f", {opens}" if works and opens else "")
+    readable = bool(works) and (path == Path.TERMINATING or ended)
     first = Line(text, y, f"#{urlencode({**here, 'path': path})}", SYMBOLS.get(outcome, ""), outcome, readable)
     if works:
         said = "the flow works" + (f" where the server is: {', '.join(works)}" if len(cells) > 1 else " here")
