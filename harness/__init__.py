@@ -15,6 +15,8 @@ Floors, each importing only lower ones (a test keeps the arrows):
     bypass                    the same request in other ways, without its credential
     expected, load, obstacles, transports
                               the rows that somebody foresees not to pass; requests that keep coming; what is in the way
+    probed                    what was seen of an endpoint
+    probing                   what can be seen of one
     known, scenario, exchanges, targets, selection, preflight, deployment, engine, run, mutants, serve, explain, listing
                               one case's journey, many at a time
     plugin                    pytest glue only

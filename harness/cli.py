@@ -9,12 +9,14 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.utils import CryptographyDeprecationWarning
 
 from harness import __version__, pointing, resources, targets
 from harness.config import Options, refuse_former_names, resolve
@@ -37,6 +39,9 @@ Arguments = argparse.Namespace
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a verb; returns the exit status (contract: 0, 1, 2, 3).  Never a traceback for bad input."""
     signal.signal(signal.SIGTERM, _as_interrupt)
+    # What is odd about a certificate that somebody uses is no news to a user, and is no sentence of ours.
+    warnings.filterwarnings("ignore", "Parsed a (negative serial number|serial number)", CryptographyDeprecationWarning)
+    warnings.filterwarnings("ignore", "Attribute's length must be", UserWarning)
     arguments = _parser().parse_args(argv)
     try:
         refuse_former_names(Path.cwd(), os.environ)
@@ -145,7 +150,7 @@ class _Quiet:
 
 
 def _run(arguments: Arguments) -> int:
-    names = ("target", "depth", "only", "skip", "fault", "seed", "report", "expected", "read_only")
+    names = ("target", "depth", "only", "skip", "fault", "seed", "report", "expected", "read_only", "wait")
     options = pointing.at(arguments, resolve({name: getattr(arguments, name) for name in names}, Path.cwd()))
     return pointing.dry_run(Run(options)) if arguments.dry_run else execute(Run(options))
 

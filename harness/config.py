@@ -46,6 +46,7 @@ class Options:
     report: Path = Path("reports/latest")
     expected: str | None = None
     read_only: bool = False
+    wait: bool = False
     keep: tuple[str, Path] | None = None
 
     def seeded(self) -> Options:
@@ -108,7 +109,7 @@ def _convert(key: str, value: Any) -> Any:
         if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
             raise ValueError(f"{key} is a list of strings")
         return tuple(value) if key == "only" else tuple(Skip.parse(item) for item in value)
-    kind = bool if key == "read_only" else str
+    kind = bool if key in ("read_only", "wait") else str
     if not isinstance(value, kind):
         raise ValueError(f"{key} is {'true or false' if kind is bool else 'a string'}")
     return value

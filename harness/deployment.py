@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 
 from harness import targets
 from harness.bypass import WAYS
 from harness.catalogue import Catalogue
 from harness.catalogue.widen import widened
-from harness.checks.dialect import CERTIFICATE_STATUSES, TOKEN_STATUSES, Dialect, Refusal
 from harness.config import Options
 from harness.errors import CannotJudge, UsageError, refuse
 from harness.exchanges import Bench, paced
 from harness.known import catalogue as known_catalogue
 from harness.lab import curl, targetfile
 from harness.lab.credentials import by_name, open_clients
+from harness.lab.dialects import dialect_of
 from harness.lab.external import ExternalLab, Pace
 from harness.lab.issuers import open_mint
 from harness.lab.keyserver import KeyServer
+from harness.lab.patience import Patience
 from harness.lab.targetcheck import mistakes as mistakes_of
 from harness.lab.targetfile import Client, Endpoint, TargetFile, is_safe
 from harness.lab.touch import Touch, touch
@@ -27,8 +28,9 @@ from harness.model.case import GOOD, Case
 from harness.model.catalogue import Cells, Flow, Requirement, Server
 from harness.model.claims import Claim, Protection
 from harness.model.vocabulary import Level, Path, Posture, is_file
-from harness.preflight import Preflight
+from harness.preflight import Preflight, crowd
 from harness.targets import Target
+from harness.wire.certificates import authorities_below
 from harness.wire.given import GivenPki, GivenStimuli
 from harness.wire.issue import Identity
 from harness.wire.send import Prepared
@@ -43,6 +45,7 @@ _ALLOWED_TRANSPORTS = frozenset({GOOD, "t-plaintext", "compared", *WAYS, _OTHER_
 # What a service agrees to with its issuer only the target file can tell: without it, these say what RFC 8725 advises.
 _AGREED = frozenset({"alg-rs-to-ps", "alg-hash-swap"})
 _NOT_AGREED = "tokens.algorithms of the target file does not say which algorithms the service takes, so this is advice."
+_ASKED_FOR = "check audience, resource or scope in tokens.endpoint.form, and what the token endpoint makes of them"
 _SUBJECT_CLASSES = "id-"
 
 
@@ -53,7 +56,7 @@ def find(options: Options) -> Target:
     if options.fault:
         raise UsageError("--fault is for our own servers", attempt="leave --target or --fault out")
     deployment = Deployment.load(FilePath(options.target), options.read_only)
-    return replace(deployment, keep=options.keep).target()
+    return replace(deployment, keep=options.keep, wait=options.wait).target()
 
 
 @dataclass(frozen=True)
@@ -61,10 +64,13 @@ class Deployment:
     """A checked target file.
 
     ``keep`` names a case, and the folder that takes what a line of curl needs to repeat it: its token, its certificate.
+    ``rooms`` says, by endpoint, how many CAs there may be below the client's.
     """
 
     file: TargetFile
     keep: tuple[str, FilePath] | None = None
+    wait: bool = False
+    rooms: Mapping[str, int | None] = field(default_factory=dict)
 
     @classmethod
     def load(cls, path: FilePath, read_only: bool = False) -> Deployment:
@@ -74,7 +80,10 @@ class Deployment:
             mistakes += mistakes_of(file, known_catalogue().flows, known_catalogue().features)
         refuse(mistakes, str(path))
         assert file is not None, "a target file without mistakes describes a target"
-        deployment = cls(replace(file, read_only=file.read_only or read_only))
+        clients = open_clients(file.endpoints.values())
+        pki = GivenPki(by_name(clients))
+        rooms = {name: pki.room(client) for name, (client, _) in clients.items()}
+        deployment = cls(replace(file, read_only=file.read_only or read_only), rooms=rooms)
         if deployment.file.read_only and not any(is_safe(flow.method) for flow in deployment.flows(known_catalogue())):
             raise UsageError(
                 "read-only, but every request of this file writes",
@@ -188,11 +197,17 @@ class Deployment:
             return "its positive twin needs the same server reached directly"
         if case.stimulus.certificate.startswith(_SUBJECT_CLASSES) and not endpoint.subject:
             return f"servers.{endpoint.name} names no subject: any certificate of its CA is meant to be let in"
-        if reason := _not_given(case.stimulus.certificate, endpoint.client):
+        if reason := _not_given(case.stimulus.certificate, endpoint.client) or self._no_room(case):
             return reason
         if case.stimulus.transport == "t-plaintext" and self.file.environment != "lab":
             return "would send a working credential unencrypted, which is done in a lab only"
         return self._too_much(case)
+
+    def _no_room(self, case: Case) -> str:
+        room = self.rooms.get(case.flow.server.name)
+        if room is None or room >= authorities_below(case.stimulus.certificate):
+            return ""
+        return f"the client's CA may have {room or 'no'} further CA below it (path length)"
 
     def _too_much(self, case: Case) -> str:
         does = touch(case)
@@ -212,12 +227,19 @@ class Deployment:
             pki = GivenPki(by_name(open_clients(file.endpoints.values())))
             stimuli = GivenStimuli(pki, mint, lab.folder / "clients")
             lab.on_close.insert(0, stimuli.lure.close)
-            dialect = _dialect(file)
+            dialect = dialect_of(file)
             kept = frozenset({dialect.refusal.header.lower()} if dialect.refusal else ())
-            bench = Bench(lab, stimuli, seed, dialect, paced(Pace(file.rate).wait, kept), {}, told=self._told)
+            send = paced(Pace(file.rate).wait, kept)
+            send = Patience(send) if self.wait else send
+            bench = Bench(lab, stimuli, seed, dialect, send, {}, told=self._told)
             bench = replace(bench, keys=keys)
             asked = None if keys is None else lambda: keys.asked
-            _look(Preflight(bench, stimuli, file, pki, asked), catalogue.flows.values(), keys)
+            try:
+                _look(Preflight(bench, stimuli, file, pki, asked), catalogue.flows.values(), keys)
+            except CannotJudge as error:
+                if not mint.misnamed:
+                    raise
+                raise CannotJudge(f"{mint.misnamed}; {error.what}", where=error.where, attempt=_ASKED_FOR) from error
         except BaseException:
             lab.close()
             raise
@@ -249,7 +271,7 @@ def _not_given(certificate: str, client: Client | None) -> str:
 def _look(preflight: Preflight, flows: Iterable[Flow], keys: KeyServer | None) -> None:
     flows = list(flows)
     if keys is not None:
-        _crowd(preflight, flows, keys)
+        crowd(preflight, flows, keys)
     try:
         preflight.run(flows)
     except CannotJudge as error:
@@ -261,20 +283,6 @@ def _look(preflight: Preflight, flows: Iterable[Flow], keys: KeyServer | None) -
             else f"{error.what}; nobody has asked our JWKS server (port {keys.port}) for its keys"
         )
         raise CannotJudge(told, where=error.where, attempt=error.attempt) from error
-
-
-def _crowd(preflight: Preflight, flows: Iterable[Flow], keys: KeyServer) -> None:
-    """See whether a set with keys of other kinds costs a service the one it needs; from then on it gets that alone."""
-    keys.crowded = True
-    for flow in flows:
-        before = keys.fetched
-        seen = preflight.good(flow)
-        if seen is not None and keys.fetched > before:
-            keys.crowd[flow.name] = seen
-    served = {flow.name: flow.success for flow in flows}
-    keys.crowded = all(
-        view.response is not None and view.response.status == served[name] for name, view in keys.crowd.items()
-    )
 
 
 def _only(cells: Iterable[Cells], wanted: Callable[[str], bool]) -> tuple[Cells, ...]:
@@ -307,12 +315,3 @@ def _requested(endpoint: Endpoint, flow: Flow) -> Flow:
     asked = endpoint.request
     given = {"method": asked.method, "path": asked.path, "body": asked.body, "success": asked.success}
     return replace(flow, **{key: value for key, value in given.items() if value is not None})  # type: ignore[arg-type]
-
-
-def _dialect(file: TargetFile) -> Dialect:
-    return Dialect(
-        name=file.product,
-        certificate_statuses=CERTIFICATE_STATUSES | file.certificate_statuses,
-        token_statuses=TOKEN_STATUSES | file.token_statuses,
-        refusal=None if file.refusal is None else Refusal(**file.refusal),
-    )

@@ -25,6 +25,7 @@ from harness.wire.certificates import CERTIFICATE_CLASSES
 from harness.wire.given import CannotMake
 from harness.wire.handshake import Handshake, look
 from harness.wire.issue import Identity
+from harness.wire.refusal import NoRoom
 from harness.wire.send import Address, Prepared, send
 from harness.wire.stimuli import Sending, Stimuli
 from harness.wire.tokens import LURING, TOKEN_CLASSES
@@ -126,6 +127,8 @@ class Bench:
     def _try_twin(self, case: Case, door: Door) -> str:
         try:
             client = _request(self, case, door, self.nonce(case.id, "twin")).client
+        except NoRoom:
+            return ""  # nothing nearer than the good request is right
         except CannotMake as missing:
             return f"its twin {case.stimulus.id} cannot be made: {missing}"
         return "" if self.served(client, case.flow) else f"its twin {case.stimulus.id} is not served either"

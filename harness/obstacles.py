@@ -194,7 +194,7 @@ def untrusted(endpoint: Endpoint, posture: Posture, seen: ClientView, shown: Han
 
 def still_required(posture: Posture, bare: ClientView | None, shown: Handshake, good_token: bool) -> Obstacle | None:
     """An endpoint that was to be judged by tokens alone, and turns away whoever shows no certificate."""
-    if bare is None or not shown.asked or not _for_want_of_one(bare, good_token):
+    if bare is None or not shown.asked or not for_want_of_one(bare, good_token):
         return None
     return Obstacle(
         f"this endpoint still requires a client certificate, though the file says posture {posture}: without one, a "
@@ -204,7 +204,8 @@ def still_required(posture: Posture, bare: ClientView | None, shown: Handshake, 
     )
 
 
-def _for_want_of_one(bare: ClientView, good_token: bool) -> bool:
+def for_want_of_one(bare: ClientView, good_token: bool) -> bool:
+    """Whether a request without a certificate, to a server that asks for one, was turned away for that."""
     if bare.response is None:
         return bool(bare.alert) or (bare.closed and not bare.fault)
     status, body = bare.response.status, bare.response.body.lower()

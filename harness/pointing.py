@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import json
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from harness import resources
+from harness import probing, resources
 from harness.catalogue import expand
 from harness.config import Options
 from harness.deployment import SERVICE, TEMPLATE, Deployment
@@ -20,6 +22,7 @@ from harness.lab import targetfile
 from harness.lab.oneliner import Service
 from harness.lab.touch import touch
 from harness.model.vocabulary import Depth, is_file
+from harness.probed import Wanted
 from harness.run import Run
 from harness.wire.files import private_folder
 from harness.writers import record
@@ -29,13 +32,26 @@ from harness.writers.rows import Row
 
 Arguments = argparse.Namespace
 Verb = Callable[[str, Callable[[Arguments], int], str], argparse.ArgumentParser]
-_SERVICE = ("ca", "audience", "issuer", "jwks", "cert", "key", "token_env", "connect")
+_SERVICE = (
+    "ca",
+    "audience",
+    "issuer",
+    "jwks",
+    "cert",
+    "key",
+    "token_env",
+    "connect",
+    "client_ca",
+    "client_ca_key",
+    "subject",
+)
 
 
 def add_flags(run: argparse.ArgumentParser) -> None:
     """The flags of ``hopproof run`` for a server that is not ours."""
     run.add_argument("--expected", metavar="FILE", help="the rows known not to pass; anything else is exit status 1")
     run.add_argument("--read-only", action="store_true", default=None, help="send nothing that writes or stresses")
+    run.add_argument("--wait", action="store_true", default=None, help="wait out a 429, as long as Retry-After says")
     run.add_argument("--dry-run", action="store_true", help="list what would be sent, and send nothing")
     one = run.add_argument_group("one service, without a target file")
     one.add_argument("--url", help="https://host:port/path of a request that succeeds")
@@ -49,13 +65,23 @@ def add_flags(run: argparse.ArgumentParser) -> None:
     one.add_argument("--token-env", metavar="NAME", help="an environment variable that holds one good token")
     one.add_argument("--cert", metavar="FILE", help="the client's certificate")
     one.add_argument("--key", metavar="FILE", help="its key")
+    one.add_argument("--client-ca", metavar="FILE", help="the CA that signed it, where that is another than --ca")
+    one.add_argument("--client-ca-key", metavar="FILE", help="that CA's key, in a lab: every certificate can be made")
+    one.add_argument("--subject", metavar="DN", help="the one client that the service lets in")
 
 
 def add_verbs(verb: Verb) -> None:
     """``target init``, ``target check``, ``compare``."""
-    target = verb("target", _target, "a file that says what to judge: write an example, or check yours")
-    target.add_argument("what", choices=["init", "check"])
-    target.add_argument("file", nargs="?", type=Path, metavar="FILE")
+    target = verb("target", _target, "a file that says what to judge: an example, yours checked, or one from a URL")
+    target.add_argument("what", choices=["init", "check", "probe"])
+    target.add_argument("file", nargs="?", metavar="FILE|URL")
+    seen = target.add_argument_group("target probe URL: what can be seen of an endpoint")
+    seen.add_argument("--ca", metavar="FILE", help="the CA that its certificate should be under")
+    seen.add_argument("--connect", metavar="HOST:PORT", help="connect there in place of the URL's host")
+    seen.add_argument("--cert", metavar="FILE", help="a client's certificate, for a second request")
+    seen.add_argument("--key", metavar="FILE", help="its key")
+    seen.add_argument("--write", type=Path, metavar="FILE", help="write a target file from it; its posture is a guess")
+    seen.add_argument("--json", action="store_true")
     two = verb("compare", _compare, "what changed between two runs")
     two.add_argument("old", type=Path, metavar="OLD")
     two.add_argument("new", type=Path, metavar="NEW")
@@ -138,7 +164,33 @@ def dry_run(run: Run) -> int:
 
 
 def _target(arguments: Arguments) -> int:
-    return _init(arguments.file) if arguments.what == "init" else _check(arguments.file)
+    if arguments.what == "probe":
+        return _probe(arguments)
+    for name in ("ca", "connect", "cert", "key", "write", "json"):
+        if getattr(arguments, name):
+            raise UsageError(f"--{name} belongs to hopproof target probe")
+    file = Path(arguments.file) if arguments.file else None
+    return _init(file) if arguments.what == "init" else _check(file)
+
+
+def _probe(arguments: Arguments) -> int:
+    if not arguments.file:
+        raise UsageError("which URL?", attempt="hopproof target probe https://host:port/path")
+    given = {name: getattr(arguments, name) or "" for name in ("ca", "connect", "cert", "key")}
+    found = probing.probe(Wanted(arguments.file, **given))
+    if arguments.write:
+        probing.write(found, arguments.write)
+    if arguments.json:
+        print(json.dumps(found.to_json(), indent=1))  # noqa: T201
+        return 0
+    print("\n".join(found.lines()))  # noqa: T201
+    if arguments.write:
+        print(f"wrote {arguments.write}; put the files it names beside it, then: {_check_line(arguments.write)}")  # noqa: T201
+    return 0
+
+
+def _check_line(file: Path) -> str:
+    return f"hopproof target check {shlex.quote(str(file))}"
 
 
 def _init(file: Path | None) -> int:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from harness import obstacles
 from harness.errors import CannotJudge, EffectUnseen
 from harness.exchanges import Bench
 from harness.lab.base import host_header
 from harness.lab.external import ExternalLab, address_of
+from harness.lab.keyserver import KeyServer
 from harness.lab.targetfile import Endpoint, TargetFile, is_safe
 from harness.model.case import GOOD, Stimulus
 from harness.model.catalogue import Flow
@@ -243,3 +244,17 @@ def _status(seen: ClientView) -> int | None:
 
 def _in_the_way(endpoint: Endpoint, obstacle: obstacles.Obstacle) -> CannotJudge:
     return CannotJudge(obstacle.what, where=f"servers.{endpoint.name}", attempt=obstacle.attempt)
+
+
+def crowd(preflight: Preflight, flows: Sequence[Flow], keys: KeyServer) -> None:
+    """See whether a set with keys of other kinds costs a service the one it needs; from then on it gets that alone."""
+    keys.crowded = True
+    for flow in flows:
+        before = keys.fetched
+        seen = preflight.good(flow)
+        if seen is not None and keys.fetched > before:
+            keys.crowd[flow.name] = seen
+    served = {flow.name: flow.success for flow in flows}
+    keys.crowded = all(
+        view.response is not None and view.response.status == served[name] for name, view in keys.crowd.items()
+    )

@@ -229,6 +229,8 @@ class Run:
             trouble=[] if self.cannot_judge else [*interrupted, *self.trouble],
         )
         self.answer, self.status = found.answer, found.status
+        if self.cannot_judge and isinstance(self._failure, UsageError):
+            self.status = UsageError.exit_status  # what the user gave is at fault, and was told only once it was used
         self.trouble = list(dict.fromkeys([*self.trouble, *found.trouble] if self.cannot_judge else found.trouble))
 
     def _distrust(self, why: str) -> None:

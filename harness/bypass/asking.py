@@ -129,12 +129,17 @@ class Way:
                 break
         if not seen:
             raise CannotMake("the request is of that form already")
-        facts: dict[str, Any] = {"tries": told, "closed": self.needs(asking)}
         let_in = [(one, client) for one, client in seen if served(asking, client)]
-        if let_in:
-            facts |= _good(asking)
+        facts: dict[str, Any] = {"tries": told}
+        facts |= {**_good(asking), "usual": _usual(asking)} if let_in else {"closed": self._closed(asking)}
         answered = [(one, client) for one, client in seen if not client.server_refused]
         return *[*let_in, *answered[-1:], seen[-1]][0], {"ways": facts}
+
+    def _closed(self, asking: Asking) -> str:
+        try:
+            return self.needs(asking)
+        except CannotMake:  # without a good credential the case's own twin is missing as well, which the judge says
+            return ""
 
 
 def served(asking: Asking, client: ClientView) -> bool:
@@ -167,6 +172,12 @@ def _told(asking: Asking, one: Try, client: ClientView) -> Fact:
         answer = asking.means.send(other.address, other.request, other.context)
         found |= {"aside": _fact(asking, other.how, answer), "judged_elsewhere": one.judged_elsewhere}
     return found
+
+
+def _usual(asking: Asking) -> Fact:
+    """What the request without a credential is answered in the usual way: another way is open only if that is not."""
+    answer = asking.means.send(asking.door.address, asking.stranger(), asking.usual())
+    return _fact(asking, "in the usual way", answer)
 
 
 def _good(asking: Asking) -> Fact:

@@ -26,7 +26,9 @@ def certificate_headers(asking: Asking) -> Iterator[Try]:
         raise CannotMake("needs the client's certificate")
     for headers in ways.certificate_headers(certificate):
         request = ways.with_headers(asking.request(), headers)
-        yield from _at_all_doors(asking, f"with the client's certificate in {headers[0][0]}", request)
+        yield from _at_all_doors(
+            asking, f"with the client's certificate in {headers[0][0]} and {headers[1][0]}: SUCCESS", request
+        )
 
 
 def identity_headers(asking: Asking) -> Iterator[Try]:

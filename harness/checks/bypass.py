@@ -25,6 +25,8 @@ def not_let_in(question: Question) -> list[Finding]:
     An answer that everybody gets for everything, whatever is asked for in that way, is not the protected one.
     """
     ways: Json = question.exchange.extra["ways"]
+    if ways.get("usual", {}).get("served"):
+        return [unobserved("let-in-anyway", "the request is served without a credential in the usual way already")]
     findings = [finding for one in ways["tries"] if one["served"] for finding in _answered(question, one, ways)]
     if question.exchange.effect:
         findings.append(violation("acted-upon", f"{_how(ways)}: acted upon, {question.case.flow.effect}"))
@@ -61,7 +63,7 @@ def _options(one: Fact, good: Fact | None, told: str) -> Iterator[Finding]:
 
 
 def _closed(question: Question, ways: Json) -> Iterator[Finding]:
-    if ways["closed"]:
+    if ways.get("closed"):
         yield unobserved("way-closed", ways["closed"])
 
 
@@ -74,6 +76,8 @@ def _refused(question: Question, ways: Json) -> Iterator[Finding]:
     for one in ways["tries"]:
         if not question.both_sides and one["status"] in _FROM_WITHIN:
             yield unobserved("from-within", f"{one['how']}: answered {one['status']}, which may be the service's own")
+    if client.alert == "protocol_version":
+        yield note("not-offered", f"{_how(ways)}: the server does not offer it, to anybody")
     yield from _for_the_reason(question)
 
 

@@ -12,7 +12,8 @@ from harness.model.verdict import Finding
 from harness.model.vocabulary import Posture
 
 # Answers of whatever stands in between: its server is away or slow (RFC 9110 section 15.6), or we ask too often.
-_IN_BETWEEN = {502: "bad gateway", 503: "service unavailable", 504: "gateway timeout", 429: "too many requests"}
+_TOO_MANY = 429
+_IN_BETWEEN = {502: "bad gateway", 503: "service unavailable", 504: "gateway timeout", _TOO_MANY: "too many requests"}
 
 
 def not_the_server(question: Question) -> list[Finding]:
@@ -21,9 +22,9 @@ def not_the_server(question: Question) -> list[Finding]:
     if question.both_sides or status is None:
         return []
     if status in _IN_BETWEEN:
-        return [
-            unobserved("in-between", f"answered {status} ({_IN_BETWEEN[status]}), which says nothing of the request")
-        ]
+        attempt = "; lower rate in the target file, or run with --wait" if status == _TOO_MANY else ""
+        told = f"answered {status} ({_IN_BETWEEN[status]}), which says nothing of the request{attempt}"
+        return [unobserved("in-between", told)]
     if 300 <= status < 400 and not question.marked and status not in _said(question):
         return [unobserved("redirected", f"answered {status}: sent elsewhere, neither served nor refused")]
     return []

@@ -39,6 +39,9 @@ class Service:
     key: str = ""
     token_env: str = ""
     connect: str = ""
+    client_ca: str = ""
+    client_ca_key: str = ""
+    subject: str = ""
 
     def write(self, folder: Path) -> Path:
         """Write the target file into *folder*, return where; raises :class:`UsageError` for flags that do not fit."""
@@ -67,6 +70,10 @@ class Service:
             )
         if bool(self.cert) is not bool(self.key):
             raise UsageError("--cert and --key belong together")
+        if not self.cert and (self.client_ca or self.client_ca_key or self.subject):
+            raise UsageError(
+                "--client-ca, --client-ca-key and --subject are about a client: they need --cert and --key"
+            )
         wants_token = bool(self.audience or self.jwks or self.token_env)
         posture = {(True, True): "both", (True, False): "mtls"}.get((bool(self.cert), wants_token), "jwt")
         document: dict[str, Any] = {
@@ -78,10 +85,17 @@ class Service:
         if self.connect:
             document["servers"]["service"]["connect"] = self.connect
         if self.cert:
-            document["client"] = {"certificate": str(Path(self.cert).resolve()), "key": str(Path(self.key).resolve())}
-            if has_issued(Path(self.ca), Path(self.cert)):
-                document["client"]["ca"] = str(Path(self.ca).resolve())
+            document["client"] = self._client()
+        if self.subject:
+            document["servers"]["service"]["subject"] = self.subject
         return document
+
+    def _client(self) -> dict[str, str]:
+        own = self.ca if has_issued(Path(self.ca), Path(self.cert)) else ""
+        files = {"certificate": self.cert, "key": self.key, "ca": self.client_ca or own, "ca_key": self.client_ca_key}
+        if self.client_ca_key and not files["ca"]:
+            raise UsageError("--client-ca-key needs --client-ca: --ca did not sign the client's certificate")
+        return {name: str(Path(file).resolve()) for name, file in files.items() if file}
 
     def _tokens(self, folder: Path) -> dict[str, Any]:
         claims = {"iss": self.issuer, "aud": self.audience, "sub": "hopproof"}

@@ -75,7 +75,7 @@ def test_a_fault_is_caught(tmp_path: Path) -> None:
 
 def test_pytest_on_the_suites_gives_the_same_rows(conforming: Finished, tmp_path: Path) -> None:
     report = tmp_path / "report"
-    found = python("-m", "pytest", "suites", "-k", "FLW-5", f"--hopproof-report={report}", cwd=ROOT)
+    found = python("-m", "pytest", "suites", "-k", "FLW-5 and not CERTIFICATE", f"--hopproof-report={report}", cwd=ROOT)
     assert found.returncode == 0, found.stdout + found.stderr
     assert canonical(record.read(report)[1]) == canonical(record.read(conforming.report)[1])
 

@@ -34,12 +34,14 @@ class Shape:
     """A PKI: a root for servers, one for clients, an issuing CA below that if *issuing*, a client called *subject*."""
 
     def __init__(self, folder: Path, pki: Pki, *, subject: str = FOREIGN, issuing: bool = True, like: Key | None = None,
-                 names: tuple[x509.GeneralName, ...] = (SPIFFE,), ski: bool = True) -> None:  # fmt: skip
+                 names: tuple[x509.GeneralName, ...] = (SPIFFE,), ski: bool = True,
+                 path_length: int | None = None) -> None:  # fmt: skip
         self.folder, self.subject = folder, subject
         ca = replace(pki.ca_profile("x"), identifiers=Identifiers(own=ski))
         self._ca, self._like = ca, like
         self.root = self._issue("Example Client Root")
-        self.issuing = self._issue("Example Issuing CA", self.root) if issuing else self.root
+        limit = x509.BasicConstraints(ca=True, path_length=path_length)
+        self.issuing = self._issue("Example Issuing CA", self.root, limit) if issuing else self.root
         self.other = self._issue("Example Other CA")
         servers = self._issue("Example Server Root")
         leaf = replace(ca, key_usage=LEAF_USAGE, constraints=x509.BasicConstraints(ca=False, path_length=None))
@@ -55,10 +57,11 @@ class Shape:
         lists = revocation_list(self.issuing, [self.revoked], pki.now, end)
         (folder / "crl.pem").write_bytes(lists + (revocation_list(self.root, [], pki.now, end) if issuing else b""))
 
-    def _issue(self, name: str, by: Identity | None = None) -> Identity:
+    def _issue(self, name: str, by: Identity | None = None, limit: x509.BasicConstraints | None = None) -> Identity:
         usage = frozenset({"key_cert_sign", "crl_sign"})
         subject = x509.Name.from_rfc4514_string(f"CN={name},O=Example GmbH,C=DE")
-        return issue(replace(self._ca, subject=subject, key_usage=usage), by, key=new_key(self._like))
+        profile = replace(self._ca, subject=subject, key_usage=usage, constraints=limit or self._ca.constraints)
+        return issue(profile, by, key=new_key(self._like))
 
     def _client(self) -> Identity:
         made = issue(self._leaf, self.issuing, key=new_key(self._like))
@@ -231,3 +234,25 @@ def test_the_ca_may_be_an_intermediate_or_the_root_above(pki: Pki, tmp_path: Pat
             run = shape.judge(port, Depth.QUICK, client=ca)
             assert run.status == 0, run.trouble
             assert {row["outcome"] for row in run.rows} == {"PASS"}
+
+
+def test_an_issuing_ca_that_may_have_no_ca_below_it(pki: Pki, tmp_path: Path) -> None:
+    shape = Shape(tmp_path, pki, path_length=0)
+    with shape.served() as port:
+        run = shape.judge(port)
+    assert run.status == 0, run.trouble
+    assert {row["outcome"] for row in run.rows} == {"PASS"}
+    assert {"ca-leaf-issues-leaf", "pathlen-0", "v-expired-leaf"} <= rows(run, "PASS")
+    told = "the client's CA may have no further CA below it (path length)"
+    withheld = {item.case.stimulus.id for item in run._withheld if item.reason == told}
+    assert {"via-intermediate", "ca-false", "nc-dn", "v-expired-ica"} <= withheld
+
+
+def test_an_issuing_ca_that_may_have_one_ca_below_it(pki: Pki, tmp_path: Path) -> None:
+    shape = Shape(tmp_path, pki, path_length=1)
+    with shape.served() as port:
+        run = shape.judge(port)
+    assert run.status == 0, run.trouble
+    assert {row["outcome"] for row in run.rows} == {"PASS"}
+    assert {"via-intermediate", "ca-false", "pathlen-0"} <= rows(run, "PASS")
+    assert "pathlen-1" not in rows(run, "PASS")

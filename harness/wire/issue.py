@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -42,12 +42,14 @@ class Signing:
 class Identity:
     """What a TLS peer presents: its certificate first, then what it sends along, and the private key.
 
-    ``signing`` is how it signs certificates, where it is a CA.
+    ``signing`` is how it signs certificates, where it is a CA; ``written`` the key in PEM where that says more than
+    ``key`` can, such as that it is for RSASSA-PSS alone.
     """
 
     chain: tuple[x509.Certificate, ...]
     key: Key
     signing: Signing = Signing()
+    written: bytes = field(default=b"", repr=False)
 
     @property
     def certificate(self) -> x509.Certificate:
@@ -60,7 +62,7 @@ class Identity:
 
     def along(self, certificates: tuple[x509.Certificate, ...]) -> Identity:
         """The same identity with those of *certificates* appended to what it sends that it does not send yet."""
-        return Identity(tuple(dict.fromkeys(self.chain + certificates)), self.key, self.signing)
+        return Identity(tuple(dict.fromkeys(self.chain + certificates)), self.key, self.signing, self.written)
 
     def pem(self) -> bytes:
         """The chain as PEM, leaf first."""
@@ -68,7 +70,7 @@ class Identity:
 
     def key_pem(self) -> bytes:
         """The private key as PKCS#8 PEM, not encrypted."""
-        return key_pem(self.key)
+        return self.written or key_pem(self.key)
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,7 @@ def with_broken_signature(identity: Identity) -> Identity:
     """*identity* with one bit of its certificate's signature flipped; everything signed stays as it was."""
     der = bytearray(identity.certificate.public_bytes(serialization.Encoding.DER))
     der[-1] ^= 1  # the signature is the last member of Certificate (RFC 5280 section 4.1)
-    return Identity((x509.load_der_x509_certificate(bytes(der)), *identity.chain[1:]), identity.key)
+    return replace(identity, chain=(x509.load_der_x509_certificate(bytes(der)), *identity.chain[1:]))
 
 
 def _all_extensions(profile: Profile, key: Key, issuer: Identity | None) -> list[Extra]:

@@ -148,6 +148,10 @@ class Pki:
             names=dns_names(row.hosts),
         )
 
+    def room(self, secret: str) -> int | None:
+        """How many CAs may stand between *secret*'s issuer and a leaf; None: any number."""
+        return None
+
     def authority_profile(self, secret: str, name: str) -> Profile:
         """What an intermediate CA called *name* says that is to issue certificates like *secret*'s."""
         return self.ca_profile(name)

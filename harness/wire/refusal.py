@@ -5,3 +5,7 @@ from __future__ import annotations
 
 class CannotMake(Exception):
     """This stimulus cannot be made honestly from the credentials at hand; the message says what is missing."""
+
+
+class NoRoom(CannotMake):
+    """There is no such stimulus: the CA may have no further CA below it, and what has one is rightly refused."""

@@ -183,9 +183,31 @@ def test_the_one_liner_knows_who_signed_the_client(tmp_path: Path, ca: str, give
     assert (found.ca.file if found.ca else None) == (secrets / ca if given else None)
 
 
+def test_the_one_liner_takes_a_client_ca_apart_and_a_subject(tmp_path: Path) -> None:
+    Pki.create().write(tmp_path / "d")
+    secrets = tmp_path / "d" / "secrets"
+    client, ca = secrets / "portal-admin-client", secrets / "ingress-ca"
+    service = Service(
+        "https://a.test/x",
+        ca=str(secrets / "portal-ca" / "tls.crt"),
+        cert=str(client / "tls.crt"),
+        key=str(client / "tls.key"),
+        client_ca=str(ca / "tls.crt"),
+        client_ca_key=str(ca / "tls.key"),
+        subject="CN=portal-admin-client,O=cert-manager",
+    )
+    found = targetfile.read(service.write(tmp_path / "report")).endpoints["service"]
+    assert found.subject == service.subject and found.client is not None
+    assert found.client.ca and found.client.ca.file == ca / "tls.crt"
+    assert found.client.ca_key and found.client.ca_key.secret.file == ca / "tls.key"
+
+
 @pytest.mark.parametrize(
     "service",
     [
+        Service("https://a.test/", ca="ca.crt", subject="CN=a"),
+        Service("https://a.test/", ca="ca.crt", client_ca="b.crt"),
+        Service("https://a.test/", ca="ca.crt", cert="c", key="k", client_ca_key="b.key"),
         Service("https://a.test/", ca=""),
         Service("http://a.test/", ca="ca.crt"),
         Service("https://a.test/", ca="ca.crt", cert="c"),

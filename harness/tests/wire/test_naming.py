@@ -71,7 +71,7 @@ def test_a_name_of_one_part(pki: Pki) -> None:
 def test_an_empty_name_has_no_near_misses(pki: Pki) -> None:
     given, _ = below(pki, x509.Name([]))
     for name in {*NEAR, "nc-dn", "nc-dn-inside"} - {"id-empty-subject"}:
-        with pytest.raises(CannotMake, match="no part that tells"):
+        with pytest.raises(CannotMake, match="no part that tells|subject is empty"):
             made(given, name)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cryptography import x509
 
 from harness.wire.certificates.naming import other_branch, own_branch
-from harness.wire.certificates.table import Classes, below, ca, intermediate, known_as, leaf
+from harness.wire.certificates.table import Classes, below, below_nothing, ca, intermediate, known_as, leaf, needs_room
 from harness.wire.issue import Extra, Identity, issue
 from harness.wire.keys import authority_key
 from harness.wire.pki import Pki
@@ -36,6 +36,7 @@ def _leaf_issues_leaf(pki: Pki, secret: str) -> Identity:
 @CLASSES.add("pathlen-1", twin="via-intermediate")
 def _pathlen_1(pki: Pki, secret: str) -> Identity:
     """two intermediate CAs, the upper one with path length 1: just as deep as it allows"""
+    needs_room(pki, secret, 2)
     return _two_deep(pki, secret, 1)
 
 
@@ -46,7 +47,7 @@ def _pathlen_0(pki: Pki, secret: str) -> Identity:
 
 
 def _two_deep(pki: Pki, secret: str, path_length: int) -> Identity:
-    upper = intermediate(pki, secret, constraints=ca(path_length))
+    upper = below_nothing(pki, secret, constraints=ca(path_length))
     key = authority_key(upper.certificate.public_key())
     lower = issue(pki.authority_profile(secret, "hopproof-lower-ca"), upper, key=key)
     return leaf(pki, secret, issuer=lower).sending(lower, upper).along(pki.along(secret))

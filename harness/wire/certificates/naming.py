@@ -109,13 +109,13 @@ def regrouped(name: x509.Name) -> x509.Name:
 
 def own_branch(name: x509.Name) -> x509.Name:
     """The part of the directory that *name* is in: all that stands above its last RDN, or itself where that is all."""
-    telling(name)
+    _not_empty(name)
     return x509.Name(name.rdns[:-1] or name.rdns)
 
 
 def other_branch(name: x509.Name) -> x509.Name:
     """A part of the directory that *name* is not in."""
-    telling(name)
+    _not_empty(name)
     first = next(iter(name.rdns[0]))
     taken = first.oid == NameOID.ORGANIZATION_NAME and first.value == ANOTHER
     return x509.Name([attribute(NameOID.ORGANIZATION_NAME, other_than(ANOTHER if taken else ""))])
@@ -125,6 +125,11 @@ def beside(name: x509.Name, common_name: str) -> x509.Name:
     """*common_name* in the part of the directory that *name* is in, which a constrained CA may name as well."""
     above = name.rdns[:-1] if name.rdns else []
     return x509.Name([*above, *_single([attribute(NameOID.COMMON_NAME, common_name)])])
+
+
+def _not_empty(name: x509.Name) -> None:
+    if not name.rdns:
+        raise CannotMake("the client's subject is empty, so it is in no part of a directory")
 
 
 def _spot(name: x509.Name) -> int:

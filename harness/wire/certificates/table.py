@@ -12,6 +12,7 @@ from cryptography import x509
 from harness.wire.issue import Extra, Identity, dns_names, issue
 from harness.wire.keys import authority_key
 from harness.wire.pki import Pki
+from harness.wire.refusal import NoRoom
 
 Build = Callable[[Pki, str], Identity | None]
 
@@ -81,6 +82,23 @@ def leaf(pki: Pki, secret: str, *, issuer: Identity | None = None, **changes: Un
 
 def intermediate(pki: Pki, secret: str, name: str = "hopproof-intermediate-ca", **changes: Unpack[Changes]) -> Identity:
     """An intermediate CA under the client's right issuer, with *changes* to its Profile."""
+    needs_room(pki, secret, 1)
+    return _intermediate(pki, secret, name, **changes)
+
+
+def below_nothing(pki: Pki, secret: str, **changes: Unpack[Changes]) -> Identity:
+    """An intermediate CA, whether the client's right issuer may have one below it or not."""
+    return _intermediate(pki, secret, "hopproof-intermediate-ca", **changes)
+
+
+def needs_room(pki: Pki, secret: str, authorities: int) -> None:
+    """Raise NoRoom where the client's CA may not have that many CAs below it."""
+    room = pki.room(secret)
+    if room is not None and room < authorities:
+        raise NoRoom(f"the CA of the client's certificate may have {room or 'no'} further CA below it (path length)")
+
+
+def _intermediate(pki: Pki, secret: str, name: str, **changes: Unpack[Changes]) -> Identity:
     profile = replace(pki.authority_profile(secret, name), **changes)
     above = pki.issuer(secret)
     return issue(profile, above, key=authority_key(above.certificate.public_key()))

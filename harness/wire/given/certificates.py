@@ -134,6 +134,11 @@ class GivenPki(Pki):
         signs_itself = given.authority.certificate.subject == given.identity.certificate.issuer
         return rest if signs_itself else ()
 
+    def room(self, secret: str) -> int | None:
+        """What the path lengths of the client's CA, and of those above it that it sends, leave."""
+        authority = self.clients[secret].authority
+        return None if authority is None else _room((*authority.chain, *self.along(secret)))
+
     def authority_profile(self, secret: str, name: str) -> Profile:
         """An intermediate CA with a name beside the client's: its own CA may be allowed no other."""
         return replace(self.ca_profile(name), subject=beside(self.profile(secret).subject, name))
@@ -167,6 +172,16 @@ class GivenPki(Pki):
         name = subject(secret)
         no_ca = x509.BasicConstraints(ca=False, path_length=None)
         return Profile(name, self.now - _DAY, self.now + _LIFE, LEAF_USAGE, (CLIENT,), no_ca)
+
+
+def _room(way: tuple[x509.Certificate, ...]) -> int | None:
+    """How many CAs may stand below the first of *way*, which leads upwards."""
+    limits = []
+    for above, certificate in enumerate(dict.fromkeys(way)):
+        constraints = extension_of(certificate, x509.BasicConstraints)
+        if constraints is not None and constraints.path_length is not None:
+            limits.append(max(0, constraints.path_length - above))
+    return min(limits, default=None)
 
 
 def _profile_of(certificate: x509.Certificate) -> Profile:

@@ -1,0 +1,1 @@
+"""Small services that are wrong in exactly one thing each, to be caught through a target file."""
