@@ -188,8 +188,10 @@ def _what(question: Question) -> str:
 
 
 def _presented(presented: StimulusClass) -> str:
-    nothing = presented.because in _ABSENT
-    return presented.summary if nothing else f"the {presented.kind} {presented.name} ({presented.summary})"
+    if presented.because in _ABSENT:
+        return presented.summary or f"no {presented.kind}"
+    words = f" ({presented.summary})" if presented.summary else ""
+    return f"the {presented.kind} {presented.name}{words}"
 
 
 def _numbers(values: frozenset[int]) -> str:
