@@ -9,7 +9,7 @@ from pathlib import Path as FilePath
 from harness import targets
 from harness.bypass import WAYS
 from harness.catalogue import Catalogue
-from harness.catalogue.widen import widened
+from harness.catalogue.widen import asked_by, widened
 from harness.config import Options
 from harness.errors import CannotJudge, UsageError, refuse
 from harness.exchanges import Bench, paced
@@ -134,7 +134,8 @@ class Deployment:
     def adapt(self, catalogue: Catalogue) -> Catalogue:
         """*catalogue* with the servers, requests and flows of this deployment in place of the documented ones."""
         paths = {endpoint.path for endpoint in self.file.endpoints.values()} - {Path.DIRECT}
-        catalogue = widened(catalogue, dict.fromkeys(_ANY_AREA, paths))
+        documented = [flow for item in self.file.endpoints.values() for flow in item.flows if flow in catalogue.flows]
+        catalogue = widened(asked_by(catalogue, _ANY_AREA, documented), dict.fromkeys(_ANY_AREA, paths))
         flows = {flow.name: flow for flow in self.flows(catalogue)}
         servers = {flow.server.name: flow.server for flow in flows.values()}
         levelled = (each for row in catalogue.requirements for each in self._levelled(row))

@@ -1,13 +1,14 @@
-"""The same cases over more paths than the catalogue names, for balancers that are not the built-in one."""
+"""The same cases over more paths and on more flows than the catalogue names, for targets that are not our own lab."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
+from itertools import product
 
 from harness.catalogue.loader import Catalogue
 from harness.model.catalogue import Cells, Requirement
-from harness.model.vocabulary import Path
+from harness.model.vocabulary import Path, Posture
 
 # What a case over another path is about: its own server, started and driven in a way of its own.
 _OWN = frozenset({"steps", "variant"})
@@ -27,3 +28,51 @@ def _row(row: Requirement, paths: tuple[Path, ...]) -> Requirement:
 def _block(block: Cells, paths: tuple[Path, ...]) -> Cells:
     alone = block.paths == (Path.DIRECT,) and not _OWN & set(block.params)
     return replace(block, paths=(Path.DIRECT, *paths)) if alone else block
+
+
+def asked_by(catalogue: Catalogue, areas: Collection[str], flows: Collection[str]) -> Catalogue:
+    """*catalogue* with what it asks of a server, in *areas*, asked on one of *flows* that ends there.
+
+    Our own lab asks a server once, on a flow of its choice; a target may have any other.
+    """
+    rows = (_moved(catalogue, row, flows) if row.area in areas else row for row in catalogue.requirements)
+    return replace(catalogue, requirements=tuple(rows))
+
+
+def _moved(catalogue: Catalogue, row: Requirement, flows: Collection[str]) -> Requirement:
+    asked = {(flow, cell) for block in row.cells for flow in block.flows for cell in _grid(block)}
+    added: list[Cells] = []
+    for block in row.cells:
+        for leading in _leading(catalogue, block, flows):
+            for cell in _grid(block):
+                if not any((flow, cell) in asked for flow in leading):
+                    asked.add((leading[0], cell))
+                    added.append(_one(block, leading[0], cell))
+    return replace(row, cells=(*row.cells, *added))
+
+
+_Cell = tuple[Posture, Path, str, str, str]
+
+
+def _grid(block: Cells) -> Iterator[_Cell]:
+    return product(block.postures, block.paths, block.certificates, block.tokens, block.transports)
+
+
+def _leading(catalogue: Catalogue, block: Cells, flows: Collection[str]) -> Iterator[list[str]]:
+    """For each server of *block*, which of *flows* end there; nothing where none does."""
+    for server in dict.fromkeys(catalogue.flows[name].server.name for name in block.flows):
+        if leading := [name for name in flows if catalogue.flows[name].server.name == server]:
+            yield leading
+
+
+def _one(block: Cells, flow: str, cell: _Cell) -> Cells:
+    posture, path, certificate, token, transport = cell
+    return replace(
+        block,
+        flows=(flow,),
+        postures=(posture,),
+        paths=(path,),
+        certificates=(certificate,),
+        tokens=(token,),
+        transports=(transport,),
+    )

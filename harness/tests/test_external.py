@@ -54,6 +54,11 @@ def test_every_key_at_hand(place: Place) -> None:
         (Posture.MTLS, "requests-but-does-not-require", "tls-no-cert"),
         (Posture.MTLS, "ignores-extended-key-usage", "eku-server-only"),
         (Posture.MTLS, "ignores-subject-dn", "id-unregistered-dn"),
+        (Posture.BOTH, "accepts-alg-none", "alg-none"),
+        (Posture.BOTH, "ignores-expiry", "exp-past"),
+        (Posture.BOTH, "portal-skips-jwt-when-both", "str-no-token"),
+        (Posture.BOTH, "portal-skips-mtls-when-both", "tls-no-cert"),
+        (Posture.BOTH, "trusts-any-ca", "ta-unknown-ca"),
     ],
 )
 def test_a_bad_server_is_caught_from_outside(place: Place, posture: Posture, fault: str, broken: str) -> None:

@@ -192,6 +192,24 @@ def test_sent_again_with_one_thing_changed() -> None:
     assert set(found) == {"tls-no-cert", "aud-wrong", "exp-past", "str-no-token", "sig-wrong-key", "alg-none"}
 
 
+@pytest.mark.parametrize(
+    ("fault", "flow", "stimulus"),
+    [
+        ("accepts-alg-none", "management-to-portal", "alg-none"),
+        ("ignores-expiry", "client-to-service", "exp-past"),
+        ("ignores-audience", "client-to-service", "aud-wrong"),
+        ("portal-skips-jwt-when-both", "management-to-api-gateway", "str-no-token"),
+        ("portal-skips-mtls-when-both", "management-to-v5c-gateway", "tls-no-cert"),
+        ("requests-but-does-not-require", "client-to-service", "tls-no-cert"),
+    ],
+)
+def test_one_bad_credential_beside_a_good_one_is_a_violation_where_it_is_let_in(
+    fault: str, flow: str, stimulus: str
+) -> None:
+    found = _sent_again(Wanted(flow=flow, posture="both", as_client=True, fault=fault))
+    assert found[stimulus][0] == "violates", found
+
+
 @pytest.mark.parametrize(("fault", "verdict"), [("", "satisfies"), ("ignores-audience", "violates")])
 def test_sent_again_for_another_audience(fault: str, verdict: str) -> None:
     """To a service that must look."""
