@@ -177,7 +177,7 @@ def test_every_case_is_counted_once(
 
 def test_what_a_service_of_ones_own_is_explained_by(capsys: pytest.CaptureFixture[str]) -> None:
     assert documented(AUDIENCE) == AUDIENCE.replace("orders", "service")
-    assert "/management-to-portal/" in documented("tokens/JWT-13-NONE/client-to-orders/jwt/direct/str-no-token")
+    assert "/management-to-portal/" in documented("flows/FLW-2/client-to-orders/mtls/direct/tls-no-cert")
     assert main(["explain", AUDIENCE]) == 0
     assert "a token for another service" in capsys.readouterr().out
     assert main(["explain", AUDIENCE.replace("wrong", "strange")]) == 2

@@ -186,6 +186,9 @@ def skips_host_name(rules: Rules) -> Rules:
     "publishes-private-key",
     on=("management",),
     implies=(
+        "PKI-7",
+        "PKI-8",
+        "STS-*",
         "CFG-*",
         "FLW-*",
         "JWT-*",
@@ -239,7 +242,11 @@ def ignores_old_switch_name(rules: Rules) -> Rules:
     return replace(rules, reads_old_switch=False)
 
 
-@fault("refuses-platform-api", on=("portal", "analytics", "api-gateway"), implies=("JWT-*", "CFG-*", "FLW-*", "BAL-*"))
+@fault(
+    "refuses-platform-api",
+    on=("portal", "analytics", "api-gateway"),
+    implies=("JWT-*", "CFG-*", "FLW-*", "BAL-*", "PKI-7", "PKI-8"),
+)
 def refuses_platform_api(rules: Rules) -> Rules:
     """cannot reach the platform API, because it trusts no CA for it"""
     return replace(rules, trusts=lambda authorities: ())
