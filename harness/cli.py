@@ -18,18 +18,20 @@ from typing import Any
 import pytest
 from cryptography.utils import CryptographyDeprecationWarning
 
-from harness import __version__, pointing, resources, targets
+from harness import __version__, paths
+from harness.catalogue.registry import catalogue
+from harness.commands import target
+from harness.commands.inspect import InspectOptions, inspect
+from harness.commands.list import LISTS
+from harness.commands.serve import serve
 from harness.config import Options, refuse_former_names, resolve
 from harness.errors import HopproofError, UsageError
-from harness.guide import guide
-from harness.inspection import Wanted, inspect
-from harness.known import catalogue
-from harness.lab.own import OwnLab
-from harness.listing import LISTS
-from harness.mutants import Matrix, matrix
+from harness.lab.reference import OwnLab
 from harness.plugin import RUN
-from harness.run import Run
-from harness.serve import serve
+from harness.run.kill_matrix import Matrix, matrix
+from harness.run.page_guide import guide
+from harness.run.run import Run
+from harness.targets import builtin
 from harness.writers import allure_html, conformance, junit, page, record
 from harness.writers.folder import report_folder
 
@@ -79,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--fault", metavar="NAME", help="put a known fault into the reference, to see it caught")
     run.add_argument("--seed", type=int, metavar="N", help="repeat a run exactly")
     run.add_argument("--report", metavar="DIR", help="where the record goes (default reports/latest)")
-    pointing.add_flags(run)
+    target.add_flags(run)
     show = _verb(verbs, "list", _list, "what there is to judge")
     show.add_argument("what", choices=list(LISTS))
     show.add_argument("--json", action="store_true")
@@ -110,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     look.add_argument("--save", type=Path, metavar="FILE", help="only write the session, for mitmweb -s inspector.py")
     look.add_argument("--as-client", action="store_true", help="show the server the client's own certificate")
     look.add_argument("--exercise", action="store_true", help="send good and bad requests through it, to have some")
-    pointing.add_verbs(functools.partial(_verb, verbs))
+    target.add_verbs(functools.partial(_verb, verbs))
     again = _verb(verbs, "replay", _replay, "one case of a record once more, with a fresh twin")
     again.add_argument("case", metavar="CASE")
     again.add_argument("--report", type=Path, metavar="DIR", required=True)
@@ -151,8 +153,8 @@ class _Quiet:
 
 def _run(arguments: Arguments) -> int:
     names = ("target", "depth", "only", "skip", "fault", "seed", "report", "expected", "read_only", "wait")
-    options = pointing.at(arguments, resolve({name: getattr(arguments, name) for name in names}, Path.cwd()))
-    return pointing.dry_run(Run(options)) if arguments.dry_run else execute(Run(options))
+    options = target.at(arguments, resolve({name: getattr(arguments, name) for name in names}, Path.cwd()))
+    return target.dry_run(Run(options)) if arguments.dry_run else execute(Run(options))
 
 
 def execute(run: Run) -> int:
@@ -163,7 +165,7 @@ def execute(run: Run) -> int:
     for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
         os.environ.pop(name, None)
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    suites = str(resources.SUITES)
+    suites = str(paths.SUITES)
     results = str(options.report / "allure-results")
     allure = ["-p", "allure_pytest.plugin", "--alluredir", results, "--clean-alluredir"]
     # Nothing is captured: progress is told while a test waits for its row.
@@ -188,14 +190,14 @@ def _list(arguments: Arguments) -> int:
 
 
 def _explain(arguments: Arguments) -> int:
-    print(pointing.explained(arguments))  # noqa: T201
+    print(target.explained(arguments))  # noqa: T201
     return 0
 
 
 def _serve(arguments: Arguments) -> int:
     known, end, lab = catalogue(), threading.Event(), None
     try:
-        lab = targets.find(arguments.target).bench(known, 0).lab
+        lab = builtin.find(arguments.target).bench(known, 0).lab
         assert isinstance(lab, OwnLab)
         serve(known, lab, arguments.flow, lambda line: print(line, flush=True), end)  # noqa: T201
     except KeyboardInterrupt:
@@ -250,7 +252,7 @@ def _write(file: Path, text: str) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text + "\n", "utf-8")
     except OSError as error:
-        raise UsageError(f"cannot write: {error.strerror}", where=str(file), attempt="name another folder") from error
+        raise UsageError(f"cannot write: {error.strerror}", where=str(file), hint="name another folder") from error
 
 
 def _report(arguments: Arguments) -> int:
@@ -268,24 +270,24 @@ _FORMATS: dict[str, Callable[[Path, record.Record], Path]] = {
 
 
 def _inspect(arguments: Arguments) -> int:
-    wanted = Wanted(**{name: value for name, value in vars(arguments).items() if name != "verb"})
-    return inspect(wanted, lambda line: print(line, flush=True))  # noqa: T201
+    requested = InspectOptions(**{name: value for name, value in vars(arguments).items() if name != "verb"})
+    return inspect(requested, lambda line: print(line, flush=True))  # noqa: T201
 
 
 def _replay(arguments: Arguments) -> int:
     header, rows, _ = record.read(arguments.report)
-    wanted = arguments.case.replace("__", "/")
-    old = next((row for row in rows if row["case"] == wanted), None)
+    requested = arguments.case.replace("__", "/")
+    old = next((row for row in rows if row["case"] == requested), None)
     if old is None:
-        raise UsageError(f"no case {wanted!r} in the record", where=str(arguments.report))
+        raise UsageError(f"no case {requested!r} in the record", where=str(arguments.report))
     folder = arguments.report if arguments.report.is_dir() else arguments.report.parent
-    flags = {"only": [wanted], "fault": header.get("fault"), "seed": header["seed"], "target": header["target"]}
+    flags = {"only": [requested], "fault": header.get("fault"), "seed": header["seed"], "target": header["target"]}
     options = resolve({**flags, "depth": "full", "report": folder / "replay"}, Path("/nonexistent"))
     if arguments.write:
-        options = replace(options, keep=pointing.kept(wanted, options, arguments.write))
+        options = replace(options, keep=target.kept(requested, options, arguments.write))
     status = execute(Run(options))
     _, again, _ = record.read(folder / "replay")
     print(f"then {old['outcome']} ({old['reason']}), now {again[0]['outcome']} ({again[0]['reason']})")  # noqa: T201
     if arguments.write:
-        print(pointing.written(again[0], arguments.write))  # noqa: T201
+        print(target.written(again[0], arguments.write))  # noqa: T201
     return status

@@ -29,7 +29,7 @@ class Skip:
         """From ``GLOB=REASON``; raises UsageError without a reason."""
         glob, _, reason = text.partition("=")
         if not glob or not reason.strip():
-            raise UsageError(f"--skip {text!r} has no reason", attempt="write --skip 'GLOB=why it is left out'")
+            raise UsageError(f"--skip {text!r} has no reason", hint="write --skip 'GLOB=why it is left out'")
         return cls(glob, reason.strip())
 
 
@@ -66,7 +66,7 @@ def resolve(flags: Mapping[str, Any], folder: Path) -> Options:
     try:
         return Options(**{key: _convert(key, value) for key, value in given.items()})
     except (TypeError, ValueError) as error:
-        raise UsageError(f"bad option: {error}", attempt="see hopproof run --help") from error
+        raise UsageError(f"bad option: {error}", hint="see hopproof run --help") from error
 
 
 def refuse_former_names(folder: Path, environment: Mapping[str, str]) -> None:
@@ -74,13 +74,13 @@ def refuse_former_names(folder: Path, environment: Mapping[str, str]) -> None:
     former = folder / f"{_FORMER}.toml"
     if former.exists():
         raise UsageError(
-            "Flowproof is called Hopproof now; this file is not read", where=str(former), attempt=f"rename it to {FILE}"
+            "Flowproof is called Hopproof now; this file is not read", where=str(former), hint=f"rename it to {FILE}"
         )
     for name in sorted(environment):
         if name.startswith(f"{_FORMER.upper()}_"):
             new = name.replace(_FORMER.upper(), "HOPPROOF", 1)
             raise UsageError(
-                f"Flowproof is called Hopproof now; the variable {name} is not read", attempt=f"set {new} instead"
+                f"Flowproof is called Hopproof now; the variable {name} is not read", hint=f"set {new} instead"
             )
 
 

@@ -14,13 +14,13 @@ class HopproofError(Exception):
 
     exit_status = 3
 
-    def __init__(self, what: str, *, where: str = "", attempt: str = "") -> None:
-        self.what, self.where, self.attempt = what, where, attempt
+    def __init__(self, what: str, *, where: str = "", hint: str = "") -> None:
+        self.what, self.where, self.hint = what, where, hint
         super().__init__(str(self))
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what
-        return f"{text}\n  try: {self.attempt}" if self.attempt else text
+        return f"{text}\n  try: {self.hint}" if self.hint else text
 
 
 class UsageError(HopproofError):
@@ -40,11 +40,11 @@ class Mistakes(UsageError):
 
 def refuse(errors: Iterable[UsageError], where: str = "") -> None:
     """Raise what *errors* come to, if there are any; what is told twice is told once."""
-    told = list({str(error): error for error in errors}.values())
-    if len(told) == 1:
-        raise told[0]
-    if told:
-        raise Mistakes(told, where)
+    message = list({str(error): error for error in errors}.values())
+    if len(message) == 1:
+        raise message[0]
+    if message:
+        raise Mistakes(message, where)
 
 
 class CatalogueError(UsageError):

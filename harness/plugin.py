@@ -19,7 +19,7 @@ from harness.config import refuse_former_names, resolve
 from harness.errors import HopproofError, UsageError
 from harness.model.case import Case
 from harness.model.vocabulary import BROKEN, Outcome
-from harness.run import Run
+from harness.run.run import Run
 from harness.writers.findings import known_words
 from harness.writers.rows import Row
 from harness.writers.summary import Console

@@ -103,9 +103,9 @@ class Policy:
         flow.response = _DENIAL
         with self._failing_closed(flow.client_conn, "request"):
             track = self._tracks[flow.client_conn.id]
-            seen = track.seen(flow)
+            observed = track.seen(flow)
             _behave(flow, track.opened.listener.behaviours)
-            seen.forwarded = True
+            observed.forwarded = True
             flow.response = None
 
     def response(self, flow: HTTPFlow) -> None:
@@ -121,11 +121,15 @@ class Policy:
         """Records an exchange that came to nothing."""
         with self._failing_closed(flow.client_conn, "error"):
             track = self._tracks[flow.client_conn.id]
-            seen = track.seen(flow)
+            observed = track.seen(flow)
             reason = (flow.error.msg if flow.error else "").partition(":")[0]  # what follows may quote the peer
-            if seen.forwarded and flow.server_conn.timestamp_tls_setup and not reason.startswith("Client disconnected"):
+            if (
+                observed.forwarded
+                and flow.server_conn.timestamp_tls_setup
+                and not reason.startswith("Client disconnected")
+            ):
                 track.upstream_failed(reason)
-            seen.detail = seen.detail or reason
+            observed.detail = observed.detail or reason
 
     @contextlib.contextmanager
     def _failing_closed(self, client: Client, hook: str) -> Iterator[list[bool]]:

@@ -126,12 +126,12 @@ class Track:
 
     def answered(self, flow: HTTPFlow, status: int) -> None:
         """Says that *flow* is answered with *status*: by the server if it was let through to it."""
-        seen = self.seen(flow)
-        seen.status, seen.decision = status, "upstream" if seen.forwarded else "balancer"
+        observed = self.seen(flow)
+        observed.status, observed.decision = status, "upstream" if observed.forwarded else "balancer"
 
     def refused(self, status: int, why: str) -> None:
         """Says that the balancer itself answers the request in progress with *status*, or a message that is none."""
-        pending = [seen for seen in self.requests.values() if seen.status is None]
+        pending = [observed for observed in self.requests.values() if observed.status is None]
         if pending:
             pending[-1].status, pending[-1].decision, pending[-1].detail = status, "balancer", shown(why)
         else:
@@ -163,7 +163,7 @@ class Track:
             upstream_established=any(server.timestamp_tls_setup for server in connected),
             upstream_error=self.upstream_error or shown(errors[0] if errors else ""),
             detail="; ".join(self.notes),
-            requests=tuple(seen.view() for seen in self.requests.values()),
+            requests=tuple(observed.view() for observed in self.requests.values()),
         )
 
 

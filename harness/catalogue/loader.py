@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
 
-from harness.catalogue import strictyaml
 from harness.catalogue.rows import Known, Row, enum
+from harness.decode import strictyaml
 from harness.errors import CatalogueError
 from harness.model.catalogue import Flow, Requirement, Server, StimulusClass
 from harness.model.vocabulary import Posture, Reason
@@ -44,7 +44,7 @@ def load(folder: FilePath, known: Known) -> Catalogue:
         return _load(folder, known)
     except (KeyError, TypeError, AttributeError) as error:
         what = f"something has the wrong shape: {type(error).__name__}: {error}"
-        raise CatalogueError(what, where=str(folder), attempt="compare it with its neighbours") from error
+        raise CatalogueError(what, where=str(folder), hint="compare it with its neighbours") from error
 
 
 def _load(folder: FilePath, known: Known) -> Catalogue:
@@ -64,9 +64,9 @@ def _load(folder: FilePath, known: Known) -> Catalogue:
     classes: dict[str, StimulusClass] = {}
     for file, area in areas.items():
         for kind, rows_of_kind in area.get("classes", {}).items():
-            for name, because in rows_of_kind.items():
+            for name, acceptable_reasons in rows_of_kind.items():
                 _once(file, name, classes)
-                classes[name] = _class(file, kind, name, because, known)
+                classes[name] = _class(file, kind, name, acceptable_reasons, known)
     rows: dict[str, Requirement] = {}
     for file, area in areas.items():
         for row in area.get("requirements", []):
@@ -94,12 +94,12 @@ def _mapping(file: FilePath) -> dict[str, Any]:
 def _only(file: FilePath, found: Mapping[str, Any], known: set[str]) -> None:
     """A misspelt key would lose all that stands under it."""
     if unknown := set(found) - known:
-        raise CatalogueError(f"unknown key {min(unknown)!r}", where=str(file), attempt=f"one of {sorted(known)}")
+        raise CatalogueError(f"unknown key {min(unknown)!r}", where=str(file), hint=f"one of {sorted(known)}")
 
 
 def _once(file: FilePath, name: str, taken: Mapping[str, object]) -> None:
     if name in taken:
-        raise CatalogueError(f"{name!r} is defined twice", where=str(file), attempt="give one of them another id")
+        raise CatalogueError(f"{name!r} is defined twice", where=str(file), hint="give one of them another id")
 
 
 def _server(file: FilePath, name: str, row: Mapping[str, Any]) -> Server:
@@ -142,14 +142,16 @@ def _flow(file: FilePath, name: str, row: Mapping[str, Any], servers: Mapping[st
         raise CatalogueError(f"flow {name!r} lacks, or names an unknown, {error}", where=str(file)) from error
 
 
-def _class(file: FilePath, kind: str, name: str, because: object, known: Known) -> StimulusClass:
+def _class(file: FilePath, kind: str, name: str, acceptable_reasons: object, known: Known) -> StimulusClass:
     """A stimulus class: *because* lists the reasons for which a server may rightly reject it, empty = it must not."""
     summary = known.stimuli.get(kind, {}).get(name)
     if summary is None:
         raise CatalogueError(f"no code presents a {kind} class {name!r}", where=str(file))
-    if not isinstance(because, list):
+    if not isinstance(acceptable_reasons, list):
         raise CatalogueError(f"class {name!r}: expected a list of reasons", where=str(file))
-    return StimulusClass(name, kind, summary, frozenset(enum(file, Reason, reason, name) for reason in because))
+    return StimulusClass(
+        name, kind, summary, frozenset(enum(file, Reason, reason, name) for reason in acceptable_reasons)
+    )
 
 
 def _complete(folder: FilePath, rows: Iterable[Requirement], known: Known) -> None:

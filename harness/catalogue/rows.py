@@ -71,7 +71,7 @@ def enum(file: FilePath, kind: type[_Enum], value: object, what: str) -> _Enum:
 def _text(file: FilePath, name: str, row: Mapping[str, Any], key: str) -> str:
     text = " ".join(str(row.get(key) or "").split())
     if not text:
-        raise CatalogueError(f"{name!r} has no {key}", where=str(file), attempt=f"say it in one sentence under {key}:")
+        raise CatalogueError(f"{name!r} has no {key}", where=str(file), hint=f"say it in one sentence under {key}:")
     return text
 
 

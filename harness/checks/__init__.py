@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from harness.checks import access, bypass, clients, configuration, scenario, transport
+from harness.checks import access, bypass, clients, configuration, script, transport
 from harness.checks.question import Question
 from harness.model.verdict import Finding
 
@@ -32,7 +32,7 @@ CHECKS: Mapping[str, Check] = {
     "token-lost": access.token_lost,
     "nothing-passed-on": access.nothing_passed_on,
     "not-let-in": bypass.not_let_in,
-    "as-scripted": scenario.as_scripted,
+    "as-scripted": script.as_scripted,
 }
 
 __all__ = ["CHECKS", "Check", "Question"]

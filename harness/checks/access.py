@@ -25,9 +25,9 @@ def served(question: Question) -> list[Finding]:
 
 def certificate_refused(question: Question) -> list[Finding]:
     """The client must be turned away because of its certificate: by a TLS alert, or before anything is acted upon."""
-    because = question.because("certificate")
+    acceptable_reasons = question.acceptable_reasons("certificate")
     return [
-        *_turned_away(question, because, question.certificate_statuses),
+        *_turned_away(question, acceptable_reasons, question.certificate_statuses),
         *_stimulus_arrived(question),
         *other_credential(question, "certificate"),
     ]
@@ -35,17 +35,17 @@ def certificate_refused(question: Question) -> list[Finding]:
 
 def token_refused(question: Question) -> list[Finding]:
     """The request must be answered with the dialect's status for a bad token, because of the token, unacted upon."""
-    because = question.because("token", "transport")
+    acceptable_reasons = question.acceptable_reasons("token", "transport")
     findings = [
-        *_turned_away(question, because, question.token_statuses),
+        *_turned_away(question, acceptable_reasons, question.token_statuses),
         *_stimulus_arrived(question),
         *other_credential(question, "token"),
     ]
     findings += _fetched(question)
     if forms := question.exchange.extra.get("forms"):
         findings.append(note("forms", f"{forms} forms of it were sent"))
-    told = [finding for finding in findings if finding.kind is not FindingKind.NOTE]
-    if not told and question.status is None:
+    message = [finding for finding in findings if finding.kind is not FindingKind.NOTE]
+    if not message and question.status is None:
         findings.append(wrong_reason("no-answer", "the connection ended without an HTTP answer to the bad token"))
     return findings
 
@@ -63,9 +63,9 @@ def _fetched(question: Question) -> Iterator[Finding]:
 
 def refused(question: Question) -> list[Finding]:
     """Certificate and token are both bad: either may be the reason."""
-    because = question.because("certificate", "token", "transport")
+    acceptable_reasons = question.acceptable_reasons("certificate", "token", "transport")
     statuses = question.dialect.certificate_statuses | question.dialect.token_statuses
-    return [*_turned_away(question, because, statuses), *_stimulus_arrived(question)]
+    return [*_turned_away(question, acceptable_reasons, statuses), *_stimulus_arrived(question)]
 
 
 def flow_broken(question: Question) -> list[Finding]:
@@ -94,8 +94,8 @@ def flow_broken(question: Question) -> list[Finding]:
             [unobserved("server-silent", "the server told nothing of this connection")] if question.both_sides else []
         )
     if question.server_reason != Reason.CERTIFICATE_MISSING:
-        told = question.server_reason or "nothing"
-        return [wrong_reason("other-reason", f"the server should miss the client's certificate, it says: {told}")]
+        message = question.server_reason or "nothing"
+        return [wrong_reason("other-reason", f"the server should miss the client's certificate, it says: {message}")]
     return []
 
 
@@ -142,9 +142,11 @@ def _told(question: Question) -> str:
     )
 
 
-def _turned_away(question: Question, because: frozenset[Reason], statuses: frozenset[int]) -> Iterator[Finding]:
+def _turned_away(
+    question: Question, acceptable_reasons: frozenset[Reason], statuses: frozenset[int]
+) -> Iterator[Finding]:
     client, status = question.client, question.status
-    if Reason.BAD_REQUEST in because:
+    if Reason.BAD_REQUEST in acceptable_reasons:
         statuses |= _UNREADABLE
     if about_somebody_else := not_the_server(question):
         yield from about_somebody_else
@@ -164,14 +166,14 @@ def _turned_away(question: Question, because: frozenset[Reason], statuses: froze
         hint = "" if question.both_sides else " (if this product says no so, name it under dialect)"
         yield wrong_reason("other-status", f"answered {status}, expected one of {_numbers(statuses)}{hint}")
     else:
-        yield from _for_the_reason(question, because)
+        yield from _for_the_reason(question, acceptable_reasons)
 
 
-def _for_the_reason(question: Question, because: frozenset[Reason]) -> Iterator[Finding]:
+def _for_the_reason(question: Question, acceptable_reasons: frozenset[Reason]) -> Iterator[Finding]:
     reason = question.server_reason
     if reason:
-        if reason not in because:
-            expected = " or ".join(sorted(because)) or "none"
+        if reason not in acceptable_reasons:
+            expected = " or ".join(sorted(acceptable_reasons)) or "none"
             yield wrong_reason("other-reason", f"the server says {reason}, expected {expected}")
     elif question.both_sides:
         yield unobserved("server-silent", "rejected, but the server gave no reason for this connection")
@@ -183,12 +185,12 @@ def _what(question: Question) -> str:
     """What was presented that ought to have been refused: `` with no token at all``; '' where nothing was wrong."""
     stimulus, form = question.case.stimulus, question.exchange.extra.get("form")
     names = (stimulus.certificate, stimulus.token, stimulus.transport)
-    told = [_presented(question.classes[name]) for name in names if name != GOOD]
-    return f" with {' and '.join(told)}{f': {form}' if form else ''}" if told else ""
+    message = [_presented(question.classes[name]) for name in names if name != GOOD]
+    return f" with {' and '.join(message)}{f': {form}' if form else ''}" if message else ""
 
 
 def _presented(presented: StimulusClass) -> str:
-    if presented.because in _ABSENT:
+    if presented.acceptable_reasons in _ABSENT:
         return presented.summary or f"no {presented.kind}"
     words = f" ({presented.summary})" if presented.summary else ""
     return f"the {presented.kind} {presented.name}{words}"
@@ -214,8 +216,8 @@ def _forwarding(question: Question, make: Maker) -> Iterator[Finding]:
     if question.case.path is Path.PASSTHROUGH:
         yield from _one_connection(question, make)
     if question.case.path is Path.TERMINATING:
-        for who, seen in (("balancer", question.balancer_request), ("server", question.server_request)):
-            yield from _differences(question, who, seen, make)
+        for who, observed in (("balancer", question.balancer_request), ("server", question.server_request)):
+            yield from _differences(question, who, observed, make)
 
 
 def _one_connection(question: Question, make: Maker) -> Iterator[Finding]:
@@ -250,8 +252,8 @@ def _privacy(question: Question) -> Iterator[Finding]:
     if balancer.established or balancer.requests:
         yield violation("payload-visible", "the passthrough balancer terminated TLS and could read the payload")
     own = question.exchange.extra.get("server_leaf_sha256", "")
-    seen = question.client.server_chain[0].sha256 if question.client.server_chain else ""
-    if own and seen and own != seen:
+    observed = question.client.server_chain[0].sha256 if question.client.server_chain else ""
+    if own and observed and own != observed:
         yield violation("other-certificate", "the client saw another certificate than the server's own")
 
 
@@ -260,8 +262,8 @@ def nothing_passed_on(question: Question) -> list[Finding]:
 
     That the server got none of it is told by the server, or by a balancer that blames the certificate.
     """
-    balancer, seen, client = question.balancer, question.server_request, question.client
-    if seen is not None or question.exchange.effect or question.accepted:
+    balancer, observed, client = question.balancer, question.server_request, question.client
+    if observed is not None or question.exchange.effect or question.accepted:
         token = " with its JWT" if client.authorization_sha256 else ""
         return [violation("passed-on", f"the balancer sent the request{token} on to a server it must not trust")]
     if client.fault or client.server_refused or client.timed_out:
@@ -269,17 +271,17 @@ def nothing_passed_on(question: Question) -> list[Finding]:
     if balancer is None:
         return [unobserved("balancer-silent", "the balancer told nothing of this connection")]
     if question.exchange.server is None and "certificate" not in balancer.upstream_error.lower():
-        told = balancer.upstream_error or "nothing"
-        return [unobserved("no-account", f"the server told nothing, and the balancer blames no certificate: {told}")]
+        message = balancer.upstream_error or "nothing"
+        return [unobserved("no-account", f"the server told nothing, and the balancer blames no certificate: {message}")]
     return []
 
 
 def token_lost(question: Question) -> list[Finding]:
     """A good token that the balancer drops must leave the request refused for want of a token, and not acted upon."""
-    seen = question.balancer_request
-    if seen is None:
+    observed = question.balancer_request
+    if observed is None:
         return [unobserved("balancer-silent", "the balancer told nothing of this request")]
-    reached = seen.authorization_sha256 if seen.digested else question.client.authorization_sha256
+    reached = observed.authorization_sha256 if observed.digested else question.client.authorization_sha256
     if not reached:
         return [unobserved("no-token", "no token reached the balancer")]
     return list(_turned_away(question, frozenset({Reason.TOKEN_MISSING}), question.dialect.token_statuses))

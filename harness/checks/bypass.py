@@ -35,23 +35,25 @@ def not_let_in(question: Question) -> list[Finding]:
 
 def _answered(question: Question, one: Fact, ways: Json) -> Iterator[Finding]:
     """What a success means: the protected resource, somebody else's page, or the server's own word on methods."""
-    told = f"answered {one['status']} without a credential, {one['how']}"
+    message = f"answered {one['status']} without a credential, {one['how']}"
     good, aside = ways.get("good"), one.get("aside")
     same = good is not None and good["body_sha256"] == one["body_sha256"] and bool(one["body_characters"])
     if one["how"] == "OPTIONS" and not same:
-        yield from _options(one, good, told)
+        yield from _options(one, good, message)
     elif aside is None or not aside["served"] or aside["body_sha256"] != one["body_sha256"]:
-        yield violation("accepted", told)
+        yield violation("accepted", message)
     elif one["judged_elsewhere"]:
-        yield note("as-elsewhere", f"{told}; {aside['how']} it answers the same, which BYP-2-NAME judges")
+        yield note("as-elsewhere", f"{message}; {aside['how']} it answers the same, which BYP-2-NAME judges")
     elif same and one["body_characters"] >= _TELLING_CHARACTERS:
-        yield violation("accepted", f"{told}: the protected answer, word for word")
+        yield violation("accepted", f"{message}: the protected answer, word for word")
     elif same or not one["body_characters"]:
         yield unobserved(
-            "same-for-all", f"{told}; {aside['how']} it answers the same, so this may be another site's own answer"
+            "same-for-all", f"{message}; {aside['how']} it answers the same, so this may be another site's own answer"
         )
     else:
-        yield note("open-elsewhere", f"{told}; {aside['how']} it answers the same, and the protected answer is another")
+        yield note(
+            "open-elsewhere", f"{message}; {aside['how']} it answers the same, and the protected answer is another"
+        )
 
 
 def _options(one: Fact, good: Fact | None, told: str) -> Iterator[Finding]:
@@ -83,11 +85,13 @@ def _refused(question: Question, ways: Json) -> Iterator[Finding]:
 
 def _for_the_reason(question: Question) -> Iterator[Finding]:
     reason = question.server_reason
-    because = question.because("certificate", "token")
+    acceptable_reasons = question.acceptable_reasons("certificate", "token")
     if question.both_sides and not reason:
         yield unobserved("server-silent", "refused, but the server gave no reason for this connection")
-    elif reason and Reason(reason) not in because:
-        yield wrong_reason("other-reason", f"the server says {reason}, expected {' or '.join(sorted(because))}")
+    elif reason and Reason(reason) not in acceptable_reasons:
+        yield wrong_reason(
+            "other-reason", f"the server says {reason}, expected {' or '.join(sorted(acceptable_reasons))}"
+        )
 
 
 def _how(ways: Json) -> str:

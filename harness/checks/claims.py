@@ -83,19 +83,19 @@ def gaps(
     rows, left_out = list(rows), list(left_out)
     found: list[Gap] = []
     for claim in claims:
-        seen = _seen(claim, rows, left_out)
-        if seen.rows or not selection:
-            found += _of(claim, seen, selection)
+        observed = _seen(claim, rows, left_out)
+        if observed.rows or not selection:
+            found += _of(claim, observed, selection)
     return found
 
 
 def _seen(claim: Claim, rows: Iterable[Row], left_out: Iterable[Mapping[str, str]]) -> _Seen:
-    place = (claim.flow, claim.posture)
-    own = [row for row in rows if (row["flow"], row["posture"]) == place]
+    location = (claim.flow, claim.posture)
+    own = [row for row in rows if (row["flow"], row["posture"]) == location]
     reasons: dict[str, str] = {}
     for item in left_out:
         _, _, flow, posture, path, stimulus = (str(item["case"]).split("/", 5) + [""] * 6)[:6]
-        if (flow, posture, path) == (*place, claim.path):
+        if (flow, posture, path) == (*location, claim.path):
             reasons.setdefault(stimulus, str(item["reason"]))
     return _Seen(own, reasons)
 

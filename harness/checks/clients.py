@@ -8,19 +8,19 @@ from harness.model.verdict import Finding
 
 def nothing_sent(question: Question) -> list[Finding]:
     """The client under test must refuse the server's certificate; no request, so no token, may reach that server."""
-    act, seen = question.exchange.extra.get("act"), question.server_request
+    act, observed = question.exchange.extra.get("act"), question.server_request
     if act is None:
         return [unobserved("not-driven", "the client under test could not be driven")]
-    if seen is not None:
-        token = " with its JWT" if seen.token else ""
+    if observed is not None:
+        token = " with its JWT" if observed.token else ""
         return [violation("sent", f"{question.case.flow.client} sent its request{token} to a server it must not trust")]
     if act.get("status") is not None:
         return [violation("sent", f"{question.case.flow.client} was answered by a server it must not trust")]
     if question.exchange.server is None and question.exchange.balancer is None and question.both_sides:
         return [unobserved("server-silent", "neither server nor balancer told anything of this connection")]
     if "certificate" not in (act.get("error") or ""):
-        told = act.get("error") or "nothing"
-        return [unobserved("no-account", f"{question.case.flow.client} blames no certificate, it says: {told}")]
+        message = act.get("error") or "nothing"
+        return [unobserved("no-account", f"{question.case.flow.client} blames no certificate, it says: {message}")]
     return []
 
 
@@ -30,23 +30,23 @@ def token_sent(question: Question) -> list[Finding]:
     Reads ``extra["act"]`` (the client's account: ``status``, ``error``) and ``extra["now"]`` (the lab's clock).
     """
     act = question.exchange.extra.get("act")
-    seen = question.server_request
+    observed = question.server_request
     if act is None:
         return [unobserved("not-driven", "the client under test could not be driven")]
-    if seen is None and act.get("status") is not None:
+    if observed is None and act.get("status") is not None:
         return [unobserved("server-silent", "answered, but the server told nothing of this request")]
-    if seen is None:
-        told = act.get("error") or "no request was seen"
-        return [violation("not-sent", f"{question.case.flow.client} reached nobody: {told}")]
-    if seen.token is None or seen.token.claims is None:
+    if observed is None:
+        message = act.get("error") or "no request was seen"
+        return [violation("not-sent", f"{question.case.flow.client} reached nobody: {message}")]
+    if observed.token is None or observed.token.claims is None:
         return [violation("no-token", f"{question.case.flow.client} sent no JWT")]
-    expiry, start = seen.token.claims.get("exp"), seen.token.claims.get("nbf", 0)
+    expiry, start = observed.token.claims.get("exp"), observed.token.claims.get("nbf", 0)
     now = question.exchange.extra["now"]
     if not isinstance(expiry, int | float) or not isinstance(start, int | float) or not start <= now < expiry:
         return [violation("stale-token", f"{question.case.flow.client} sent a JWT that is no longer valid")]
     if act.get("status") != question.case.flow.success:
-        told = act.get("error") or f"answered {act.get('status')}"
-        return [violation("not-served", f"{question.case.flow.client}'s own request did not succeed: {told}")]
+        message = act.get("error") or f"answered {act.get('status')}"
+        return [violation("not-served", f"{question.case.flow.client}'s own request did not succeed: {message}")]
     return []
 
 
@@ -62,8 +62,8 @@ def not_bypassed(question: Question) -> list[Finding]:
     if reached or question.exchange.effect:
         return [violation("bypassed", f"{question.case.flow.client} reached the server past its balancer")]
     if act.get("status") != question.case.flow.success:
-        told = act.get("error") or f"answered {act.get('status')}"
-        return [unobserved("no-twin", f"with the balancer the request did not succeed either: {told}")]
+        message = act.get("error") or f"answered {act.get('status')}"
+        return [unobserved("no-twin", f"with the balancer the request did not succeed either: {message}")]
     return []
 
 
@@ -73,8 +73,8 @@ def called(question: Question) -> list[Finding]:
     if act is None:
         return [unobserved("not-driven", "the client under test could not be driven")]
     if act.get("status") != question.case.flow.success:
-        told = act.get("error") or f"answered {act.get('status')}"
-        return [violation("not-served", f"{question.case.flow.client}'s own request did not succeed: {told}")]
+        message = act.get("error") or f"answered {act.get('status')}"
+        return [violation("not-served", f"{question.case.flow.client}'s own request did not succeed: {message}")]
     if question.server_request is None and question.both_sides:
         return [unobserved("server-silent", "the server told nothing of this request")]
     return []
@@ -83,25 +83,25 @@ def called(question: Question) -> list[Finding]:
 def no_token_sent(question: Question) -> list[Finding]:
     """The client under test must get through, and send no JWT: the product has none on this flow."""
     findings = called(question)
-    seen = question.server_request
-    if not findings and seen is not None and seen.authorization_sha256:
+    observed = question.server_request
+    if not findings and observed is not None and observed.authorization_sha256:
         return [violation("token", f"{question.case.flow.client} sent a token, which the documents say it never does")]
     return findings
 
 
 def own_request_refused(question: Question) -> list[Finding]:
-    """The client under test must be turned away for the reasons in ``params["because"]``: it has no more to show."""
-    act, seen = question.exchange.extra.get("act"), question.server_request
+    """The client under test must be turned away for the reasons in ``params["acceptable_reasons"]``: it has no more to show."""
+    act, observed = question.exchange.extra.get("act"), question.server_request
     if act is None:
         return [unobserved("not-driven", "the client under test could not be driven")]
     if act.get("status") is not None and act["status"] < 400:
         return [violation("accepted", f"answered {act['status']}, although {question.case.flow.client} sends no token")]
     if question.exchange.effect:
         return [wrong_reason("acted-upon", f"answered {act.get('status')}, but acted upon all the same")]
-    because = question.case.params["because"]
+    acceptable_reasons = question.case.params["acceptable_reasons"]
     if question.exchange.server is None:
         return [unobserved("server-silent", "the server told nothing of this connection")]
-    if seen is None or seen.reason not in because:
-        told = (seen.reason if seen else "") or question.server_reason or "nothing"
-        return [wrong_reason("other-reason", f"the server says {told}, expected {' or '.join(because)}")]
+    if observed is None or observed.reason not in acceptable_reasons:
+        message = (observed.reason if observed else "") or question.server_reason or "nothing"
+        return [wrong_reason("other-reason", f"the server says {message}, expected {' or '.join(acceptable_reasons)}")]
     return []

@@ -22,9 +22,9 @@ def not_the_server(question: Question) -> list[Finding]:
     if question.both_sides or status is None:
         return []
     if status in _IN_BETWEEN:
-        attempt = "; lower rate in the target file, or run with --wait" if status == _TOO_MANY else ""
-        told = f"answered {status} ({_IN_BETWEEN[status]}), which says nothing of the request{attempt}"
-        return [unobserved("in-between", told)]
+        hint = "; lower rate in the target file, or run with --wait" if status == _TOO_MANY else ""
+        message = f"answered {status} ({_IN_BETWEEN[status]}), which says nothing of the request{hint}"
+        return [unobserved("in-between", message)]
     if 300 <= status < 400 and not question.marked and status not in _said(question):
         return [unobserved("redirected", f"answered {status}: sent elsewhere, neither served nor refused")]
     return []

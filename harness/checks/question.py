@@ -26,11 +26,11 @@ class Question:
     grade: Grade = Grade.BOTH_SIDES
     dialect: Dialect = field(default_factory=Dialect)
 
-    def because(self, *kinds: str) -> frozenset[Reason]:
+    def acceptable_reasons(self, *kinds: str) -> frozenset[Reason]:
         """The reasons for which a server may rightly reject this case's stimulus, of the given kinds."""
         stimulus = self.case.stimulus
         parts = {"certificate": stimulus.certificate, "token": stimulus.token, "transport": stimulus.transport}
-        named = [self.classes[parts[kind]].because for kind in kinds if parts[kind] != GOOD]
+        named = [self.classes[parts[kind]].acceptable_reasons for kind in kinds if parts[kind] != GOOD]
         return frozenset().union(*named) if named else frozenset()
 
     @property

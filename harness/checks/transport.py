@@ -23,12 +23,12 @@ def own_certificate(question: Question) -> list[Finding]:
         where = "in front" if not front["leaf"] else "of the server itself"
         return [unobserved("certificate-unseen", f"the certificate {where} could not be seen: {fault}")]
     if front["leaf"] != own:
-        seen = f"a client meets the certificate {front['leaf'][:16]}..., the server's own is {own[:16]}..."
-        return [violation("other-certificate", f"{seen}: something in between ends TLS and can read the payload")]
+        observed = f"a client meets the certificate {front['leaf'][:16]}..., the server's own is {own[:16]}..."
+        return [violation("other-certificate", f"{observed}: something in between ends TLS and can read the payload")]
     if direct and direct["asked"] != front["asked"]:
         asks = "asks for a client certificate, what answers in front does not"
-        told = asks if direct["asked"] else "asks for no client certificate, what answers in front does"
-        return [violation("other-handshake", f"the server itself {told}: something in between ends TLS")]
+        message = asks if direct["asked"] else "asks for no client certificate, what answers in front does"
+        return [violation("other-handshake", f"the server itself {message}: something in between ends TLS")]
     return [note("same-certificate", "the same certificate; whoever has a copy of its key could end TLS all the same")]
 
 

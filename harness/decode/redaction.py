@@ -37,9 +37,9 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
 def token_in(text: str, authorization: str | None) -> TokenView | None:
     """The token of a request whose head is *text*: that of the *authorization* value, else the first there is."""
     given = bearer(authorization)
-    seen = describe(given) if given else None
-    if seen is not None and (seen.header is not None or seen.claims is not None):
-        return seen
+    observed = describe(given) if given else None
+    if observed is not None and (observed.header is not None or observed.claims is not None):
+        return observed
     found: list[str] = []
     _hide(text, lambda compact: found.append(compact) or "")  # type: ignore[func-returns-value]
     return describe(_DOT.sub(".", found[0])) if found else None
@@ -60,9 +60,9 @@ def _shown(secret: str) -> str:
 
 
 def _token(compact: str) -> str:
-    seen = describe(_DOT.sub(".", compact))
+    observed = describe(_DOT.sub(".", compact))
     head = f"<jwt sha256:{digest(compact)[:_TOKEN_DIGITS]}"
-    return f"{head} header={_compact_json(seen.header)} claims={_compact_json(seen.claims)}>"
+    return f"{head} header={_compact_json(observed.header)} claims={_compact_json(observed.claims)}>"
 
 
 def _compact_json(value: Json | None) -> str:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from harness.lab.own import LOOPBACK, OwnLab, Site
 from harness.lab.plan import Instance
+from harness.lab.reference import LOOPBACK, OwnLab, Site
 from harness.lab.worker import Child, Worker
 from harness.model.case import Setup
 from harness.model.vocabulary import Path
@@ -18,7 +18,7 @@ _SUBSYSTEMS = "harness.subsystems"
 
 
 class EmbeddedLab(OwnLab):
-    """A :class:`harness.lab.base.Lab` on loopback: two sites, whatever runs in them."""
+    """A :class:`harness.lab.protocol.Lab` on loopback: two sites, whatever runs in them."""
 
     balancer: Sequence[str] = ("mitm_addons.balancer",)
     """The module that opens the balancers' listeners, and its arguments.  Another one takes the same commands and tells

@@ -20,11 +20,11 @@ from pathlib import Path as FilePath
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from harness.decode.certificates import view
-from harness.lab.keyserver import among_others
 from harness.model.catalogue import Server
-from harness.wire.files import private_file, private_folder
-from harness.wire.issue import Identity, Profile, dns_names, issue
-from harness.wire.pki import Pki, key_set
+from harness.pki.deployment import Pki, key_set
+from harness.pki.issue import Identity, Profile, dns_names, issue
+from harness.pki.private_files import private_file, private_folder
+from harness.stimuli.key_server import among_others
 
 HOME = "hopproof-"
 _MONTH = timedelta(days=30)
@@ -81,10 +81,10 @@ class Folders:
     def renew(self, folder: FilePath, secret: str) -> str:
         """Issue *secret* anew in an own *folder*: another key, the same subject.  Returns its certificate's SHA-256."""
         identity = issue(self._pki.profile(secret), self._pki.issuer(secret))
-        place = folder / "secrets" / secret
-        if place.is_symlink():  # as long as it is the deployment's
-            place.unlink()
-        self._write(place, secret, identity)
+        location = folder / "secrets" / secret
+        if location.is_symlink():  # as long as it is the deployment's
+            location.unlink()
+        self._write(location, secret, identity)
         return view(identity.certificate).sha256
 
     def _link_secrets(self, folder: FilePath, but: str) -> FilePath:

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
 
-from harness.lab import deployment
 from harness.lab.folders import Folders
-from harness.lab.variants import VARIANTS, Variant
 from harness.model.case import Setup
 from harness.model.catalogue import Flow, Server
 from harness.model.fault import Fault
 from harness.model.vocabulary import Posture
+from harness.products.apic import manifests
+from harness.products.apic.variants import VARIANTS, Variant
 
 MANAGEMENT = "management"
 PLATFORM_API = "platform-api"
@@ -55,7 +55,7 @@ class Plan:
     @property
     def hosts(self) -> tuple[str, ...]:
         """Every host name that a subsystem may look up."""
-        return (deployment.PLATFORM.host, deployment.SERVICE.host, *(server.host for server in self._servers.values()))
+        return (manifests.PLATFORM.host, manifests.SERVICE.host, *(server.host for server in self._servers.values()))
 
     def management(self, setup: Setup) -> Instance:
         """The management that serves *setup*: the deployment's, a faulty one, an impostor, or one of its own."""
@@ -64,24 +64,24 @@ class Plan:
         if setup.server == PLATFORM_API:
             folder = self._server_folder(setup, variant)
             name = "|".join((MANAGEMENT, *faults, variant.server))
-            return Instance(name, MANAGEMENT, deployment.management_resource(), folder, faults)
+            return Instance(name, MANAGEMENT, manifests.management_resource(), folder, faults)
         folder, endpoint = self._platform(setup, variant)
         name = "|".join((MANAGEMENT, *faults, variant.platform, setup.own, setup.own and setup.fault))
-        return Instance(name, MANAGEMENT, deployment.management_resource(endpoint), folder, faults)
+        return Instance(name, MANAGEMENT, manifests.management_resource(endpoint), folder, faults)
 
-    def _platform(self, setup: Setup, variant: Variant) -> tuple[FilePath, deployment.Endpoint]:
+    def _platform(self, setup: Setup, variant: Variant) -> tuple[FilePath, manifests.Endpoint]:
         if variant.platform == "impostor":
-            return self._folders.impostor(), deployment.PLATFORM
+            return self._folders.impostor(), manifests.PLATFORM
         if variant.platform == "wrong-name":
-            return self._folders.bad_server(self._servers[PLATFORM_API], "server-wrong-name"), deployment.PLATFORM
+            return self._folders.bad_server(self._servers[PLATFORM_API], "server-wrong-name"), manifests.PLATFORM
         if variant.platform == "other-kinds":
-            return self._folders.other_kinds(), deployment.PLATFORM
+            return self._folders.other_kinds(), manifests.PLATFORM
         if variant.platform == "in-cluster":
-            return self._folders.deployment, deployment.SERVICE
+            return self._folders.deployment, manifests.SERVICE
         if variant.platform == "in-cluster-wrong-ca":
-            return self._folders.service_under_ingress_ca(deployment.SERVICE.secret), deployment.SERVICE
+            return self._folders.service_under_ingress_ca(manifests.SERVICE.secret), manifests.SERVICE
         own = self._folders.own(self.server_name(setup)) if setup.own else self._folders.deployment
-        return own, deployment.PLATFORM
+        return own, manifests.PLATFORM
 
     def server_name(self, setup: Setup) -> str:
         """The name of the instance in which *setup*'s flow ends."""
@@ -98,8 +98,8 @@ class Plan:
         """The server in which *setup*'s flow ends; *platform_port* is where its management listens."""
         server, variant = self._servers[setup.server], VARIANTS[setup.variant]
         in_cluster = variant.platform.startswith("in-cluster")
-        platform = deployment.SERVICE if in_cluster else deployment.PLATFORM
-        text = deployment.custom_resource(server, setup.posture, platform, platform_port, variant.spec)
+        platform = manifests.SERVICE if in_cluster else manifests.PLATFORM
+        text = manifests.custom_resource(server, setup.posture, platform, platform_port, variant.spec)
         folder = self._server_folder(setup, variant)
         return Instance(self.server_name(setup), server.name, text, folder, self._faults_on(server.name, setup))
 
@@ -118,7 +118,7 @@ class Plan:
         spec = setup.variant if variant.client_spec else ""
         name = "|".join(("client", flow.client, *faults, spec, setup.own))
         server = self._servers[flow.client]
-        text = deployment.custom_resource(server, Posture.DEFAULT, deployment.PLATFORM, 0, variant.client_spec)
+        text = manifests.custom_resource(server, Posture.DEFAULT, manifests.PLATFORM, 0, variant.client_spec)
         folder = self._folders.own(self.server_name(setup)) if setup.own else self._folders.deployment
         return Instance(name, flow.client, text, folder, faults)
 

@@ -160,7 +160,7 @@ class Worker:
     def _failure(self, what: str) -> LabError:
         status = self._link.status()
         ended = "" if status is None else f", exit status {status}"
-        return LabError(f"the process {self._name} {what}{ended}", where=str(self._log), attempt=self._tail())
+        return LabError(f"the process {self._name} {what}{ended}", where=str(self._log), hint=self._tail())
 
     def _tail(self) -> str:
         try:

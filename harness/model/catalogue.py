@@ -86,7 +86,7 @@ class StimulusClass:
     name: str
     kind: str
     summary: str
-    because: frozenset[Reason] = frozenset()
+    acceptable_reasons: frozenset[Reason] = frozenset()
 
 
 @dataclass(frozen=True)

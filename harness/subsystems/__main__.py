@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
-from harness.subsystems.untyped import PythonLoggingObserver, StandardIO
+from harness.subsystems.server._twisted import PythonLoggingObserver, StandardIO
 from harness.subsystems.worker import Worker
 
 MAX_COMMAND = 16 * 1024 * 1024

@@ -10,9 +10,9 @@ from typing import Any
 from twisted.internet.error import CannotListenError
 
 from harness.errors import UsageError
+from harness.subsystems.apic.instance import LOOPBACK, Instance, Order, Surroundings
+from harness.subsystems.apic.kinds import KINDS
 from harness.subsystems.faults import rules_with
-from harness.subsystems.instance import LOOPBACK, Instance, Order, Surroundings
-from harness.subsystems.kinds import KINDS
 
 _log = logging.getLogger(__name__)
 

@@ -95,7 +95,7 @@ class Source:
 
 def within(name: str, places: tuple[str, ...]) -> bool:
     """Whether the dotted *name* is one of *places* or lies in it."""
-    return any(name == place or name.startswith(f"{place}.") for place in places)
+    return any(name == location or name.startswith(f"{location}.") for location in places)
 
 
 def floors(docstring: str) -> list[tuple[str, ...]]:

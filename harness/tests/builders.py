@@ -98,7 +98,7 @@ def case(
 
 def client(status: int | None = 201, **changes: Any) -> ClientView:
     """What a client saw that got an answer with *status* (None: no answer)."""
-    seen = ClientView(
+    observed = ClientView(
         local_port=40000,
         peer_port=443,
         established=True,
@@ -108,13 +108,13 @@ def client(status: int | None = 201, **changes: Any) -> ClientView:
         body_sha256=BODY,
         authorization_sha256=AUTHORIZATION,
     )
-    return replace(seen, **changes)
+    return replace(observed, **changes)
 
 
 def request(decision: str = "accepted", reason: str = "", **changes: Any) -> RequestView:
     """A request as it was sent."""
     token = TokenView("70" * 32, {"alg": "RS256"}, {"exp": NOW + 900})
-    seen = RequestView(
+    observed = RequestView(
         method="PUT",
         path="/things/fp-1",
         nonce="fp-1",
@@ -125,7 +125,7 @@ def request(decision: str = "accepted", reason: str = "", **changes: Any) -> Req
         authorization_sha256=AUTHORIZATION,
         body_sha256=BODY,
     )
-    return replace(seen, **changes)
+    return replace(observed, **changes)
 
 
 def server(*requests: RequestView, **changes: Any) -> ServerView:

@@ -77,12 +77,12 @@ class Running:
     def until_told(self, words: str) -> str:
         """Read what it says until a line has *words*."""
         assert self.process.stdout is not None
-        told = ""
+        message = ""
         for line in self.process.stdout:
-            told += line
+            message += line
             if words in line:
-                return told
-        raise AssertionError(told)
+                return message
+        raise AssertionError(message)
 
     def end(self) -> tuple[int, str, str]:
         """Status, output and errors, at the end."""

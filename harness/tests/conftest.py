@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.known import FAULTS, catalogue
+from harness.catalogue.registry import FAULTS, catalogue
 from harness.lab.embedded import EmbeddedLab
 from harness.tests.command import hopproof
+from harness.tests.credentials import ca, deployment, pki, secrets, tls, token_issuer, trusting  # noqa: F401 - fixtures for every test
 
 SEED = "11"
 

@@ -7,15 +7,15 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
-from harness.exchanges import Bench
-from harness.lab import ConfigurationRefused, Door
+from harness.lab import ConfigurationRefused, Entrypoint
 from harness.model.case import GOOD, Setup, Stimulus
 from harness.model.catalogue import Flow
 from harness.model.exchange import BalancerView, ClientView, ServerView
 from harness.model.vocabulary import Grade, Path, Reason
+from harness.probes.live import Bench
+from harness.stimuli.factory import Sending
 from harness.tests import builders
 from harness.wire.send import Address
-from harness.wire.stimuli import Sending
 
 Serves = Callable[[Setup, Stimulus, int], bool]
 
@@ -68,7 +68,7 @@ class FakeLab:
         self.broken: dict[str, Callable[..., None]] = {}
         self.asked_for_effects: list[Setup] = []
         self.serves: Serves = lambda _setup, stimulus, _number: stimulus.id == GOOD
-        self._doors: dict[Setup, Door] = {}
+        self._entrypoints: dict[Setup, Entrypoint] = {}
         self._effects: dict[Setup, set[str]] = {}
         self._views: dict[int, ServerView] = {}
         self._lock = threading.Lock()
@@ -76,22 +76,24 @@ class FakeLab:
     def _break(self, method: str, *arguments: Any) -> None:
         self.broken.get(method, lambda *_: None)(*arguments)
 
-    def open(self, setups: Iterable[Setup]) -> Mapping[Setup, Door | ConfigurationRefused]:
+    def open(self, setups: Iterable[Setup]) -> Mapping[Setup, Entrypoint | ConfigurationRefused]:
         """One door a setup."""
         self._break("open")
         for setup in dict.fromkeys(setups):
             self.opened.append(setup)
-            port = 1000 + len(self._doors)
-            self._doors.setdefault(setup, Door(setup, Address("127.0.0.1", port, "portal.test"), FilePath("ca.crt")))
+            port = 1000 + len(self._entrypoints)
+            self._entrypoints.setdefault(
+                setup, Entrypoint(setup, Address("127.0.0.1", port, "portal.test"), FilePath("ca.crt"))
+            )
         return {
-            setup: ConfigurationRefused(self.refused[setup]) if setup in self.refused else self._doors[setup]
+            setup: ConfigurationRefused(self.refused[setup]) if setup in self.refused else self._entrypoints[setup]
             for setup in self.opened
         }
 
     def send(self, address: Address, sent: Any, _context: object) -> ClientView:
         """What takes the place of :func:`harness.wire.send.send`."""
         with self._lock:
-            setup = next(setup for setup, door in self._doors.items() if door.address == address)
+            setup = next(setup for setup, entrypoint in self._entrypoints.items() if entrypoint.address == address)
             self.log.append((setup, sent.stimulus.id))
             self.nonces.append(sent.nonce)
             number, port = len(self.log), 40000 + len(self.nonces)
@@ -103,13 +105,15 @@ class FakeLab:
             self._views[port] = builders.rejecting(_reason(sent.stimulus))
             return builders.client(401, local_port=port)
 
-    def views(self, door: Door, client_port: int | None, nonce: str) -> tuple[BalancerView | None, ServerView | None]:
+    def views(
+        self, entrypoint: Entrypoint, client_port: int | None, nonce: str
+    ) -> tuple[BalancerView | None, ServerView | None]:
         """What the server saw; a balancer that passed it on."""
-        self._break("views", door.setup)
+        self._break("views", entrypoint.setup)
         server = self._views.get(client_port or 0)
-        if door.setup.path is Path.DIRECT:
+        if entrypoint.setup.path is Path.DIRECT:
             return None, server
-        return builders.passthrough() if door.setup.path is Path.PASSTHROUGH else builders.terminating(), server
+        return builders.passthrough() if entrypoint.setup.path is Path.PASSTHROUGH else builders.terminating(), server
 
     def effects(self, setups: Iterable[Setup]) -> Mapping[Setup, Collection[str]]:
         """What each server did."""
@@ -118,13 +122,13 @@ class FakeLab:
         self._break("effects", asked)
         return {setup: frozenset(self._effects.get(setup, ())) for setup in asked}
 
-    def act(self, door: Door, flow: Flow, nonce: str) -> Mapping[str, Any]:
+    def act(self, entrypoint: Entrypoint, flow: Flow, nonce: str) -> Mapping[str, Any]:
         """The client under test was served."""
         with self._lock:
             port = 50000 + len(self.nonces)
-            self.log.append((door.setup, "act"))
+            self.log.append((entrypoint.setup, "act"))
             self.nonces.append(nonce)
-            self._effects.setdefault(door.setup, set()).add(nonce)
+            self._effects.setdefault(entrypoint.setup, set()).add(nonce)
             self._views[port] = builders.server(builders.request())
         return {"status": flow.success, "error": "", "local_port": port}
 
@@ -139,7 +143,7 @@ class FakeLab:
 
 def _reason(stimulus: Stimulus) -> Reason:
     known = builders.CLASSES.get(stimulus.certificate)
-    return min(known.because) if known else Reason.TOKEN_SIGNATURE
+    return min(known.acceptable_reasons) if known else Reason.TOKEN_SIGNATURE
 
 
 def bench(lab: FakeLab, seed: int = 1) -> Bench:

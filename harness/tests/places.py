@@ -13,8 +13,8 @@ from harness.lab.embedded import EmbeddedLab
 from harness.model.case import Setup
 from harness.model.vocabulary import Path as FlowPath
 from harness.model.vocabulary import Posture
-from harness.run import Run
-from harness.wire.tokens import Mint
+from harness.run.run import Run
+from harness.stimuli.tokens import TokenIssuer
 
 CLAIMS = {"iss": "IBM API Connect", "aud": "n/a", "sub": "n/a"}
 SUBJECT = "CN=portal-admin-client,O=cert-manager"
@@ -32,19 +32,19 @@ class Place:
         self.signing = {"signing_key": str(lab.secrets.parent / "jwt" / "signing.key"), "claims": CLAIMS}
 
     def token(self) -> str:
-        return Mint.of(self._lab.pki).token()
+        return TokenIssuer.of(self._lab.pki).token()
 
     def file(self, posture: Posture, fault: str = "", server: Mapping[str, Any] | None = None, **more: Any) -> Path:
         setup = Setup("portal", posture, FlowPath.DIRECT, fault)
-        door = self._lab.open([setup])[setup]
+        entrypoint = self._lab.open([setup])[setup]
         data = {
             "product": {"name": "reference"},
             "environment": "lab",
             "rate": 1000,
             "servers": {
                 "portal": {
-                    "url": f"https://{door.address.server_name}:{door.address.port}",  # type: ignore[union-attr]
-                    "connect": f"127.0.0.1:{door.address.port}",  # type: ignore[union-attr]
+                    "url": f"https://{entrypoint.address.server_name}:{entrypoint.address.port}",  # type: ignore[union-attr]
+                    "connect": f"127.0.0.1:{entrypoint.address.port}",  # type: ignore[union-attr]
                     "ca": str(self._lab.secrets / "portal-admin" / "ca.crt"),
                     "posture": str(posture),
                     "flows": ["management-to-portal"],

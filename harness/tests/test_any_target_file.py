@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
-from harness import resources
-from harness.deployment import Deployment
+from harness import paths
 from harness.errors import UsageError
-from harness.wire.pki import Pki
+from harness.pki.deployment import Pki
+from harness.targets.deployment import Deployment
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ ODD: tuple[Any, ...] = (
 
 
 def test_nothing_but_a_sentence_comes_of_any_target_file(folder: Path) -> None:
-    whole = yaml.safe_load((resources.FIXTURES / "targets" / "service.yaml").read_text("utf-8"))
+    whole = yaml.safe_load((paths.FIXTURES / "targets" / "service.yaml").read_text("utf-8"))
     server = {"url": "https://a.test", "ca": "ca.crt", "posture": "mtls", "connect": "a:1", "path": "direct"}
     server |= {"subject": "CN=a", "flows": ["management-to-portal"], "request": {"method": "GET", "body": "a"}}
     server["request"]["effect"] = {"path": "/{nonce}", "success": 200}  # type: ignore[index]
@@ -56,7 +56,7 @@ def test_nothing_but_a_sentence_comes_of_any_target_file(folder: Path) -> None:
         {"captured": "garbage", "keys": {"url": "https://a.test", "ca": "ca.crt"}},
         {"none": True, "keys": "list.json"},
     )
-    chosen, told = random.Random(7), 0
+    chosen, message = random.Random(7), 0
     for _ in range(400):
         data = copy.deepcopy({**whole, "servers": {"a": server}, "client": client, "dialect": refusal})
         data["tokens"] = copy.deepcopy(chosen.choice(sources))
@@ -66,8 +66,8 @@ def test_nothing_but_a_sentence_comes_of_any_target_file(folder: Path) -> None:
         try:
             Deployment.load(folder / "target.yaml")
         except UsageError as error:
-            told += bool(str(error).strip())
-    assert told > 300
+            message += bool(str(error).strip())
+    assert message > 300
 
 
 def mutate(data: Any, chosen: random.Random) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli import main
-from harness.wire.pki import Pki
+from harness.pki.deployment import Pki
 
 GOOD = """\
 product: {name: orders}
@@ -52,9 +52,9 @@ def folder(pki: Pki, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def check(folder: Path, content: bytes, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
     (folder / "target.yaml").write_bytes(content)
     status = main(["target", "check", "target.yaml"])
-    told = capsys.readouterr()
-    assert "Traceback" not in told.err
-    return status, told.out + told.err
+    message = capsys.readouterr()
+    assert "Traceback" not in message.err
+    return status, message.out + message.err
 
 
 def changed(*changes: Change) -> bytes:
@@ -183,13 +183,13 @@ def test_all_mistakes_are_told_at_once(folder: Path, capsys: pytest.CaptureFixtu
     text = GOOD
     for old, new in changes:
         text = text.replace(old, new)
-    status, told = check(folder, text.encode(), capsys)
+    status, message = check(folder, text.encode(), capsys)
     assert status == 2
-    wanted = ("environment: 'staging' is not one of", "rate: 'fast'", "FLW-3", "servers.orders.ca: No such file")
-    wanted += ("gone.crt: cannot read client.certificate", "gone.key: cannot read client.key")
-    wanted += ("tokens.captured is empty", "unknown feature 'jwtt'", "unknown feature 'mtlss'", "9 mistakes")
-    assert [part for part in wanted if part not in told] == []
-    assert told.count("try:") >= 5
+    requested = ("environment: 'staging' is not one of", "rate: 'fast'", "FLW-3", "servers.orders.ca: No such file")
+    requested += ("gone.crt: cannot read client.certificate", "gone.key: cannot read client.key")
+    requested += ("tokens.captured is empty", "unknown feature 'jwtt'", "unknown feature 'mtlss'", "9 mistakes")
+    assert [part for part in requested if part not in message] == []
+    assert message.count("try:") >= 5
 
 
 def test_what_is_right_is_still_looked_at_beside_what_is_not(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -197,21 +197,21 @@ def test_what_is_right_is_still_looked_at_beside_what_is_not(folder: Path, capsy
         '  other: {url: "https://a.test", ca: missing.crt, posture: open}\n'
         '  third: {url: "https://b.test", posture: jwt, ca: garbage}\n'
     )
-    status, told = check(folder, GOOD.replace("client: {", f"{more}client: {{").encode(), capsys)
+    status, message = check(folder, GOOD.replace("client: {", f"{more}client: {{").encode(), capsys)
     assert status == 2
-    assert "servers.other.posture: 'open'" in told and "servers.third.ca: no certificate in PEM" in told
-    assert "2 mistakes" in told
+    assert "servers.other.posture: 'open'" in message and "servers.third.ca: no certificate in PEM" in message
+    assert "2 mistakes" in message
 
 
 @pytest.mark.parametrize("where", ["target check", "--url", "--url and --ca"])
 def test_plain_http_gets_a_sentence(folder: Path, where: str, capsys: pytest.CaptureFixture[str]) -> None:
     if where == "target check":
-        status, told = check(folder, changed(url("http://orders.example.test/api")), capsys)
+        status, message = check(folder, changed(url("http://orders.example.test/api")), capsys)
     else:
         given = ["--ca", "ca.crt"] if "--ca" in where else []
-        status, told = main(["run", "--url", "http://orders.example.test/", *given]), capsys.readouterr().err
+        status, message = main(["run", "--url", "http://orders.example.test/", *given]), capsys.readouterr().err
     assert status == 2
-    assert "nothing can be judged over plain HTTP" in told and "STS-11" in told
+    assert "nothing can be judged over plain HTTP" in message and "STS-11" in message
 
 
 @pytest.mark.parametrize(
@@ -268,6 +268,6 @@ def test_what_is_odd_and_works(
 def test_flags_that_cannot_be(folder: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "garbage.yaml").write_bytes(bytes(range(256)))
     assert main(["run", *arguments, "--dry-run"]) == 2
-    told = capsys.readouterr()
-    assert told.err.startswith("hopproof: ")
-    assert "Traceback" not in told.err
+    message = capsys.readouterr()
+    assert message.err.startswith("hopproof: ")
+    assert "Traceback" not in message.err

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
-from harness import resources
+from harness import paths
 from harness.cli import _parser
 
-FILES = sorted((resources.FIXTURES / "ci").glob("*.yml"))
+FILES = sorted((paths.FIXTURES / "ci").glob("*.yml"))
 
 
 def commands(data: Any) -> Iterator[list[str]]:

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from harness.catalogue.registry import FAULTS, catalogue
 from harness.cli import main
-from harness.known import FAULTS, catalogue
 from harness.model.vocabulary import Level
 from harness.model.vocabulary import Path as FlowPath
 from harness.tests.builders import row
@@ -79,9 +79,9 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call]:
 )
 def test_refused(call: Call, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     assert call(*arguments) == 2
-    told = capsys.readouterr()
-    assert told.err.startswith(("hopproof: ", "usage: hopproof")) and told.out == ""
-    assert "Traceback" not in told.err
+    message = capsys.readouterr()
+    assert message.err.startswith(("hopproof: ", "usage: hopproof")) and message.out == ""
+    assert "Traceback" not in message.err
     assert os.listdir(tmp_path) == []
 
 
@@ -194,9 +194,9 @@ def test_a_reader_who_has_seen_enough() -> None:
 def test_report_writes_junit_anew(
     call: Call, capsys: pytest.CaptureFixture[str], conforming: Finished, tmp_path: Path
 ) -> None:
-    for place in (conforming.report, conforming.report / record.NAME):
+    for location in (conforming.report, conforming.report / record.NAME):
         (conforming.report / junit.NAME).unlink()
-        assert call("report", str(place), "--format", "junit") == 0
+        assert call("report", str(location), "--format", "junit") == 0
         assert capsys.readouterr().out.strip() == str(conforming.report / junit.NAME)
         assert (conforming.report / junit.NAME).exists()
 

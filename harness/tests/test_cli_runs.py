@@ -35,15 +35,15 @@ def test_a_run_that_conforms(conforming: Finished) -> None:
     )
     assert (footer["exit_status"], footer["trustworthy"], footer["cases"]) == (0, True, len(rows))
     assert str(header["seed"]) == SEED
-    told = conforming.process.stdout
-    assert "says nothing yet about your deployment" in told.partition("cases")[0]
-    assert "the selected cases conform (exit status 0)" in told and "Next: " in told.splitlines()[-1]
+    message = conforming.process.stdout
+    assert "says nothing yet about your deployment" in message.partition("cases")[0]
+    assert "the selected cases conform (exit status 0)" in message and "Next: " in message.splitlines()[-1]
 
 
 def test_progress_is_told(conforming: Finished) -> None:
     count = len(record.read(conforming.report)[1])
-    told = [line.strip() for line in conforming.process.stdout.splitlines() if line.endswith(f"/{count} cases")]
-    assert told == [f"{done}/{count} cases" for done in range(1, count + 1)]
+    message = [line.strip() for line in conforming.process.stdout.splitlines() if line.endswith(f"/{count} cases")]
+    assert message == [f"{done}/{count} cases" for done in range(1, count + 1)]
 
 
 def test_the_same_seed_gives_the_same_report_whatever_the_environment_adds(
@@ -189,8 +189,8 @@ def test_a_process_of_the_lab_that_is_killed(start: Callable[..., Running], modu
 
 def test_serve(start: Callable[..., Running]) -> None:
     running = start("serve", "--flow", "management-to-portal")
-    told = running.until_told("Ctrl-C ends it")
-    assert "curl " in told and str(running.folders()[0]) in told
+    message = running.until_told("Ctrl-C ends it")
+    assert "curl " in message and str(running.folders()[0]) in message
     assert len(running.marked()) == 3
     running.process.send_signal(signal.SIGINT)
     status, _, errors = running.end()

@@ -126,10 +126,10 @@ def test_the_former_name_of_the_options_file_is_refused(folder: Path) -> None:
     (folder / "flowproof.toml").write_text('depth = "full"\n', "utf-8")
     with pytest.raises(UsageError, match="called Hopproof now") as refused:
         refuse_former_names(folder, {})
-    assert "hopproof.toml" in refused.value.attempt
+    assert "hopproof.toml" in refused.value.hint
 
 
 def test_the_former_name_of_a_variable_is_refused(folder: Path) -> None:
     with pytest.raises(UsageError, match="FLOWPROOF_DOCKER is not read") as refused:
         refuse_former_names(folder, {"FLOWPROOF_DOCKER": "required"})
-    assert refused.value.attempt == "set HOPPROOF_DOCKER instead"
+    assert refused.value.hint == "set HOPPROOF_DOCKER instead"

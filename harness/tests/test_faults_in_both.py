@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from harness.catalogue import expand
-from harness.engine import Engine, Result
-from harness.exchanges import Bench
-from harness.known import FAULTS, catalogue
+from harness.catalogue.registry import FAULTS, catalogue
 from harness.model.case import GOOD, Case
 from harness.model.vocabulary import BROKEN, Posture
 from harness.model.vocabulary import Path as FlowPath
-from harness.targets import EMBEDDED
+from harness.probes.live import Bench
+from harness.run.engine import Engine, Result
+from harness.targets.builtin import EMBEDDED
 from harness.tests.command import hopproof
 
 _REFUSALS = ("token-refused", "certificate-refused")

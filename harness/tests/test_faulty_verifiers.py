@@ -16,7 +16,11 @@ from harness.config import Options
 from harness.judge import judge as judge_one
 from harness.model.case import Stimulus
 from harness.model.vocabulary import Depth, Grade, Posture
-from harness.run import Run
+from harness.pki.deployment import Pki
+from harness.pki.keys import key_pem
+from harness.run.run import Run
+from harness.stimuli.attacker_listener import on_loopback
+from harness.stimuli.partial import ServiceTokenIssuer
 from harness.tests import builders
 from harness.tests.faulty.caught import CAUGHT
 from harness.tests.faulty.faults import (
@@ -30,10 +34,6 @@ from harness.tests.faulty.faults import (
     Zero,
 )
 from harness.tests.faulty.verifier import AUDIENCE, ISSUER, KID, Verifier, serving
-from harness.wire.given import ServiceMint
-from harness.wire.keys import key_pem
-from harness.wire.lure import on_loopback
-from harness.wire.pki import Pki
 
 NEW: Mapping[str, Callable[[], Any]] = {
     "ES256": lambda: ec.generate_private_key(ec.SECP256R1()),
@@ -130,7 +130,7 @@ def test_a_fault_is_caught_with_a_borrowed_token(
     judge: Judge, keys: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch, alg: str, kind: type[Verifier], name: str
 ) -> None:
     claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "client"}
-    monkeypatch.setenv("HOPPROOF_TEST_TOKEN", ServiceMint(keys(alg), claims, KID, 300, (alg,)).token())
+    monkeypatch.setenv("HOPPROOF_TEST_TOKEN", ServiceTokenIssuer(keys(alg), claims, KID, 300, (alg,)).token())
     captured = {"captured": {"env": "HOPPROOF_TEST_TOKEN"}}
     assert name in of(judge(kind, alg, (f"*/{name}",), **captured), "FAIL")
     right = judge(Verifier, alg, (f"*/{name}",), **captured)
@@ -162,8 +162,8 @@ def test_a_token_endpoint_that_names_another_audience(
     judge: Judge, keys: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A service that takes such a token fails for it; one that refuses it cannot be judged, and the cause is named."""
-    token = ServiceMint(keys("RS256"), {"iss": ISSUER, "aud": ["client-a"], "sub": "client"}, KID, 300).token()
-    monkeypatch.setattr("harness.lab.issuers.token_source", lambda _target: lambda: token)
+    token = ServiceTokenIssuer(keys("RS256"), {"iss": ISSUER, "aud": ["client-a"], "sub": "client"}, KID, 300).token()
+    monkeypatch.setattr("harness.targets.token_issuer.token_source", lambda _target: lambda: token)
     endpoint = {"endpoint": {"url": "https://sts.test/token"}}
     lax = judge(AnyAudience, "RS256", ("tokens/STS-5",), **endpoint)
     assert of(lax, "FAIL") == {"good", "aud-wrong"}
@@ -177,8 +177,8 @@ def test_a_token_endpoint_that_names_another_audience(
 def test_a_token_that_is_not_what_the_file_says_is_the_users_mistake(
     judge: Judge, keys: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    token = ServiceMint(keys("RS256"), {"iss": "another", "aud": AUDIENCE, "sub": "client"}, KID, 300).token()
-    monkeypatch.setattr("harness.lab.issuers.token_source", lambda _target: lambda: token)
+    token = ServiceTokenIssuer(keys("RS256"), {"iss": "another", "aud": AUDIENCE, "sub": "client"}, KID, 300).token()
+    monkeypatch.setattr("harness.targets.token_issuer.token_source", lambda _target: lambda: token)
     run = judge(Verifier, "RS256", ("tokens/STS-5",), command=["true"])
     assert run.status == 2
     assert f"the iss 'another', but tokens.claims.iss says '{ISSUER}'" in run.trouble[0]
@@ -198,8 +198,8 @@ def test_a_server_elsewhere_cannot_be_told_by_a_fetch() -> None:
     """That it refuses the token says nothing of whether it would have fetched what it cannot reach."""
     about = builders.case("token-refused", posture=Posture.JWT, stimulus=Stimulus(token="bad-token"))
     for fetchable, outcome in ((True, "PASS"), (False, "UNOBSERVED")):
-        seen = builders.exchange(builders.client(401), effect=None, extra={"fetchable": fetchable, "fetched": 0})
-        assert judge_one(builders.ask(about, seen, Grade.CLIENT_ONLY)).outcome == outcome
+        observed = builders.exchange(builders.client(401), effect=None, extra={"fetchable": fetchable, "fetched": 0})
+        assert judge_one(builders.ask(about, observed, Grade.CLIENT_ONLY)).outcome == outcome
     assert [on_loopback(host) for host in ("127.0.0.2", "::1", "localhost", "10.0.0.1", "svc.test")] == [
         True, True, True, False, False,
     ]  # fmt: skip

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import pytest
 
 from harness import judge as module
+from harness.catalogue.registry import catalogue
 from harness.checks import Question
 from harness.judge import Controls, conclude, judge
-from harness.known import catalogue
 from harness.model.case import Stimulus
 from harness.model.claims import Answer, Gap, Protection
 from harness.model.verdict import Finding, FindingKind
@@ -175,9 +175,9 @@ def status(rows: Iterable[Row], planned: Iterable[str] | None = None, *, own_lab
     ],
 )
 def test_exit_status(rows: list[Row], expected: int) -> None:
-    found, told = status(rows)
+    found, message = status(rows)
     assert found == expected
-    assert bool(told) == (expected == 3)
+    assert bool(message) == (expected == 3)
 
 
 def test_what_could_not_be_seen_is_explained_by_a_failure_beside_it() -> None:
@@ -191,9 +191,9 @@ def test_a_broken_should_does_not_make_an_unobserved_must_conform(code: str) -> 
 
 @pytest.mark.parametrize("rows", [[], [row(TWO)]])
 def test_a_planned_case_without_a_row(rows: list[Row]) -> None:
-    found, told = status(rows, [ONE, TWO])
+    found, message = status(rows, [ONE, TWO])
     assert found == 3
-    assert any(ONE in text for text in told)
+    assert any(ONE in text for text in message)
 
 
 @pytest.mark.parametrize("rows", [[row(ONE), row(TWO)], [row(ONE), row(ONE, "FAIL", level="MAY")]])

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from harness import resources
+from harness import paths
 
-MANIFESTS = sorted((resources.FIXTURES / "manifests").glob("*.yaml"))
+MANIFESTS = sorted((paths.FIXTURES / "manifests").glob("*.yaml"))
 
 
 def _jobs() -> list[Any]:

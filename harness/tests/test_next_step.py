@@ -16,14 +16,14 @@ import pytest
 import yaml
 
 from harness.cli import main
+from harness.commands.target import documented
 from harness.config import Options, Skip
-from harness.lab.base import Door
 from harness.lab.embedded import EmbeddedLab
+from harness.lab.protocol import Entrypoint
 from harness.model.case import Setup
 from harness.model.vocabulary import Depth, Posture
 from harness.model.vocabulary import Path as FlowPath
-from harness.pointing import documented
-from harness.run import Run
+from harness.run.run import Run
 from harness.tests.command import environment, hopproof
 from harness.tests.conftest import Finished
 from harness.writers import record
@@ -38,12 +38,12 @@ def file(lab: EmbeddedLab, tmp_path: Path) -> File:
 
     def written(fault: str) -> Path:
         setup = Setup("service", Posture.JWT, FlowPath.DIRECT, fault)
-        door = lab.open([setup])[setup]
-        assert isinstance(door, Door)
+        entrypoint = lab.open([setup])[setup]
+        assert isinstance(entrypoint, Entrypoint)
         server = {
-            "url": f"https://{door.address.server_name}:{door.address.port}",
-            "connect": f"127.0.0.1:{door.address.port}",
-            "ca": str(door.ca),
+            "url": f"https://{entrypoint.address.server_name}:{entrypoint.address.port}",
+            "connect": f"127.0.0.1:{entrypoint.address.port}",
+            "ca": str(entrypoint.ca),
             "posture": "jwt",
             "request": {"method": "PUT", "path": "/orders/{nonce}", "body": '{"name": "{nonce}"}', "success": 201},
         }
@@ -98,9 +98,11 @@ def test_a_finding_is_repeated_by_the_line_that_is_printed(file: File, tmp_path:
     assert secret.count(".") == 2 and written.stat().st_mode & 0o777 == 0o600
     # Neither the terminal nor anything in a report has the whole token.
     signature = secret.rpartition(".")[2]
-    told = [first.stdout, done.stdout, done.stderr]
-    told += [place.read_text("utf-8", "replace") for place in (tmp_path / "my report").rglob("*") if place.is_file()]
-    assert not any(signature in text for text in told)
+    message = [first.stdout, done.stdout, done.stderr]
+    message += [
+        location.read_text("utf-8", "replace") for location in (tmp_path / "my report").rglob("*") if location.is_file()
+    ]
+    assert not any(signature in text for text in message)
     # Without a token there is nothing to write, and the line needs no replay.
     assert "reads" not in kept["str-no-token"]["extra"]
     refused = subprocess.run(

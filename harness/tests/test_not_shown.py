@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 
 from harness.config import Options, Skip
-from harness.lab.base import Door
 from harness.lab.embedded import EmbeddedLab
+from harness.lab.protocol import Entrypoint
 from harness.model.case import Setup
 from harness.model.claims import Answer
 from harness.model.vocabulary import Path as FlowPath
 from harness.model.vocabulary import Posture
-from harness.run import Run
+from harness.pki.deployment import Pki
+from harness.pki.issue import key_pem
+from harness.run.run import Run
 from harness.tests.places import CLAIMS, Place, of
 from harness.tests.wire.servers import HOST, Handler, Server, Stream, request_of, server_context
-from harness.wire.issue import key_pem
-from harness.wire.pki import Pki
 from harness.writers import answer
 
 
@@ -136,23 +136,23 @@ def test_a_server_that_refuses_nobody_shows_nothing(
 
 
 def passthrough(lab: EmbeddedLab, place: Place, fault: str, **compared: str) -> Run:
-    doors = lab.open([Setup("portal", Posture.JWT, FlowPath.PASSTHROUGH, fault)])
-    (front,) = doors.values()
-    assert isinstance(front, Door)
+    entrypoints = lab.open([Setup("portal", Posture.JWT, FlowPath.PASSTHROUGH, fault)])
+    (front,) = entrypoints.values()
+    assert isinstance(front, Entrypoint)
     server = {"path": "passthrough", "connect": f"127.0.0.1:{front.address.port}", **compared}
     if server.get("origin"):
         (itself,) = lab.open([Setup("portal", Posture.JWT, FlowPath.DIRECT)]).values()
-        assert isinstance(itself, Door)
+        assert isinstance(itself, Entrypoint)
         server["origin"] = f"127.0.0.1:{itself.address.port}"
     file = place.file(Posture.JWT, tokens=place.signing, server=server)
     return place.run(file, only=("FLW-5*",))
 
 
 def seen(run: Run) -> tuple[list[str], list[str]]:
-    told = [row["outcome"] for row in run.rows if row["requirement"] == "FLW-5-CERTIFICATE"]
+    message = [row["outcome"] for row in run.rows if row["requirement"] == "FLW-5-CERTIFICATE"]
     (cell,) = (cell for cells in run.footer()["protection"].values() for cell in cells.values())
     assert cell["path_as_declared"]
-    return told, cell["clear_text_at"]
+    return message, cell["clear_text_at"]
 
 
 def test_a_passthrough_that_ends_tls_is_believed_only_where_nothing_else_is_given(

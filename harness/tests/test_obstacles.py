@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from harness import obstacles
 from harness.config import Options
 from harness.model.exchange import ClientView, Response
-from harness.run import Run
+from harness.pki.deployment import Pki
+from harness.pki.issue import key_pem
+from harness.run.run import Run
+from harness.targets import obstacles
 from harness.tests.wire.servers import HOST, Handler, Server, Stream, request_of, server_context
-from harness.wire.issue import key_pem
-from harness.wire.pki import Pki
 
 NAME = "portal-admin-client"
 CLAIMS = {"iss": "i", "aud": "a"}
@@ -26,11 +26,11 @@ CLAIMS = {"iss": "i", "aud": "a"}
 
 @pytest.fixture(scope="module")
 def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("deployment")
+    location = tmp_path_factory.mktemp("deployment")
     pki = Pki.create()
-    pki.write(place)
-    (place / "secrets" / "signing.key").write_bytes(key_pem(pki.signing_key))
-    return place / "secrets"
+    pki.write(location)
+    (location / "secrets" / "signing.key").write_bytes(key_pem(pki.signing_key))
+    return location / "secrets"
 
 
 def says(status: int, *headers: str, body: str = "") -> Handler:
@@ -172,7 +172,7 @@ def test_a_token_that_is_refused_has_arrived(judged: Callable[..., Run]) -> None
 
 
 @pytest.mark.parametrize(
-    ("status", "attempt"),
+    ("status", "hint"),
     [
         (429, "lower rate"),
         (302, "does not redirect"),
@@ -182,8 +182,8 @@ def test_a_token_that_is_refused_has_arrived(judged: Callable[..., Run]) -> None
         (503, "fails over a good request"),
     ],
 )
-def test_what_came_back_says_what_to_look_at(judged: Callable[..., Run], status: int, attempt: str) -> None:
-    assert attempt in told(judged(says(status), NONE, "jwt"))
+def test_what_came_back_says_what_to_look_at(judged: Callable[..., Run], status: int, hint: str) -> None:
+    assert hint in told(judged(says(status), NONE, "jwt"))
 
 
 def test_a_refusal_that_the_good_request_fits_is_refused(judged: Callable[..., Run]) -> None:

@@ -19,10 +19,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from harness.config import Options
 from harness.model.vocabulary import Depth
-from harness.run import Run
-from harness.wire.issue import Identifiers, Identity, dns_names, issue, revocation_list
-from harness.wire.keys import Key, new_key
-from harness.wire.pki import CLIENT, LEAF_USAGE, SERVER, Pki
+from harness.pki.deployment import CLIENT, LEAF_USAGE, SERVER, Pki
+from harness.pki.issue import Identifiers, Identity, dns_names, issue, revocation_list
+from harness.pki.keys import Key, new_key
+from harness.run.run import Run
 
 Change = Callable[[ssl.SSLContext], None]
 Allow = Callable[[ssl.SSLSocket], bool]
@@ -243,8 +243,8 @@ def test_an_issuing_ca_that_may_have_no_ca_below_it(pki: Pki, tmp_path: Path) ->
     assert run.status == 0, run.trouble
     assert {row["outcome"] for row in run.rows} == {"PASS"}
     assert {"ca-leaf-issues-leaf", "pathlen-0", "v-expired-leaf"} <= rows(run, "PASS")
-    told = "the client's CA may have no further CA below it (path length)"
-    withheld = {item.case.stimulus.id for item in run._withheld if item.reason == told}
+    message = "the client's CA may have no further CA below it (path length)"
+    withheld = {item.case.stimulus.id for item in run._withheld if item.reason == message}
     assert {"via-intermediate", "ca-false", "nc-dn", "v-expired-ica"} <= withheld
 
 

@@ -15,9 +15,9 @@ import yaml
 from harness.config import Options
 from harness.lab.embedded import EmbeddedLab
 from harness.model.vocabulary import Depth, Posture
-from harness.run import Run
+from harness.run.run import Run
+from harness.stimuli.tokens import TokenIssuer
 from harness.tests.places import SUBJECT, Place, of
-from harness.wire.tokens import Mint
 
 HOST = "api.portal.apic.test"
 PAGE = b"the protected page, of which there is one only\n"
@@ -97,18 +97,18 @@ def judge(lab: EmbeddedLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     servers: list[Small] = []
 
     def run(excuse: Excuse, posture: Posture = Posture.MTLS, lowest: ssl.TLSVersion | None = None, **more: Any) -> Run:
-        token = Mint.of(lab.pki).token() if posture is Posture.JWT else ""
+        token = TokenIssuer.of(lab.pki).token() if posture is Posture.JWT else ""
         monkeypatch.setenv("HOPPROOF_TEST_TOKEN", token)
         small = Small(lab.secrets, excuse, token, lowest)
         servers.append(small)
         threading.Thread(target=small.serve_forever, daemon=True).start()
         client = lab.secrets / "portal-admin-client"
-        place = {"url": f"https://{HOST}:{small.server_port}/things", "connect": f"127.0.0.1:{small.server_port}"}
+        location = {"url": f"https://{HOST}:{small.server_port}/things", "connect": f"127.0.0.1:{small.server_port}"}
         credentials: dict[str, Any] = {"tokens": {"captured": {"env": "HOPPROOF_TEST_TOKEN"}}}
         if posture is Posture.MTLS:
             files = {"certificate": "tls.crt", "key": "tls.key", "ca": "ca.crt"}
             credentials = {"client": {name: str(client / file) for name, file in files.items()}}
-        server = {**place, "ca": str(lab.secrets / "portal-admin" / "ca.crt"), "posture": str(posture)}
+        server = {**location, "ca": str(lab.secrets / "portal-admin" / "ca.crt"), "posture": str(posture)}
         server |= {name: more.pop(name) for name in ("origin", "also_names") if name in more}
         data = {"product": {"name": "small"}, "environment": "lab", "rate": 1000, "servers": {"small": server}}
         file = tmp_path / "target.yaml"
@@ -191,11 +191,11 @@ def test_a_read_only_target_gets_safe_methods_alone(judge: Judge) -> None:
 
 
 def test_a_session_of_another_name_is_caught(lab: EmbeddedLab, tmp_path: Path) -> None:
-    place = Place(lab, tmp_path)
-    client = {**place.client, **place.ca}
+    location = Place(lab, tmp_path)
+    client = {**location.client, **location.ca}
     for fault, expected in (("resumes-without-certificate", "FAIL"), ("", "PASS")):
-        run = place.run(
-            place.file(Posture.MTLS, fault, server={"subject": SUBJECT}, client=client), only=WAYS[Posture.MTLS]
+        run = location.run(
+            location.file(Posture.MTLS, fault, server={"subject": SUBJECT}, client=client), only=WAYS[Posture.MTLS]
         )
         assert "tls-no-cert+resumed-session" in of(run, expected)
 

@@ -14,9 +14,9 @@ import pytest
 import yaml
 
 from harness.cli import main
-from harness.tests.test_http2 import http2
+from harness.pki.deployment import Pki
+from harness.tests.targets.test_http2 import http2
 from harness.tests.wire.servers import HOST, Handler, Server, Stream, hold, request_of, server_context
-from harness.wire.pki import Pki
 
 NAME = "portal-admin-client"
 REQUIRED, OPTIONAL, NONE = ssl.CERT_REQUIRED, ssl.CERT_OPTIONAL, ssl.CERT_NONE
@@ -25,9 +25,9 @@ BEARER = 'WWW-Authenticate: Bearer realm="orders", error="invalid_token", resour
 
 @pytest.fixture(scope="module")
 def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("deployment")
-    Pki.create().write(place)
-    return place / "secrets"
+    location = tmp_path_factory.mktemp("deployment")
+    Pki.create().write(location)
+    return location / "secrets"
 
 
 def says(status: int, *headers: str, seen: list[bytes] | None = None) -> Handler:
@@ -56,8 +56,8 @@ def probed(secrets: Path, capsys: pytest.CaptureFixture[str]) -> Probed:
         with Server(handler, context) as server:
             url = f"https://{HOST}:{server.port}/orders"
             status = main(["target", "probe", url, "--connect", f"127.0.0.1:{server.port}", *flags])
-        told = capsys.readouterr()
-        return status, told.out, told.err
+        message = capsys.readouterr()
+        return status, message.out, message.err
 
     return run
 
@@ -72,11 +72,11 @@ def test_everything_that_can_be_seen(probed: Probed, secrets: Path) -> None:
     handler = says(401, BEARER, "Server: \x1b[31mred", "Date: Thu, 01 Jan 2026 00:00:00 GMT")
     status, out, _ = probed(handler, OPTIONAL, *flags(secrets, client=False), alpn=("h2", "http/1.1"))
     assert status == 0
-    wanted = ["TLS versions: TLSv1.2, TLSv1.3", "client certificate: requested", "accepted CAs: none named"]
-    wanted += ["issuer CN=ingress-ca", "expires ", "key ", "under the CA given: yes", "ALPN: h2, http/1.1"]
-    wanted += ["GET /orders: answered 401", "scheme Bearer, realm orders, error invalid_token"]
-    wanted += ["resource_metadata https://a.test/m", "s from ours", "posture (guessed): jwt"]
-    assert [part for part in wanted if part not in out] == []
+    requested = ["TLS versions: TLSv1.2, TLSv1.3", "client certificate: requested", "accepted CAs: none named"]
+    requested += ["issuer CN=ingress-ca", "expires ", "key ", "under the CA given: yes", "ALPN: h2, http/1.1"]
+    requested += ["GET /orders: answered 401", "scheme Bearer, realm orders, error invalid_token"]
+    requested += ["resource_metadata https://a.test/m", "s from ours", "posture (guessed): jwt"]
+    assert [part for part in requested if part not in out] == []
     assert "\x1b" not in out
 
 
@@ -122,9 +122,9 @@ def test_the_posture_is_guessed_and_the_file_written_passes_the_check(
 def test_no_file_is_overwritten(probed: Probed, tmp_path: Path) -> None:
     file = tmp_path / "target.yaml"
     file.write_text("mine", "utf-8")
-    status, _, told = probed(says(200), NONE, "--write", str(file))
+    status, _, message = probed(says(200), NONE, "--write", str(file))
     assert (status, file.read_text("utf-8")) == (2, "mine")
-    assert "File exists" in told
+    assert "File exists" in message
 
 
 def test_a_certificate_of_another_ca_is_told(probed: Probed, secrets: Path) -> None:
@@ -141,10 +141,10 @@ def test_a_client_s_certificate_is_shown_to_nobody_who_is_not_trusted(probed: Pr
 
 
 def test_nothing_is_sent_but_get_requests_without_credentials(probed: Probed, secrets: Path) -> None:
-    seen: list[bytes] = []
-    probed(says(302, "Location: https://b.test/login", seen=seen), OPTIONAL, *flags(secrets, client=True))
-    assert len(seen) == 2
-    for head in seen:
+    observed: list[bytes] = []
+    probed(says(302, "Location: https://b.test/login", seen=observed), OPTIONAL, *flags(secrets, client=True))
+    assert len(observed) == 2
+    for head in observed:
         assert head.startswith(b"GET /orders HTTP/1.1\r\n")
         assert b"authorization" not in head.lower() and b"cookie" not in head.lower()
 
@@ -178,15 +178,15 @@ def test_one_that_wants_a_certificate_is_not_taken_for_http2_only(probed: Probed
 @pytest.mark.parametrize("tls", [False, True], ids=["before TLS", "after TLS"])
 def test_one_that_hangs_gets_a_sentence(probed: Probed, monkeypatch: pytest.MonkeyPatch, tls: bool) -> None:
     monkeypatch.setattr("harness.wire.send.ANSWER_SECONDS", 0.3)
-    monkeypatch.setattr("harness.probing.SECONDS", 0.3)
+    monkeypatch.setattr("harness.targets.endpoint_probe.SECONDS", 0.3)
     status, _, error = probed(hold, NONE if tls else None)
     assert status == 3
     assert ("no request is answered in time" if tls else "no TLS handshake within") in error
 
 
 def test_nobody_there(capsys: pytest.CaptureFixture[str]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as place:
-        port = place.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as location:
+        port = location.getsockname()[1]
     assert main(["target", "probe", f"https://127.0.0.1:{port}/"]) == 3
     assert "cannot connect" in capsys.readouterr().err
 
@@ -217,5 +217,5 @@ def test_files_that_cannot_be_used_are_told(probed: Probed, secrets: Path, tmp_p
     (tmp_path / "garbage").write_bytes(b"\x00garbage")
     garbage = str(tmp_path / "garbage")
     assert probed(says(200), NONE, "--ca", garbage)[0] == 2
-    status, _, told = probed(says(200), NONE, "--cert", garbage, "--key", garbage)
-    assert status == 2 and "--cert and --key cannot be used" in told
+    status, _, message = probed(says(200), NONE, "--cert", garbage, "--key", garbage)
+    assert status == 2 and "--cert and --key cannot be used" in message

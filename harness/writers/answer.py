@@ -37,8 +37,8 @@ class Headline:
 
 def answer(footer: Mapping[str, Any]) -> Answer:
     """The answer that *footer* holds."""
-    told = footer.get("answer")
-    return Answer(told) if told else _OF_STATUS.get(footer.get("exit_status", 3), Answer.UNTRUSTWORTHY)
+    message = footer.get("answer")
+    return Answer(message) if message else _OF_STATUS.get(footer.get("exit_status", 3), Answer.UNTRUSTWORTHY)
 
 
 def headline(header: Mapping[str, Any], rows: Sequence[Row], footer: Mapping[str, Any]) -> Headline:
@@ -141,8 +141,10 @@ def of_flow(rows: Iterable[Row], footer: Mapping[str, Any]) -> FlowAnswer:
 
 def verified_in_part(footer: Mapping[str, Any], flow: str, posture: str) -> set[str]:
     """The protections of which not even the core was judged there: ``certificate``, ``token``."""
-    place = (flow, posture)
-    return {str(item["protection"]) for item in footer.get("not_shown", ()) if (item["flow"], item["posture"]) == place}
+    location = (flow, posture)
+    return {
+        str(item["protection"]) for item in footer.get("not_shown", ()) if (item["flow"], item["posture"]) == location
+    }
 
 
 def _broken_musts(rows: Iterable[Row]) -> int:

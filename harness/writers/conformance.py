@@ -74,8 +74,8 @@ def _finding(one: Finding) -> dict[str, Any]:
 
 
 def _known(excuse: Mapping[str, Any], rows: list[Row]) -> dict[str, Any]:
-    told = {name: value for name, value in excuse.items() if value}
-    return {**told, "cases": [{"case": row["case"], "outcome": row["outcome"]} for row in rows]}
+    message = {name: value for name, value in excuse.items() if value}
+    return {**message, "cases": [{"case": row["case"], "outcome": row["outcome"]} for row in rows]}
 
 
 def _conforms(header: Mapping[str, Any], rows: list[Row], footer: Mapping[str, Any]) -> bool:

@@ -61,5 +61,5 @@ def of_rows(rows: Iterable[Row]) -> str:
         "unsupported": outcomes.count(Outcome.UNSUPPORTED),
         "not judged, since the harness or its lab failed": outcomes.count(Outcome.HARNESS_ERROR),
     }
-    told = ", ".join(f"{number} {kind}" for kind, number in kinds.items() if number)
-    return f"Of the {len(outcomes)} in this run: {told}." if outcomes else "No case was run."
+    message = ", ".join(f"{number} {kind}" for kind, number in kinds.items() if number)
+    return f"Of the {len(outcomes)} in this run: {message}." if outcomes else "No case was run."

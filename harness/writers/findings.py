@@ -39,8 +39,8 @@ class Finding:
     def weight(self) -> str:
         """``MUST, 8 cases of 2 flows``."""
         cases, flows = len(self.rows), len(self.flows)
-        told = f"{self.level}, {cases} case{'s' if cases > 1 else ''}"
-        return f"{told} of {flows} flows" if flows > 1 else told
+        message = f"{self.level}, {cases} case{'s' if cases > 1 else ''}"
+        return f"{message} of {flows} flows" if flows > 1 else message
 
 
 def findings(rows: Iterable[Row], planned: Iterable[str] = ()) -> list[Finding]:
@@ -100,14 +100,14 @@ def presented(row: Row) -> list[str]:
     requests = [request for view in views for request in view.get("requests", ())]
     tokens = [view["token"] for view in (*views, *requests) if "token" in view]
     chains = [view["client_chain"] for view in views if view.get("client_chain")]
-    told = [
+    message = [
         f"certificate: {chain[0].get('subject', '')!r}, issued by {chain[0].get('issuer', '')!r}"
         for chain in chains[:1]
     ]
     for token in tokens[:1]:
         header, claims = (json.dumps(token.get(name)) if name in token else "?" for name in ("header", "claims"))
-        told.append(f"token: {header} {claims}")
-    return told
+        message.append(f"token: {header} {claims}")
+    return message
 
 
 def _seriousness(row: Row) -> int:

@@ -81,14 +81,14 @@ def _plain(text: str) -> str:
 
 def _element(row: Row, strict: bool) -> str:
     """Which element tells of *row*, '' for none."""
-    unforeseen = strict and not row.get("as_expected", True)
+    write_unexpected = strict and not row.get("as_expected", True)
     if row["outcome"] == Outcome.PASS:
-        return "failure" if unforeseen else ""
+        return "failure" if write_unexpected else ""
     if row.get("known"):
         return "skipped"
     if row["outcome"] == Outcome.HARNESS_ERROR:
         return "error"
-    return "failure" if unforeseen or is_failure(row) else "skipped"
+    return "failure" if write_unexpected or is_failure(row) else "skipped"
 
 
 def _message(row: Row) -> str:

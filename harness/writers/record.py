@@ -52,7 +52,7 @@ class Recorder:
             raise UsageError(
                 f"the report folder cannot be written: {error.strerror}",
                 where=str(folder),
-                attempt="name another folder with --report",
+                hint="name another folder with --report",
             ) from error
         try:
             self.write({"kind": "header", **header})
@@ -93,7 +93,7 @@ class Recorder:
         return ReportError(
             f"the record cannot be written: {getattr(error, 'strerror', None) or error}",
             where=str(self._draft),
-            attempt="make room, or name another folder with --report",
+            hint="make room, or name another folder with --report",
         )
 
 
@@ -108,12 +108,12 @@ def read(folder: Path) -> Record:
         raise UsageError(f"not a record of a run: {error}", where=str(file)) from error
     kinds = [line.get("kind") if isinstance(line, dict) else None for line in lines]
     if len(lines) < 2 or kinds[0] != "header" or kinds[-1] != "footer" or set(kinds[1:-1]) - {"row"}:
-        raise UsageError("the record is not whole", where=str(file), attempt="run again")
+        raise UsageError("the record is not whole", where=str(file), hint="run again")
     header, rows, footer = lines[0], lines[1:-1], lines[-1]
     missing = [name for name in _HEADER if name not in header]
     missing += [f"{name} in a row" for row in rows for name in _ROW - row.keys()][:1]
     if missing:
-        raise UsageError(f"the record lacks {missing[0]}", where=str(file), attempt="run again")
+        raise UsageError(f"the record lacks {missing[0]}", where=str(file), hint="run again")
     if footer.get("cases") != len(rows) or set(header["planned"]) - {row["case"] for row in rows}:
-        raise UsageError("rows are missing from the record", where=str(file), attempt="run again")
+        raise UsageError("rows are missing from the record", where=str(file), hint="run again")
     return header, rows, footer

@@ -21,9 +21,9 @@ from harness.model.vocabulary import Outcome, is_file
 from harness.model.vocabulary import Path as FlowPath
 from harness.writers import answer
 from harness.writers.counts import of_header, of_rows
+from harness.writers.coverage import reach
 from harness.writers.findings import Finding, findings, known, known_words, presented, repeat
 from harness.writers.protection import in_words, open_in_words, open_to_all, protection
-from harness.writers.reach import reach
 from harness.writers.rows import Row, outcomes
 
 LEGEND = {
@@ -111,8 +111,8 @@ class Console:
             self._print(part)
         self._diagnosis(footer.get("diagnosis", ()))
         counts = outcomes(rows)
-        told = [f"{counts[name]} {name} ({text})" for name, text in LEGEND.items() if counts[name]]
-        self._print("\n" + "; ".join(told) + f"; {len(rows)} cases in {footer['seconds']:.1f} s")
+        message = [f"{counts[name]} {name} ({text})" for name, text in LEGEND.items() if counts[name]]
+        self._print("\n" + "; ".join(message) + f"; {len(rows)} cases in {footer['seconds']:.1f} s")
         counted = of_header(header)
         for line in (*(counted.lines() if counted else ()), of_rows(rows), *reach(rows, header)):
             self._print(plain(line))
@@ -141,8 +141,10 @@ class Console:
     def _diagnosis(self, found: Sequence[Mapping[str, Any]]) -> None:
         for one in found:
             names, share = " or ".join(one["faults"]), f"{one['seen']} of {one['of']}"
-            place = f"{one['flow']} ({one['posture']})"
-            self._print_in(2, f"{plain(place)} behaves like [bold]{plain(names)}[/] ({share}): {plain(one['summary'])}")
+            location = f"{one['flow']} ({one['posture']})"
+            self._print_in(
+                2, f"{plain(location)} behaves like [bold]{plain(names)}[/] ({share}): {plain(one['summary'])}"
+            )
             self._print_in(4, f"what to change: {plain(one['change'])}")
 
     def _selection(self, header: Mapping[str, Any]) -> None:
@@ -204,9 +206,9 @@ def _flows(rows: Sequence[Row], footer: Mapping[str, Any], width: int) -> Iterat
     for flow in dict.fromkeys(row["flow"] for row in rows):
         own = [row for row in rows if row["flow"] == flow]
         cells = [_score([row for row in own if row["path"] == path]) for path in FlowPath]
-        told = tuple(map(plain, _protection(flow, shields[flow], footer)))
-        table.add_row(plain(flow), *cells, _conforms(own, footer), *(told if beside else ()))
-        below += [f"{plain(flow)}: {_VERIFIED} {told[0]}; {_READABLE} {told[1]}"]
+        message = tuple(map(plain, _protection(flow, shields[flow], footer)))
+        table.add_row(plain(flow), *cells, _conforms(own, footer), *(message if beside else ()))
+        below += [f"{plain(flow)}: {_VERIFIED} {message[0]}; {_READABLE} {message[1]}"]
     yield table
     yield from () if beside else below
 
@@ -216,14 +218,14 @@ def _protection(flow: str, cells: Mapping[str, Mapping[str, Any]], footer: Mappi
     parts = {posture: answer.verified_in_part(footer, flow, posture) for posture in cells}
     verified = _grouped({posture: in_words(cell, parts[posture]) for posture, cell in cells.items()})
     open_at = {posture: open_in_words(cell) for posture, cell in cells.items()}
-    told = {posture: place for posture, place in open_at.items() if place != "nowhere"}
-    return verified, _grouped(told) or "nowhere"
+    message = {posture: location for posture, location in open_at.items() if location != "nowhere"}
+    return verified, _grouped(message) or "nowhere"
 
 
 def _conforms(rows: Sequence[Row], footer: Mapping[str, Any]) -> str:
-    told = answer.of_flow(rows, footer)
-    words = plain(told.words.partition(" (")[0])
-    colour = _FLOW_COLOURS.get(Outcome(told.outcome))
+    message = answer.of_flow(rows, footer)
+    words = plain(message.words.partition(" (")[0])
+    colour = _FLOW_COLOURS.get(Outcome(message.outcome))
     return f"[{colour}]{words}[/]" if colour else words
 
 

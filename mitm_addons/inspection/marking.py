@@ -112,8 +112,8 @@ class Marker:
         expected = session.expected.get(name)
         if expected is None:
             answered = f"answered {flow.response.status_code}" if flow.response else "not answered"
-            told = f"no requirement says what must happen with {name} ({why}); it was {answered}"
-            return Mark(NOT_JUDGED, "", told, stimulus=name)
+            message = f"no requirement says what must happen with {name} ({why}); it was {answered}"
+            return Mark(NOT_JUDGED, "", message, stimulus=name)
         if expected.check == "served" and not self._of_the_flow(flow):
             return Mark(NOT_JUDGED, "", f"not a request of {session.flow.name} ({why})", stimulus=name)
         exchange = _outgoing(flow, alert) if bare else _exchange(flow, examined)
@@ -121,14 +121,14 @@ class Marker:
         verdict = judge(Question(case, exchange, session.classes, Grade.CLIENT_ONLY, session.dialect))
         said = VIOLATES if verdict.outcome in BROKEN else SATISFIES if verdict.outcome is Outcome.PASS else NOT_JUDGED
         reason = verdict.reason if verdict.outcome is not Outcome.PASS else expected.requirement.text
-        told = f"{reason} ({why})" if name != GOOD else reason
-        return Mark(said, expected.requirement.id, told, expected.case, name)
+        message = f"{reason} ({why})" if name != GOOD else reason
+        return Mark(said, expected.requirement.id, message, expected.case, name)
 
     def _stimulus(self, name: str, examined: Examined) -> Stimulus:
         if name != NO_CERTIFICATE:
             return Stimulus(token=name)
-        wanted = self.session.expected.get(examined.stimulus)
-        bad = wanted is None or wanted.check != "served"
+        requested = self.session.expected.get(examined.stimulus)
+        bad = requested is None or requested.check != "served"
         return Stimulus(certificate=name, token=examined.stimulus if bad else GOOD)
 
     def _case(self, stimulus: Stimulus, expected: Expected) -> Case:
@@ -179,7 +179,7 @@ def _exchange(flow: HTTPFlow, examined: Examined) -> Exchange:
     body = hashlib.sha256(request.raw_content or b"").hexdigest()
     status = flow.response.status_code if flow.response else None
     nonce = request.headers.get(_NONCE, "")
-    seen = RequestView(
+    observed = RequestView(
         request.method, request.path.partition("?")[0], nonce, status, "upstream" if flow.response else "balancer",
         token=examined.token, authorization_sha256=authorization, body_sha256=body,
     )  # fmt: skip
@@ -196,6 +196,6 @@ def _exchange(flow: HTTPFlow, examined: Examined) -> Exchange:
     between = BalancerView(
         "inspector", "terminating", 0, client.local_port or 0, established=client.established, upstream_port=port,
         upstream_established=server.timestamp_tls_setup is not None,
-        upstream_error=(flow.error.msg if flow.error else "") or server.error or "", requests=(seen,),
+        upstream_error=(flow.error.msg if flow.error else "") or server.error or "", requests=(observed,),
     )  # fmt: skip
     return Exchange(nonce, client, between, None)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.catalogue import strictyaml
+from harness.decode import strictyaml
 from harness.errors import UsageError
 
 _KEYS = {"required_headers", "forbidden_fields", "max_bytes", "schema"}
@@ -71,7 +71,7 @@ def _rules(part: Any, path: Path) -> Rules:
     unknown = sorted(set(part) - _KEYS) if isinstance(part, dict) else ["not a mapping"]
     if unknown:
         raise UsageError(
-            f"unknown payload rule {unknown[0]!r}", where=str(path), attempt=f"one of {', '.join(sorted(_KEYS))}"
+            f"unknown payload rule {unknown[0]!r}", where=str(path), hint=f"one of {', '.join(sorted(_KEYS))}"
         )
     if part.get("schema") is not None:
         _errors(part["schema"], None)
@@ -86,7 +86,7 @@ def _errors(schema: Any, content: Any) -> list[Any]:
     try:
         from jsonschema import Draft202012Validator, SchemaError  # only who uses a schema needs the library
     except ImportError as error:
-        raise UsageError("a schema needs jsonschema", attempt="pip install jsonschema") from error
+        raise UsageError("a schema needs jsonschema", hint="pip install jsonschema") from error
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:

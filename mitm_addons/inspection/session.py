@@ -70,9 +70,9 @@ def load(path: Path) -> Session:
     try:
         return from_json(json.loads(path.read_text("utf-8")))
     except OSError as error:
-        raise UsageError(f"no inspection session: {error.strerror}", where=str(path), attempt=_HOW) from error
+        raise UsageError(f"no inspection session: {error.strerror}", where=str(path), hint=_HOW) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"not an inspection session: {error!r}", where=str(path), attempt=_HOW) from error
+        raise UsageError(f"not an inspection session: {error!r}", where=str(path), hint=_HOW) from error
 
 
 PRIVATE = ("certificate", "client_certificate", "variants")

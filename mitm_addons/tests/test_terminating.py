@@ -53,18 +53,18 @@ def test_digests_and_ports_are_those_of_both_ends(
     assert (record.local_port, record.peer_port, record.upstream_port) == (port, local, heard.peer_port)
     assert (record.established, record.tls_version, record.sni) == (True, "TLSv1.3", "portal.test")
     assert (record.upstream_established, record.upstream_error) == (True, "")
-    (seen,) = record.requests
-    assert (seen.method, seen.path, seen.nonce, seen.status, seen.decision) == (
+    (observed,) = record.requests
+    assert (observed.method, observed.path, observed.nonce, observed.status, observed.decision) == (
         "PUT",
         "/api",
         "nonce-1",
         201,
         "upstream",
     )
-    assert seen.body_sha256 == hashlib.sha256(body).hexdigest()
-    assert seen.authorization_sha256 == hashlib.sha256(f"Bearer {token}".encode()).hexdigest()
-    assert seen.token
-    assert (seen.token.header, seen.token.claims) == ({"alg": "RS256"}, {"sub": "me"})
+    assert observed.body_sha256 == hashlib.sha256(body).hexdigest()
+    assert observed.authorization_sha256 == hashlib.sha256(f"Bearer {token}".encode()).hexdigest()
+    assert observed.token
+    assert (observed.token.header, observed.token.claims) == ({"alg": "RS256"}, {"sub": "me"})
     assert token.rpartition(".")[2] not in repr(record)
     assert "secret" not in repr(record)
 
@@ -77,7 +77,7 @@ def test_two_requests_on_one_connection_are_one_record(
         for nonce in ("a", "b"):
             connection.sendall(request(b"x", f"X-Hopproof-Case: {nonce}"))
             assert status(read_message(connection)) == 201
-    assert [seen.nonce for seen in process.record().requests] == ["a", "b"]
+    assert [observed.nonce for observed in process.record().requests] == ["a", "b"]
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])

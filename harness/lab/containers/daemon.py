@@ -19,9 +19,9 @@ from testcontainers.core.container import Reaper
 from testcontainers.core.docker_client import DockerClient
 
 from harness.errors import LabError, UsageError
-from harness.lab.containers import calls
-from harness.lab.containers.calls import Docker, answers
-from harness.lab.containers.link import remove
+from harness.lab.containers import docker_api
+from harness.lab.containers.container import remove
+from harness.lab.containers.docker_api import Docker, answers
 from harness.lab.folders import running
 
 OWNER = "org.hopproof.owner"
@@ -41,7 +41,7 @@ def check() -> None:
         raise UsageError(
             f"no Docker daemon answers: {why}",
             where=f"DOCKER_HOST={os.environ.get('DOCKER_HOST', '(unset: /var/run/docker.sock)')}",
-            attempt="start Docker, or set DOCKER_HOST; without Docker, `hopproof run` judges the same suites on the "
+            hint="start Docker, or set DOCKER_HOST; without Docker, `hopproof run` judges the same suites on the "
             "embedded lab",
         )
 
@@ -54,7 +54,7 @@ def sweep() -> int:
     docker = Docker()
     removals: list[Callable[[], None]] = []
     with contextlib.suppress(LabError), docker.asked("what earlier runs left cannot be listed"):
-        client = calls.client(SWEEP_SECONDS).client
+        client = docker_api.client(SWEEP_SECONDS).client
         # Sparse: only a list.  Docker may hang over one container for ever, when asked about that one.
         containers = client.containers.list(all=True, filters={"label": OWNER}, sparse=True)
         networks = client.networks.list(filters={"label": OWNER})
@@ -86,9 +86,9 @@ def remove_network(network: Network, docker: Docker, patience: float = LEAVING_S
                 if time.monotonic() > deadline:
                     if _inside(network):
                         raise
-                    told = logging.WARNING if patience else logging.DEBUG  # who sweeps need not hear it again
+                    message = logging.WARNING if patience else logging.DEBUG  # who sweeps need not hear it again
                     _log.log(
-                        told, "the network %s stays until Docker is restarted: %s", network.name, error.explanation
+                        message, "the network %s stays until Docker is restarted: %s", network.name, error.explanation
                     )
                     return
                 _empty(network)

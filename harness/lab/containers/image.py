@@ -21,9 +21,9 @@ from testcontainers.core.image import DockerImage
 
 import harness
 import mitm_addons
-from harness import resources
+from harness import paths
 from harness.errors import LabError, UsageError
-from harness.lab.containers import calls
+from harness.lab.containers import docker_api
 
 REPOSITORY = "hopproof/lab"
 BASE = "python:3.13-slim-trixie"
@@ -41,7 +41,7 @@ def ready_image() -> str:
     with tempfile.TemporaryDirectory(prefix="hopproof-image-") as folder:
         tag = write_context(Path(folder))
         try:
-            calls.client().client.images.get(tag)
+            docker_api.client().client.images.get(tag)
         except docker.errors.ImageNotFound:
             build(Path(folder), tag)
     return tag
@@ -57,11 +57,11 @@ def build(folder: Path, tag: str, target: str = "lab") -> None:
     except docker.errors.BuildError as error:
         lines = [str(line.get("stream", "")).strip() for line in error.build_log]
         said = next((line for line in reversed(lines) if line), "")
-        raise LabError(f"the image cannot be built: {error.msg}: {said}", attempt=_attempt()) from error
+        raise LabError(f"the image cannot be built: {error.msg}: {said}", hint=_attempt()) from error
     except docker.errors.APIError as error:
-        raise LabError(f"the image cannot be built: {error.explanation or error}", attempt=_attempt()) from error
-    except calls.NO_ANSWER as error:
-        raise LabError(f"the image cannot be built: the daemon broke off: {error}", attempt=_attempt()) from error
+        raise LabError(f"the image cannot be built: {error.explanation or error}", hint=_attempt()) from error
+    except docker_api.NO_ANSWER as error:
+        raise LabError(f"the image cannot be built: the daemon broke off: {error}", hint=_attempt()) from error
 
 
 def _attempt() -> str:
@@ -78,12 +78,12 @@ def write_context(folder: Path) -> str:
         source = Path(str(package.__file__)).parent
         shutil.copytree(source, code / source.name, ignore=_LEFT_OUT)
     data = code / "harness" / "_data"
-    for source, name in ((resources.SUITES, "suites"), (resources.FIXTURES, "fixtures"), (resources.SCHEMA, "schema")):
+    for source, name in ((paths.SUITES, "suites"), (paths.FIXTURES, "fixtures"), (paths.SCHEMA, "schema")):
         shutil.copytree(source, data / name, ignore=_LEFT_OUT)
-    shutil.copyfile(resources.FIXTURES / "images" / "Dockerfile", folder / "Dockerfile")
+    shutil.copyfile(paths.FIXTURES / "images" / "Dockerfile", folder / "Dockerfile")
     requirements = "\n".join(_requirements()) + "\n"
-    for place in (folder, data):  # the second, so that the image can be built from within itself
-        (place / REQUIREMENTS).write_text(requirements, "utf-8")
+    for location in (folder, data):  # the second, so that the image can be built from within itself
+        (location / REQUIREMENTS).write_text(requirements, "utf-8")
     (folder / "requirements-tests.txt").write_text("\n".join(_TESTS) + "\n", "utf-8")
     digest = _digest(folder)
     _wheels(folder / "wheels")
@@ -118,7 +118,7 @@ def _wheels(folder: Path) -> None:
         return
     found = sorted(Path(house).glob("*.whl"))
     if not found:
-        raise UsageError("there are no wheels in it", where=f"{WHEELHOUSE}={house}", attempt="docs/containers.md")
+        raise UsageError("there are no wheels in it", where=f"{WHEELHOUSE}={house}", hint="docs/containers.md")
     for wheel in found:
         # The context is read, packed and thrown away: links spare the copies.
         os.link(wheel, folder / wheel.name) if _same_device(wheel, folder) else shutil.copyfile(

@@ -20,19 +20,19 @@ from pathlib import Path as FilePath
 
 from testcontainers.core.network import Network
 
-from harness.lab import deployment
-from harness.lab.containers import calls, daemon
-from harness.lab.containers.calls import Docker
+from harness.lab.containers import daemon, docker_api
+from harness.lab.containers.container import Attached, Plan
+from harness.lab.containers.docker_api import Docker
 from harness.lab.containers.image import ready_image
-from harness.lab.containers.link import Attached, Plan
-from harness.lab.containers.parcels import Parcels
-from harness.lab.own import OwnLab, Site
+from harness.lab.containers.secret_sync import Parcels
 from harness.lab.plan import MANAGEMENT, PLATFORM_API, Instance
+from harness.lab.reference import OwnLab, Site
 from harness.lab.worker import Worker
 from harness.model.case import Setup
 from harness.model.catalogue import Flow
 from harness.model.vocabulary import Path
-from harness.wire.pki import CLIENTS
+from harness.pki.deployment import CLIENTS
+from harness.products.apic import manifests
 
 _INSIDER, PLATFORM = "-insider", "platform"
 OPERATED = "operated"
@@ -68,7 +68,7 @@ class Housed:
 
 
 class ContainerLab(OwnLab):
-    """A :class:`harness.lab.base.Lab` in containers."""
+    """A :class:`harness.lab.protocol.Lab` in containers."""
 
     def _begin(self) -> None:
         self._networks: dict[str, Network] = {}
@@ -78,7 +78,7 @@ class ContainerLab(OwnLab):
         self._docker = Docker(lambda: self._mailbox.put({"kind": "ended", "expected": False}))
         daemon.sweep()
         with self._docker.asked("the image cannot be had"):
-            daemon.reap(calls.client())
+            daemon.reap(docker_api.client())
             self._image = ready_image()
 
     def _prepare(self, setups: Sequence[Setup]) -> None:
@@ -106,7 +106,7 @@ class ContainerLab(OwnLab):
         """The Docker name of the network called *name*, which is made if missing."""
         if name not in self._networks:
             with self._docker.asked(f"the network {name} cannot be made"):
-                network = Network({"timeout": calls.ANSWER_SECONDS}, {"internal": True, "labels": daemon.labels()})
+                network = Network({"timeout": docker_api.ANSWER_SECONDS}, {"internal": True, "labels": daemon.labels()})
                 network.name = f"{self.folder.name}-{name}"
                 self._networks[name] = network.create()
         return self._networks[name].name
@@ -136,7 +136,7 @@ class ContainerLab(OwnLab):
     def _parcels(self, name: str) -> Parcels:
         kind = _role(name).removesuffix(_INSIDER)
         if kind == MANAGEMENT:
-            endpoints = [deployment.PLATFORM.secret, deployment.SERVICE.secret]
+            endpoints = [manifests.PLATFORM.secret, manifests.SERVICE.secret]
             return Parcels(self.folder, [*endpoints, *CLIENTS], signs=True)
         return Parcels(self.folder, [self._servers[kind].secret] if kind in self._servers else [])
 

@@ -10,16 +10,16 @@ from cryptography import x509
 
 from harness.subsystems.faults.chains import MTLS
 from harness.subsystems.faults.registry import fault
-from harness.subsystems.records import Ask
-from harness.subsystems.rules import Demand, Protection, Rules
+from harness.subsystems.server.connection_record import HttpRequest
+from harness.subsystems.server.policy import Demand, Protection, ServerPolicy
 
 _IDENTITY = ("x-forwarded-user", "x-remote-user", "remote-user", "x-ssl-client-s-dn", "x-auth-request-user")
 _METHODS = {"/ingestion": "POST"}
 _OTHER = "PUT"
 
 
-def _excusing(rules: Rules, excused: Callable[[Ask], bool]) -> Rules:
-    """Rules that ask each request for its credential, except those that are *excused*."""
+def _excusing(rules: ServerPolicy, excused: Callable[[HttpRequest], bool]) -> ServerPolicy:
+    """ServerPolicy that ask each request for its credential, except those that are *excused*."""
 
     def demand(protection: Protection) -> Demand:
         asked = rules.demand(protection)
@@ -29,32 +29,32 @@ def _excusing(rules: Rules, excused: Callable[[Ask], bool]) -> Rules:
 
 
 @fault("open-over-tls12", on=MTLS, implies=("PKI-16-PRESENCE",))
-def open_over_tls12(rules: Rules) -> Rules:
+def open_over_tls12(rules: ServerPolicy) -> ServerPolicy:
     """asks for no credential over TLS 1.2"""
     return _excusing(rules, lambda ask: ask.tls_version == "TLSv1.2")
 
 
 @fault("open-under-another-name", on=MTLS)
-def open_under_another_name(rules: Rules) -> Rules:
+def open_under_another_name(rules: ServerPolicy) -> ServerPolicy:
     """asks for no credential where the TLS connection was made for another name than the request's host"""
 
-    def misdirected(ask: Ask) -> bool:
+    def misdirected(ask: HttpRequest) -> bool:
         return ask.sni != ask.headers.get("host", "").partition(":")[0]
 
     return _excusing(rules, misdirected)
 
 
 @fault("resumes-without-certificate", on=MTLS, implies=("BYP-2-NAME",))
-def resumes_without_certificate(rules: Rules) -> Rules:
+def resumes_without_certificate(rules: ServerPolicy) -> ServerPolicy:
     """asks for a certificate under its own name alone, and resumes a session of any name"""
     return replace(rules, resumes_other_names=True)
 
 
 @fault("believes-certificate-header", on=MTLS)
-def believes_certificate_header(rules: Rules) -> Rules:
+def believes_certificate_header(rules: ServerPolicy) -> ServerPolicy:
     """takes the certificate in X-SSL-Client-Cert, whoever sends it, for the client's own"""
 
-    def carried(ask: Ask) -> bool:
+    def carried(ask: HttpRequest) -> bool:
         try:
             x509.load_pem_x509_certificate(unquote(ask.headers.get("x-ssl-client-cert", "")).encode())
         except ValueError:
@@ -65,16 +65,16 @@ def believes_certificate_header(rules: Rules) -> Rules:
 
 
 @fault("believes-identity-headers", on=MTLS)
-def believes_identity_headers(rules: Rules) -> Rules:
+def believes_identity_headers(rules: ServerPolicy) -> ServerPolicy:
     """takes the name in a proxy's header, whoever sends it, for the client's"""
     return _excusing(rules, lambda ask: any(name in ask.headers for name in _IDENTITY))
 
 
 @fault("protects-some-methods", on=MTLS)
-def protects_some_methods(rules: Rules) -> Rules:
+def protects_some_methods(rules: ServerPolicy) -> ServerPolicy:
     """asks for a credential with the documented method alone, and acts on others as well"""
 
-    def documented(ask: Ask) -> str:
+    def documented(ask: HttpRequest) -> str:
         return _METHODS.get(ask.path, _OTHER)
 
     rules = _excusing(rules, lambda ask: ask.method != documented(ask))
@@ -82,7 +82,7 @@ def protects_some_methods(rules: Rules) -> Rules:
 
 
 @fault("protects-exact-path", on=MTLS)
-def protects_exact_path(rules: Rules) -> Rules:
+def protects_exact_path(rules: ServerPolicy) -> ServerPolicy:
     """asks for a credential where the path is written in the usual way, and acts on other spellings of it as well"""
     rules = _excusing(rules, lambda ask: ask.path != _usual(ask.path))
     return replace(rules, reads=lambda ask: replace(ask, path=_usual(ask.path)))

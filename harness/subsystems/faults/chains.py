@@ -8,7 +8,8 @@ from dataclasses import replace
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from harness.subsystems.certificates import (
+from harness.subsystems.faults.registry import fault
+from harness.subsystems.server.certificates import (
     BAD_SIGNATURE,
     NOT_A_CA,
     OUT_OF_VALIDITY,
@@ -16,19 +17,18 @@ from harness.subsystems.certificates import (
     UNTRUSTED_ISSUER,
     WRONG_PURPOSE,
 )
-from harness.subsystems.faults.registry import fault
-from harness.subsystems.rules import CertificateProblem, Demand, Protection, Rules
-from harness.subsystems.subject import rdn_sequence
+from harness.subsystems.server.distinguished_name import rdn_sequence
+from harness.subsystems.server.policy import CertificateProblem, Demand, Protection, ServerPolicy
 
 MTLS = ("portal", "analytics", "api-gateway", "v5c-gateway", "event-gateway", "service")
 NAMED = ("portal", "analytics")
 
 
-def _forgiving(rules: Rules, also: Callable[[CertificateProblem], bool]) -> Rules:
+def _forgiving(rules: ServerPolicy, also: Callable[[CertificateProblem], bool]) -> ServerPolicy:
     return replace(rules, forgives=lambda problem: also(problem) or rules.forgives(problem))
 
 
-def _instead_of_required(rules: Rules, demand: Demand) -> Rules:
+def _instead_of_required(rules: ServerPolicy, demand: Demand) -> ServerPolicy:
     def lenient(protection: Protection) -> Demand:
         asked = rules.demand(protection)
         return demand if asked is Demand.REQUIRED else asked
@@ -50,7 +50,7 @@ def _instead_of_required(rules: Rules, demand: Demand) -> Rules:
         "FLW-3",
     ),
 )
-def requests_but_does_not_require(rules: Rules) -> Rules:
+def requests_but_does_not_require(rules: ServerPolicy) -> ServerPolicy:
     """asks for a client certificate but serves clients that give none"""
     return _instead_of_required(rules, Demand.OPTIONAL)
 
@@ -76,19 +76,19 @@ def requests_but_does_not_require(rules: Rules) -> Rules:
         "ignores-subject-dn",
     ),
 )
-def accepts_no_client_certificate(rules: Rules) -> Rules:
+def accepts_no_client_certificate(rules: ServerPolicy) -> ServerPolicy:
     """never asks for a client certificate although mtlsValidateClient is on"""
     return _instead_of_required(rules, Demand.NOTHING)
 
 
 @fault("trusts-any-ca", on=MTLS, implies=("trusts-ca-by-name", "CFG-2", "STS-14"))
-def trusts_any_ca(rules: Rules) -> Rules:
+def trusts_any_ca(rules: ServerPolicy) -> ServerPolicy:
     """accepts client certificates of any issuer"""
     return _forgiving(rules, lambda problem: problem.errno in UNTRUSTED_ISSUER | {BAD_SIGNATURE})
 
 
 @fault("trusts-ca-by-name", on=MTLS)
-def trusts_ca_by_name(rules: Rules) -> Rules:
+def trusts_ca_by_name(rules: ServerPolicy) -> ServerPolicy:
     """accepts an issuer that has the CA's name but not its key"""
 
     def same_issuer_name(problem: CertificateProblem) -> bool:
@@ -99,25 +99,25 @@ def trusts_ca_by_name(rules: Rules) -> Rules:
 
 
 @fault("ignores-certificate-validity", on=MTLS)
-def ignores_certificate_validity(rules: Rules) -> Rules:
+def ignores_certificate_validity(rules: ServerPolicy) -> ServerPolicy:
     """accepts client certificates that have expired or are not yet valid"""
     return _forgiving(rules, lambda problem: problem.errno in OUT_OF_VALIDITY)
 
 
 @fault("ignores-revocation", on=MTLS)
-def ignores_revocation(rules: Rules) -> Rules:
+def ignores_revocation(rules: ServerPolicy) -> ServerPolicy:
     """accepts client certificates that their CA has revoked"""
     return _forgiving(rules, lambda problem: problem.errno == REVOKED)
 
 
 @fault("ignores-extended-key-usage", on=MTLS)
-def ignores_extended_key_usage(rules: Rules) -> Rules:
+def ignores_extended_key_usage(rules: ServerPolicy) -> ServerPolicy:
     """accepts certificates that are not meant for TLS clients"""
     return _forgiving(rules, lambda problem: problem.errno == WRONG_PURPOSE)
 
 
 @fault("accepts-leaf-as-ca", on=MTLS)
-def accepts_leaf_as_ca(rules: Rules) -> Rules:
+def accepts_leaf_as_ca(rules: ServerPolicy) -> ServerPolicy:
     """accepts a chain in which a certificate that is no CA has issued another"""
     return _forgiving(
         rules, lambda problem: problem.errno in NOT_A_CA or (problem.errno == WRONG_PURPOSE and problem.depth > 0)
@@ -125,13 +125,13 @@ def accepts_leaf_as_ca(rules: Rules) -> Rules:
 
 
 @fault("ignores-subject-dn", on=NAMED, implies=("compares-cn-only", "compares-dn-as-set"))
-def ignores_subject_dn(rules: Rules) -> Rules:
+def ignores_subject_dn(rules: ServerPolicy) -> ServerPolicy:
     """lets in every client of the CA, whatever its subject"""
     return replace(rules, same_subject=lambda left, right: True)
 
 
 @fault("compares-cn-only", on=NAMED)
-def compares_cn_only(rules: Rules) -> Rules:
+def compares_cn_only(rules: ServerPolicy) -> ServerPolicy:
     """compares only the common name of the client's subject"""
 
     def same_common_name(left: x509.Name, right: x509.Name) -> bool:
@@ -142,6 +142,6 @@ def compares_cn_only(rules: Rules) -> Rules:
 
 
 @fault("compares-dn-as-set", on=NAMED)
-def compares_dn_as_set(rules: Rules) -> Rules:
+def compares_dn_as_set(rules: ServerPolicy) -> ServerPolicy:
     """compares the client's subject without regard to the order of its RDNs"""
     return replace(rules, same_subject=lambda left, right: set(rdn_sequence(left)) == set(rdn_sequence(right)))

@@ -8,9 +8,9 @@ from dataclasses import replace
 from cryptography import x509
 
 from harness.subsystems.faults.registry import fault
-from harness.subsystems.jwks import Keys
-from harness.subsystems.rules import Demand, Protection, Rules
-from harness.subsystems.token import Token
+from harness.subsystems.server.jwks import Keys
+from harness.subsystems.server.jws import Token
+from harness.subsystems.server.policy import Demand, Protection, ServerPolicy
 
 SERVERS = ("portal", "analytics")
 GATEWAYS = ("api-gateway", "v5c-gateway")
@@ -32,13 +32,13 @@ BAD_TOKENS = (
 
 
 @fault("answers-clear-text", on=ALL)
-def answers_clear_text(rules: Rules) -> Rules:
+def answers_clear_text(rules: ServerPolicy) -> ServerPolicy:
     """answers plain HTTP on the TLS port as well"""
     return replace(rules, answers_clear_text=True)
 
 
 @fault("starts-unprotected", on=(*SERVERS, "event-gateway"))
-def starts_unprotected(rules: Rules) -> Rules:
+def starts_unprotected(rules: ServerPolicy) -> ServerPolicy:
     """starts with mTLS off and no JWKS URL"""
     return replace(rules, may_be_unprotected=True)
 
@@ -48,7 +48,7 @@ def starts_unprotected(rules: Rules) -> Rules:
     on=(*SERVERS, "event-gateway"),
     implies=("accepts-no-client-certificate",),
 )
-def default_is_tls_only(rules: Rules) -> Rules:
+def default_is_tls_only(rules: ServerPolicy) -> ServerPolicy:
     """takes mtlsValidateClient as false where it is not set"""
     return replace(rules, default_validate=lambda documented: False)
 
@@ -58,7 +58,7 @@ def default_is_tls_only(rules: Rules) -> Rules:
     on=(*SERVERS, *GATEWAYS, "service"),
     implies=("BYP-*", "FLW-7", *BAD_TOKENS, "CFG-5", "JWT-*", "STS-*"),
 )
-def ignores_token(rules: Rules) -> Rules:
+def ignores_token(rules: ServerPolicy) -> ServerPolicy:
     """verifies no token although a JWKS URL is set"""
     return replace(rules, verifies_token=lambda protection: False)
 
@@ -72,7 +72,7 @@ def ignores_token(rules: Rules) -> Rules:
         "JWT-6",
     ),
 )
-def verifies_token_by_default(rules: Rules) -> Rules:
+def verifies_token_by_default(rules: ServerPolicy) -> ServerPolicy:
     """demands a well-formed, unexpired token although no JWKS URL is set"""
 
     def proof(token: Token, keys: Keys) -> None:
@@ -87,7 +87,7 @@ def verifies_token_by_default(rules: Rules) -> Rules:
 
 
 @fault("analytics-verifies-jwt-under-mtls", on=("analytics",))
-def analytics_verifies_jwt_under_mtls(rules: Rules) -> Rules:
+def analytics_verifies_jwt_under_mtls(rules: ServerPolicy) -> ServerPolicy:
     """analytics verifies the JWT although mTLS is on as well"""
     return replace(rules, verifies_token=lambda protection: bool(protection.jwks_url))
 
@@ -97,7 +97,7 @@ def analytics_verifies_jwt_under_mtls(rules: Rules) -> Rules:
     on=("portal", *GATEWAYS, "service"),
     implies=("BYP-*", "JWT-*", "STS-*", "CFG-3", "FLW-7"),
 )
-def portal_skips_jwt_when_both(rules: Rules) -> Rules:
+def portal_skips_jwt_when_both(rules: ServerPolicy) -> ServerPolicy:
     """verifies only the certificate where mTLS and JWT are both on"""
     return replace(
         rules, verifies_token=lambda protection: not protection.validate and rules.verifies_token(protection)
@@ -117,7 +117,7 @@ def portal_skips_jwt_when_both(rules: Rules) -> Rules:
         "FLW-3",
     ),
 )
-def portal_skips_mtls_when_both(rules: Rules) -> Rules:
+def portal_skips_mtls_when_both(rules: ServerPolicy) -> ServerPolicy:
     """verifies only the token where mTLS and JWT are both on"""
 
     def demand(protection: Protection) -> Demand:
@@ -134,7 +134,7 @@ def portal_skips_mtls_when_both(rules: Rules) -> Rules:
         "FLW-4",
     ),
 )
-def demands_certificate_under_jwt(rules: Rules) -> Rules:
+def demands_certificate_under_jwt(rules: ServerPolicy) -> ServerPolicy:
     """demands a client certificate although mtlsValidateClient is false, so no balancer may terminate TLS before it"""
     return replace(rules, demand=lambda protection: Demand.REQUIRED)
 
@@ -150,19 +150,19 @@ def demands_certificate_under_jwt(rules: Rules) -> Rules:
         "CFG-*",
     ),
 )
-def acts_before_verifying(rules: Rules) -> Rules:
+def acts_before_verifying(rules: ServerPolicy) -> ServerPolicy:
     """does what is asked and answers 401 afterwards"""
     return replace(rules, acts_first=True)
 
 
 @fault("omits-token", on=("management",))
-def omits_token(rules: Rules) -> Rules:
+def omits_token(rules: ServerPolicy) -> ServerPolicy:
     """management sends no JWT"""
     return replace(rules, sends_token=False)
 
 
 @fault("sends-stale-token", on=("management",))
-def sends_stale_token(rules: Rules) -> Rules:
+def sends_stale_token(rules: ServerPolicy) -> ServerPolicy:
     """management sends a JWT that expired long ago"""
     return replace(rules, token_age=7 * 86_400.0)
 
@@ -171,13 +171,13 @@ CALLERS = ("management", "portal", "analytics", "api-gateway", "v5c-gateway", "e
 
 
 @fault("skips-server-verification", on=CALLERS, implies=("BAL-*",))
-def skips_server_verification(rules: Rules) -> Rules:
+def skips_server_verification(rules: ServerPolicy) -> ServerPolicy:
     """sends its own requests to servers whose certificate does not verify"""
     return replace(rules, verifies_server=False)
 
 
 @fault("skips-host-name", on=CALLERS, implies=("JWT-4",))
-def skips_host_name(rules: Rules) -> Rules:
+def skips_host_name(rules: ServerPolicy) -> ServerPolicy:
     """sends its own requests to any server of the CA, whatever name its certificate is for"""
     return replace(rules, verifies_host=False)
 
@@ -194,7 +194,7 @@ def skips_host_name(rules: Rules) -> Rules:
         "JWT-*",
     ),
 )
-def publishes_private_key(rules: Rules) -> Rules:
+def publishes_private_key(rules: ServerPolicy) -> ServerPolicy:
     """publishes a private member of its signing key in the JWK set"""
 
     def leak(jwks: bytes) -> bytes:
@@ -207,37 +207,37 @@ def publishes_private_key(rules: Rules) -> Rules:
 
 
 @fault("gateway-omits-token", on=("api-gateway",), implies=("JWT-6",))
-def gateway_omits_token(rules: Rules) -> Rules:
+def gateway_omits_token(rules: ServerPolicy) -> ServerPolicy:
     """the API gateway sends no JWT with its events, although it was given one"""
     return replace(rules, sends_event_token=lambda documented: False)
 
 
 @fault("v5c-sends-token", on=("v5c-gateway", "event-gateway"))
-def v5c_sends_token(rules: Rules) -> Rules:
+def v5c_sends_token(rules: ServerPolicy) -> ServerPolicy:
     """a v5-compatible or event gateway sends a JWT with its events"""
     return replace(rules, sends_event_token=lambda documented: True)
 
 
 @fault("demands-certificate-by-default", on=GATEWAYS, implies=("CFG-*", "JWT-*"))
-def demands_certificate_by_default(rules: Rules) -> Rules:
+def demands_certificate_by_default(rules: ServerPolicy) -> ServerPolicy:
     """a gateway demands a client certificate although nothing switched that on"""
     return replace(rules, default_validate=lambda documented: True)
 
 
 @fault("protects-only-registration", on=GATEWAYS)
-def protects_only_registration(rules: Rules) -> Rules:
+def protects_only_registration(rules: ServerPolicy) -> ServerPolicy:
     """a gateway verifies the registration of a service, but not the publishing of APIs"""
     return replace(rules, protects=lambda path: not path.startswith("/mgmt/apis/"))
 
 
 @fault("keeps-old-ingestion-certificate", on=("api-gateway",))
-def keeps_old_ingestion_certificate(rules: Rules) -> Rules:
+def keeps_old_ingestion_certificate(rules: ServerPolicy) -> ServerPolicy:
     """a gateway goes on presenting the client certificate it was given first"""
     return replace(rules, presents_newest=False)
 
 
 @fault("ignores-old-switch-name", on=GATEWAYS)
-def ignores_old_switch_name(rules: Rules) -> Rules:
+def ignores_old_switch_name(rules: ServerPolicy) -> ServerPolicy:
     """a gateway does not know validateApimClient, the old name of mtlsValidateClient"""
     return replace(rules, reads_old_switch=False)
 
@@ -247,13 +247,13 @@ def ignores_old_switch_name(rules: Rules) -> Rules:
     on=("portal", "analytics", "api-gateway"),
     implies=("JWT-*", "CFG-*", "FLW-*", "BAL-*", "PKI-7", "PKI-8"),
 )
-def refuses_platform_api(rules: Rules) -> Rules:
+def refuses_platform_api(rules: ServerPolicy) -> ServerPolicy:
     """cannot reach the platform API, because it trusts no CA for it"""
     return replace(rules, trusts=lambda authorities: ())
 
 
 @fault("distrusts-in-cluster-service", on=(*SERVERS, *GATEWAYS))
-def distrusts_in_cluster_service(rules: Rules) -> Rules:
+def distrusts_in_cluster_service(rules: ServerPolicy) -> ServerPolicy:
     """does not trust management-ca, so it fetches no keys from the in-cluster service"""
 
     def without_management(authorities: tuple[x509.Certificate, ...]) -> tuple[x509.Certificate, ...]:

@@ -15,17 +15,17 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from harness.subsystems.faults.registry import fault
 from harness.subsystems.faults.tokens import VERIFIERS
-from harness.subsystems.jwks import ALGORITHM, Keys, UnusableKeySet, check_signature
-from harness.subsystems.outcome import Rejected
-from harness.subsystems.rules import Rules
-from harness.subsystems.token import Token
+from harness.subsystems.server.jwks import ALGORITHM, Keys, UnusableKeySet, check_signature
+from harness.subsystems.server.jws import Token
+from harness.subsystems.server.policy import ServerPolicy
+from harness.subsystems.server.rejection import Rejected
 
 _SECONDS = 2.0
 _QUARTER = 900.0
 
 
 @fault("follows-token-urls", on=VERIFIERS)
-def follows_token_urls(rules: Rules) -> Rules:
+def follows_token_urls(rules: ServerPolicy) -> ServerPolicy:
     """fetches the key from where the token's own header says it is"""
 
     def proof(token: Token, keys: Keys) -> None:
@@ -68,26 +68,26 @@ def _keys(text: bytes) -> Iterator[Any]:
 
 
 @fault("remembers-tokens-without-signature", on=VERIFIERS)
-def remembers_tokens_without_signature(rules: Rules) -> Rules:
+def remembers_tokens_without_signature(rules: ServerPolicy) -> ServerPolicy:
     """verifies a header and claims once, and takes them again under any signature"""
-    seen: set[bytes] = set()
+    observed: set[bytes] = set()
 
     def proof(token: Token, keys: Keys) -> None:
-        if token.signed not in seen:
+        if token.signed not in observed:
             rules.proof(token, keys)
-            seen.add(token.signed)
+            observed.add(token.signed)
 
     return replace(rules, proof=proof)
 
 
 @fault("allows-a-quarter-of-an-hour", on=VERIFIERS)
-def allows_a_quarter_of_an_hour(rules: Rules) -> Rules:
+def allows_a_quarter_of_an_hour(rules: ServerPolicy) -> ServerPolicy:
     """accepts tokens until a quarter of an hour after they expire, and from as long before they are valid"""
     return replace(rules, leeway=_QUARTER)
 
 
 @fault("drops-key-sets-with-other-kinds", on=VERIFIERS)
-def drops_key_sets_with_other_kinds(rules: Rules) -> Rules:
+def drops_key_sets_with_other_kinds(rules: ServerPolicy) -> ServerPolicy:
     """drops a whole key set for one key in it of a kind that it does not know"""
 
     def read(body: bytes) -> Keys:

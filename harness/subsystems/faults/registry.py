@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 from harness.errors import UsageError
 from harness.model.fault import Fault
-from harness.subsystems.rules import Rules
+from harness.subsystems.server.policy import ServerPolicy
 
-Change = Callable[[Rules], Rules]
+Change = Callable[[ServerPolicy], ServerPolicy]
 
 FAULTS: dict[str, tuple[Fault, Change]] = {}
 
@@ -26,12 +26,12 @@ def fault(name: str, *, on: tuple[str, ...], implies: tuple[str, ...] = ()) -> C
     return register
 
 
-def rules_with(names: Sequence[str], kind: str) -> Rules:
+def rules_with(names: Sequence[str], kind: str) -> ServerPolicy:
     """The rules of a server of *kind* with the faults *names*, in order; raises UsageError for one it cannot have."""
-    rules = Rules()
+    rules = ServerPolicy()
     for name in names:
         if name not in FAULTS:
-            raise UsageError(f"unknown fault {name!r}", attempt="hopproof list faults")
+            raise UsageError(f"unknown fault {name!r}", hint="hopproof list faults")
         known, change = FAULTS[name]
         if kind not in known.on:
             raise UsageError(f"the fault {name!r} is for {', '.join(known.on)}, not for {kind}")

@@ -19,10 +19,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from harness.model.vocabulary import Reason
 from harness.subsystems.faults.registry import fault
-from harness.subsystems.jwks import ALGORITHM, Keys, VerificationKey, check_signature
-from harness.subsystems.outcome import FORBIDDEN, Rejected, about_token
-from harness.subsystems.rules import Rules
-from harness.subsystems.token import Token
+from harness.subsystems.server.jwks import ALGORITHM, Keys, VerificationKey, check_signature
+from harness.subsystems.server.jws import Token
+from harness.subsystems.server.policy import ServerPolicy
+from harness.subsystems.server.rejection import FORBIDDEN, Rejected, about_token
 
 VERIFIERS = ("portal", "analytics", "api-gateway", "v5c-gateway", "service")
 SERVICES = ("service",)
@@ -32,7 +32,7 @@ _KNOWN_PARAMETERS = frozenset({"alg", "typ", "kid"})
 _KNOWN_CLAIMS = frozenset({"jti", "namespace", "aud", "sub", "iss", "token_type", "iat", "exp", "nbf", "scopes"})
 
 
-def _accepting(rules: Rules, accepts: Callable[[Token, Keys], bool]) -> Rules:
+def _accepting(rules: ServerPolicy, accepts: Callable[[Token, Keys], bool]) -> ServerPolicy:
     """The rules with a shorter way in: what *accepts* is not looked at any further."""
 
     def proof(token: Token, keys: Keys) -> None:
@@ -57,26 +57,26 @@ def _verifies(token: Token, key: object) -> bool:
     on=VERIFIERS,
     implies=("BYP-*", "JWT-14", "CFG-4", "CFG-5", "STS-14"),
 )
-def accepts_missing_token(rules: Rules) -> Rules:
+def accepts_missing_token(rules: ServerPolicy) -> ServerPolicy:
     """serves requests without a token"""
     return replace(rules, token_required=False)
 
 
 @fault("accepts-query-token", on=VERIFIERS)
-def accepts_query_token(rules: Rules) -> Rules:
+def accepts_query_token(rules: ServerPolicy) -> ServerPolicy:
     """takes a token from the query string"""
     return replace(rules, takes_query_token=True)
 
 
 @fault("accepts-alg-none", on=VERIFIERS)
-def accepts_alg_none(rules: Rules) -> Rules:
+def accepts_alg_none(rules: ServerPolicy) -> ServerPolicy:
     """accepts unsigned tokens of the algorithm none"""
     lenient = _accepting(rules, lambda token, keys: token.header["alg"] == NO_ALGORITHM and not token.signature)
     return replace(lenient, algorithms=rules.algorithms | {NO_ALGORITHM})
 
 
 @fault("accepts-hs256-with-public-key", on=VERIFIERS)
-def accepts_hs256_with_public_key(rules: Rules) -> Rules:
+def accepts_hs256_with_public_key(rules: ServerPolicy) -> ServerPolicy:
     """accepts HS256 tokens whose secret is the public key's PEM"""
 
     def keyed(token: Token, keys: Keys) -> bool:
@@ -93,7 +93,7 @@ def _hmac_with(token: Token, published: VerificationKey) -> bool:
 
 
 @fault("takes-any-rsa-algorithm", on=VERIFIERS)
-def takes_any_rsa_algorithm(rules: Rules) -> Rules:
+def takes_any_rsa_algorithm(rules: ServerPolicy) -> ServerPolicy:
     """verifies a token with whatever RSA algorithm its header names"""
 
     def named(token: Token, keys: Keys) -> bool:
@@ -106,7 +106,7 @@ def takes_any_rsa_algorithm(rules: Rules) -> Rules:
 
 
 @fault("uses-embedded-jwk", on=VERIFIERS)
-def uses_embedded_jwk(rules: Rules) -> Rules:
+def uses_embedded_jwk(rules: ServerPolicy) -> ServerPolicy:
     """verifies a token with the key in its own header"""
 
     def embedded(token: Token, keys: Keys) -> bool:
@@ -119,7 +119,7 @@ def uses_embedded_jwk(rules: Rules) -> Rules:
 
 
 @fault("trusts-header-x5c", on=VERIFIERS)
-def trusts_header_x5c(rules: Rules) -> Rules:
+def trusts_header_x5c(rules: ServerPolicy) -> ServerPolicy:
     """verifies a token with the certificate in its own header"""
 
     def carried(token: Token, keys: Keys) -> bool:
@@ -137,37 +137,37 @@ def trusts_header_x5c(rules: Rules) -> Rules:
     on=VERIFIERS,
     implies=("JWT-14", "CFG-3", "CFG-5", "JWT-3", "JWT-5", "STS-14"),
 )
-def skips_signature(rules: Rules) -> Rules:
+def skips_signature(rules: ServerPolicy) -> ServerPolicy:
     """looks the key up but does not verify the signature with it"""
     return _accepting(rules, lambda token, keys: token.kid in keys and token.header["alg"] == ALGORITHM)
 
 
 @fault("tries-any-key", on=VERIFIERS)
-def tries_any_key(rules: Rules) -> Rules:
+def tries_any_key(rules: ServerPolicy) -> ServerPolicy:
     """ignores kid and accepts what any published key verifies"""
     return _accepting(rules, lambda token, keys: any(_verifies(token, published.key) for published in keys.values()))
 
 
 @fault("ignores-expiry", on=VERIFIERS, implies=("JWT-9",))
-def ignores_expiry(rules: Rules) -> Rules:
+def ignores_expiry(rules: ServerPolicy) -> ServerPolicy:
     """accepts expired tokens"""
     return replace(rules, checks_expiry=False)
 
 
 @fault("accepts-missing-expiry", on=VERIFIERS)
-def accepts_missing_expiry(rules: Rules) -> Rules:
+def accepts_missing_expiry(rules: ServerPolicy) -> ServerPolicy:
     """accepts tokens that never expire"""
     return replace(rules, requires_expiry=False)
 
 
 @fault("ignores-not-before", on=VERIFIERS)
-def ignores_not_before(rules: Rules) -> Rules:
+def ignores_not_before(rules: ServerPolicy) -> ServerPolicy:
     """accepts tokens that are not valid yet"""
     return replace(rules, checks_not_before=False)
 
 
 @fault("ignores-crit", on=VERIFIERS)
-def ignores_crit(rules: Rules) -> Rules:
+def ignores_crit(rules: ServerPolicy) -> ServerPolicy:
     """ignores the extensions a token calls critical"""
 
     def signed(token: Token, keys: Keys) -> bool:
@@ -191,7 +191,7 @@ def _signed_with(token: Token, key: rsa.RSAPublicKey) -> bool:
     on=VERIFIERS,
     implies=("FLW-7", "JWT-*", "CFG-*", "STS-14"),
 )
-def answers_403_for_token(rules: Rules) -> Rules:
+def answers_403_for_token(rules: ServerPolicy) -> ServerPolicy:
     """answers 403 instead of 401 to a missing or bad token"""
     return _answering(rules, FORBIDDEN)
 
@@ -201,12 +201,12 @@ def answers_403_for_token(rules: Rules) -> Rules:
     on=VERIFIERS,
     implies=("FLW-7", "JWT-*", "CFG-*", "STS-*"),
 )
-def answers_500_on_bad_token(rules: Rules) -> Rules:
+def answers_500_on_bad_token(rules: ServerPolicy) -> ServerPolicy:
     """answers 500 to a bad token"""
     return _answering(rules, 500, spared=Reason.TOKEN_MISSING)
 
 
-def _answering(rules: Rules, status: int, spared: Reason | None = None) -> Rules:
+def _answering(rules: ServerPolicy, status: int, spared: Reason | None = None) -> ServerPolicy:
     def answer(reason: Reason) -> int:
         return status if about_token(reason) and reason is not spared else rules.status(reason)
 
@@ -214,7 +214,7 @@ def _answering(rules: Rules, status: int, spared: Reason | None = None) -> Rules
 
 
 @fault("fetches-keys-unverified", on=VERIFIERS)
-def fetches_keys_unverified(rules: Rules) -> Rules:
+def fetches_keys_unverified(rules: ServerPolicy) -> ServerPolicy:
     """fetches keys from a server whose certificate does not verify"""
     return replace(rules, verifies_key_server=False)
 
@@ -224,13 +224,13 @@ def fetches_keys_unverified(rules: Rules) -> Rules:
     on=VERIFIERS,
     implies=("JWT-10-REFETCH", "JWT-8", "JWT-9"),
 )
-def fetches_keys_per_request(rules: Rules) -> Rules:
+def fetches_keys_per_request(rules: ServerPolicy) -> ServerPolicy:
     """fetches the keys anew for every token"""
     return replace(rules, key_lifetime=lambda documented: 0.0)
 
 
 @fault("keeps-keys-forever", on=VERIFIERS)
-def keeps_keys_forever(rules: Rules) -> Rules:
+def keeps_keys_forever(rules: ServerPolicy) -> ServerPolicy:
     """never fetches keys again once it has some"""
     return replace(rules, key_lifetime=lambda documented: math.inf)
 
@@ -240,37 +240,37 @@ def keeps_keys_forever(rules: Rules) -> Rules:
     on=VERIFIERS,
     implies=("FLW-7", "JWT-4"),
 )
-def accepts_without_keys(rules: Rules) -> Rules:
+def accepts_without_keys(rules: ServerPolicy) -> ServerPolicy:
     """accepts every token while the JWKS URL cannot be reached"""
     return replace(rules, works_without_keys=True)
 
 
 @fault("ignores-audience", on=SERVICES)
-def ignores_audience(rules: Rules) -> Rules:
+def ignores_audience(rules: ServerPolicy) -> ServerPolicy:
     """accepts tokens for any audience"""
     return replace(rules, names_audience=lambda name, claim: True)
 
 
 @fault("compares-audience-loosely", on=SERVICES)
-def compares_audience_loosely(rules: Rules) -> Rules:
+def compares_audience_loosely(rules: ServerPolicy) -> ServerPolicy:
     """accepts an audience that is part of its name, or the other way round, in any case"""
     return replace(rules, names_audience=_alike)
 
 
 @fault("wants-one-audience", on=SERVICES)
-def wants_one_audience(rules: Rules) -> Rules:
+def wants_one_audience(rules: ServerPolicy) -> ServerPolicy:
     """refuses tokens for several audiences, of which it is one"""
     return replace(rules, names_audience=lambda name, claim: claim == name)
 
 
 @fault("ignores-issuer", on=SERVICES)
-def ignores_issuer(rules: Rules) -> Rules:
+def ignores_issuer(rules: ServerPolicy) -> ServerPolicy:
     """accepts tokens of any issuer, as long as a key of its JWKS verifies them"""
     return replace(rules, names_issuer=lambda name, claim: True)
 
 
 @fault("compares-issuer-loosely", on=SERVICES)
-def compares_issuer_loosely(rules: Rules) -> Rules:
+def compares_issuer_loosely(rules: ServerPolicy) -> ServerPolicy:
     """accepts an issuer whose name is part of the right one, or the other way round, in any case"""
     return replace(rules, names_issuer=_alike)
 
@@ -282,7 +282,7 @@ def _alike(name: str, claim: object) -> bool:
 
 
 @fault("refuses-unknown-members", on=VERIFIERS)
-def refuses_unknown_members(rules: Rules) -> Rules:
+def refuses_unknown_members(rules: ServerPolicy) -> ServerPolicy:
     """rejects tokens with a header parameter or a claim it does not know"""
 
     def proof(token: Token, keys: Keys) -> None:
@@ -294,24 +294,24 @@ def refuses_unknown_members(rules: Rules) -> Rules:
 
 
 @fault("never-refetches-keys", on=VERIFIERS)
-def never_refetches_keys(rules: Rules) -> Rules:
+def never_refetches_keys(rules: ServerPolicy) -> ServerPolicy:
     """does not fetch the keys anew when a token names one it has not seen"""
     return replace(rules, refetches=lambda documented: False)
 
 
 @fault("refetches-for-every-unknown-key", on=VERIFIERS)
-def refetches_for_every_unknown_key(rules: Rules) -> Rules:
+def refetches_for_every_unknown_key(rules: ServerPolicy) -> ServerPolicy:
     """fetches the keys anew for every token that names one it has not seen"""
     return replace(rules, refetches=lambda documented: True)
 
 
 @fault("forgets-keys-on-failure", on=VERIFIERS)
-def forgets_keys_on_failure(rules: Rules) -> Rules:
+def forgets_keys_on_failure(rules: ServerPolicy) -> ServerPolicy:
     """drops the keys it has when they cannot be fetched anew"""
     return replace(rules, keeps_keys_on_failure=False)
 
 
 @fault("trusts-key-server-by-ca-alone", on=VERIFIERS, implies=("FLW-8",))
-def trusts_key_server_by_ca_alone(rules: Rules) -> Rules:
+def trusts_key_server_by_ca_alone(rules: ServerPolicy) -> ServerPolicy:
     """takes keys from any server of the CA, whatever name its certificate is for"""
     return replace(rules, verifies_host=False)

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from harness.catalogue import Catalogue, expand
+from harness.catalogue.glossary import explain
+from harness.catalogue.registry import FAULTS, catalogue
 from harness.checks import CHECKS
 from harness.errors import CatalogueError
-from harness.explain import explain
-from harness.known import FAULTS, catalogue
 from harness.model.vocabulary import Depth, Level, Posture
 from harness.model.vocabulary import Path as FlowPath
-from harness.targets import CONTAINERS, EMBEDDED
+from harness.targets.builtin import CONTAINERS, EMBEDDED
 from harness.tests.catalogue.support import Suites
 
 FLOWS, PATHS, TOKENS = ("to-portal", "to-portal-again"), ("direct", "terminating"), ("forged", "stale")

@@ -43,7 +43,7 @@ def test_what_is_read(suites: Suites) -> None:
     assert serve.params == {"own": True}
     assert found.flows["to-portal"].server is found.servers["portal"]
     assert found.servers["portal"].postures == (Posture.DEFAULT, Posture.MTLS, Posture.JWT)
-    assert found.classes["stale"].because == {Reason.TOKEN_EXPIRED, Reason.TOKEN_CLAIMS}
+    assert found.classes["stale"].acceptable_reasons == {Reason.TOKEN_EXPIRED, Reason.TOKEN_CLAIMS}
     assert found.classes["stale"].summary == "expired"
     assert found.breaks("lets-in") == ("REQ-1",) and found.breaks("no-fault") == ()
     assert len(found.sha256) == 64
@@ -177,9 +177,9 @@ def test_a_class_of_another_kind(suites: Suites) -> None:
     assert "'stale'" in refused(suites)
 
 
-@pytest.mark.parametrize("because", ["token-missing", None, ["token-odd"], {"token-missing": 1}])
-def test_a_class_with_wrong_reasons(suites: Suites, because: object) -> None:
-    suites.area["classes"]["token"]["forged"] = because
+@pytest.mark.parametrize("acceptable_reasons", ["token-missing", None, ["token-odd"], {"token-missing": 1}])
+def test_a_class_with_wrong_reasons(suites: Suites, acceptable_reasons: object) -> None:
+    suites.area["classes"]["token"]["forged"] = acceptable_reasons
     refused(suites)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.catalogue import Catalogue
-from harness.known import catalogue
+from harness.catalogue.registry import catalogue
 from harness.model.case import GOOD
 from harness.model.catalogue import Cells, Requirement, Server
 from harness.model.claims import Protection

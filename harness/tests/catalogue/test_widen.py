@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from harness.catalogue import Catalogue, expand
+from harness.catalogue.registry import catalogue
 from harness.catalogue.widen import asked_by
-from harness.known import catalogue
 from harness.model.case import Case
 from harness.model.vocabulary import Posture
 
@@ -30,10 +30,10 @@ def _asked(known: Catalogue, flow: str, posture: Posture) -> dict[str, Case]:
 
 @pytest.mark.parametrize("posture", [Posture.DEFAULT, Posture.MTLS, Posture.BOTH])
 def test_whatever_is_asked_of_a_server_is_asked_on_the_flow_that_there_is(real: Catalogue, posture: Posture) -> None:
-    wanted = _asked(real, USUAL, posture)
+    requested = _asked(real, USUAL, posture)
     before, after = _asked(real, OTHER, posture), _asked(asked_by(real, AREAS, [OTHER]), OTHER, posture)
-    assert set(before) < set(after) and set(wanted) <= set(after)
-    assert all(after[name].expected == case.expected for name, case in wanted.items())
+    assert set(before) < set(after) and set(requested) <= set(after)
+    assert all(after[name].expected == case.expected for name, case in requested.items())
 
 
 def test_once_is_enough(real: Catalogue) -> None:

@@ -22,8 +22,8 @@ def found(question: Question) -> Found:
 
 def tried(how: str = "HEAD", status: int | None = None, body: str = "", **facts: Any) -> dict[str, Any]:
     """What came of one try of another way."""
-    told = {"how": how, "status": status, "served": status is not None and status < 300, "allow": False}
-    return {**told, "body_sha256": body, "body_characters": len(body), **facts}
+    message = {"how": how, "status": status, "served": status is not None and status < 300, "allow": False}
+    return {**message, "body_sha256": body, "body_characters": len(body), **facts}
 
 
 def ways(*tries: dict[str, Any], closed: str = "", **beside: dict[str, Any]) -> dict[str, Any]:

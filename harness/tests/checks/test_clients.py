@@ -39,9 +39,9 @@ OK = {"status": 201, "error": ""}
     ],
 )
 def test_token_sent(act: dict[str, Any] | None, seen: Any, expected: Found) -> None:
-    told = server(*([seen] if seen else []))
+    message = server(*([seen] if seen else []))
     extra = {"now": NOW, **({"act": act} if act is not None else {})}
-    assert found(ask(case("token-sent"), exchange(told=told, extra=extra))) == expected
+    assert found(ask(case("token-sent"), exchange(told=message, extra=extra))) == expected
 
 
 def test_a_request_that_succeeded_unseen_is_not_unsent() -> None:
@@ -121,12 +121,12 @@ MISSING = rejecting("token-missing")
 def test_own_request_refused(
     act: dict[str, Any] | None, told: ServerView | None, effect: bool, expected: Found
 ) -> None:
-    assert _found("own-request-refused", act, told, effect=effect, because=["token-missing"]) == expected
+    assert _found("own-request-refused", act, told, effect=effect, acceptable_reasons=["token-missing"]) == expected
 
 
 def test_a_refusal_that_the_server_did_not_tell_of() -> None:
     extra = {"act": REFUSED, "now": NOW}
-    about = case("own-request-refused", because=["token-missing"])
+    about = case("own-request-refused", acceptable_reasons=["token-missing"])
     assert judge(ask(about, exchange(told=None, extra=extra, effect=False))).outcome is Outcome.UNOBSERVED
 
 

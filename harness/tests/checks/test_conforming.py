@@ -34,7 +34,7 @@ REFUSAL = {"act": {"status": None, "error": "certificate verify failed"}, "now":
 SCRIPT = [
     {"request": "good", "then": "served"},
     {"rotate": "replace"},
-    {"request": "former", "then": "refused", "because": ["token-key"]},
+    {"request": "former", "then": "refused", "acceptable_reasons": ["token-key"]},
     {"fetches": 2},
 ]
 PLAYED = [
@@ -155,7 +155,7 @@ CONFORMING: dict[str, list[Question]] = {
     "no-token-sent": [ask(case("no-token-sent"), exchange(told=server(NO_TOKEN), extra=ACT))],
     "own-request-refused": [
         ask(
-            case("own-request-refused", because=["token-missing"]),
+            case("own-request-refused", acceptable_reasons=["token-missing"]),
             exchange(told=rejecting(Reason.TOKEN_MISSING), extra={"act": {"status": 401}}, effect=False),
         ),
     ],

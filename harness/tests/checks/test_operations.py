@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from harness.catalogue import expand
+from harness.catalogue.registry import catalogue
 from harness.checks import CHECKS, Question
-from harness.known import catalogue
 from harness.model.case import Case
 from harness.model.exchange import Exchange
 

@@ -79,8 +79,8 @@ KEY = {"kty": "RSA", "kid": "1", "n": "AQAB", "e": "AQAB", "use": "sig", "alg": 
     ],
 )
 def test_keys_published(status: int, body: str, expected: Found) -> None:
-    seen = client(status, response=Response(status, (), body))
-    assert found(ask(case("keys-published"), exchange(seen, effect=None))) == expected
+    observed = client(status, response=Response(status, (), body))
+    assert found(ask(case("keys-published"), exchange(observed, effect=None))) == expected
 
 
 @pytest.mark.parametrize("seen", [client(None, local_port=None, fault="cannot connect"), client(None, timed_out=True)])
@@ -92,7 +92,7 @@ def test_keys_that_nobody_could_ask_for(seen: ClientView) -> None:
 
 SERVED = {"status": 201, "reason": "", "effect": True, "ended": ""}
 TURNED_AWAY = {"status": 401, "reason": "token-key", "effect": False, "ended": ""}
-REFUSE = {"request": "former", "then": "refused", "because": ["token-key"]}
+REFUSE = {"request": "former", "then": "refused", "acceptable_reasons": ["token-key"]}
 SERVE = {"request": "good", "then": "served"}
 
 
@@ -124,7 +124,7 @@ def test_a_script_says_at_which_step() -> None:
 
 def test_keys_that_cannot_be_had_may_be_the_servers_trouble() -> None:
     facts = {**TURNED_AWAY, "status": 503, "reason": "keys-unavailable"}
-    about = case("as-scripted", steps=[{**REFUSE, "because": ["keys-unavailable"]}])
+    about = case("as-scripted", steps=[{**REFUSE, "acceptable_reasons": ["keys-unavailable"]}])
     assert found(ask(about, exchange(extra={"steps": [facts]}))) == []
 
 

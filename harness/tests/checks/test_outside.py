@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from harness.catalogue.registry import catalogue
 from harness.checks.dialect import TOKEN_STATUSES, Dialect, Refusal
 from harness.checks.question import Question
 from harness.judge import UNMADE, Controls, judge
-from harness.known import catalogue
 from harness.model.case import Case, Stimulus
 from harness.model.exchange import ClientView, Exchange, Response
 from harness.model.vocabulary import Grade, Outcome, Path, Posture
@@ -75,14 +75,14 @@ def test_a_refused_token(client: ClientView, told: tuple[Outcome, str]) -> None:
 
 def test_a_dialect_may_say_403_or_redirect() -> None:
     for status in (403, 302):
-        told = outcome("token-refused", NO_TOKEN, answered(status), statuses=frozenset({status}))
-        assert told == (Outcome.PASS, "as-required")
+        message = outcome("token-refused", NO_TOKEN, answered(status), statuses=frozenset({status}))
+        assert message == (Outcome.PASS, "as-required")
 
 
 def test_a_status_of_the_dialect_counts_beside_those_that_the_catalogue_names() -> None:
     cookie, named = Stimulus(token="t-cookie"), {"statuses": [400, 401]}
-    told = outcome("token-refused", cookie, answered(403), statuses=frozenset({401, 403}), params=named)
-    assert told == (Outcome.PASS, "as-required")
+    message = outcome("token-refused", cookie, answered(403), statuses=frozenset({401, 403}), params=named)
+    assert message == (Outcome.PASS, "as-required")
     assert outcome("token-refused", cookie, answered(403), params=named) == (Outcome.WRONG_REASON, "other-status")
 
 
@@ -90,8 +90,8 @@ def test_a_status_of_the_dialect_counts_beside_those_that_the_catalogue_names() 
     ("token", "passes"), [("str-no-token", True), ("str-opaque", True), ("t-cookie", True), ("exp-past", False)]
 )
 def test_a_malformed_request_may_be_called_a_bad_one(token: str, passes: bool) -> None:
-    told = outcome("token-refused", Stimulus(token=token), answered(400))
-    assert told == ((Outcome.PASS, "as-required") if passes else (Outcome.WRONG_REASON, "other-status"))
+    message = outcome("token-refused", Stimulus(token=token), answered(400))
+    assert message == ((Outcome.PASS, "as-required") if passes else (Outcome.WRONG_REASON, "other-status"))
 
 
 DENIED = Refusal(status=200, body='"error"')
@@ -200,11 +200,11 @@ def test_a_server_that_went_away_is_not_at_fault() -> None:
 
 
 def test_what_cannot_be_made_is_unobserved() -> None:
-    told = outcome("token-refused", NO_TOKEN, answered(200), extra={"unmade": "needs the key"})
-    assert told == (Outcome.UNOBSERVED, "not-made")
+    message = outcome("token-refused", NO_TOKEN, answered(200), extra={"unmade": "needs the key"})
+    assert message == (Outcome.UNOBSERVED, "not-made")
 
 
 def test_a_balancer_that_fails_does_not_show_a_broken_flow() -> None:
-    told = outcome("flow-broken", Stimulus(), answered(502), path=Path.TERMINATING)
-    assert told == (Outcome.UNOBSERVED, "in-between")
+    message = outcome("flow-broken", Stimulus(), answered(502), path=Path.TERMINATING)
+    assert message == (Outcome.UNOBSERVED, "in-between")
     assert outcome("flow-broken", Stimulus(), answered(201), path=Path.TERMINATING) == (Outcome.FAIL, "flow-works")

@@ -34,9 +34,9 @@ OTHER = certificate("CN=a\\,b", "CN=ingress-ca")
 
 
 def test_names_are_rfc4514_strings_and_the_digest_is_of_the_der() -> None:
-    seen = view(ONE)
-    assert (seen.subject, seen.issuer) == ("CN=portal-admin-client,O=cert-manager", "CN=ingress-ca")
-    assert seen.sha256 == hashlib.sha256(ONE.public_bytes(Encoding.DER)).hexdigest()
+    observed = view(ONE)
+    assert (observed.subject, observed.issuer) == ("CN=portal-admin-client,O=cert-manager", "CN=ingress-ca")
+    assert observed.sha256 == hashlib.sha256(ONE.public_bytes(Encoding.DER)).hexdigest()
     assert view(OTHER).subject == "CN=a\\,b"
 
 
@@ -44,8 +44,8 @@ def test_a_name_that_cannot_be_read_is_said_to_be_so() -> None:
     der = bytearray(ONE.public_bytes(Encoding.DER))
     at = der.index(b"portal-admin-client")
     der[at] = 0xFF  # the value is a UTF8String
-    seen = view(x509.load_der_x509_certificate(bytes(der)))
-    assert (seen.subject, seen.issuer) == ("<unreadable subject>", "CN=ingress-ca")
+    observed = view(x509.load_der_x509_certificate(bytes(der)))
+    assert (observed.subject, observed.issuer) == ("<unreadable subject>", "CN=ingress-ca")
 
 
 def test_a_bundle_keeps_its_order() -> None:

@@ -23,9 +23,9 @@ GOOD = f"{segment(HEADER)}.{segment(CLAIMS)}.c2ln"
 
 
 def test_a_jws_shows_header_claims_and_digest() -> None:
-    seen = describe(GOOD)
-    assert (seen.header, seen.claims) == (HEADER, CLAIMS)
-    assert seen.sha256 == hashlib.sha256(GOOD.encode()).hexdigest()
+    observed = describe(GOOD)
+    assert (observed.header, observed.claims) == (HEADER, CLAIMS)
+    assert observed.sha256 == hashlib.sha256(GOOD.encode()).hexdigest()
 
 
 def test_the_signature_is_not_in_the_view() -> None:
@@ -33,14 +33,14 @@ def test_the_signature_is_not_in_the_view() -> None:
 
 
 def test_a_jwe_shows_its_header_only() -> None:
-    seen = describe(f"{segment(HEADER)}.{segment(CLAIMS)}.a.b.c")
-    assert (seen.header, seen.claims) == (HEADER, None)
+    observed = describe(f"{segment(HEADER)}.{segment(CLAIMS)}.a.b.c")
+    assert (observed.header, observed.claims) == (HEADER, None)
 
 
 @pytest.mark.parametrize("tail", ["", ".c2ln.x", ".", ".."])
 def test_missing_and_surplus_segments_are_shown_all_the_same(tail: str) -> None:
-    seen = describe(f"{segment(HEADER)}.{segment(CLAIMS)}{tail}")
-    assert (seen.header, seen.claims) == (HEADER, CLAIMS)
+    observed = describe(f"{segment(HEADER)}.{segment(CLAIMS)}{tail}")
+    assert (observed.header, observed.claims) == (HEADER, CLAIMS)
 
 
 def test_padding_is_tolerated() -> None:
@@ -72,8 +72,8 @@ def test_padding_is_tolerated() -> None:
     ids=lambda payload: repr(payload[:16]),
 )
 def test_what_cannot_be_decoded_is_none(payload: bytes) -> None:
-    seen = describe(f"{segment(HEADER)}.{segment(payload)}.x")
-    assert (seen.header, seen.claims) == (HEADER, None)
+    observed = describe(f"{segment(HEADER)}.{segment(payload)}.x")
+    assert (observed.header, observed.claims) == (HEADER, None)
     assert describe(f"{segment(payload)}.{segment(CLAIMS)}.x").header is None
 
 
@@ -85,18 +85,18 @@ def test_what_is_nested_less_is_shown() -> None:
 
 def test_every_view_can_be_written_as_utf8_json() -> None:
     surrogate = segment(rb'{"a":"x\ud800y"}')
-    seen = describe(f"{segment(HEADER)}.{surrogate}.x")
-    assert seen.claims == {"a": "x?y"}
-    json.dumps(seen.claims, ensure_ascii=False, allow_nan=False).encode("utf-8")
+    observed = describe(f"{segment(HEADER)}.{surrogate}.x")
+    assert observed.claims == {"a": "x?y"}
+    json.dumps(observed.claims, ensure_ascii=False, allow_nan=False).encode("utf-8")
 
 
 @pytest.mark.parametrize(
     "text", ["", ".", "..", "." * 100_000, "abc", "é.é.é", "\ud800.x.y", "\udcff", "\0.\0.\0", " " * 9]
 )
 def test_anything_at_all_gives_a_view(text: str) -> None:
-    seen = describe(text)
-    assert len(seen.sha256) == 64
-    assert seen.header is None and seen.claims is None
+    observed = describe(text)
+    assert len(observed.sha256) == 64
+    assert observed.header is None and observed.claims is None
 
 
 def test_random_bytes_never_raise() -> None:

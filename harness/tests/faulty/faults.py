@@ -86,8 +86,8 @@ class WithModulus(Confused):
 class WithJwk(Confused):
     def secrets(self) -> list[bytes]:
         bare = jwt.get_algorithm_by_name(self.alg).to_jwk(self.key, as_dict=True)
-        wanted = {name: bare[name] for name in sorted(bare) if name in ("crv", "e", "kty", "n", "x", "y")}
-        return [json.dumps(wanted, separators=(",", ":")).encode()]
+        requested = {name: bare[name] for name in sorted(bare) if name in ("crv", "e", "kty", "n", "x", "y")}
+        return [json.dumps(requested, separators=(",", ":")).encode()]
 
 
 class WithNothing(Confused):

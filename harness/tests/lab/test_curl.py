@@ -15,16 +15,16 @@ import pytest
 
 from harness.decode.redaction import redact
 from harness.errors import ReportError
-from harness.lab import curl
-from harness.lab.targetfile import Client, Endpoint, PrivateKey, Request, Secret
 from harness.model.case import Stimulus
 from harness.model.vocabulary import Path as FlowPath
 from harness.model.vocabulary import Posture
+from harness.pki.deployment import Pki
+from harness.stimuli.factory import _request
+from harness.stimuli.tokens import TOKEN_CLASSES, TokenIssuer
+from harness.targets import curl
+from harness.targets.file import Client, Endpoint, PrivateKey, Request, Secret
 from harness.tests.builders import FLOW, case
-from harness.wire.pki import Pki
 from harness.wire.send import Prepared, prepare
-from harness.wire.stimuli import _request
-from harness.wire.tokens import TOKEN_CLASSES, Mint
 
 OWN = Client(Secret(Path("/pki/my client.crt")), PrivateKey(Secret(Path("/pki/client.key"))))
 ENDPOINT = Endpoint(
@@ -51,8 +51,8 @@ def line(stimulus: Stimulus, request: Prepared = PLAIN, **endpoint: object) -> s
 
 
 def test_what_curl_needs_to_reach_the_server() -> None:
-    told = line(Stimulus("tls-no-cert"))
-    assert told == (
+    message = line(Stimulus("tls-no-cert"))
+    assert message == (
         "curl -sS -i --http1.1 --connect-to svc.test:8443:127.0.0.1:18443 --cacert /pki/ca.crt https://svc.test:8443/health"
     )
     assert "--connect-to" not in line(Stimulus(), connect=("svc.test", 8443))
@@ -123,8 +123,8 @@ def test_files_are_for_their_owner_alone(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def mint() -> Mint:
-    return Mint.of(Pki.create())
+def token_issuer() -> TokenIssuer:
+    return TokenIssuer.of(Pki.create())
 
 
 class Listener:
@@ -174,12 +174,14 @@ def _meant(head: bytes) -> tuple[bytes, list[bytes]]:
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl here")
-def test_curl_sends_what_we_send_of_every_token_class(mint: Mint, listener: Listener, tmp_path: Path) -> None:
-    place = replace(ENDPOINT, host="127.0.0.1", port=listener.port, connect=("127.0.0.1", listener.port))
+def test_curl_sends_what_we_send_of_every_token_class(
+    token_issuer: TokenIssuer, listener: Listener, tmp_path: Path
+) -> None:
+    location = replace(ENDPOINT, host="127.0.0.1", port=listener.port, connect=("127.0.0.1", listener.port))
     for name, row in TOKEN_CLASSES.items():
-        request = _request(FLOW, row.build(mint), "svc.test", "fp-1")
+        request = _request(FLOW, row.build(token_issuer), "svc.test", "fp-1")
         folder = tmp_path / name
-        made = curl.recipe(case(stimulus=Stimulus(token=name, transport="t-plaintext")), place, request, str(folder))
+        made = curl.recipe(case(stimulus=Stimulus(token=name, transport="t-plaintext")), location, request, str(folder))
         assert made is not None
         assert redact(made.line) == made.line and "eyJ" not in made.line
         curl.write(made, folder, None)

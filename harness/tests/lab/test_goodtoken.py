@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from harness.errors import UsageError
-from harness.lab import targetfile
-from harness.lab.goodtoken import contradictions
-from harness.lab.issuers import check_sources, open_mint
-from harness.wire.given import ServiceMint
-from harness.wire.jwk import Published
-from harness.wire.pki import Pki
-from harness.wire.tokens import jwa
+from harness.pki.deployment import Pki
+from harness.pki.jwk import Published
+from harness.stimuli.partial import ServiceTokenIssuer
+from harness.stimuli.tokens import jwa
+from harness.targets import file as target_file
+from harness.targets.good_token import contradictions
+from harness.targets.token_issuer import check_sources, open_token_issuer
 
 SAYS: dict[str, Any] = {"iss": "https://sts.test", "aud": ["orders", "stock"], "sub": "client"}
 
@@ -29,7 +29,7 @@ def pki() -> Pki:
 
 @pytest.fixture
 def token(pki: Pki) -> str:
-    return ServiceMint(pki.signing_key, SAYS, "k1", 300).token()
+    return ServiceTokenIssuer(pki.signing_key, SAYS, "k1", 300).token()
 
 
 @pytest.fixture
@@ -79,10 +79,10 @@ def test_keys_that_do_not_verify_it(token: str, keys: tuple[Published, ...]) -> 
     assert not list(contradictions({}, (curve,), token))  # of no use, but no contradiction
 
 
-def target(folder: Path, tokens: Mapping[str, Any]) -> targetfile.TargetFile:
+def target(folder: Path, tokens: Mapping[str, Any]) -> target_file.TargetFile:
     servers = {"a": {"url": "https://a.test", "ca": "ca.crt", "posture": "jwt"}}
     data = {"product": {"name": "a"}, "environment": "lab", "servers": servers, "tokens": dict(tokens)}
-    return targetfile.parse(data, folder / "t.yaml")
+    return target_file.parse(data, folder / "t.yaml")
 
 
 def test_a_captured_token_is_compared_when_the_file_is_checked(token: str, tmp_path: Path) -> None:
@@ -95,19 +95,19 @@ def test_a_captured_token_is_compared_when_the_file_is_checked(token: str, tmp_p
 
 def test_a_commands_token_is_compared_before_it_is_used(token: str, tmp_path: Path) -> None:
     command = [sys.executable, "-c", f"print({json.dumps(token)})"]
-    mint, _ = open_mint(target(tmp_path, {"command": command, "claims": {"aud": "orders"}}))
-    assert mint.token() == token
+    token_issuer, _ = open_token_issuer(target(tmp_path, {"command": command, "claims": {"aud": "orders"}}))
+    assert token_issuer.token() == token
     with pytest.raises(UsageError, match=r"tokens\.claims\.aud says 'another'"):
-        open_mint(target(tmp_path, {"command": command, "claims": {"aud": "another"}}))
+        open_token_issuer(target(tmp_path, {"command": command, "claims": {"aud": "another"}}))
 
 
 def test_a_token_endpoint_that_gives_another_audience_is_for_the_service_to_notice(
     monkeypatch: pytest.MonkeyPatch, token: str, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("harness.lab.issuers.token_source", lambda _target: lambda: token)
+    monkeypatch.setattr("harness.targets.token_issuer.token_source", lambda _target: lambda: token)
     endpoint = {"endpoint": {"url": "https://sts.test/token"}}
-    mint, _ = open_mint(target(tmp_path, {**endpoint, "claims": {"aud": "another"}}))
-    assert "answers 200 with another audience" in mint.misnamed
-    assert mint.misdirected == token
+    token_issuer, _ = open_token_issuer(target(tmp_path, {**endpoint, "claims": {"aud": "another"}}))
+    assert "answers 200 with another audience" in token_issuer.misnamed
+    assert token_issuer.misdirected == token
     with pytest.raises(UsageError, match=r"tokens\.claims\.iss"):
-        open_mint(target(tmp_path, {**endpoint, "claims": {"iss": "another"}}))
+        open_token_issuer(target(tmp_path, {**endpoint, "claims": {"iss": "another"}}))

@@ -15,11 +15,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from harness.errors import UsageError
-from harness.lab import targetfile
-from harness.lab.credentials import by_name, open_clients
-from harness.wire.certificates import CERTIFICATE_CLASSES
-from harness.wire.given import CannotMake, GivenPki, GivenStimuli
-from harness.wire.given.tokens import BorrowedMint
+from harness.stimuli.certificates import CERTIFICATE_CLASSES
+from harness.stimuli.partial import PartialPki, PartialStimuli, StimulusUnavailable
+from harness.stimuli.partial.tokens import ExternallySignedTokens
+from harness.targets import file as target_file
+from harness.targets.credentials import by_name, open_clients
 
 EC = ("ecparam", "-genkey", "-noout", "-name", "prime256v1")
 CA = "basicConstraints=critical,CA:TRUE\nsubjectKeyIdentifier=hash"
@@ -45,21 +45,21 @@ def made(folder: Path, leaf: str | None = "extendedKeyUsage=clientAuth", ca: str
             "-out", "client.crt", *common, *extensions)  # fmt: skip
 
 
-def opened(folder: Path) -> GivenPki:
+def opened(folder: Path) -> PartialPki:
     client = {"certificate": "client.crt", "key": "client.key", "ca": "ca.crt", "ca_key": "ca.key"}
     row: dict[str, Any] = {"url": "https://a.test", "ca": "ca.crt", "posture": "mtls"}
     data = {"product": {"name": "a"}, "environment": "lab", "servers": {"a": row}, "client": client}
-    return GivenPki(by_name(open_clients(targetfile.parse(data, folder / "t.yaml").endpoints.values())))
+    return PartialPki(by_name(open_clients(target_file.parse(data, folder / "t.yaml").endpoints.values())))
 
 
 def unmade(folder: Path) -> set[str]:
     """The classes that cannot be presented, by our TLS library, with what is in *folder*."""
     pki, missing = opened(folder), set()
-    stimuli = GivenStimuli(pki, BorrowedMint(None, {}, {}), folder / "clients")
+    stimuli = PartialStimuli(pki, ExternallySignedTokens(None, {}, {}), folder / "clients")
     for name in CERTIFICATE_CLASSES:
         try:
             stimuli.context(folder / "ca.crt", next(iter(pki.clients)), name)
-        except CannotMake:
+        except StimulusUnavailable:
             missing.add(name)
     return missing
 

@@ -8,8 +8,8 @@ from email.utils import formatdate
 
 import pytest
 
-from harness.lab.patience import Patience
 from harness.model.exchange import ClientView, Response
+from harness.targets.patience import Patience
 from harness.wire.send import Address, Prepared
 
 PLACE, REQUEST = Address("127.0.0.1", 1, "a.test"), Prepared("GET", b"", b"")
@@ -31,8 +31,8 @@ class World:
         self.patience = Patience(lambda *_: next(self._answers), self.waited.append, most, lambda: sum(self.waited))
 
     def ask(self) -> int:
-        seen = self.patience(PLACE, REQUEST, None)
-        return seen.response.status if seen.response else 0
+        observed = self.patience(PLACE, REQUEST, None)
+        return observed.response.status if observed.response else 0
 
 
 @pytest.mark.parametrize(

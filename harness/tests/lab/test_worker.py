@@ -107,7 +107,7 @@ def test_it_dies_at_once(start: Start) -> None:
     child = start("stillborn")
     with pytest.raises(LabError, match="ended unexpectedly") as caught:
         child.call("do")
-    assert "no luck at all" in caught.value.attempt
+    assert "no luck at all" in caught.value.hint
 
 
 def test_there_is_no_such_module(start: Start) -> None:
@@ -119,7 +119,7 @@ def test_it_dies_under_way(start: Start, events: Events) -> None:
     child = start()
     with pytest.raises(LabError, match="did not answer die") as caught:
         child.call("die")
-    assert "cannot go on" in caught.value.attempt
+    assert "cannot go on" in caught.value.hint
     assert events.kinds(1) == ["ended"]
     assert not child.alive
     with pytest.raises(LabError, match="ended unexpectedly|cannot be told to do"):
@@ -159,7 +159,7 @@ def test_closing_twice_and_calling_afterwards(start: Start, events: Events) -> N
     assert events.kinds(1) == ["ended"]
     with pytest.raises(LabError, match="exit status 0") as caught:
         child.call("do")
-    assert "which is empty" in caught.value.attempt
+    assert "which is empty" in caught.value.hint
 
 
 def test_what_it_tells_unasked(start: Start, events: Events) -> None:

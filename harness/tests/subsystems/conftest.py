@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from harness.pki.deployment import Pki
 from harness.tests.subsystems.support import Deployment, Process
-from harness.wire.pki import Pki
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from harness.stimuli.attacker_listener import Lure
+from harness.stimuli.tokens import jwa
+from harness.stimuli.tokens.attacker import attacker_kid
 from harness.tests.subsystems.support import Deployment, Server
-from harness.wire.lure import Lure
-from harness.wire.tokens import jwa
-from harness.wire.tokens.attacker import attacker_kid
 
 
 def fetched(lab: Deployment, server: Server) -> bool:

@@ -21,8 +21,8 @@ from typing import Any
 import jwt
 import yaml
 
-from harness.wire.issue import Identity, Profile, issue
-from harness.wire.pki import Pki
+from harness.pki.deployment import Pki
+from harness.pki.issue import Identity, Profile, issue
 
 PATIENCE = 10.0
 HOSTS = {
@@ -307,8 +307,8 @@ class Result:
     @property
     def reason(self) -> str:
         """Why the server said no: at the TLS level or of its first request."""
-        seen = self.seen
-        return str(seen["rejected"] or (seen["requests"][0]["reason"] if seen["requests"] else ""))
+        observed = self.seen
+        return str(observed["rejected"] or (observed["requests"][0]["reason"] if observed["requests"] else ""))
 
     @property
     def served(self) -> bool:

@@ -18,14 +18,14 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from harness.pki.deployment import public_jwk
+from harness.pki.issue import issue, with_broken_signature
 from harness.subsystems.faults import FAULTS, known
 from harness.tests.subsystems.forgeries import fetched, remembered
 from harness.tests.subsystems.support import PATIENCE, Deployment, Server
 from harness.tests.subsystems.test_keys import act
 from harness.tests.subsystems.test_tls import DAY, rogue, under_leaf
 from harness.tests.subsystems.test_tokens import embedded, hmac_with_public_key, unsigned
-from harness.wire.issue import issue, with_broken_signature
-from harness.wire.pki import public_jwk
 
 Symptom = Callable[["Scene"], bool]
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from harness.pki.deployment import public_jwk
 from harness.tests.subsystems.support import HOST, Deployment, Server
-from harness.wire.pki import public_jwk
 
 DAY, YEAR = 86_400, 365 * 86_400
 

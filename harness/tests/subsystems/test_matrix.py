@@ -118,9 +118,9 @@ def test_where_a_token_may_stand(lab: Deployment) -> None:
             "Authorization: Bearer ",
         )),
     ]  # fmt: skip
-    for place in elsewhere:
-        result = server.good(**bare, **place)
-        assert (result.status, result.reason, result.acted) == (401, "token-missing", False), place
+    for location in elsewhere:
+        result = server.good(**bare, **location)
+        assert (result.status, result.reason, result.acted) == (401, "token-missing", False), location
     for field in (
         f'Authorization: Bearer "{token}"',
         f"Authorization: Bearer  {token}",

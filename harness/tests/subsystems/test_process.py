@@ -10,13 +10,13 @@ from cryptography import x509
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
-from harness.subsystems.certificates import read_secret
-from harness.subsystems.clock import LabClock
-from harness.subsystems.door import HANDSHAKE_SECONDS, Doors, House
-from harness.subsystems.keys import KeyCache
-from harness.subsystems.rules import Demand, Rules
-from harness.subsystems.subject import same_name
-from harness.subsystems.tls import ServerTls
+from harness.subsystems.server.certificates import read_secret
+from harness.subsystems.server.clock import LabClock
+from harness.subsystems.server.connection import HANDSHAKE_SECONDS, ConnectionFactory, ListenerContext
+from harness.subsystems.server.distinguished_name import same_name
+from harness.subsystems.server.key_cache import KeyCache
+from harness.subsystems.server.policy import Demand, ServerPolicy
+from harness.subsystems.server.tls import ServerTls
 from harness.tests.subsystems.support import Deployment, Process
 
 make_transport: Any = StringTransport
@@ -36,19 +36,19 @@ def test_many_instances(lab: Deployment) -> None:
 
 
 def test_a_silent_client_is_sent_away_and_told(lab: Deployment) -> None:
-    clock, told = Clock(), list[dict[str, Any]]()
+    clock, message = Clock(), list[dict[str, Any]]()
     tls = ServerTls(read_secret(lab.folder, "portal-admin"), Demand.REQUIRED)
-    house = House("x", tls, Rules(), LabClock(), clock, lambda door: None, told.append)
-    door, transport = Doors(house).buildProtocol(None), make_transport()
+    house = ListenerContext("x", tls, ServerPolicy(), LabClock(), clock, lambda door: None, message.append)
+    door, transport = ConnectionFactory(house).buildProtocol(None), make_transport()
     connect: Any = door.makeConnection
     connect(transport)
     clock.advance(HANDSHAKE_SECONDS + 1)
     assert transport.disconnected
     door.connectionLost()
-    assert [(item["rejected"], item["requests"]) for item in told] == [("tls-handshake", ())]
-    assert "within" in told[0]["detail"]
+    assert [(item["rejected"], item["requests"]) for item in message] == [("tls-handshake", ())]
+    assert "within" in message[0]["detail"]
     door.connectionLost()
-    assert len(told) == 1
+    assert len(message) == 1
 
 
 def test_concurrent_requests_share_one_fetch(lab: Deployment) -> None:
@@ -57,7 +57,7 @@ def test_concurrent_requests_share_one_fetch(lab: Deployment) -> None:
     body = (lab.folder / "jwt" / "jwks.json").read_bytes()
     answer: Deferred[bytes] = Deferred()
     counters: Counter[str] = Counter()
-    cache = KeyCache(lambda: answer, time.time, 60, counters, Rules())
+    cache = KeyCache(lambda: answer, time.time, 60, counters, ServerPolicy())
     asked = [Deferred.fromCoroutine(cache.keys_for(lab.pki.kid)) for _ in range(20)]
     got: list[Any] = []
     for one in asked:

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from tlslite.api import HTTPTLSConnection, TLSConnection, X509CertChain, parsePEMKey  # type: ignore[import-untyped]
 
+from harness.pki.issue import Identity, issue, with_broken_signature
 from harness.tests.subsystems.support import PATIENCE, Deployment, Server, client_context
-from harness.wire.issue import Identity, issue, with_broken_signature
 
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 DAY = timedelta(days=1)
@@ -120,15 +120,15 @@ def test_bad_certificate(lab: Deployment, server: Server, name: str, version: ss
     assert (result.status, result.acted) == (None, False)
     assert "alert" in result.error.lower(), result.error
     assert alerts[version is ssl.TLSVersion.TLSv1_3] in result.error.lower().replace("_", " "), result.error
-    seen = result.seen
-    assert (seen["rejected"], seen["established"], seen["requests"]) == (reason, False, [])
+    observed = result.seen
+    assert (observed["rejected"], observed["established"], observed["requests"]) == (reason, False, [])
     assert (
-        seen["detail"]
-        and seen["tls_version"] == version.name.replace("_", ".")
-        and seen["sni"] == "api.portal.apic.test"
+        observed["detail"]
+        and observed["tls_version"] == version.name.replace("_", ".")
+        and observed["sni"] == "api.portal.apic.test"
     )
     if identity is not None:
-        assert seen["client_chain"]
+        assert observed["client_chain"]
 
 
 @pytest.mark.parametrize("version", VERSIONS, ids=lambda version: version.name)

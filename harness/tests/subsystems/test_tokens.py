@@ -14,8 +14,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from harness.pki.deployment import public_jwk
 from harness.tests.subsystems.support import Deployment, Server, encode, sign, sign_segments
-from harness.wire.pki import public_jwk
 
 NOW = int(time.time())
 CLAIMS = {"iss": "IBM API Connect", "iat": NOW, "exp": NOW + 7200}

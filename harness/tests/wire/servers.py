@@ -108,13 +108,13 @@ def leave(stream: Stream) -> None:
 
 def request_of(stream: Stream) -> bytes:
     """What the client sends up to the empty line."""
-    seen = b""
-    while b"\r\n\r\n" not in seen:
+    observed = b""
+    while b"\r\n\r\n" not in observed:
         data = stream.recv(65536)
         if not data:
             break
-        seen += data
-    return seen
+        observed += data
+    return observed
 
 
 def answer(*parts: bytes) -> Handler:

@@ -14,15 +14,15 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 
-from harness.lab.credentials import _signing
-from harness.wire.certificates import CERTIFICATE_CLASSES
-from harness.wire.contexts import trusting
-from harness.wire.given import ClientCredential, GivenPki
-from harness.wire.given.stimuli import REISSUED, GivenStimuli
-from harness.wire.given.tokens import BorrowedMint
-from harness.wire.issue import Identifiers, Identity, Profile, Signing, extension_of, issue
-from harness.wire.keys import Key, authority_key, new_key, spare_key
-from harness.wire.pki import Pki
+from harness.pki.deployment import Pki
+from harness.pki.issue import Identifiers, Identity, Profile, Signing, extension_of, issue
+from harness.pki.keys import Key, authority_key, new_key, spare_key
+from harness.stimuli.certificates import CERTIFICATE_CLASSES
+from harness.stimuli.contexts import trusting
+from harness.stimuli.partial import ClientCredential, PartialPki
+from harness.stimuli.partial.stimuli import REISSUED, PartialStimuli
+from harness.stimuli.partial.tokens import ExternallySignedTokens
+from harness.targets.credentials import _signing
 
 POLICY = x509.CertificatePolicies([x509.PolicyInformation(ObjectIdentifier("1.3.6.1.4.1.99999.7"), None)])
 PRIVATE = x509.UnrecognizedExtension(ObjectIdentifier("1.3.6.1.4.1.99999.8"), b"\x0c\x01x")
@@ -45,13 +45,13 @@ def profile(pki: Pki, **changes: object) -> Profile:
     return Profile(**(common | changes))  # type: ignore[arg-type]
 
 
-def given(pki: Pki, own: Profile, key: Key | None = None, authority: Identity | None = None) -> GivenPki:
+def given(pki: Pki, own: Profile, key: Key | None = None, authority: Identity | None = None) -> PartialPki:
     root = authority or issue(pki.ca_profile("Example CA"))
-    return GivenPki({"orders": ClientCredential("orders", issue(own, root, key=key), root)})
+    return PartialPki({"orders": ClientCredential("orders", issue(own, root, key=key), root)})
 
 
-def copy_of(pki: GivenPki, tmp_path: Path) -> Identity:
-    made = GivenStimuli(pki, BorrowedMint(None, {}, {}), tmp_path)._identity("orders", REISSUED)
+def copy_of(pki: PartialPki, tmp_path: Path) -> Identity:
+    made = PartialStimuli(pki, ExternallySignedTokens(None, {}, {}), tmp_path)._identity("orders", REISSUED)
     assert made is not None
     return made
 
@@ -144,7 +144,7 @@ def test_copies_go_with_the_client_s_own_intermediate(pki: Pki) -> None:
     root = issue(pki.ca_profile("Example Root"))
     issuing = issue(pki.ca_profile("Example Issuing CA"), root)
     own = issue(profile(pki), issuing).sending(issuing)
-    whole = GivenPki({"orders": ClientCredential("orders", own, issuing)})
+    whole = PartialPki({"orders": ClientCredential("orders", own, issuing)})
     for name, row in CERTIFICATE_CLASSES.items():
         if name in (
             "tls-no-cert",
@@ -165,7 +165,7 @@ def test_a_ca_further_up_signs_directly(pki: Pki, tmp_path: Path) -> None:
     root = issue(pki.ca_profile("Example Root"))
     issuing = issue(pki.ca_profile("Example Issuing CA"), root)
     own = issue(profile(pki), issuing).sending(issuing)
-    made = copy_of(GivenPki({"orders": ClientCredential("orders", own, root)}), tmp_path)
+    made = copy_of(PartialPki({"orders": ClientCredential("orders", own, root)}), tmp_path)
     assert len(made.chain) == 1
     made.certificate.verify_directly_issued_by(root.certificate)
 

@@ -82,7 +82,7 @@ def test_a_server_that_says_nothing() -> None:
 
 
 def test_nobody_there() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as place:
-        port = place.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as location:
+        port = location.getsockname()[1]
     shown = look(Address("127.0.0.1", port, "127.0.0.1"))
     assert not shown.connected and shown.fault.startswith("cannot connect")

@@ -12,10 +12,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from harness.wire.given import BorrowedMint, ServiceMint
-from harness.wire.jwk import key_id, public_jwk, read_keys
-from harness.wire.pki import Pki
-from harness.wire.tokens import TOKEN_CLASSES, jwa
+from harness.pki.deployment import Pki
+from harness.pki.jwk import key_id, public_jwk, read_keys
+from harness.stimuli.partial import ExternallySignedTokens, ServiceTokenIssuer
+from harness.stimuli.tokens import TOKEN_CLASSES, jwa
 
 
 @pytest.fixture(scope="module")
@@ -94,11 +94,11 @@ def test_the_order_of_a_file_decides_nothing(key: rsa.RSAPrivateKey, kid: str | 
     named = {} if kid is None else {"kid": kid}
     right = {**public_jwk(key.public_key()), **named}
     other = {**public_jwk(jwa.stranger("RS256").public_key()), **named}
-    token = ServiceMint(key, {}, "k1", 300).token()
+    token = ServiceTokenIssuer(key, {}, "k1", 300).token()
     spki = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     for both in ([right, other], [other, right]):
-        mint = BorrowedMint(lambda: token, {}, read_keys(text({"keys": both})))
-        forged = [form.headers[0][1][7:] for form in TOKEN_CLASSES["alg-hs-rsa-pem"].forms(mint)]
+        token_issuer = ExternallySignedTokens(lambda: token, {}, read_keys(text({"keys": both})))
+        forged = [form.headers[0][1][7:] for form in TOKEN_CLASSES["alg-hs-rsa-pem"].forms(token_issuer)]
         signed, _, signature = forged[0].rpartition(b".")
         made = jwa.signer("HS256", spki)(signed)
         assert base64.urlsafe_b64encode(made).rstrip(b"=") == signature
@@ -108,7 +108,7 @@ def test_the_order_of_a_file_decides_nothing(key: rsa.RSAPrivateKey, kid: str | 
 def test_without_a_good_token_every_key_that_fits_is_tried(key: rsa.RSAPrivateKey) -> None:
     keys = [{**public_jwk(each), "kid": name} for name, each in
             (("a", key.public_key()), ("b", jwa.stranger("RS256").public_key()))]  # fmt: skip
-    mint = BorrowedMint(None, {}, read_keys(text({"keys": keys})))
-    forms = TOKEN_CLASSES["alg-hs-rsa-pem"].forms(mint)
+    token_issuer = ExternallySignedTokens(None, {}, read_keys(text({"keys": keys})))
+    forms = TOKEN_CLASSES["alg-hs-rsa-pem"].forms(token_issuer)
     kids = [jwt.get_unverified_header(form.headers[0][1][7:])["kid"] for form in forms]
     assert kids == ["a"] * 4 + ["b"] * 4

@@ -7,11 +7,11 @@ from cryptography import x509
 from cryptography.x509 import NameAttribute, NameOID
 from cryptography.x509.name import _ASN1Type as StringType
 
-from harness.wire.certificates import CERTIFICATE_CLASSES
-from harness.wire.certificates.naming import other_branch, own_branch, telling
-from harness.wire.given import CannotMake, ClientCredential, GivenPki
-from harness.wire.issue import Identity, Profile, issue
-from harness.wire.pki import Pki
+from harness.pki.deployment import Pki
+from harness.pki.issue import Identity, Profile, issue
+from harness.stimuli.certificates import CERTIFICATE_CLASSES
+from harness.stimuli.certificates.naming import other_branch, own_branch, telling
+from harness.stimuli.partial import ClientCredential, PartialPki, StimulusUnavailable
 
 NEAR = sorted(name for name in CERTIFICATE_CLASSES if name.startswith("id-") and name != "id-case")
 SHAPES = {
@@ -30,14 +30,14 @@ SHAPES = {
 ALONE = {"id-missing-rdn", "id-rdn-order"}
 
 
-def below(pki: Pki, subject: x509.Name) -> tuple[GivenPki, x509.Name]:
+def below(pki: Pki, subject: x509.Name) -> tuple[PartialPki, x509.Name]:
     authority = issue(pki.ca_profile("Example CA"))
     identity = issue(Profile(subject, pki.now, pki.ca_profile("x").not_after), authority)
-    given = GivenPki({"app": ClientCredential("app", identity, authority)})
+    given = PartialPki({"app": ClientCredential("app", identity, authority)})
     return given, identity.certificate.subject
 
 
-def made(pki: GivenPki, name: str) -> Identity:
+def made(pki: PartialPki, name: str) -> Identity:
     identity = CERTIFICATE_CLASSES[name].build(pki, "app")
     assert identity is not None
     return identity
@@ -50,7 +50,7 @@ def test_a_name_of_any_shape_has_its_near_misses(pki: Pki, shape: str) -> None:
     for name in NEAR:
         try:
             subject = made(given, name).certificate.subject
-        except CannotMake:
+        except StimulusUnavailable:
             unmade.add(name)
         else:
             assert subject != own, name
@@ -62,7 +62,7 @@ def test_a_name_of_one_part(pki: Pki) -> None:
     given, own = below(pki, x509.Name.from_rfc4514_string("CN=app"))
     for name in NEAR:
         if name in ALONE:
-            with pytest.raises(CannotMake, match="one part only"):
+            with pytest.raises(StimulusUnavailable, match="one part only"):
                 made(given, name)
         else:
             assert made(given, name).certificate.subject != own
@@ -71,7 +71,7 @@ def test_a_name_of_one_part(pki: Pki) -> None:
 def test_an_empty_name_has_no_near_misses(pki: Pki) -> None:
     given, _ = below(pki, x509.Name([]))
     for name in {*NEAR, "nc-dn", "nc-dn-inside"} - {"id-empty-subject"}:
-        with pytest.raises(CannotMake, match="no part that tells|subject is empty"):
+        with pytest.raises(StimulusUnavailable, match="no part that tells|subject is empty"):
             made(given, name)
 
 
@@ -123,5 +123,5 @@ def test_the_branch_of_a_name_and_another() -> None:
 
 def test_a_name_too_long_to_be_written_into_one_is_said_so(pki: Pki) -> None:
     given, _ = below(pki, x509.Name.from_rfc4514_string("CN=app,OU=" + "x" * 60 + ",O=Example"))
-    with pytest.raises(CannotMake, match="longer than 64"):
+    with pytest.raises(StimulusUnavailable, match="longer than 64"):
         made(given, "id-cn-injection")

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from harness.decode.certificates import view
+from harness.pki.deployment import Pki
 from harness.tests.wire import servers
 from harness.tests.wire.servers import OK, REQUEST, Server, answer, client_context, server_context, to
-from harness.wire.pki import Pki
 from harness.wire.send import KEPT_BODY_CHARACTERS, MAX_ANSWER_BYTES, prepare
 
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
@@ -37,11 +37,11 @@ def test_what_is_digested_of_authorization() -> None:
 
 
 def test_an_answer(pki: Pki, tls: ssl.SSLContext, trusting: ssl.SSLContext) -> None:
-    seen: list[bytes] = []
+    observed: list[bytes] = []
     finished: list[bytes] = []
 
     def handle(stream: servers.Stream) -> None:
-        seen.append(servers.request_of(stream))
+        observed.append(servers.request_of(stream))
         finished.append(stream.get_channel_binding("tls-unique"))
         stream.sendall(OK)
 
@@ -55,7 +55,7 @@ def test_an_answer(pki: Pki, tls: ssl.SSLContext, trusting: ssl.SSLContext) -> N
     assert found.server_chain == (view(pki.secrets["portal-admin"].certificate),)
     assert (found.alert, found.fault, found.closed, found.timed_out) == ("", "", False, False)
     assert found.peer_port == server.port and found.local_port and found.ms > 0
-    assert seen == [REQUEST.head]
+    assert observed == [REQUEST.head]
     assert found.sent_sha256 == hashlib.sha256(REQUEST.head).hexdigest()
     assert found.body_sha256 == hashlib.sha256(b"").hexdigest()
     assert found.authorization_sha256 == REQUEST.authorization_sha256

@@ -60,8 +60,8 @@ def test_environment_and_categories_stand_beside_the_results(tmp_path: Path) -> 
     assert "answer=conforms" in lines and not any(line.startswith("not_shown=") for line in lines)
     gap = {"flow": "a", "posture": "jwt", "protection": "token", "missing": ["exp-past"], "why": "no key", "give": "x"}
     allure_html.complete(tmp_path, HEADER, {"answer": "not-shown", "not_shown": [gap]})
-    told = (results / "environment.properties").read_text("utf-8")
-    assert "answer=not-shown" in told and "nothing was seen of exp-past: no key Give x." in told
+    message = (results / "environment.properties").read_text("utf-8")
+    assert "answer=not-shown" in message and "nothing was seen of exp-past: no key Give x." in message
     names = [rule["name"] for rule in json.loads((results / "categories.json").read_text("utf-8"))]
     assert len(names) == 6
 

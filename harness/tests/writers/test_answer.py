@@ -63,8 +63,8 @@ def test_the_headline(header: dict[str, Any], rows: list[Row], found: dict[str, 
 
 
 def test_only_conforming_is_green() -> None:
-    told = [("conforms", 0), ("does-not-conform", 1), ("not-as-expected", 1), ("not-shown", 3), ("untrustworthy", 3)]
-    colours = [answer.headline({}, [row(ONE)], footer(*one)).colour for one in told]
+    message = [("conforms", 0), ("does-not-conform", 1), ("not-as-expected", 1), ("not-shown", 3), ("untrustworthy", 3)]
+    colours = [answer.headline({}, [row(ONE)], footer(*one)).colour for one in message]
     assert colours == ["s0", "s1", "s1", "s3", "s3"]
 
 

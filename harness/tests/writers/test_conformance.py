@@ -30,29 +30,29 @@ HEADER = {
 def test_counts_reasons_and_digests(tmp_path: Path) -> None:
     rows = [row("a", "R-1", "PASS"), row("b", "R-1", "FAIL"), row("c", "R-2", "UNOBSERVED")]
     footer = {"exit_status": 1, "trustworthy": True}
-    told = yaml.safe_load(conformance.write(tmp_path, HEADER, rows, footer, b"record").read_text("utf-8"))
-    assert told["implementation"] == "nginx 1.22.1"
-    assert told["conforms"] is False
-    assert told["counts"] == {"PASS": 1, "FAIL": 1, "UNOBSERVED": 1}
-    assert told["requirements"]["R-1"]["counts"] == {"PASS": 1, "FAIL": 1}
-    assert [item["case"] for item in told["requirements"]["R-1"]["not_met"]] == ["b"]
-    assert "not_met" not in told["requirements"]["R-2"]
-    assert told["unobserved"] == {"why": 1}
-    assert told["withheld"] == {"posture": 2}
-    assert len(told["record_sha256"]) == 64
+    message = yaml.safe_load(conformance.write(tmp_path, HEADER, rows, footer, b"record").read_text("utf-8"))
+    assert message["implementation"] == "nginx 1.22.1"
+    assert message["conforms"] is False
+    assert message["counts"] == {"PASS": 1, "FAIL": 1, "UNOBSERVED": 1}
+    assert message["requirements"]["R-1"]["counts"] == {"PASS": 1, "FAIL": 1}
+    assert [item["case"] for item in message["requirements"]["R-1"]["not_met"]] == ["b"]
+    assert "not_met" not in message["requirements"]["R-2"]
+    assert message["unobserved"] == {"why": 1}
+    assert message["withheld"] == {"posture": 2}
+    assert len(message["record_sha256"]) == 64
 
 
 def test_a_run_that_conforms_says_so() -> None:
     footer = {"exit_status": 0, "trustworthy": True}
-    told = conformance.report(HEADER, [row("a", "R-1", "PASS")], footer, b"")
-    assert told["conforms"] is True and told["only"] == []
+    message = conformance.report(HEADER, [row("a", "R-1", "PASS")], footer, b"")
+    assert message["conforms"] is True and message["only"] == []
     assert conformance.report({**HEADER, "only": ["R-1"]}, [row("a", "R-1", "PASS")], footer, b"")["only"] == ["R-1"]
 
 
 def test_an_expected_failure_is_still_one() -> None:
-    told = conformance.report(HEADER, [row("a", "R-1", "FAIL")], {"exit_status": 0, "trustworthy": True}, b"")
-    assert told["as_expected"] is True
-    assert told["conforms"] is False
+    message = conformance.report(HEADER, [row("a", "R-1", "FAIL")], {"exit_status": 0, "trustworthy": True}, b"")
+    assert message["as_expected"] is True
+    assert message["conforms"] is False
 
 
 def test_findings_recommendations_and_known_failures_stand_apart() -> None:
@@ -63,9 +63,9 @@ def test_findings_recommendations_and_known_failures_stand_apart() -> None:
         {**row("c", "R-2", "WRONG_REASON"), "finding": "Odd", "level": "SHOULD"},
         {**row("d", "R-3", "FAIL"), "finding": "Too old", "known": excuse},
     ]
-    told = conformance.report(HEADER, rows, {"exit_status": 1, "trustworthy": True}, b"")
+    message = conformance.report(HEADER, rows, {"exit_status": 1, "trustworthy": True}, b"")
     one = {"finding": "Anybody gets in", "level": "MUST", "requirement": "R-1", "cases": ["a", "b"]}
-    assert told["does_not_conform"] == [one]
-    assert [item["finding"] for item in told["recommendations_not_followed"]] == ["Odd"]
+    assert message["does_not_conform"] == [one]
+    assert [item["finding"] for item in message["recommendations_not_followed"]] == ["Odd"]
     cases = [{"case": "d", "outcome": "FAIL"}]
-    assert told["known_failures"] == [{"reason": "until the upgrade", "owner": "me", "cases": cases}]
+    assert message["known_failures"] == [{"reason": "until the upgrade", "owner": "me", "cases": cases}]

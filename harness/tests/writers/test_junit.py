@@ -34,7 +34,7 @@ def test_outcomes(tmp_path: Path) -> None:
         "errors": "1",
         "skipped": "2",
     }
-    told = {case.get("name"): [child.tag for child in case] for case in top.iter("testcase")}
+    message = {case.get("name"): [child.tag for child in case] for case in top.iter("testcase")}
     expected = {
         "PASS": [],
         "FAIL": ["failure"],
@@ -43,7 +43,7 @@ def test_outcomes(tmp_path: Path) -> None:
         "UNSUPPORTED": ["skipped"],
         "HARNESS_ERROR": ["error"],
     }
-    assert told == {item["case"]: expected[item["outcome"]] for item in ROWS}
+    assert message == {item["case"]: expected[item["outcome"]] for item in ROWS}
     assert os.listdir(tmp_path) == [junit.NAME]
 
 
@@ -147,9 +147,9 @@ def test_what_is_not_shown_is_no_green_run(tmp_path: Path, answer: str, element:
     assert (found.get("tests"), found.get("errors")) == ("2", "1" if element == "error" else "0")
     assert [item.get("value") for item in found.iter("property") if item.get("name") == "answer"] == [answer]
     (case,) = (item for item in found.iter("testcase") if item.get("classname") == "hopproof.answer")
-    (told,) = case.iter(element)
+    (message,) = case.iter(element)
     assert case.get("name") == "shown: client-to-service/jwt/token"
-    assert "exp-past: needs <the key>" in str(told.get("message")) and "Give tokens.signing_key" in str(told.text)
+    assert "exp-past: needs <the key>" in str(message.get("message")) and "Give tokens.signing_key" in str(message.text)
 
 
 def test_what_makes_a_run_untrustworthy_is_an_error(tmp_path: Path) -> None:

@@ -171,9 +171,9 @@ def test_a_file_that_is_no_record(tmp_path: Path, text: str) -> None:
 
 
 def test_no_record_at_all(tmp_path: Path) -> None:
-    for place in (tmp_path, tmp_path / "nowhere"):
+    for location in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(UsageError, match="no record"):
-            read(place)
+            read(location)
 
 
 @pytest.mark.parametrize(

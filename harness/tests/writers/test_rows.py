@@ -118,8 +118,8 @@ def test_without_a_sentence_of_its_own_the_requirement_speaks() -> None:
 
 def test_a_token_is_shown_with_all_it_says() -> None:
     claims = {"exp": None, "aud": [], "sub": "", "ext": {"a": None}}
-    told = server(request(token=TokenView("70" * 32, {"alg": ""}, claims)))
-    assert made(exchange(told=told))["evidence"]["server"]["requests"][0]["token"]["claims"] == claims
+    message = server(request(token=TokenView("70" * 32, {"alg": ""}, claims)))
+    assert made(exchange(told=message))["evidence"]["server"]["requests"][0]["token"]["claims"] == claims
 
 
 # Redaction

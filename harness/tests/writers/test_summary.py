@@ -39,7 +39,7 @@ def ended(
     idle: tuple[str, ...] = (),
     **header: Any,
 ) -> str:
-    told, text = console()
+    message, text = console()
     footer = {
         "exit_status": status,
         "trouble": trouble,
@@ -47,27 +47,27 @@ def ended(
         "diagnosis": diagnosis,
         "idle_exceptions": idle,
     }
-    told.end({**HEADER, **header}, rows, footer, Path("out"))
+    message.end({**HEADER, **header}, rows, footer, Path("out"))
     return text.getvalue()
 
 
 def test_the_first_and_the_last_words_say_what_was_judged() -> None:
-    told, text = console()
-    told.begin(HEADER, 12)
+    message, text = console()
+    message.begin(HEADER, 12)
     assert "not [your] deployment" in text.getvalue().splitlines()[0]
     assert "12 cases" in text.getvalue() and "seed 5" in text.getvalue()
     assert any("not [your] deployment" in line for line in ended([row()]).splitlines()[-3:])
 
 
 def test_a_fault_is_told_at_once() -> None:
-    told, text = console()
-    told.begin({**HEADER, "fault": "ignores-token"}, 12)
+    message, text = console()
+    message.begin({**HEADER, "fault": "ignores-token"}, 12)
     assert "ignores-token" in text.getvalue()
 
 
 def test_a_selection_is_told_first_and_last() -> None:
-    told, text = console()
-    told.begin({**HEADER, "only": ["JWT-3", "flows/*"]}, 12)
+    message, text = console()
+    message.begin({**HEADER, "only": ["JWT-3", "flows/*"]}, 12)
     assert "A selection: only the cases that match JWT-3, flows/*" in text.getvalue()
     assert "A selection: only the cases that match JWT-[3]" in ended([row()], only=["JWT-[3]"])
     assert "selection" not in ended([row()], only=[])
@@ -88,8 +88,8 @@ def test_in_a_narrow_terminal_no_word_is_cut() -> None:
     text = io.StringIO()
     footer = {"exit_status": 0, "trouble": (), "seconds": 1.0, "diagnosis": ()}
     Console(RichConsole(file=text, width=80, highlight=False)).end(HEADER, [row()], footer, Path("out"))
-    told = " ".join(text.getvalue().split())
-    assert "management-to-portal: client verified by not shown (mtls); payload readable at nowhere" in told
+    message = " ".join(text.getvalue().split())
+    assert "management-to-portal: client verified by not shown (mtls); payload readable at nowhere" in message
     assert max(map(len, text.getvalue().splitlines())) <= 80
 
 
@@ -102,17 +102,17 @@ def test_a_line_to_paste_is_not_folded() -> None:
     text = io.StringIO()
     long = f"{'deep/' * 30}target.yaml"
     footer = {"exit_status": 1, "trouble": (), "seconds": 1.0, "diagnosis": ()}
-    told = Console(RichConsole(file=text, width=80, highlight=False))
-    told.end({**HEADER, "target": long}, [row(outcome="FAIL")], footer, Path("out"))
+    message = Console(RichConsole(file=text, width=80, highlight=False))
+    message.end({**HEADER, "target": long}, [row(outcome="FAIL")], footer, Path("out"))
     assert text.getvalue().splitlines()[-1].endswith(f"--target {long}")
 
 
 def test_that_everybody_is_let_in_comes_first() -> None:
-    seen = {"evidence": {"extra": {"everybody_let_in": "a.test answers 200 to nobody and a [stranger] alike"}}}
-    rows = [row(), row(outcome="FAIL", **seen), row(outcome="UNOBSERVED", **seen)]
+    observed = {"evidence": {"extra": {"everybody_let_in": "a.test answers 200 to nobody and a [stranger] alike"}}}
+    rows = [row(), row(outcome="FAIL", **observed), row(outcome="UNOBSERVED", **observed)]
     lines = [line for line in ended(rows, 1).splitlines() if line]
-    told = "management-to-portal (mtls): everybody is let in: a.test answers 200 to nobody and a [stranger] alike"
-    assert lines[0] == told and "everybody" not in ended([row()])
+    message = "management-to-portal (mtls): everybody is let in: a.test answers 200 to nobody and a [stranger] alike"
+    assert lines[0] == message and "everybody" not in ended([row()])
 
 
 @pytest.mark.parametrize(
@@ -169,9 +169,9 @@ def test_a_flow_without_a_must_is_not_said_to_conform() -> None:
 
 
 def test_progress_in_plain_lines() -> None:
-    told, text = console()
+    message, text = console()
     for done in range(1, 31):
-        told.progress(row(), done, 30)
+        message.progress(row(), done, 30)
     lines = text.getvalue().split("\n")
     assert lines[0].strip() == "3/30 cases" and lines[-2].strip() == "30/30 cases"
     assert len(lines) < 15
@@ -219,10 +219,10 @@ GAP = {
 
 
 def test_what_is_not_shown_is_said_with_what_to_give() -> None:
-    told, text = console()
+    message, text = console()
     footer = {"exit_status": 3, "trouble": [], "seconds": 1.0, "answer": "not-shown", "not_shown": [GAP]}
     rows = [row(), row(outcome="PASS", expected="certificate-refused", stimulus="tls-no-cert", grade="client-only")]
-    told.end({**HEADER, "target": "t.yaml"}, rows, footer, Path("out"))
+    message.end({**HEADER, "target": "t.yaml"}, rows, footer, Path("out"))
     said = text.getvalue()
     assert "not shown: management-to-portal (mtls)" in said and "ta-unknown-ca: no [key]" in said
     assert "give client.ca_key" in said and "Result: not shown (exit status 3)" in said

@@ -41,11 +41,11 @@ def entries(header: Mapping[str, Any], rows: Iterable[Row], guide: Guide) -> lis
 
 def _unjudged(kind: str, item: Mapping[str, str], guide: Guide) -> Row:
     parts = item["case"].split("/", len(_PARTS) - 1)
-    place = dict(zip(_PARTS, parts + [""] * (len(_PARTS) - len(parts)), strict=True))
-    told = guide.requirements.get(place["requirement"], {})
-    same = {key: told.get(key, "") for key in ("level", "basis", "source")}
+    location = dict(zip(_PARTS, parts + [""] * (len(_PARTS) - len(parts)), strict=True))
+    message = guide.requirements.get(location["requirement"], {})
+    same = {key: message.get(key, "") for key in ("level", "basis", "source")}
     empty = {"expected": "", "grade": "", "reason_code": "", "ms": 0, "evidence": {}}
-    return {**place, **same, **empty, "case": item["case"], "outcome": kind, "reason": item["reason"]}
+    return {**location, **same, **empty, "case": item["case"], "outcome": kind, "reason": item["reason"]}
 
 
 def index(listed: Sequence[Row], header: Mapping[str, Any], guide: Guide, report: str) -> str:

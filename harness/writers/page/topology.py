@@ -113,8 +113,8 @@ def _draw(posture: str, rows: Sequence[Row], guide: Guide) -> Drawing:
 
 def _ends(flow: str, guide: Guide) -> tuple[str, str]:
     client, _, server = flow.partition("-to-")
-    told = guide.flows.get(flow, {})
-    return told.get("client", client), told.get("server", server or flow)
+    message = guide.flows.get(flow, {})
+    return message.get("client", client), message.get("server", server or flow)
 
 
 def _lane(flow: str, posture: str, rows: Sequence[Row], cells: Mapping[str, Mapping[str, Any]], top: int) -> Lane:
@@ -159,8 +159,8 @@ def _verified(cells: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Who verifies whom, in lines."""
     clients = {posture: in_words(cell) for posture, cell in cells.items()}
     servers = {posture: str(cell.get("server_verified_by", "not shown")) for posture, cell in cells.items()}
-    told = [f"client verified by: {_grouped(clients)}", f"server verified by: {_grouped(servers)}"]
-    return [line for text in told for line in textwrap.wrap(text, _COLUMNS, subsequent_indent="    ")]
+    message = [f"client verified by: {_grouped(clients)}", f"server verified by: {_grouped(servers)}"]
+    return [line for text in message for line in textwrap.wrap(text, _COLUMNS, subsequent_indent="    ")]
 
 
 def _grouped(facts: Mapping[str, str]) -> str:

@@ -148,9 +148,9 @@ def test_a_schema(tmp_path: Path) -> None:
     [(201, "", VIOLATES), (403, "", SATISFIES), (None, "certificate required", SATISFIES), (503, "", NOT_JUDGED)],
 )
 def test_what_is_said_without_a_certificate(exchange: Exchange, status: int | None, alert: str, verdict: str) -> None:
-    told = data()
-    told["expected"][NO_CERTIFICATE] = {**told["expected"]["sig-wrong-key"], "check": "certificate-refused"}
-    known = session.from_json({**told, "classes": {**told["classes"], NO_CERTIFICATE: ["certificate-missing"]}})
+    message = data()
+    message["expected"][NO_CERTIFICATE] = {**message["expected"]["sig-wrong-key"], "check": "certificate-refused"}
+    known = session.from_json({**message, "classes": {**message["classes"], NO_CERTIFICATE: ["certificate-missing"]}})
     flow = exchange(f"Bearer {token()}", status or 200)
     flow.client_conn.peername = BARE
     if status is None:
@@ -159,9 +159,9 @@ def test_what_is_said_without_a_certificate(exchange: Exchange, status: int | No
 
 
 def test_no_connection_is_no_refusal_of_a_certificate(exchange: Exchange) -> None:
-    told = data()
-    told["expected"][NO_CERTIFICATE] = {**told["expected"]["sig-wrong-key"], "check": "certificate-refused"}
-    known = session.from_json({**told, "classes": {**told["classes"], NO_CERTIFICATE: ["certificate-missing"]}})
+    message = data()
+    message["expected"][NO_CERTIFICATE] = {**message["expected"]["sig-wrong-key"], "check": "certificate-refused"}
+    known = session.from_json({**message, "classes": {**message["classes"], NO_CERTIFICATE: ["certificate-missing"]}})
     flow = exchange(f"Bearer {token()}")
     flow.client_conn.peername, flow.response, flow.error = BARE, None, Error("connection refused")
     flow.server_conn.timestamp_tls_setup = None
@@ -169,15 +169,15 @@ def test_no_connection_is_no_refusal_of_a_certificate(exchange: Exchange) -> Non
 
 
 def test_of_somebody_elses_server_other_keys_are_not_judged(exchange: Exchange) -> None:
-    told = data()
-    known = session.from_json({**told, "token": {**told["token"], "complete": False}})
-    seen = [Examiner(known.token).examine([f"Bearer {item}"]).stimulus for item in (
+    message = data()
+    known = session.from_json({**message, "token": {**message["token"], "complete": False}})
+    observed = [Examiner(known.token).examine([f"Bearer {item}"]).stimulus for item in (
         token(kid="k2"), token(kid=None), token(algorithm="HS256"), token(OTHER), token(algorithm="none"), token()
     )]  # fmt: skip
-    assert seen == ["key-unlisted"] * 3 + ["sig-wrong-key", "alg-none", "good"]
+    assert observed == ["key-unlisted"] * 3 + ["sig-wrong-key", "alg-none", "good"]
     assert Marker(known).mark(exchange(f"Bearer {token(kid='k2')}", 201)).verdict == NOT_JUDGED
-    without_id = {"keys": {"keys": [{k: v for k, v in told["token"]["keys"]["keys"][0].items() if k != "kid"}]}}
-    rules = session.from_json({**told, "token": {**told["token"], **without_id}}).token
+    without_id = {"keys": {"keys": [{k: v for k, v in message["token"]["keys"]["keys"][0].items() if k != "kid"}]}}
+    rules = session.from_json({**message, "token": {**message["token"], **without_id}}).token
     assert Examiner(rules).examine([f"Bearer {token(kid=None)}"]).stimulus == "good"
 
 

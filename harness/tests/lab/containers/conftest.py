@@ -6,10 +6,10 @@ import os
 
 import pytest
 
-from harness.lab.containers import calls
+from harness.lab.containers import docker_api
 
 
 @pytest.fixture(scope="session")
 def _docker() -> None:
-    if os.environ.get("HOPPROOF_DOCKER") != "required" and calls.answers():
+    if os.environ.get("HOPPROOF_DOCKER") != "required" and docker_api.answers():
         pytest.skip("no Docker daemon answers")

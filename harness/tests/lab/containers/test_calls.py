@@ -11,14 +11,14 @@ import requests.exceptions
 from docker import errors
 
 from harness.errors import LabError
-from harness.lab.containers import calls
-from harness.lab.containers.calls import Docker
+from harness.lab.containers import docker_api
+from harness.lab.containers.docker_api import Docker
 
 
 @pytest.fixture
 def _silent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """A daemon that takes connections and says nothing."""
-    monkeypatch.setattr(calls, "PING_SECONDS", 0.2)
+    monkeypatch.setattr(docker_api, "PING_SECONDS", 0.2)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "docker.sock"))
         listener.listen(8)
@@ -28,7 +28,7 @@ def _silent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
 
 @pytest.mark.usefixtures("_silent")
 def test_a_silent_daemon_is_no_daemon() -> None:
-    assert "timed out" in calls.answers()
+    assert "timed out" in docker_api.answers()
 
 
 @pytest.mark.usefixtures("_silent")
@@ -36,8 +36,8 @@ def test_a_silent_daemon_is_no_daemon() -> None:
     "failure", [requests.exceptions.ReadTimeout("timed out"), requests.exceptions.ConnectionError("aborted")]
 )
 def test_a_call_that_is_not_answered_is_the_last_one(failure: Exception) -> None:
-    told: list[str] = []
-    docker = Docker(lambda: told.append("lost"))
+    message: list[str] = []
+    docker = Docker(lambda: message.append("lost"))
     for _ in range(2):
         with (
             pytest.raises(LabError, match=r"the Docker daemon failed in the middle of the run \(no network;"),
@@ -46,7 +46,7 @@ def test_a_call_that_is_not_answered_is_the_last_one(failure: Exception) -> None
             raise failure
     with pytest.raises(LabError, match="failed in the middle of the run"), docker.asked("no container"):
         pytest.fail("asked although nobody answers")
-    assert told == ["lost"]
+    assert message == ["lost"]
 
 
 @pytest.mark.parametrize(

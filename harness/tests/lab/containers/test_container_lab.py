@@ -17,13 +17,13 @@ import docker.errors
 import pytest
 from testcontainers.core.docker_client import DockerClient
 
+from harness.catalogue.registry import FAULTS, catalogue
 from harness.errors import LabError
-from harness.known import FAULTS, catalogue
-from harness.lab import own, worker
-from harness.lab.base import Door
-from harness.lab.containers import calls, daemon
+from harness.lab import reference, worker
+from harness.lab.containers import daemon, docker_api
+from harness.lab.containers.disruptions import OperatedLab
 from harness.lab.containers.lab import PORTS
-from harness.lab.containers.operated import OperatedLab
+from harness.lab.protocol import Entrypoint
 from harness.model.case import Setup
 from harness.model.vocabulary import Path as FlowPath
 from harness.model.vocabulary import Posture
@@ -45,10 +45,10 @@ def lab(_docker: None) -> Iterator[OperatedLab]:
         made.close()
 
 
-def _door(lab: OperatedLab, setup: Setup) -> Door:
-    door = lab.open([setup])[setup]
-    assert isinstance(door, Door)
-    return door
+def _door(lab: OperatedLab, setup: Setup) -> Entrypoint:
+    entrypoint = lab.open([setup])[setup]
+    assert isinstance(entrypoint, Entrypoint)
+    return entrypoint
 
 
 def _mine() -> list[Any]:
@@ -81,9 +81,9 @@ def test_keys_are_on_tmpfs_and_only_where_they_belong(lab: OperatedLab) -> None:
 
 
 def test_past_the_balancer_there_is_nobody_unless_one_is_an_insider(lab: OperatedLab) -> None:
-    flow, door = catalogue().flows["management-to-portal"], _door(lab, BALANCED)
-    assert [item["status"] for item in lab.past_balancer(door, flow, "fp-past")] == [None, None]
-    assert lab.act(door, flow, "fp-through")["status"] == flow.success
+    flow, entrypoint = catalogue().flows["management-to-portal"], _door(lab, BALANCED)
+    assert [item["status"] for item in lab.past_balancer(entrypoint, flow, "fp-past")] == [None, None]
+    assert lab.act(entrypoint, flow, "fp-through")["status"] == flow.success
     assert lab.act(_door(lab, DIRECT), flow, "fp-insider")["status"] == flow.success
 
 
@@ -91,17 +91,20 @@ def test_a_gateway_is_registered_by_an_insider_and_reaches_analytics_through_the
     lab: OperatedLab,
 ) -> None:
     flow = catalogue().flows["api-gateway-to-analytics"]
-    door = _door(lab, Setup("analytics", Posture.JWT, FlowPath.PASSTHROUGH))
-    assert {item["status"] for item in lab.past_balancer(door, flow, "fp-gateway-past")} == {None}
-    assert lab.act(door, flow, "fp-gateway-through")["status"] == flow.success
-    assert lab.act(_door(lab, replace(door.setup, path=FlowPath.DIRECT)), flow, "fp-gateway")["status"] == flow.success
+    entrypoint = _door(lab, Setup("analytics", Posture.JWT, FlowPath.PASSTHROUGH))
+    assert {item["status"] for item in lab.past_balancer(entrypoint, flow, "fp-gateway-past")} == {None}
+    assert lab.act(entrypoint, flow, "fp-gateway-through")["status"] == flow.success
+    assert (
+        lab.act(_door(lab, replace(entrypoint.setup, path=FlowPath.DIRECT)), flow, "fp-gateway")["status"]
+        == flow.success
+    )
 
 
 def test_a_server_calls_the_platform_api_from_its_own_container(lab: OperatedLab) -> None:
     flow = catalogue().flows["portal-to-management"]
     for path in (FlowPath.DIRECT, FlowPath.TERMINATING):
-        door = _door(lab, Setup("platform-api", Posture.DEFAULT, path))
-        act = lab.act(door, flow, f"fp-platform-{path}")
+        entrypoint = _door(lab, Setup("platform-api", Posture.DEFAULT, path))
+        act = lab.act(entrypoint, flow, f"fp-platform-{path}")
         assert act["status"] == flow.success and 24000 <= act["local_port"] <= 24999
 
 
@@ -143,27 +146,31 @@ def test_a_daemon_that_falls_silent_is_told_and_keeps_nobody_waiting(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     proxy, known = Proxied(tmp_path / "docker.sock"), catalogue()
-    told = "the Docker daemon failed in the middle of the run"
+    message = "the Docker daemon failed in the middle of the run"
     with monkeypatch.context() as change:
         change.setenv("DOCKER_HOST", proxy.url)
         lab = OperatedLab(known.servers, known.flows, FAULTS)
         try:
-            door = _door(lab, DIRECT)
-            for module, name in ((calls, "ANSWER_SECONDS"), (calls, "PING_SECONDS"), (worker, "REPLY_SECONDS")):
+            entrypoint = _door(lab, DIRECT)
+            for module, name in (
+                (docker_api, "ANSWER_SECONDS"),
+                (docker_api, "PING_SECONDS"),
+                (worker, "REPLY_SECONDS"),
+            ):
                 change.setattr(module, name, 0.5)
             proxy.freeze()
             # What is connected already has its own limit: the first call meets it, all others are told at once.
             for housed in lab._housed.values():
                 housed.link._client.client.api.timeout = 0.5
-            with pytest.raises(LabError, match=told):
+            with pytest.raises(LabError, match=message):
                 lab.counters(DIRECT)
-            for module, name in ((worker, "REPLY_SECONDS"), (own, "RECORD_SECONDS")):
+            for module, name in ((worker, "REPLY_SECONDS"), (reference, "RECORD_SECONDS")):
                 change.setattr(module, name, 3600)
-            with pytest.raises(LabError, match=told):
-                lab.act(door, known.flows["management-to-portal"], "fp-silent")
-            with pytest.raises(LabError, match=told):
-                lab.views(door, 1, "fp-silent")
-            with pytest.raises(LabError, match=told):
+            with pytest.raises(LabError, match=message):
+                lab.act(entrypoint, known.flows["management-to-portal"], "fp-silent")
+            with pytest.raises(LabError, match=message):
+                lab.views(entrypoint, 1, "fp-silent")
+            with pytest.raises(LabError, match=message):
                 lab.close()
         finally:
             proxy.thaw()
@@ -181,8 +188,8 @@ def test_a_daemon_that_falls_silent_is_told_and_keeps_nobody_waiting(
 
 _VICTIM = """
 import sys
-from harness.known import FAULTS, catalogue
-from harness.lab.containers.operated import OperatedLab
+from harness.catalogue.registry import FAULTS, catalogue
+from harness.lab.containers.disruptions import OperatedLab
 from harness.tests.lab.containers.test_container_lab import DIRECT
 lab = OperatedLab(catalogue().servers, catalogue().flows, FAULTS)
 lab.open([DIRECT])
@@ -194,9 +201,9 @@ sys.stdin.read()
 def test_what_a_killed_run_left_goes_at_the_next_start() -> None:
     victim = subprocess.Popen([sys.executable, "-c", _VICTIM], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True)
     assert victim.stdout is not None
-    told = victim.stdout.readline().strip()
-    assert told, "the victim did not come up"
-    folder = Path(told)
+    message = victim.stdout.readline().strip()
+    assert message, "the victim did not come up"
+    folder = Path(message)
     client = DockerClient()
     mine = {"name": folder.name}
     containers = client.client.containers.list(filters=mine)

@@ -13,7 +13,7 @@ from docker import errors
 from harness.cli import main
 from harness.errors import LabError, UsageError
 from harness.lab.containers import daemon
-from harness.lab.containers.calls import Docker
+from harness.lab.containers.docker_api import Docker
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def _no_docker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_no_daemon_is_a_usage_error_that_names_the_way_out() -> None:
     with pytest.raises(UsageError, match="no Docker daemon answers") as caught:
         daemon.check()
-    assert "embedded" in caught.value.attempt
+    assert "embedded" in caught.value.hint
 
 
 @pytest.mark.usefixtures("_no_docker")

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.lab.containers import parcels as module
-from harness.lab.containers.parcels import Parcels
+from harness.lab.containers import secret_sync as module
+from harness.lab.containers.secret_sync import Parcels
 from harness.lab.folders import Folders, publish
+from harness.pki.deployment import Pki
 from harness.tests.subsystems.conftest import signing_key
-from harness.wire.pki import Pki
 
 __all__ = ["signing_key"]
 

@@ -13,7 +13,7 @@ from typing import Any
 import docker.errors
 import pytest
 
-from harness.lab.containers import calls, daemon
+from harness.lab.containers import daemon, docker_api
 from harness.lab.containers.image import ready_image
 from harness.lab.folders import sweep
 from harness.tests import command
@@ -35,13 +35,13 @@ def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running
 
 def left(pid: int) -> list[Any]:
     """The containers and networks of process *pid*."""
-    client = calls.client().client
+    client = docker_api.client().client
     owner = {"label": f"{daemon.OWNER}={socket.gethostname()}/{pid}"}
     return [*client.containers.list(all=True, filters=owner, sparse=True), *client.networks.list(filters=owner)]
 
 
 def _volumes() -> set[str]:
-    return {volume.name for volume in calls.client().client.volumes.list()}
+    return {volume.name for volume in docker_api.client().client.volumes.list()}
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

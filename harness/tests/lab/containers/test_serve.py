@@ -29,8 +29,8 @@ def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running
 
 
 def test_what_is_told_works_when_pasted_and_goes_with_ctrl_c(running: Running) -> None:
-    told = running.until_told("Ctrl-C ends it").splitlines()
-    line = next(curl for door, curl in pairwise(told) if door.startswith("  jwt, terminating: ")).strip()
+    message = running.until_told("Ctrl-C ends it").splitlines()
+    line = next(curl for entrypoint, curl in pairwise(message) if entrypoint.startswith("  jwt, terminating: ")).strip()
     for changed, status in ((line, "201"), (re.sub(r" -H @\S+", "", line), "401")):
         asked = ["bash", "-c", f"{changed} -o /dev/null -w '%{{http_code}}'"]
         answered = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=False)

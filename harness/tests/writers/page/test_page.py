@@ -26,9 +26,9 @@ SHA = "5" * 64
 
 
 def _row(number: int, outcome: str = "PASS", **more: Any) -> dict[str, Any]:
-    place = {"requirement": "FLW-1", "flow": "management-to-portal", "posture": "jwt", "path": "direct"}
+    location = {"requirement": "FLW-1", "flow": "management-to-portal", "posture": "jwt", "path": "direct"}
     row = {
-        "kind": "row", "case": "", **place, "stimulus": f"good-{number}", "level": "MUST", "basis": "document",
+        "kind": "row", "case": "", **location, "stimulus": f"good-{number}", "level": "MUST", "basis": "document",
         "source": "A document, section 1", "expected": "served", "outcome": outcome, "as_expected": outcome == "PASS",
         "reason": "as required", "reason_code": "as-required", "grade": "both-sides", "ms": 1.5,
         "evidence": {"nonce": f"n{number}"}, **more,
@@ -214,9 +214,9 @@ def test_what_is_not_shown_stands_in_the_head(tmp_path: Path) -> None:
 
 
 def test_an_untrustworthy_run_says_so(tmp_path: Path) -> None:
-    trouble = ["3 planned cases have no row"]
-    text = _Read(_written(tmp_path, [_row(1)], footer={"exit_status": 3, "trouble": trouble})).text
-    assert "not trustworthy" in text and trouble[0] in text
+    problems = ["3 planned cases have no row"]
+    text = _Read(_written(tmp_path, [_row(1)], footer={"exit_status": 3, "trouble": problems})).text
+    assert "not trustworthy" in text and problems[0] in text
     assert "not trustworthy" not in _Read(_written(tmp_path, [_row(1)])).text
 
 

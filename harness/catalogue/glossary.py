@@ -1,0 +1,162 @@
+"""What a requirement or a case means, in words: text, source, why it matters, what is sent, what must happen."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from harness.catalogue import Catalogue, expand
+from harness.catalogue.registry import FAULTS
+from harness.errors import UsageError
+from harness.model.case import GOOD, Case
+from harness.model.catalogue import Requirement
+from harness.model.vocabulary import Path, Posture
+from harness.probes.intrusiveness import intrusiveness
+
+_EXPECTED: Mapping[str, str] = {
+    "served": "the request is accepted, has its effect, and arrives unchanged",
+    "certificate-refused": "the client is turned away because of its certificate, and nothing is acted upon",
+    "token-refused": "the request is answered 401 because of its token, and nothing is acted upon",
+    "refused": "the client is turned away, for its certificate or its token, and nothing is acted upon",
+    "not-let-in": "nobody is served without the credential, whichever way the request comes",
+    "flow-broken": "nothing gets through: the server misses the client's certificate",
+    "start-refused": "the server refuses to start and names the settings to change",
+    "no-clear-text": "no application answer in clear text, and no effect",
+    "own-certificate": "a client meets the server's own certificate, and is asked for its own as the server asks",
+    "as-scripted": "each step of a script ends as written: requests, moved clocks, outages, rotated keys",
+    "called": "the client under test gets through with its own request",
+    "no-token-sent": "the client under test gets through, and sends no JWT",
+    "not-bypassed": "past the balancer the client under test reaches no server; through it, it is served",
+    "own-request-refused": "the client under test is turned away: it cannot present what is asked",
+    "keys-published": "a set of public keys, and nothing private",
+    "token-lost": "the request is refused for want of a token: the balancer dropped it",
+    "nothing-passed-on": "the balancer refuses the server's certificate, and the server gets nothing of the request",
+    "nothing-sent": "the client under test refuses the server's certificate and sends nothing, no token above all",
+    "token-sent": "the client under test sends a JWT that is valid now, and its request succeeds",
+}
+_POSTURES: Mapping[Posture, str] = {
+    Posture.DEFAULT: "nothing set",
+    Posture.MTLS: "mtlsValidateClient: true",
+    Posture.JWT: "mtlsValidateClient: false and a jwksUrl",
+    Posture.BOTH: "mtlsValidateClient: true and a jwksUrl",
+    Posture.TLS_ONLY: "mtlsValidateClient: false and no jwksUrl",
+}
+_ELSEWHERE: Mapping[Posture, str] = {
+    Posture.DEFAULT: "as it comes",
+    Posture.MTLS: "it asks its clients for a certificate",
+    Posture.JWT: "it asks its clients for a JWT",
+    Posture.BOTH: "it asks its clients for a certificate and a JWT",
+    Posture.TLS_ONLY: "it asks its clients for nothing",
+}
+"""The same in words that fit any server."""
+_PATHS: Mapping[Path, str] = {
+    Path.DIRECT: "nothing between client and server",
+    Path.PASSTHROUGH: "a balancer that passes TLS through",
+    Path.TERMINATING: "a balancer that terminates TLS with its own certificate and reads the payload",
+}
+
+
+def words() -> Mapping[str, Mapping[str, str]]:
+    """What each posture, path and expectation means, by kind and name."""
+    return {
+        "posture": {str(name): text for name, text in _POSTURES.items()},
+        "posture elsewhere": {str(name): text for name, text in _ELSEWHERE.items()},
+        "path": {str(name): text for name, text in _PATHS.items()},
+        "expected": _EXPECTED,
+    }
+
+
+@dataclass(frozen=True)
+class Here:
+    """A target of a user's own, as far as an explanation needs it: its name, and why a case does not apply to it."""
+
+    target: str
+    withhold: Callable[[Case], str]
+
+
+def explain(catalogue: Catalogue, identifier: str, here: Here | None = None) -> str:
+    """The explanation of a requirement or case id, for one target or (None) as the documents have it.
+
+    Raises :class:`UsageError` for an unknown one.
+    """
+    for row in catalogue.requirements:
+        if identifier in (row.id, f"{row.area}/{row.id}"):
+            return "\n".join(_requirement(catalogue, row))
+    cases, withheld = expand(catalogue, catalogue.features)
+    requested = identifier.replace("__", "/")
+    for case in cases:
+        if case.id == requested:
+            return "\n".join(_case(catalogue, case, here))
+    for item in withheld:
+        if item.case.id == requested:
+            return f"{item.case.id}\n  withheld: {item.reason}"
+    hint = "see hopproof list requirements, hopproof list cases"
+    if here is not None:
+        hint = f"hopproof run --target {shlex.quote(here.target)} --depth full --dry-run lists its cases"
+    if here is None and "/client-to-" in requested:
+        hint = "name the target file it is about: hopproof explain ID --target FILE"
+    raise UsageError(f"no requirement or case {identifier!r}", where=here.target if here else "", hint=hint)
+
+
+def _requirement(catalogue: Catalogue, row: Requirement) -> Iterator[str]:
+    cases = [case for case in expand(catalogue, catalogue.features)[0] if case.requirement is row]
+    yield f"{row.id} ({row.level}, {row.area})"
+    yield f"  {row.text}"
+    yield f"  why it matters: {row.why}"
+    yield f"  source: {row.source} (basis: {row.basis})"
+    if row.note:
+        yield f"  note: {row.note}"
+    if row.needs:
+        yield f"  only where the target has: {', '.join(row.needs)}"
+    yield f"  {len(cases)} cases; what must happen:"
+    for expected in dict.fromkeys(case.expected for case in cases):
+        members = [case for case in cases if case.expected == expected]
+        stimuli = ", ".join(dict.fromkeys(case.stimulus.id for case in members))
+        yield f"    {len(members)} x {_EXPECTED[expected]}"
+        yield f"        presented: {stimuli}"
+    yield from _faults(row.faults)
+
+
+def _case(catalogue: Catalogue, case: Case, here: Here | None) -> Iterator[str]:
+    row = case.requirement
+    yield case.id
+    yield f"  {row.id} ({row.level}): {row.text}"
+    yield f"  why it matters: {row.why}"
+    yield f"  source: {row.source} (basis: {row.basis})"
+    yield f"  flow: {case.flow.name}, which ends at {_where(case, here)}"
+    yield f"  posture {case.posture}: {(_ELSEWHERE if here else _POSTURES)[case.posture]}"
+    yield f"  path {case.path}: {_PATHS[case.path]}"
+    yield "  what is sent:"
+    stimulus = case.stimulus
+    for kind, name in (
+        ("certificate", stimulus.certificate),
+        ("token", stimulus.token),
+        ("transport", stimulus.transport),
+    ):
+        summary = catalogue.classes[name].summary if name != GOOD else f"as the real client would ({kind} good)"
+        if name != GOOD or kind != "transport":
+            yield f"    {kind}: {name} - {summary}" if name != GOOD else f"    {kind}: {summary}"
+    yield f"  touches the server with a: {intrusiveness(case)} (a read-only run withholds writes and stress)"
+    yield f"  what must happen: {_EXPECTED[case.expected]}"
+    reasons = sorted({str(reason) for name in (stimulus.certificate, stimulus.token, stimulus.transport) if name != GOOD
+                      for reason in catalogue.classes[name].acceptable_reasons})  # fmt: skip
+    if reasons:
+        yield f"  rightful reasons to reject: {', '.join(reasons)}"
+    yield from _faults(row.faults)
+    if here and (why := here.withhold(case)):
+        yield f"  withheld from this target: {why}"
+        return
+    at = ["--target", here.target] if here else []
+    yield f"  run it alone: {shlex.join(['hopproof', 'run', *at, '--only', case.id])}"
+
+
+def _where(case: Case, here: Here | None) -> str:
+    server = case.flow.server
+    return f"servers.{server.name} of {here.target}" if here else f"the {server.endpoint}"
+
+
+def _faults(names: Iterable[str]) -> Iterator[str]:
+    yield "  faults that break it:"
+    for name in names:
+        yield f"    {name}: {FAULTS[name].summary}"

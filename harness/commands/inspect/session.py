@@ -1,0 +1,161 @@
+"""The session file: what the inspector is told of its subject, and what the catalogue requires of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from harness.catalogue import Catalogue, expand
+from harness.commands.inspect.subject import Subject, effective
+from harness.decode.tokens import describe
+from harness.errors import UsageError
+from harness.model.case import GOOD, Case
+from harness.model.catalogue import Flow
+from harness.model.exchange import TokenView
+from harness.model.vocabulary import Path, Posture
+from harness.pki.deployment import public_jwk
+from harness.pki.private_files import private_file
+from harness.stimuli.partial import StimulusUnavailable
+from harness.stimuli.tokens import TOKEN_CLASSES
+
+NO_CERTIFICATE = "tls-no-cert"
+_NO_TOKEN = "str-no-token"
+_VARIANTS = ("exp-past", "aud-wrong", "sig-wrong-key", "alg-none")
+
+
+def session(subject: Subject, *, as_client: bool) -> dict[str, Any]:
+    """Everything but the private files (:func:`secrets`): it can be handed on, and read anywhere."""
+    flow, entrypoint = subject.flow, subject.entrypoint
+    kinds = {name: row for name, row in subject.catalogue.classes.items() if row.kind == "token"}
+    kinds[NO_CERTIFICATE] = subject.catalogue.classes[NO_CERTIFICATE]
+    requested = expected(
+        subject.catalogue, subject.target.features, flow, entrypoint.setup.posture, as_client=as_client
+    )
+    return {
+        "flow": asdict(flow),
+        "posture": str(entrypoint.setup.posture),
+        "upstream": {"host": entrypoint.address.host, "port": entrypoint.address.port, "server_name": entrypoint.address.server_name,
+                     "ca": entrypoint.ca.read_text("utf-8")},
+        "token": _token_rules(subject, requested),
+        "dialect": subject.bench.dialect.to_json(),
+        "as_client": as_client,
+        "target": str(subject.file.resolve()) if subject.file else "",
+        "expected": requested,
+        "classes": {name: sorted(map(str, row.acceptable_reasons)) for name, row in kinds.items()},
+    }  # fmt: skip
+
+
+def secrets(subject: Subject, *, as_client: bool) -> dict[str, str]:
+    """The private files, which last as long as the session."""
+    client = subject.bench.stimuli.certificate_file(subject.flow.client_secret) if as_client else None
+    if as_client and client is None:
+        raise UsageError(
+            "there is no client certificate to present",
+            hint="name one under client in the target file, or leave --as-client out",
+        )
+    renew(subject)
+    return {
+        "certificate": str(subject.front()),
+        "client_certificate": str(client or ""),
+        "variants": str(subject.folder / "variants.json"),
+    }
+
+
+def renew(subject: Subject) -> None:
+    """Write fresh tokens to send again with: what is wrong with each must stay the only thing wrong."""
+    made: dict[str, Callable[[], str]] = {
+        name: lambda name=name: subject.token(name, "variant") for name in _VARIANTS  # type: ignore[misc]
+    }  # fmt: skip
+    found = {name: token for name, make in made.items() if (token := _made(make))}
+    private_file(subject.folder / "variants.json", json.dumps(found).encode())
+
+
+def _made(make: Callable[[], str]) -> str:
+    try:
+        return make()
+    except StimulusUnavailable:
+        return ""
+
+
+def _token_rules(subject: Subject, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """As the good token is, so must the others be; without a good one, signatures cannot be judged."""
+    good = _made(lambda: subject.token(GOOD, "rules"))
+    observed = describe(good)
+    header, claims = observed.header or {}, observed.claims or {}
+    if good and not (header and claims):
+        raise UsageError("the good token is no JWT, and an inspection judges JWTs")
+    audience = claims.get("aud", [])
+    return {
+        "keys": {"keys": _keys(subject, observed)},
+        "algorithms": [str(header.get("alg", "RS256"))],
+        "issuer": str(claims.get("iss", "")),
+        "audience": [audience] if isinstance(audience, str) else list(audience),
+        "required": [name for name in ("exp", "iss", "aud") if _required(name, claims, wanted)],
+        "complete": subject.file is None,
+    }
+
+
+def _required(name: str, claims: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether a token must have the claim: as the good one has it, if a requirement speaks of those without it."""
+    if name == "exp":
+        return not claims or name in claims
+    return name in claims and f"{name}-missing" in wanted
+
+
+def _keys(subject: Subject, good: TokenView) -> list[dict[str, str]]:
+    try:
+        public = public_jwk(subject.bench.stimuli.signing_key.public_key())
+    except StimulusUnavailable:
+        return []
+    kid = (good.header or {}).get("kid")
+    return [{**public, **({"kid": kid} if isinstance(kid, str) else {})}]
+
+
+def expected(
+    known: Catalogue, features: Collection[str], flow: Flow, posture: Posture, *, as_client: bool = False
+) -> dict[str, Any]:
+    """What the catalogue wants of *flow* behind something that terminates TLS, by class of token.
+
+    Under mTLS nothing may get through such a place, whatever the token; with *as_client*, where it presents the
+    client's own certificate, what holds directly holds here too.
+    """
+    first = Path.DIRECT if as_client else Path.TERMINATING
+    cases = [case for case in expand(known, features)[0] if case.flow is flow and case.posture is posture]
+    cases = sorted((case for case in cases if _plain(case)), key=lambda case: case.path is not first)
+    if as_client:
+        cases = [case for case in cases if case.expected != "flow-broken"]
+    found: dict[str, Any] = {}
+    for case in cases:
+        if case.stimulus.certificate == GOOD and case.expected in ("served", "token-refused", "flow-broken"):
+            found.setdefault(case.stimulus.token, _told(case))
+    if broken := next((item for item in found.values() if item["check"] == "flow-broken"), None):
+        return dict.fromkeys([GOOD, *TOKEN_CLASSES], broken)
+    if effective(flow, posture) in (Posture.MTLS, Posture.TLS_ONLY):
+        for one, other in ((GOOD, _NO_TOKEN), (_NO_TOKEN, GOOD)):  # nobody looks at tokens there
+            if one in found:
+                found.setdefault(other, found[one])
+    if as_client and (bare := next(filter(_without_certificate, cases), None)):
+        found[NO_CERTIFICATE] = _told(bare)
+    return found
+
+
+def _without_certificate(case: Case) -> bool:
+    stimulus = case.stimulus
+    return stimulus.certificate == NO_CERTIFICATE and stimulus.token == GOOD and case.path is Path.DIRECT
+
+
+def _plain(case: Case) -> bool:
+    """A request that is sent once, to a server as it is."""
+    return case.stimulus.transport == GOOD and "steps" not in case.params and not case.params.get("variant")
+
+
+def _told(case: Case) -> dict[str, Any]:
+    row = case.requirement
+    requirement = {
+        "id": row.id, "area": row.area, "text": row.text, "why": row.why, "level": str(row.level),
+        "source": [row.source.title, row.source.section], "basis": str(row.basis),
+    }  # fmt: skip
+    return {"check": case.expected, "requirement": requirement, "case": case.id,
+            "statuses": list(case.params.get("statuses", ()))}  # fmt: skip

@@ -1,0 +1,115 @@
+"""``hopproof inspect``: opens the subject, writes its session, runs the inspector until it is left."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.commands.inspect import session
+from harness.commands.inspect.options import InspectOptions
+from harness.commands.inspect.processes import headless, interface
+from harness.commands.inspect.subject import Subject, open_subject
+from harness.errors import UsageError
+from harness.model.case import GOOD, Stimulus
+from harness.model.vocabulary import Posture
+from harness.pki.private_files import private_file
+from harness.stimuli.contexts import trusting
+from harness.stimuli.partial import StimulusUnavailable
+
+Tell = Callable[[str], None]
+_EXERCISE = (GOOD, "str-no-token", "sig-wrong-key", "exp-past", "alg-none", GOOD)
+
+
+def inspect(wanted: InspectOptions, tell: Tell) -> int:
+    """Run a session until stdin ends or Ctrl-C; raises :class:`HopproofError`."""
+    subject = open_subject(wanted)
+    try:
+        message = session.session(subject, as_client=wanted.as_client)
+        if wanted.save is not None:
+            return _save(wanted.save, message, tell)
+        private = session.secrets(subject, as_client=wanted.as_client)
+        file = private_file(subject.folder / "session.json", json.dumps({**message, **private}).encode())
+        driver = Driver(subject)
+        if wanted.record is not None:
+            _keep(wanted.record, message)
+        _warn(subject, wanted, tell)
+        exercise = driver.send if wanted.exercise else None
+        if wanted.ui == "none":
+            return headless(wanted, file, lambda port: _about(driver, port), exercise, tell)
+        tell(f"listening on https://127.0.0.1:{wanted.port}; trust {subject.client_ca}")
+        return interface(wanted, file, exercise, lambda: session.renew(subject), tell)
+    finally:
+        subject.close()
+
+
+def _save(file: Path, told: dict[str, object], tell: Tell) -> int:
+    upstream = told["upstream"]
+    assert isinstance(upstream, dict)
+    _write(file, told)
+    tell(f"{file}: no key and no token is in it.  To use it, here or elsewhere:")
+    tell(
+        f"  mitmweb -s mitm_addons/inspector.py --set hopproof_session={file} "
+        f"--mode reverse:https://{upstream['host']}:{upstream['port']} --set keep_host_header=true --set http2=false"
+    )
+    return 0
+
+
+def _keep(folder: Path, told: dict[str, object]) -> None:
+    """The session beside the recordings, which can then be looked at wherever they are taken."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"the recording cannot be written: {error.strerror}", where=str(folder)) from error
+    _write(folder / "session.json", told)
+
+
+def _write(file: Path, told: dict[str, object]) -> None:
+    try:
+        private_file(file, json.dumps(told, indent=1).encode())
+    except OSError as error:
+        raise UsageError(f"cannot write: {error.strerror}", where=str(file), hint="name another place") from error
+
+
+def _warn(subject: Subject, wanted: InspectOptions, tell: Tell) -> None:
+    if subject.file and not wanted.as_client and subject.posture in (Posture.MTLS, Posture.BOTH):
+        tell("the server asks for a client certificate and is shown none; --as-client shows it the target file's")
+
+
+def _about(driver: Driver, port: int) -> list[str]:
+    flow, subject = driver.subject.flow, driver.subject
+    host = subject.entrypoint.address.server_name
+    return [
+        f"inspecting {flow.name} ({subject.posture}) on https://127.0.0.1:{port}; the end of stdin ends it",
+        f"  try: curl --cacert {subject.client_ca} --connect-to {host}:{port}:127.0.0.1:{port} "
+        f"-X {flow.method} https://{host}:{port}{flow.path.replace('{nonce}', 'by-hand')}",
+    ]
+
+
+@dataclass(frozen=True)
+class Driver:
+    """Sends the flow's own request, good and bad, through the inspector."""
+
+    subject: Subject
+
+    def send(self, port: int, tell: Tell) -> None:
+        """One request of each kind."""
+        for number, token in enumerate(_EXERCISE):
+            tell(f"  sent {token}: {self.one(port, token, f'inspect-{number}')}")
+
+    def one(self, port: int, token: str, nonce: str) -> str:
+        """What became of one request with a token of the class *token*, in words."""
+        subject = self.subject
+        address = replace(subject.entrypoint.address, host="127.0.0.1", port=port)
+        context = trusting(subject.client_ca)
+        try:
+            prepared = subject.bench.stimuli.request(
+                subject.flow, Stimulus(token=token), subject.entrypoint.host_header, nonce
+            )
+        except StimulusUnavailable as missing:
+            return f"not sent, {missing}"
+        view = subject.bench.send(address, prepared, context)
+        if view.response is not None:
+            return f"answered {view.response.status}"
+        return f"answered {view.alert or view.fault or view.server_refused or 'nothing'}"

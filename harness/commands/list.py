@@ -1,0 +1,103 @@
+"""What there is to judge, as rows for ``hopproof list``.  Reads the catalogue, starts nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from harness.catalogue import expand
+from harness.catalogue.registry import FAULTS, catalogue
+from harness.targets.builtin import EMBEDDED
+
+Row = dict[str, Any]
+
+
+def _requirements() -> list[Row]:
+    """Every requirement: id, level, basis, source, how many cases, the faults that break it."""
+    known = catalogue()
+    cases, _ = expand(known, EMBEDDED.features)
+    return [
+        {
+            "id": row.id,
+            "level": str(row.level),
+            "basis": str(row.basis),
+            "source": str(row.source),
+            "cases": sum(case.requirement is row for case in cases),
+            "faults": list(row.faults),
+            "text": row.text,
+        }
+        for row in known.requirements
+    ]
+
+
+def _cases() -> list[Row]:
+    """Every case, those withheld from the built-in reference with the reason."""
+    known = catalogue()
+    cases, withheld = expand(known, EMBEDDED.features)
+    reasons = {item.case.id: item.reason for item in withheld}
+    return [
+        {
+            "id": case.id,
+            "requirement": case.requirement.id,
+            "level": str(case.requirement.level),
+            "flow": case.flow.name,
+            "posture": str(case.posture),
+            "path": str(case.path),
+            "stimulus": case.stimulus.id,
+            "expected": case.expected,
+            "depth": str(case.depth),
+            "withheld": reasons.get(case.id),
+        }
+        for case in (*cases, *(item.case for item in withheld))
+    ]
+
+
+def _flows() -> list[Row]:
+    """Every flow, with the postures of the endpoint at which it ends."""
+    return [
+        {
+            "flow": flow.name,
+            "client": flow.client,
+            "server": flow.server.name,
+            "endpoint": flow.server.endpoint,
+            "default": str(flow.server.default),
+            "postures": [str(posture) for posture in flow.server.postures],
+        }
+        for flow in catalogue().flows.values()
+    ]
+
+
+def _faults() -> list[Row]:
+    """Every fault and the requirements it breaks."""
+    known = catalogue()
+    return [
+        {"name": fault.name, "area": fault.area, "breaks": list(known.breaks(fault.name)), "summary": fault.summary}
+        for fault in FAULTS.values()
+    ]
+
+
+def _features() -> list[Row]:
+    """Every feature that something needs, and what."""
+    known = catalogue()
+    return [
+        {
+            "feature": name,
+            "embedded": name in EMBEDDED.features,
+            "requirements": [row.id for row in known.requirements if name in row.needs],
+            "flows": [
+                flow.name
+                for flow in known.flows.values()
+                if any(name in flow.needed(posture) for posture in flow.server.postures)
+            ],
+        }
+        for name in sorted(known.features)
+    ]
+
+
+LISTS: dict[str, Callable[[], list[Row]]] = {
+    "requirements": _requirements,
+    "cases": _cases,
+    "flows": _flows,
+    "faults": _faults,
+    "features": _features,
+}

@@ -1,0 +1,95 @@
+"""Brings the reference topology up for people: addresses, files, curl lines that work when pasted.  Judges nothing."""
+
+from __future__ import annotations
+
+import shlex
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path as FilePath
+
+from harness.catalogue import Catalogue
+from harness.errors import UsageError
+from harness.lab import ConfigurationRefused, Entrypoint
+from harness.lab.reference import OwnLab
+from harness.model.case import Setup
+from harness.model.catalogue import Flow, Server
+from harness.model.vocabulary import Path, Posture
+from harness.pki.private_files import private_file
+from harness.stimuli.tokens import TokenIssuer
+
+# A token lives for a quarter of an hour; the file is renewed long before.
+RENEWAL_SECONDS = 300.0
+
+
+def serve(catalogue: Catalogue, lab: OwnLab, flow: str, tell: Callable[[str], None], end: threading.Event) -> None:
+    """Serve *flow* ('' = every flow of which the harness can be the client) until *end* is set.
+
+    Raises :class:`UsageError` for an unknown flow.
+    """
+    if flow and flow not in catalogue.flows:
+        raise UsageError(f"unknown flow {flow!r}", hint="see hopproof list flows")
+    flows = [catalogue.flows[flow]] if flow else list(catalogue.flows.values())
+    setups = [
+        Setup(item.server.name, posture, path)
+        for item in flows
+        for posture in item.server.postures
+        if posture is not Posture.TLS_ONLY
+        for path in Path
+    ]
+    entrypoints = lab.open(setups)
+    token_issuer = TokenIssuer.of(lab.pki, lab.now)
+    _write_tokens(lab.folder, flows, token_issuer)
+    tell(f"files (private, gone when this ends): {lab.folder}")
+    for item in flows:
+        for line in _lines(lab, item, entrypoints, _header(lab.folder, item.server)):
+            tell(line)
+    tell("\nCtrl-C ends it.")
+    while not end.wait(RENEWAL_SECONDS):
+        _write_tokens(lab.folder, flows, token_issuer)
+
+
+def _header(folder: FilePath, server: Server) -> FilePath:
+    """Where the header line is that *server* takes."""
+    return folder / ".".join(filter(None, ("authorization", server.audience, "header")))
+
+
+def _write_tokens(folder: FilePath, flows: Iterable[Flow], token_issuer: TokenIssuer) -> None:
+    for server in {flow.server.name: flow.server for flow in flows}.values():
+        token = token_issuer.naming(server.issuer, server.audience).token()
+        private_file(_header(folder, server), f"Authorization: Bearer {token}\n".encode())
+
+
+def _lines(
+    lab: OwnLab, flow: Flow, entrypoints: Mapping[Setup, Entrypoint | ConfigurationRefused], header: FilePath
+) -> Iterator[str]:
+    yield f"\n{flow.name}: {flow.server.endpoint}"
+    for posture in flow.server.postures:
+        if posture is Posture.TLS_ONLY:
+            continue
+        for path in Path:
+            entrypoint = entrypoints[Setup(flow.server.name, posture, path)]
+            if isinstance(entrypoint, Entrypoint):
+                yield f"  {posture}, {path}: {entrypoint.address.host}:{entrypoint.address.port}"
+                yield f"    {' '.join(curl(lab, flow, posture, path, entrypoint, header))}"
+
+
+def curl(
+    lab: OwnLab, flow: Flow, posture: Posture, path: Path, entrypoint: Entrypoint, header: FilePath
+) -> Iterable[str]:
+    """The command that makes *flow*'s request as management would: with its certificate, its token, or both."""
+    host, port = entrypoint.address.server_name, entrypoint.address.port
+    yield "curl -sS --resolve"
+    yield f"{host}:{port}:{entrypoint.address.host}"
+    yield f"--cacert {shlex.quote(str(entrypoint.ca))}"
+    if flow.client_secret:
+        secret = lab.secrets / flow.client_secret
+        yield f"--cert {shlex.quote(str(secret / 'tls.crt'))} --key {shlex.quote(str(secret / 'tls.key'))}"
+    if flow.client_secret or flow.server.audience:
+        yield f"-H @{shlex.quote(str(header))}"
+    if flow.body:
+        yield f"-X {flow.method} -H 'Content-Type: application/json'"
+        yield f"-d {shlex.quote(flow.body.replace('{nonce}', 'demo'))}"
+    yield f"https://{host}:{port}{flow.path.replace('{nonce}', 'demo')}"
+    effective = flow.server.default if posture is Posture.DEFAULT else posture
+    if path is Path.TERMINATING and effective in (Posture.MTLS, Posture.BOTH):
+        yield "  # refused with 502, as it must be: this balancer does not hold the client's key"

@@ -1,0 +1,81 @@
+"""Which files a site is given: what it could read in a cluster, and nothing of anybody else's.  Knows no Docker."""
+
+from __future__ import annotations
+
+import io
+import os
+import tarfile
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from harness.lab.containers.container import USER
+
+CA = "ca.crt"
+_SECRETS, _JWT = "secrets", "jwt"
+
+
+class Parcels:
+    """Packs what is new of the lab's folder *home* for one site.
+
+    *secrets* names the secrets the site may read whole; of all others it gets the CA certificate, which is public.
+    *signs* says that it also gets management's signing key and key set.
+    """
+
+    def __init__(self, home: Path, secrets: Collection[str], *, signs: bool = False) -> None:
+        self._home, self._secrets, self._signs = home, frozenset(secrets), signs
+        self._sent: dict[Path, tuple[int, int, int]] = {}
+
+    def pack(self, files: Collection[Path]) -> bytes:
+        """A tar archive, relative to *home*, of *files* and of what the site may read; empty if nothing is new."""
+        requested = set(files) | {path for path in _entries(self._home) if self.may_read(path)}
+        # Their states are noted before they are read: what changes meanwhile is sent again.
+        states = {path: state for path in requested if (state := _state(path)) is not None}
+        fresh = {path: state for path, state in states.items() if self._sent.get(path) != state}
+        if not fresh:
+            return b""
+        folders = {parent for path in fresh for parent in path.parents if self._home in parent.parents}
+        self._sent |= fresh
+        return _archive(self._home, [*sorted(folders), *sorted(fresh)])
+
+    def may_read(self, path: Path) -> bool:
+        """Whether *path*, under home, is for this site (a link shows nothing of what it leads to)."""
+        if path.is_symlink() and path.is_dir():
+            return True
+        parts = path.relative_to(self._home).parts
+        if _SECRETS in parts:
+            return path.name == CA or path.parent.name in self._secrets
+        return _JWT in parts and self._signs
+
+
+def _entries(home: Path) -> Iterable[Path]:
+    """Every file and link under *home*, without following links, and without drafts of files being written."""
+    for folder, names, files in os.walk(home):
+        yield from (Path(folder, name) for name in files if not name.startswith("."))
+        yield from (link for name in names if (link := Path(folder, name)).is_symlink())
+
+
+def _state(path: Path) -> tuple[int, int, int] | None:
+    """What tells whether *path* has changed; None for one that is gone, as the link of a renewed secret."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _archive(home: Path, paths: Iterable[Path]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for path in paths:
+            try:
+                entry = archive.gettarinfo(path, str(path.relative_to(home)))
+            except FileNotFoundError:
+                continue  # gone since its state was noted
+            entry.uid = entry.gid = USER
+            entry.uname = entry.gname = ""
+            if entry.isreg():
+                with path.open("rb") as content:
+                    archive.addfile(entry, content)
+            else:
+                archive.addfile(entry)
+    return buffer.getvalue()

@@ -1,0 +1,26 @@
+"""What a lab may offer besides: an operator, who does to its servers what happens to servers in the field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+from harness.lab.protocol import Entrypoint
+from harness.model.case import Setup
+from harness.model.catalogue import Flow
+
+
+@runtime_checkable
+class Operated(Protocol):
+    """A lab whose servers run apart, so that one can be stopped without the others."""
+
+    def operate(self, setup: Setup, action: str) -> Mapping[str, Any]:
+        """Do *action*, a verb and ``management`` or ``server``, to what *setup* has to itself.
+
+        pause, resume (hangs: takes connections and says nothing), stop, start (in order), kill (no word to anybody),
+        cut, mend (its way to the platform network), move (the server's jwksUrl is changed; it restarts if it must).
+        Returns what was measured.  Raises :class:`harness.errors.LabError`.
+        """
+
+    def past_balancer(self, entrypoint: Entrypoint, flow: Flow, nonce: str) -> Sequence[Mapping[str, Any]]:
+        """Have management try each address of the server behind *door*, without the balancer; its accounts."""

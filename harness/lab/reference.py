@@ -1,0 +1,205 @@
+"""What every lab of our own shares: what runs in it (:mod:`harness.lab.instances`), what it tells, how it is changed."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path as FilePath
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from harness.errors import LabError
+from harness.lab.folders import publish
+from harness.lab.instances import LOOPBACK, Running, Site
+from harness.lab.plan import MANAGEMENT, PLATFORM_API, Instance
+from harness.lab.protocol import Entrypoint
+from harness.model.case import Setup
+from harness.model.catalogue import Flow, Server
+from harness.model.exchange import BalancerView, ServerView
+from harness.model.fault import Fault
+from harness.model.vocabulary import Grade, Path
+
+__all__ = ["LOOPBACK", "OwnLab", "Site"]
+
+RECORD_SECONDS = 5.0
+# What the client under test is told to do, by the server at which its flow ends.
+_ACTIONS = {
+    "portal": "register-portal",
+    "analytics": "publish-event",
+    "api-gateway": "register-gateway",
+    "v5c-gateway": "register-gateway",
+    "event-gateway": "register-gateway",
+    PLATFORM_API: "call-platform",
+}
+
+
+class OwnLab(Running):
+    """Most of a :class:`harness.lab.protocol.Lab` of our own."""
+
+    grade = Grade.BOTH_SIDES
+
+    def __init__(self, servers: Mapping[str, Server], flows: Mapping[str, Flow], faults: Mapping[str, Fault]) -> None:
+        self._registered: set[str] = set()
+        self._numbers = itertools.count()
+        super().__init__(servers, flows, faults)
+
+    def _client(self, setup: Setup, flow: Flow) -> Instance:
+        """The client under test, running, where it can get at *setup*'s door."""
+        client = self._plan.client(setup, flow)
+        self._start([(setup, client)])
+        return client
+
+    def _registrar(self, setup: Setup) -> Instance:
+        """The management that serves *setup*, running, where it can get at the gateways."""
+        return self._plan.management(setup)
+
+    # What happened
+
+    def views(
+        self, entrypoint: Entrypoint, client_port: int | None, nonce: str
+    ) -> tuple[BalancerView | None, ServerView | None]:
+        """See :meth:`harness.lab.protocol.Lab.views`."""
+        balancer: BalancerView | None = None
+        upstream = client_port
+        if client_port is None:
+            self._check_alive()  # nobody could be reached: is there anybody left?
+            return None, None
+        if entrypoint.setup.path is not Path.DIRECT:
+            record = self._record(self._listener_id(entrypoint.setup), entrypoint.address.port, client_port, nonce)
+            if record is None:
+                return None, None
+            balancer = BalancerView.from_json(record)
+            upstream = balancer.upstream_port
+            if upstream is None:
+                return balancer, None
+        instance = self._plan.server_name(entrypoint.setup)
+        record = self._record(instance, self._ports[instance], upstream or 0, nonce)
+        return balancer, ServerView.from_json(record) if record else None
+
+    def _record(self, listener_id: str, local_port: int, peer_port: int, nonce: str) -> Mapping[str, Any] | None:
+        record = self._mailbox.take(listener_id, local_port, peer_port, RECORD_SECONDS, nonce)
+        if record is None:
+            self._check_alive()
+        return record
+
+    def _check_alive(self) -> None:
+        for site in self._sites():
+            if not site.worker.alive:
+                site.worker.call("ping")  # raises, with what the process said last
+
+    def _states(self, names: Iterable[str]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for site, here in self._by_site(names).items():
+            found |= site.worker.call("state", instances=here)
+        return found
+
+    def effects(self, setups: Iterable[Setup]) -> Mapping[Setup, Collection[str]]:
+        """See :meth:`harness.lab.protocol.Lab.effects`."""
+        names = {setup: self._plan.server_name(setup) for setup in setups}
+        states = self._states(sorted({name for name in names.values() if name in self._ports} - self._down))
+        return {setup: frozenset(states.get(name, {}).get("effects", ())) for setup, name in names.items()}
+
+    def act(self, entrypoint: Entrypoint, flow: Flow, nonce: str) -> Mapping[str, Any]:
+        """See :meth:`harness.lab.protocol.Lab.act`."""
+        client = self._client(entrypoint.setup, flow)
+        if flow.server.name == "analytics" and flow.client != MANAGEMENT:
+            self._register(entrypoint, client)
+        address = (
+            self._seen(self._places[client.name], self._places[self._entered(entrypoint.setup)]),
+            entrypoint.address.port,
+        )
+        return self._request(client, flow, nonce, entrypoint, address)
+
+    def _request(
+        self, client: Instance, flow: Flow, nonce: str, entrypoint: Entrypoint, address: tuple[str, int]
+    ) -> Mapping[str, Any]:
+        """*client*'s own account of the request it makes for the name of *door* at *address*."""
+        target = {"url": f"https://{entrypoint.address.server_name}:{address[1]}", "connect": address[0]}
+        action = "fetch-keys" if flow.path.endswith("/certs") else _ACTIONS[flow.server.name]
+        return self._act(client, action, target, nonce)
+
+    def _act(self, client: Instance, action: str, target: Mapping[str, Any], nonce: str) -> Mapping[str, Any]:
+        worker = self._places[client.name].worker
+        return dict(worker.call("act", instance=client.name, action=action, target=target, nonce=nonce))
+
+    def _register(self, entrypoint: Entrypoint, gateway: Instance) -> None:
+        """Let management register *gateway*, which gives it what it presents to analytics; the JWT is switched on."""
+        with self._changing:
+            if gateway.name in self._registered:
+                return
+            management = self._registrar(entrypoint.setup)
+            host, port = self._servers[gateway.kind].host, self._ports[gateway.name]
+            connect = self._seen(self._places[management.name], self._places[gateway.name])
+            target = {"url": f"https://{host}:{port}", "connect": connect, "with_jwt": True}
+            result = self._act(management, "register-gateway", target, f"registration-{next(self._numbers)}")
+            if result["status"] != 201:
+                raise LabError(f"{gateway.name} could not be registered: {result['error'] or result['status']}")
+            self._registered.add(gateway.name)
+
+    def now(self) -> float:
+        """The lab's clock, seconds since the epoch."""
+        return time.time()
+
+    # Servers that a case has to itself
+
+    def set_clock(self, setup: Setup, offset: float) -> None:
+        """See :meth:`harness.lab.protocol.Lab.set_clock`."""
+        names = [self._plan.server_name(setup), *self._copies(self._plan.management(setup).name)]
+        self._offsets[setup] = offset
+        for site, here in self._by_site(name for name in names if name not in self._down).items():
+            site.worker.call("clock", offset=offset, instances=here)
+
+    def set_management(self, setup: Setup, *, up: bool) -> None:
+        """See :meth:`harness.lab.protocol.Lab.set_management`."""
+        management = self._plan.management(setup)
+        if not up:
+            copies = self._copies(management.name)
+            self._end(copies)
+            self._forget(name for name in copies if name != management.name)
+            self._down.add(management.name)
+            return
+        self._start([(setup, management)], self._ports.pop(management.name))
+        self._down.discard(management.name)
+        self.set_clock(setup, self._offsets.get(setup, 0.0))
+
+    def publish_keys(self, setup: Setup, keys: Sequence[rsa.RSAPrivateKey]) -> None:
+        """See :meth:`harness.lab.protocol.Lab.publish_keys`."""
+        management = self._plan.management(setup)
+        publish(management.folder, keys)
+        self._hand_out(management)
+
+    def renew(self, setup: Setup, secret: str) -> str:
+        """See :meth:`harness.lab.protocol.Lab.renew`."""
+        management = self._plan.management(setup)
+        renewed = self._folders.renew(management.folder, secret)
+        self._hand_out(management)
+        return renewed
+
+    def _hand_out(self, management: Instance) -> None:
+        """What has changed in *management*'s folder gets to where it runs."""
+        for site in self._by_site(self._copies(management.name)):
+            self._deliver(site, [])
+
+    def register(self, entrypoint: Entrypoint, flow: Flow) -> None:
+        """See :meth:`harness.lab.protocol.Lab.register`."""
+        gateway = self._client(entrypoint.setup, flow)
+        self._registered.discard(gateway.name)
+        self._register(entrypoint, gateway)
+
+    def counters(self, setup: Setup) -> Mapping[str, int]:
+        """See :meth:`harness.lab.protocol.Lab.counters`."""
+        name = self._plan.server_name(setup)
+        counted: Mapping[str, int] = self._states([name])[name]["counters"]
+        return counted
+
+    # What is left
+
+    def keep_logs(self, folder: FilePath) -> None:
+        """See :class:`harness.lab.protocol.KeepsLogs`."""
+        for log in self.folder.glob("*.log"):
+            if log.stat().st_size:
+                folder.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(log, folder / log.name)

@@ -1,0 +1,1 @@
+"""Keys and certificates: how they are issued, and the PKI of a whole deployment."""

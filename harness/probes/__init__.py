@@ -1,0 +1,1 @@
+"""How evidence is had: live requests, scripts of steps, requests that keep coming."""

@@ -1,0 +1,42 @@
+"""How a server is asked for the same thing in another way, without a credential.  Gathers facts; judges nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from harness.probes.bypass import connections, requests
+from harness.probes.bypass.asking import Asking, Way
+from harness.stimuli import bypass
+
+__all__ = ["WAYS", "Asking", "Way"]
+
+WAYS: Mapping[str, Way] = {
+    "tls-12": Way("over TLS 1.2", connections.over_12, needs=connections.no_12),
+    "other-sni": Way("connected under another name (SNI) or none, for the protected host", connections.other_names),
+    "resumed-session": Way(
+        "in a TLS session that began without a certificate, of this name or another", connections.resumed
+    ),
+    "certificate-in-header": Way(
+        "the good client's certificate, which is public, in the headers in which balancers hand one on",
+        requests.certificate_headers,
+    ),
+    "identity-headers": Way("headers in which proxies tell who the client is", requests.identity_headers),
+    "method-safe": Way("the other methods that change nothing: GET, HEAD, OPTIONS", requests.methods("safe")),
+    "method-post": Way("POST (PUT where the request is a POST)", requests.methods("post")),
+    "method-write": Way("the other methods that write: PUT, PATCH, DELETE", requests.methods("write")),
+    "method-unknown": Way("an unknown method, and the request's own in small letters", requests.methods("unknown")),
+    "method-override": Way("another method, with the request's own in X-HTTP-Method-Override", requests.overridden),
+    "path-dots": Way(
+        "the path with segments that stand for nothing: //, /./, /%2e/, /../",
+        requests.paths(lambda asking: bypass.dotted(asking.path)),
+    ),
+    "path-spelling": Way(
+        "the path spelled otherwise: a slash after it, ;x=1, a letter percent-encoded, capitals",
+        requests.paths(lambda asking: bypass.respelled(asking.path)),
+    ),
+    "path-absolute-form": Way(
+        "the request's target in absolute form",
+        requests.paths(lambda asking: bypass.absolute(asking.path, asking.entrypoint.host_header)),
+    ),
+}
+"""The ways by the name that the catalogue has for each."""

@@ -1,0 +1,89 @@
+"""Other requests for the same thing: headers that speak for a client, other methods, other spellings of the path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from cryptography import x509
+
+from harness.probes.bypass.asking import Asking, Tries, Try, served
+from harness.stimuli import bypass
+from harness.stimuli.partial import StimulusUnavailable
+from harness.wire.send import Prepared
+
+
+def _at_all_doors(asking: Asking, how: str, request: Prepared) -> Iterator[Try]:
+    yield Try(how, asking.entrypoint.address, request, asking.usual())
+    if asking.entrypoint.origin is not None:
+        context = asking.under_another_name()
+        yield Try(f"{how}, sent past the balancer", asking.entrypoint.origin, request, context)
+
+
+def certificate_headers(asking: Asking) -> Iterator[Try]:
+    """The good client's certificate in one header after the other."""
+    certificate = asking.means.stimuli.certificate(asking.case.flow.client_secret)
+    if certificate is None:
+        raise StimulusUnavailable("needs the client's certificate")
+    for headers in bypass.certificate_headers(certificate):
+        request = bypass.with_headers(asking.request(), headers)
+        yield from _at_all_doors(
+            asking, f"with the client's certificate in {headers[0][0]} and {headers[1][0]}: SUCCESS", request
+        )
+
+
+def identity_headers(asking: Asking) -> Iterator[Try]:
+    """All headers at once; where that is served, one after the other first, to see which it is."""
+    headers = bypass.identity_headers(*_who(asking))
+    together = list(_at_all_doors(asking, "with all of them", bypass.with_headers(asking.request(), headers)))
+    answers = [asking.means.send(one.address, one.request, one.context) for one in together]
+    if any(served(asking, answer) for answer in answers):
+        for header in headers:
+            request = bypass.with_headers(asking.request(), (header,))
+            yield from _at_all_doors(asking, f"with {header[0]}", request)
+    yield from together
+
+
+def _who(asking: Asking) -> tuple[str, str]:
+    """The good client by a short name and by a long one."""
+    try:
+        certificate = asking.means.stimuli.certificate(asking.case.flow.client_secret)
+    except StimulusUnavailable:
+        certificate = None
+    if certificate is None:
+        return "admin", asking.case.flow.server.subject or "CN=admin"
+    common = certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+    return str(common[0].value) if common else "admin", certificate.subject.rfc4514_string()
+
+
+def methods(kind: str) -> Tries:
+    """The request with the other methods of *kind*."""
+
+    def tries(asking: Asking) -> Iterator[Try]:
+        for method in bypass.other_methods(kind, asking.case.flow.method):
+            yield Try(method, asking.entrypoint.address, asking.request(method=method), asking.usual())
+
+    return tries
+
+
+def overridden(asking: Asking) -> Iterator[Try]:
+    """A method that may be open, with the request's own in a header that some frameworks obey."""
+    own = asking.case.flow.method
+    for method in ("GET" if own not in bypass.SAFE else "POST", "HEAD"):
+        request = bypass.with_headers(asking.request(method=method), ((bypass.OVERRIDE, own.encode()),))
+        yield Try(f"{method} with {bypass.OVERRIDE}: {own}", asking.entrypoint.address, request, asking.usual())
+
+
+def paths(spell: Callable[[Asking], Iterable[str]]) -> Tries:
+    """The request with the paths that *spell* makes of its own."""
+
+    def tries(asking: Asking) -> Iterator[Try]:
+        context = asking.usual()
+
+        def aside() -> Try:
+            path = f"/hopproof-{asking.nonce}"
+            return Try(f"asked for {path}", asking.entrypoint.address, asking.stranger(path=path), context)
+
+        for path in spell(asking):
+            yield Try(f"asked for {path}", asking.entrypoint.address, asking.request(path=path), context, aside)
+
+    return tries

@@ -1,0 +1,1 @@
+"""IBM API Connect."""

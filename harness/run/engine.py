@@ -1,0 +1,155 @@
+"""Runs cases: one case's journey, many at a time.  Decides nothing; the judge does.
+
+The unit of work is a batch: cases of one flow that share a setup, between an opening and a closing control.  Requests
+go out one after the other; what the other sides say is collected afterwards, when it has long arrived, so that no case
+waits for a record.  Batches run side by side.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from harness.checks import Question
+from harness.errors import CannotJudge, LabError
+from harness.judge import Controls, judge
+from harness.lab import ConfigurationRefused, Entrypoint
+from harness.model.case import Case, Setup, Stimulus
+from harness.model.catalogue import StimulusClass
+from harness.model.exchange import Exchange
+from harness.model.verdict import Verdict
+from harness.model.vocabulary import Outcome
+from harness.probes.live import Attempt, Bench
+
+BATCH = 32
+# More threads than cores: a thread waits for the other side most of the time.
+THREADS = 4
+INTERRUPTED = "interrupted before it ran"
+
+
+@dataclass(frozen=True)
+class Result:
+    """A case with its evidence and verdict; ``ms`` is what its own exchange took."""
+
+    case: Case
+    exchange: Exchange
+    controls: Controls | None
+    verdict: Verdict
+    ms: float
+
+
+@dataclass(frozen=True)
+class _Batch:
+    setup: Setup
+    control: Setup | None
+    cases: tuple[Case, ...]
+
+
+class Engine:
+    """Runs cases on a bench.  *fault* is put into whatever it applies to; *threads* 1 runs strictly in order."""
+
+    def __init__(
+        self, bench: Bench, classes: Mapping[str, StimulusClass], *, fault: str = "", threads: int = THREADS
+    ) -> None:
+        self._bench, self._classes, self._fault, self._threads = bench, classes, fault, threads
+        self._stop = threading.Event()
+
+    def cancel(self) -> None:
+        """Send nothing more: what is under way is told as interrupted, the rest yields nothing."""
+        self._stop.set()
+
+    def run(self, cases: Iterable[Case], done: Callable[[Result], None]) -> None:
+        """Run *cases*; *done* gets each result, from several threads, once its batch's closing control has run.
+
+        A failure of the lab becomes the HARNESS_ERROR of the cases it met.
+        """
+        batches = list(self._batches(cases))
+        try:
+            needed = [setup for batch in batches for setup in (batch.setup, batch.control) if setup is not None]
+            entrypoints = self._bench.lab.open(needed)
+        except LabError as error:
+            for batch in batches:
+                self._report_failure(batch, error, done)
+            return
+        with ThreadPoolExecutor(self._threads, thread_name_prefix="hopproof") as pool:
+            for _ in pool.map(lambda batch: self._guarded(batch, entrypoints, done), batches):
+                continue
+
+    def _batches(self, cases: Iterable[Case]) -> Iterator[_Batch]:
+        groups: defaultdict[tuple[Setup, Setup | None, str], list[Case]] = defaultdict(list)
+        for case in cases:
+            groups[case.setup(self._fault), case.control(self._fault), case.flow.name].append(case)
+        for (setup, control, _), members in groups.items():
+            for start in range(0, len(members), BATCH):
+                yield _Batch(setup, control, tuple(members[start : start + BATCH]))
+
+    def _guarded(
+        self,
+        batch: _Batch,
+        entrypoints: Mapping[Setup, Entrypoint | ConfigurationRefused],
+        done: Callable[[Result], None],
+    ) -> None:
+        if self._stop.is_set():
+            return
+        try:
+            results = self._run_batch(batch, entrypoints)
+        except Exception as error:  # a bug of ours in one batch must not pass for silence
+            self._report_failure(batch, error, done)
+            return
+        for result in results:
+            done(result)
+
+    def _report_failure(self, batch: _Batch, error: Exception, done: Callable[[Result], None]) -> None:
+        text = str(error) if isinstance(error, LabError) else f"{type(error).__name__}: {error}"
+        # A source of tokens that dries up is its owner's; it is no failure of the lab.
+        exchange = (
+            Exchange("", extra={"unmade": text}) if isinstance(error, CannotJudge) else Exchange("", lab_fault=text)
+        )
+        for case in batch.cases:
+            done(Result(case, exchange, None, judge(self._question(case, exchange)), 0.0))
+
+    def _run_batch(self, batch: _Batch, entrypoints: Mapping[Setup, Entrypoint | ConfigurationRefused]) -> list[Result]:
+        bench, entrypoint = self._bench, entrypoints[batch.setup]
+        control = _control_case(batch) if batch.control else None
+        attempts: list[tuple[Case, Attempt, float]] = []
+        ends: list[Attempt] = []
+        if control and batch.control:
+            ends.append(bench.attempt(control, entrypoints[batch.control], f"{batch.cases[0].id} opening"))
+        for case in batch.cases:
+            if self._stop.is_set():
+                raise LabError(INTERRUPTED)
+            started = time.perf_counter()
+            attempt = bench.attempt(case, entrypoint)
+            attempts.append((case, attempt, (time.perf_counter() - started) * 1000))
+        if control and batch.control:
+            ends.append(bench.attempt(control, entrypoints[batch.control], f"{batch.cases[0].id} closing"))
+        asked = [
+            setup for setup in (batch.setup, batch.control) if setup and isinstance(entrypoints[setup], Entrypoint)
+        ]
+        effects = bench.lab.effects(asked)
+        controls = None
+        if control and batch.control:
+            controls = Controls(*(self._control(control, end, effects.get(batch.control)) for end in ends))
+        own = effects.get(batch.setup)
+        return [self._result(case, bench.exchange(attempt, own), controls, ms) for case, attempt, ms in attempts]
+
+    def _control(self, control: Case, attempt: Attempt, effects: Collection[str] | None) -> str:
+        verdict = judge(self._question(control, self._bench.exchange(attempt, effects)))
+        return "" if verdict.outcome is Outcome.PASS else verdict.reason
+
+    def _result(self, case: Case, exchange: Exchange, controls: Controls | None, ms: float) -> Result:
+        return Result(case, exchange, controls, judge(self._question(case, exchange), controls), round(ms, 2))
+
+    def _question(self, case: Case, exchange: Exchange) -> Question:
+        return Question(case, exchange, self._classes, self._bench.lab.grade, self._bench.dialect)
+
+
+def _control_case(batch: _Batch) -> Case:
+    """The positive twin of the batch's cases: the same flow and posture with nothing wrong."""
+    first: Sequence[Case] = batch.cases
+    assert batch.control is not None
+    return replace(first[0], path=batch.control.path, stimulus=Stimulus(), expected="served", params={})

@@ -1,0 +1,181 @@
+"""The kill matrix: every fault against the checks, every check against the reference.  Drives the engine, not pytest.
+
+A fault is killed when it turns a case of *every* requirement it breaks to FAIL or WRONG_REASON.  A failure elsewhere is
+``also_failed``; one outside the requirements of the fault and of those it implies is a false alarm, as is any failure
+of the reference.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+from harness.catalogue import Catalogue, expand
+from harness.catalogue.registry import FAULTS, catalogue
+from harness.errors import UsageError
+from harness.model.case import Case
+from harness.model.fault import Fault
+from harness.model.vocabulary import BROKEN, Depth, Outcome, Path
+from harness.run.engine import Engine, Result
+from harness.targets.builtin import EMBEDDED
+
+Told = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Kill:
+    """What one fault did.  ``unbroken`` are requirements it should have broken and did not; ``alarms`` false ones."""
+
+    fault: str
+    killed_by: tuple[str, ...]
+    also_failed: tuple[str, ...]
+    unbroken: tuple[str, ...]
+    alarms: tuple[str, ...]
+
+    @property
+    def killed(self) -> bool:
+        """Whether every requirement the fault breaks has a case that caught it."""
+        return bool(self.killed_by) and not self.unbroken
+
+
+@dataclass
+class Matrix:
+    """All kills, what the reference failed, and where the harness itself failed, which is no kill."""
+
+    kills: list[Kill] = field(default_factory=list)
+    reference: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    cases: int = 0
+    area: str = ""
+    catalogue_sha256: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The contract's form."""
+        return {
+            "faults": len(self.kills),
+            "killed": sum(kill.killed for kill in self.kills),
+            "survivors": [kill.fault for kill in self.kills if not kill.killed],
+            "false_alarms": self.false_alarms,
+            "harness_errors": self.errors,
+            "cases": self.cases,
+            "area": self.area,
+            "catalogue_sha256": self.catalogue_sha256,
+            "rows": [
+                {
+                    "fault": kill.fault,
+                    "killed_by": list(kill.killed_by),
+                    "also_failed": list(kill.also_failed),
+                    "unbroken": list(kill.unbroken),
+                }
+                for kill in self.kills
+            ],
+        }
+
+    @property
+    def false_alarms(self) -> list[str]:
+        """Failures that nothing explains, as ``who: case``."""
+        return [f"reference: {case}" for case in self.reference] + [
+            f"{kill.fault}: {case}" for kill in self.kills for case in kill.alarms
+        ]
+
+    @property
+    def holds(self) -> bool:
+        """No survivor, no false alarm, no error of our own, and at least one fault."""
+        return bool(self.kills) and all(kill.killed for kill in self.kills) and not (self.false_alarms or self.errors)
+
+
+def matrix(area: str, seed: int, told: Told) -> Matrix:
+    """Run the kill matrix for *area* ('' = all); raises :class:`UsageError` for an area without faults."""
+    known = catalogue()
+    faults = [fault for fault in FAULTS.values() if not area or area in _areas(known, fault)]
+    if not faults:
+        raise UsageError(f"no fault in area {area!r}", hint="see hopproof list faults")
+    everything, _ = expand(known, EMBEDDED.features)
+    bench = EMBEDDED.bench(known, seed)
+    found = Matrix(area=area, catalogue_sha256=known.sha256)
+    try:
+        cases = [case for case in everything if not area or case.requirement.area == area]
+        for number, fault in enumerate((None, *faults)):
+            told(fault.name if fault else "the reference", number, len(faults))
+            affected = [case for case in cases if fault is None or _affected(case, fault)]
+            # A fault may break requirements of another area; those cases belong to its proof all the same.
+            affected += [
+                case for case in everything if fault and fault.name in case.requirement.faults and case not in affected
+            ]
+            results = _run(Engine(bench, known.classes, fault=fault.name if fault else ""), affected)
+            found.cases += len(results)
+            who = fault.name if fault else "reference"
+            failed = (result for result in results if result.verdict.outcome is Outcome.HARNESS_ERROR)
+            found.errors += [f"{who}: {result.case.id}: {result.verdict.reason}" for result in failed]
+            if fault is None:
+                found.reference = [result.case.id for result in results if result.verdict.outcome is not Outcome.PASS]
+            else:
+                # What this target cannot run cannot prove anything here.
+                withheld = {row.id for row in known.requirements} - {case.requirement.id for case in everything}
+                found.kills.append(_kill(known, fault, results, withheld))
+                bench.lab.release({case.setup(fault.name) for case in affected} | _controls(affected, fault.name))
+    finally:
+        bench.lab.close()
+    return found
+
+
+def _areas(known: Catalogue, fault: Fault) -> set[str]:
+    return {fault.area} | {row.area for row in known.requirements if fault.name in row.faults}
+
+
+def _affected(case: Case, fault: Fault) -> bool:
+    """Whether *fault* can change what happens in *case* (deep cases only where it is named)."""
+    named = fault.name in case.requirement.faults
+    if case.depth is Depth.FULL and not named:
+        return False
+    if fault.where == "balancer":
+        return case.path is not Path.DIRECT
+    # What a subsystem does wrong it does wrong on every path; one is enough to see what else fails.
+    return named or (case.path is Path.DIRECT and bool({case.flow.server.name, case.flow.client} & set(fault.on)))
+
+
+def _controls(cases: Iterable[Case], fault: str) -> set[Any]:
+    return {control for case in cases if (control := case.control(fault)) is not None}
+
+
+def _run(engine: Engine, cases: Sequence[Case]) -> list[Result]:
+    results: list[Result] = []
+    lock = threading.Lock()
+
+    def done(result: Result) -> None:
+        with lock:
+            results.append(result)
+
+    engine.run(cases, done)
+    return results
+
+
+def _with_implied(name: str) -> set[str]:
+    """*name*, every fault whose symptoms it shows as well, and the requirements (globs) these say they touch."""
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        current = waiting.pop()
+        if current not in found:
+            found.add(current)
+            waiting.extend(FAULTS[current].implies if current in FAULTS else ())
+    return found
+
+
+def _kill(known: Catalogue, fault: Fault, results: Iterable[Result], withheld: Collection[str] = ()) -> Kill:
+    breaks = [requirement for requirement in known.breaks(fault.name) if requirement not in withheld]
+    implied = _with_implied(fault.name)
+    explained = {requirement for name in implied for requirement in known.breaks(name)}
+    explained |= {row.id for row in known.requirements if any(fnmatchcase(row.id, glob) for glob in implied)}
+    failed = sorted((r.case.id, r.case.requirement.id) for r in results if r.verdict.outcome in BROKEN)
+    caught = {requirement for _, requirement in failed}
+    return Kill(
+        fault.name,
+        killed_by=tuple(case for case, requirement in failed if requirement in breaks),
+        also_failed=tuple(case for case, requirement in failed if requirement not in breaks),
+        unbroken=tuple(requirement for requirement in breaks if requirement not in caught),
+        alarms=tuple(case for case, requirement in failed if requirement not in explained),
+    )

@@ -1,0 +1,1 @@
+"""What a client presents: tokens, certificates and transport tricks, each with exactly one thing wrong."""

@@ -1,0 +1,165 @@
+"""Turns a stimulus into what is sent: a TLS context with the client's certificate, a request with its token.
+
+Contexts are made once and used for every connection (making one costs more than a handshake); the standard client never
+resumes a session unless told to, so each connection still proves its certificate anew.
+"""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+
+from cryptography import x509
+
+from harness import __version__
+from harness.model.case import GOOD, Stimulus
+from harness.model.catalogue import Flow
+from harness.pki.deployment import Pki, key_id
+from harness.pki.issue import Identity
+from harness.pki.jwk import Private
+from harness.pki.private_files import private_folder
+from harness.stimuli.attacker_listener import Lure
+from harness.stimuli.certificates import CERTIFICATE_CLASSES, write_identity
+from harness.stimuli.contexts import trusting
+from harness.stimuli.tokens import LURING, TOKEN_CLASSES, Presented, TokenIssuer
+from harness.wire.send import Prepared, prepare
+
+NONCE_HEADER = "X-Hopproof-Case"
+USER_AGENT = f"hopproof/{__version__}"
+
+
+@dataclass(frozen=True)
+class Sending:
+    """One of a stimulus's forms (``form`` '' where it has one) as a request marked with ``nonce``; ``before`` is what
+    must be served first."""
+
+    request: Prepared
+    nonce: str
+    form: str = ""
+    before: tuple[Prepared, ...] = ()
+
+
+class Stimuli:
+    """Makes contexts and requests for one deployment.
+
+    *pki* signs certificates, *mint* signs tokens, *folder* (private) takes the client key files that ``ssl`` reads.
+    Safe for several threads.
+    """
+
+    def __init__(self, pki: Pki, token_issuer: TokenIssuer, folder: FilePath) -> None:
+        self._pki, self._token_issuer = pki, token_issuer
+        self._folder = private_folder(folder)
+        self.lure = Lure()
+        self._contexts: dict[tuple[FilePath, str, str], ssl.SSLContext] = {}
+        self._presented: dict[tuple[str, str], Identity] = {}
+        self._lock = threading.Lock()
+
+    def context(self, ca: FilePath, client_secret: str, certificate: str) -> ssl.SSLContext:
+        """A client context that trusts *ca* alone and presents *client_secret*'s certificate of that class."""
+        key = (ca, client_secret, certificate)
+        with self._lock:
+            if key not in self._contexts:
+                self._contexts[key] = self._make_context(*key)
+            return self._contexts[key]
+
+    def presented(self, client_secret: str, certificate: str) -> Identity | None:
+        """What the context of that class presents; None before one was made, or where it presents nothing."""
+        return self._presented.get((client_secret, certificate))
+
+    def offering(self, protocol: str, ca: FilePath, client_secret: str) -> ssl.SSLContext:
+        """A new context with the good certificate that offers *protocol* alone."""
+        context = self.fresh(ca, client_secret, GOOD)
+        context.set_alpn_protocols([protocol])
+        return context
+
+    def fresh(self, ca: FilePath, client_secret: str, certificate: str) -> ssl.SSLContext:
+        """What :meth:`context` makes, new each time: for who changes it."""
+        return self._make_context(ca, client_secret, certificate)
+
+    def certificate(self, client_secret: str) -> x509.Certificate | None:
+        """The client's own certificate, which is no secret; None for a client that has none."""
+        identity = self._identity(client_secret, GOOD) if client_secret else None
+        return None if identity is None else identity.certificate
+
+    def _make_context(self, ca: FilePath, client_secret: str, certificate: str) -> ssl.SSLContext:
+        context = trusting(ca)
+        # Some servers ask for the certificate once they have read the path (Apache's SSLVerifyClient in a location).
+        context.post_handshake_auth = True
+        identity = self._identity(client_secret, certificate) if client_secret else None
+        if identity is not None:
+            # Weak keys are part of what is presented; our own library must not refuse to present them.
+            context.set_ciphers("DEFAULT:@SECLEVEL=0")
+            context.load_cert_chain(write_identity(identity, self._folder, f"{client_secret}-{certificate}"))
+            self._presented[client_secret, certificate] = identity
+        return context
+
+    def _identity(self, client_secret: str, certificate: str) -> Identity | None:
+        return CERTIFICATE_CLASSES[certificate].build(self._pki, client_secret)
+
+    def certificate_file(self, client_secret: str) -> FilePath | None:
+        """The client's own certificate with its key (PEM, private); None for a client that has none."""
+        identity = self._identity(client_secret, GOOD) if client_secret else None
+        return write_identity(identity, self._folder, client_secret) if identity is not None else None
+
+    @property
+    def signing_key(self) -> Private:
+        """The key good tokens are signed with."""
+        return self._token_issuer.key
+
+    @property
+    def misnamed(self) -> str:
+        """What is wrong with the audience of the good token, '' where nothing is."""
+        return self._token_issuer.misnamed
+
+    def request(self, flow: Flow, stimulus: Stimulus, host: str, nonce: str) -> Prepared:
+        """The flow's request to *host*, marked with *nonce*, carrying the stimulus's token in its first form."""
+        return self.sendings(flow, stimulus, host, lambda _form: nonce)[0].request
+
+    def sendings(self, flow: Flow, stimulus: Stimulus, host: str, nonces: Callable[[str], str]) -> Sequence[Sending]:
+        """The same in every form that the stimulus has; *nonces* gives each form's nonce, '' the first one's."""
+        found = []
+        for number, presented in enumerate(self._forms(flow, stimulus, nonces(""))):
+            nonce = nonces(str(number) if number else "")
+            before = (
+                _request(flow, each, host, nonces(f"before {nonce} {location}"))
+                for location, each in enumerate(presented.before)
+            )
+            request = _request(flow, presented, host, nonce)
+            found.append(Sending(request, nonce, presented.form, tuple(before)))
+        return found
+
+    def _forms(self, flow: Flow, stimulus: Stimulus, nonce: str) -> Sequence[Presented]:
+        token_issuer = self._mint_for(flow)
+        if stimulus.token in LURING:
+            token_issuer = token_issuer.luring(self.lure.url(nonce))
+        return TOKEN_CLASSES[stimulus.token].forms(token_issuer)
+
+    def _mint_for(self, flow: Flow) -> TokenIssuer:
+        server = flow.server
+        return (
+            self._token_issuer.naming(server.issuer, server.audience)
+            if server.issuer or server.audience
+            else self._token_issuer
+        )
+
+    def signed_by(self, key: Private, offset: float, flow: Flow, host: str, nonce: str) -> Prepared:
+        """The same with a good token, signed with *key* at a moment *offset* seconds from now."""
+        token_issuer = TokenIssuer(key, key_id(key.public_key()), lambda: self._token_issuer.clock() + offset)
+        return _request(flow, TOKEN_CLASSES[GOOD].build(token_issuer), host, nonce)
+
+
+def _request(flow: Flow, presented: Presented, host: str, nonce: str) -> Prepared:
+    body = flow.body.replace("{nonce}", nonce).encode()
+    target = flow.path.replace("{nonce}", nonce)
+    if presented.query:
+        target += ("&" if "?" in target else "?") + presented.query
+    headers: list[tuple[str, bytes]] = [("Host", host.encode()), (NONCE_HEADER, nonce.encode())]
+    headers.append(("User-Agent", USER_AGENT.encode()))
+    headers += presented.headers
+    if body:
+        headers += [("Content-Type", b"application/json"), ("Content-Length", str(len(body)).encode())]
+    headers.append(("Connection", b"close"))
+    return prepare(flow.method, target, tuple(headers), body)

@@ -1,0 +1,30 @@
+"""Tokens by class: what token-classes.md calls them, each differing from its twin in exactly one thing.
+
+``TOKEN_CLASSES[name].build(mint)`` gives the header lines and the query to send, ``forms(mint)`` every form of it.
+Knows how to make them, not how a server ought to judge them: that is in the catalogue.  URLs in tokens name a listener
+of ours on loopback, where the mint was told of one, else port 9 of 127.0.0.1, where nobody listens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from harness.stimuli.tokens import algorithms, claims, content, keys, names, signatures, structure, transport
+from harness.stimuli.tokens.issuer import TokenIssuer
+from harness.stimuli.tokens.table import Presented, TokenClass, collect
+
+TOKEN_CLASSES: Mapping[str, TokenClass] = collect(
+    structure.CLASSES,
+    content.CLASSES,
+    algorithms.CLASSES,
+    keys.CLASSES,
+    signatures.CLASSES,
+    claims.CLASSES,
+    names.CLASSES,
+    transport.CLASSES,
+)
+
+LURING = frozenset({"jku-attacker", "x5u-attacker", "kid-url"})
+"""The classes whose token names a URL."""
+
+__all__ = ["LURING", "TOKEN_CLASSES", "TokenIssuer", "Presented", "TokenClass"]

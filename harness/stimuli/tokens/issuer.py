@@ -1,0 +1,140 @@
+"""Makes the tokens management would make.  Knows the shape of a good token; the bad ones are the classes' business.
+
+The claims of API Connect's inter-subsystem JWT are not public (api-connect-facts 3.2): header and claims here have the
+shape of its other tokens (issuer, algorithm, key id, "n/a" for subject and audience), which is an assumption.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+from harness.pki.deployment import Pki
+from harness.pki.jwk import Private, Published, public_jwk
+from harness.stimuli.tokens.jose import Part, Signer, as_json, compact
+from harness.stimuli.tokens.jwa import signer, stranger, usual
+
+ISSUER = "IBM API Connect"
+LIFETIME = 900
+"""Seconds from issue to expiry."""
+
+ABSENT: Any = object()
+"""As the value of a header parameter or a claim: leave it out."""
+
+# Nobody listens on the discard port here: a server that fetches gets nothing.
+NOWHERE = "http://127.0.0.1:9"
+
+
+class TokenIssuer:
+    """Management's signing key and clock.  ``clock`` gives seconds since 1970, ``ids`` a fresh jti at each call.
+
+    ``alg`` is what good tokens are signed with, ``agreed`` all algorithms that the service may take.
+    """
+
+    misnamed = ""
+    """What is wrong with the audience that good tokens have, '' where nothing is."""
+    misdirected = ""
+    """A token for somebody else that was given as good."""
+
+    def __init__(
+        self,
+        key: Private,
+        kid: str,
+        clock: Callable[[], float] = time.time,
+        ids: Callable[[], str] = lambda: str(uuid.uuid4()),
+        agreed: Sequence[str] = (),
+    ) -> None:
+        self.key = key
+        self.kid = kid
+        self.clock = clock
+        self._ids = ids
+        self._named: dict[str, Any] = {}
+        self._lure = NOWHERE
+        self.agreed = tuple(agreed) or (usual(key.public_key()),)
+        self.alg = self.agreed[0]
+        self.sign: Signer = signer(self.alg, key)
+
+    @classmethod
+    def of(cls, pki: Pki, clock: Callable[[], float] = time.time) -> TokenIssuer:
+        """The mint of *pki*'s management."""
+        return cls(pki.signing_key, pki.kid, clock)
+
+    def naming(self, issuer: str, audience: str) -> TokenIssuer:
+        """A mint whose good tokens name *issuer* and *audience*; '' leaves what they name otherwise."""
+        other = copy.copy(self)
+        other._named = {name: value for name, value in (("iss", issuer), ("aud", audience)) if value}
+        return other
+
+    def luring(self, url: str) -> Self:
+        """The same mint, whose tokens that name a URL name one below *url*."""
+        other = copy.copy(self)
+        other._lure = url
+        return other
+
+    def url(self, name: str) -> str:
+        """Where the attacker's keys for this mint's algorithm are said to be, as a file called *name*."""
+        return f"{self._lure}/{self.alg}/{name}"
+
+    @property
+    def published(self) -> Sequence[Published]:
+        """The keys that verify good tokens, as they are published."""
+        key = self.key.public_key()
+        jwk = {**public_jwk(key), "kid": self.kid, "use": "sig", "alg": self.alg}
+        return (Published(key, self.kid, jwk, as_json({"keys": [jwk]})),)
+
+    @property
+    def stranger(self) -> Any:
+        """A key that could sign such tokens, and that nobody trusts.  Raises StimulusUnavailable."""
+        return stranger(self.alg)
+
+    def forged(self, **header: Any) -> str:
+        """A token whose header has changes, signed by a stranger."""
+        return self.token(header=self.header(**header), sign=signer(self.alg, self.stranger))
+
+    @property
+    def now(self) -> int:
+        """The clock's time in whole seconds."""
+        return int(self.clock())
+
+    def header(self, **changes: Any) -> dict[str, Any]:
+        """A good token's header with *changes*."""
+        return _changed({"alg": self.alg, "typ": "JWT", "kid": self.kid}, changes)
+
+    def claims(self, **changes: Any) -> dict[str, Any]:
+        """A good token's claims with *changes*."""
+        now = self.now
+        good = {
+            "jti": self._ids(),
+            "namespace": "cloud",
+            "aud": "n/a",
+            "sub": "n/a",
+            "iss": ISSUER,
+            "token_type": "temporary",
+            "iat": now,
+            "exp": now + LIFETIME,
+            **self._named,
+        }
+        return _changed(good, changes)
+
+    def token(self, header: Part | None = None, claims: Part | None = None, sign: Signer | None = None) -> str:
+        """A compact JWS: good unless something else is given."""
+        return compact(
+            self.header() if header is None else header,
+            self.claims() if claims is None else claims,
+            sign or self.sign,
+        )
+
+    def with_header(self, **changes: Any) -> str:
+        """A properly signed token whose header has *changes*."""
+        return self.token(header=self.header(**changes))
+
+    def with_claims(self, **changes: Any) -> str:
+        """A properly signed token whose claims have *changes*."""
+        return self.token(claims=self.claims(**changes))
+
+
+def _changed(good: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in {**good, **changes}.items() if value is not ABSENT}

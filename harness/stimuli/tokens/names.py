@@ -1,0 +1,147 @@
+"""Token classes on who issued a token and whom it is for.  Each is derived from what a good token names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.stimuli.tokens.issuer import ABSENT, TokenIssuer
+from harness.stimuli.tokens.table import Classes
+
+CLASSES = Classes()
+
+_OTHER_ISSUER, _OTHER_AUDIENCE = "https://another-sts.example", "another-service"
+
+
+def issuer(token_issuer: TokenIssuer) -> str:
+    """What a good token of *mint* is issued by; '' where that is not said."""
+    return str(token_issuer.claims().get("iss", ""))
+
+
+def audience(token_issuer: TokenIssuer) -> str:
+    """Whom a good token of *mint* is for, the first of several; '' where that is not said."""
+    value: Any = token_issuer.claims().get("aud", "")
+    return str((value or [""])[0] if isinstance(value, list) else value)
+
+
+def _other_end(name: str) -> str:
+    return name[:-1] if name.endswith("/") else f"{name}/"
+
+
+@CLASSES.token("iss-wrong")
+def _iss_wrong(token_issuer: TokenIssuer) -> str:
+    """issued, by its own account, by another issuer"""
+    return token_issuer.with_claims(iss=_OTHER_ISSUER)
+
+
+@CLASSES.token("iss-missing")
+def _iss_missing(token_issuer: TokenIssuer) -> str:
+    """no issuer"""
+    return token_issuer.with_claims(iss=ABSENT)
+
+
+@CLASSES.token("iss-slash")
+def _iss_slash(token_issuer: TokenIssuer) -> str:
+    """the issuer with a slash at its end, or without the one that belongs there"""
+    return token_issuer.with_claims(iss=_other_end(issuer(token_issuer)))
+
+
+@CLASSES.token("iss-case")
+def _iss_case(token_issuer: TokenIssuer) -> str:
+    """the issuer with its letters' case changed"""
+    return token_issuer.with_claims(iss=issuer(token_issuer).swapcase())
+
+
+@CLASSES.token("iss-substring")
+def _iss_substring(token_issuer: TokenIssuer) -> str:
+    """the issuer without its last character"""
+    return token_issuer.with_claims(iss=issuer(token_issuer)[:-1])
+
+
+@CLASSES.token("iss-list")
+def _iss_list(token_issuer: TokenIssuer) -> str:
+    """the issuer as the only element of an array"""
+    return token_issuer.with_claims(iss=[issuer(token_issuer)])
+
+
+@CLASSES.token("iss-nonstring")
+def _iss_number(token_issuer: TokenIssuer) -> str:
+    """the issuer is a number"""
+    return token_issuer.with_claims(iss=1)
+
+
+@CLASSES.token("iss-crlf")
+def _iss_crlf(token_issuer: TokenIssuer) -> str:
+    """the issuer with a line break after it"""
+    return token_issuer.with_claims(iss=f"{issuer(token_issuer)}\r\n")
+
+
+@CLASSES.token("aud-wrong")
+def _aud_wrong(token_issuer: TokenIssuer) -> str:
+    """a token for another service"""
+    return token_issuer.misdirected or token_issuer.with_claims(aud=_OTHER_AUDIENCE)
+
+
+@CLASSES.token("aud-missing")
+def _aud_missing(token_issuer: TokenIssuer) -> str:
+    """no audience"""
+    return token_issuer.with_claims(aud=ABSENT)
+
+
+@CLASSES.token("aud-empty")
+def _aud_empty(token_issuer: TokenIssuer) -> str:
+    """an empty array of audiences"""
+    return token_issuer.with_claims(aud=[])
+
+
+@CLASSES.token("aud-array-ok", twin="aud-array-ok")
+def _aud_array(token_issuer: TokenIssuer) -> str:
+    """two audiences, of which the service is one"""
+    return token_issuer.with_claims(aud=[_OTHER_AUDIENCE, audience(token_issuer)])
+
+
+@CLASSES.token("aud-array-nonstring")
+def _aud_nested(token_issuer: TokenIssuer) -> str:
+    """the right audience inside an array inside an array"""
+    return token_issuer.with_claims(aud=[[audience(token_issuer)]])
+
+
+@CLASSES.token("aud-object")
+def _aud_object(token_issuer: TokenIssuer) -> str:
+    """the audience as the name of an object's member"""
+    return token_issuer.with_claims(aud={audience(token_issuer): 1})
+
+
+@CLASSES.token("aud-wildcard")
+def _aud_wildcard(token_issuer: TokenIssuer) -> str:
+    """an asterisk as the audience"""
+    return token_issuer.with_claims(aud="*")
+
+
+@CLASSES.token("aud-case")
+def _aud_case(token_issuer: TokenIssuer) -> str:
+    """the audience with its letters' case changed"""
+    return token_issuer.with_claims(aud=audience(token_issuer).swapcase())
+
+
+@CLASSES.token("aud-substring")
+def _aud_prefix(token_issuer: TokenIssuer) -> str:
+    """the audience without its last character"""
+    return token_issuer.with_claims(aud=audience(token_issuer)[:-1])
+
+
+@CLASSES.token("aud-superstring")
+def _aud_longer(token_issuer: TokenIssuer) -> str:
+    """the audience with a slash at its end, or without the one that belongs there"""
+    return token_issuer.with_claims(aud=_other_end(audience(token_issuer)))
+
+
+@CLASSES.token("aud-joined")
+def _aud_joined(token_issuer: TokenIssuer) -> str:
+    """two audiences in one string, separated by a space"""
+    return token_issuer.with_claims(aud=f"{_OTHER_AUDIENCE} {audience(token_issuer)}")
+
+
+@CLASSES.token("aud-joined-comma")
+def _aud_commas(token_issuer: TokenIssuer) -> str:
+    """two audiences in one string, separated by a comma"""
+    return token_issuer.with_claims(aud=f"{_OTHER_AUDIENCE},{audience(token_issuer)}")

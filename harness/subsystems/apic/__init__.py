@@ -1,0 +1,1 @@
+"""API Connect's reference subsystems."""

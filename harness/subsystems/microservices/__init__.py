@@ -1,0 +1,1 @@
+"""Reference services behind an STS."""

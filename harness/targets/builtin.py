@@ -1,0 +1,110 @@
+"""What a run can judge: by name, where it is, what it has, and how to get a bench on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+from harness.catalogue import Catalogue
+from harness.catalogue.registry import FAULTS
+from harness.errors import UsageError
+from harness.lab.embedded import EmbeddedLab
+from harness.lab.reference import OwnLab
+from harness.model.case import Case
+from harness.model.claims import Claim
+from harness.model.vocabulary import Grade
+from harness.probes.live import Bench
+from harness.stimuli.factory import Stimuli
+from harness.stimuli.tokens import TokenIssuer
+
+REVOCATION = "client-revocation"
+# The built-in reference has everything, which no single platform and version has.
+FEATURES = frozenset({"management-jwt", "ingestion-jwt", "event-gateway", "gateway-mtls", "in-cluster", REVOCATION})
+OUT_OF_SCOPE = (
+    "Out of scope: gateway peering, replication between data centres, traffic inside a subsystem, API invocation."
+)
+
+
+def _as_it_is(catalogue: Catalogue) -> Catalogue:
+    return catalogue
+
+
+def _nothing(case: Case) -> str:
+    return ""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Something to judge.
+
+    ``scope`` says in words what a verdict about it says; ``own_lab`` that its servers are our own, so that nothing may
+    remain unobserved; ``bench(catalogue, seed)`` brings it up, and closing the bench's lab takes it down.  ``adapt``
+    puts its own servers and requests into the catalogue, ``withhold`` says why a case does not apply to it, or ''.
+    ``claims`` are the protections that it declares, which are to be shown; none where our own reference is judged.
+    """
+
+    name: str
+    scope: str
+    own_lab: bool
+    grade: Grade
+    features: Collection[str]
+    bench: Callable[[Catalogue, int], Bench]
+    adapt: Callable[[Catalogue], Catalogue] = _as_it_is
+    withhold: Callable[[Case], str] = _nothing
+    claims: tuple[Claim, ...] = ()
+
+
+def embedded_bench(catalogue: Catalogue, seed: int, kind: type[EmbeddedLab] | None = None) -> Bench:
+    """A bench on the embedded lab (or the *kind* of it), presenting its deployment's credentials, good and bad."""
+    lab = (kind or EmbeddedLab)(catalogue.servers, catalogue.flows, FAULTS)
+    try:
+        return _bench(lab, seed)
+    except BaseException:
+        lab.close()
+        raise
+
+
+def _bench(lab: OwnLab, seed: int) -> Bench:
+    stimuli = Stimuli(lab.pki, TokenIssuer.of(lab.pki, lab.now), lab.folder / "clients")
+    lab.on_close.append(stimuli.lure.close)
+    return Bench(lab, stimuli, seed)
+
+
+EMBEDDED = Target(
+    name="embedded",
+    scope="Hopproof's own reference subsystems on loopback, which says nothing yet about your deployment.",
+    own_lab=True,
+    grade=EmbeddedLab.grade,
+    features=FEATURES,
+    bench=embedded_bench,
+)
+
+
+def containers_bench(catalogue: Catalogue, seed: int) -> Bench:
+    """A bench on the container lab.  Docker's libraries are loaded only here: nobody else pays for them."""
+    from harness.lab.containers.disruptions import OperatedLab
+
+    lab = OperatedLab(catalogue.servers, catalogue.flows, FAULTS)
+    return _bench(lab, seed)
+
+
+CONTAINERS = Target(
+    name="containers",
+    scope="Hopproof's own reference subsystems in containers, which says nothing yet about your deployment.",
+    own_lab=True,
+    grade=Grade.BOTH_SIDES,
+    features=FEATURES | {"containers"},
+    bench=containers_bench,
+)
+_BY_NAME: Mapping[str, Target] = {target.name: target for target in (EMBEDDED, CONTAINERS)}
+
+
+def find(name: str) -> Target:
+    """The target called *name*; raises :class:`UsageError` for an unknown one, or one that cannot be had here."""
+    if name not in _BY_NAME:
+        raise UsageError(f"unknown target {name!r}", hint=f"one of: {', '.join(_BY_NAME)}; or a target file (*.yaml)")
+    if name == CONTAINERS.name:
+        from harness.lab.containers import daemon
+
+        daemon.check()
+    return _BY_NAME[name]

@@ -1,0 +1,322 @@
+"""A target file as something a run can judge: which cases apply to it, why the others do not, and a bench on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path as FilePath
+
+from harness.catalogue import Catalogue
+from harness.catalogue.registry import catalogue as registered_catalogue
+from harness.catalogue.widen import asked_by, widened
+from harness.config import Options
+from harness.errors import CannotJudge, UsageError, refuse
+from harness.model.case import GOOD, Case
+from harness.model.catalogue import Cells, Flow, Requirement, Server
+from harness.model.claims import Claim, Protection
+from harness.model.vocabulary import Level, Path, Posture, is_file
+from harness.pki.issue import Identity
+from harness.probes.bypass import WAYS
+from harness.probes.intrusiveness import Intrusiveness, intrusiveness
+from harness.probes.live import Bench, paced
+from harness.stimuli.certificates import authorities_below
+from harness.stimuli.key_server import KeyServer
+from harness.stimuli.partial import PartialPki, PartialStimuli
+from harness.targets import builtin, curl
+from harness.targets import file as target_file
+from harness.targets.builtin import Target
+from harness.targets.check import mistakes as mistakes_of
+from harness.targets.credentials import by_name, open_clients
+from harness.targets.dialects import dialect_of
+from harness.targets.external import ExternalLab, Pace
+from harness.targets.file import Client, Endpoint, TargetFile, is_safe
+from harness.targets.patience import Patience
+from harness.targets.preflight import Preflight, crowd
+from harness.targets.token_issuer import open_token_issuer
+from harness.wire.send import Prepared
+
+TEMPLATE = "management-to-portal"
+SERVICE = "client-to-service"
+# What holds for any service in a posture, whatever the product: its own documents are not asked of a stranger.
+_ANY_AREA = frozenset({"tokens", "chains", "bypass"})
+_ANY_REQUIREMENT = frozenset({"FLW-0", "FLW-2", "FLW-5", "FLW-5-CERTIFICATE"})
+_OTHER_KINDS = "j-other-kinds"
+_ALLOWED_TRANSPORTS = frozenset({GOOD, "t-plaintext", "compared", *WAYS, _OTHER_KINDS})
+# What a service agrees to with its issuer only the target file can tell: without it, these say what RFC 8725 advises.
+_AGREED = frozenset({"alg-rs-to-ps", "alg-hash-swap"})
+_NOT_AGREED = "tokens.algorithms of the target file does not say which algorithms the service takes, so this is advice."
+_ASKED_FOR = "check audience, resource or scope in tokens.endpoint.form, and what the token endpoint makes of them"
+_SUBJECT_CLASSES = "id-"
+
+
+def find(options: Options) -> Target:
+    """The target that *options* name: one of ours, or a target file; raises :class:`UsageError` for neither."""
+    if not is_file(options.target):
+        return builtin.find(options.target)
+    if options.fault:
+        raise UsageError("--fault is for our own servers", hint="leave --target or --fault out")
+    deployment = Deployment.load(FilePath(options.target), options.read_only)
+    return replace(deployment, keep=options.keep, wait=options.wait).target()
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A checked target file.
+
+    ``keep`` names a case, and the folder that takes what a line of curl needs to repeat it: its token, its certificate.
+    ``rooms`` says, by endpoint, how many CAs there may be below the client's.
+    """
+
+    file: TargetFile
+    keep: tuple[str, FilePath] | None = None
+    wait: bool = False
+    rooms: Mapping[str, int | None] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, path: FilePath, read_only: bool = False) -> Deployment:
+        """Read and check *path*: schema, contradictions, files; raises :class:`UsageError` with all that is wrong."""
+        file, mistakes = target_file.examine(target_file.load(path), path)
+        if file is not None:
+            mistakes += mistakes_of(file, registered_catalogue().flows, registered_catalogue().features)
+        refuse(mistakes, str(path))
+        assert file is not None, "a target file without mistakes describes a target"
+        clients = open_clients(file.endpoints.values())
+        pki = PartialPki(by_name(clients))
+        rooms = {name: pki.room(client) for name, (client, _) in clients.items()}
+        deployment = cls(replace(file, read_only=file.read_only or read_only), rooms=rooms)
+        if deployment.file.read_only and not any(
+            is_safe(flow.method) for flow in deployment.flows(registered_catalogue())
+        ):
+            raise UsageError(
+                "read-only, but every request of this file writes",
+                where=str(path),
+                hint="give each server a harmless request: {method: GET, path: ..., success: 200}",
+            )
+        return deployment
+
+    def target(self) -> Target:
+        """What a run needs of it."""
+        file = self.file
+        name = " ".join(filter(None, (file.product, file.version)))
+        places = ", ".join(f"{item.name} ({item.posture})" for item in file.endpoints.values())
+        return Target(
+            name=str(file.file),
+            scope=f"{name}, {file.environment}: {places}, from the client's side only.",
+            own_lab=False,
+            grade=ExternalLab.grade,
+            features=frozenset(file.claimed) | self._shown(),
+            bench=self._bench,
+            adapt=self.adapt,
+            withhold=self.withhold,
+            claims=tuple(self._claim(flow) for flow in self.flows(registered_catalogue())),
+        )
+
+    def _claim(self, flow: Flow) -> Claim:
+        endpoint = self.file.endpoints[flow.server.name]
+        token = flow.server.verifies(Protection.TOKEN, endpoint.posture)
+        # What the documented product's tokens say there is not public, and it is not asked to look.
+        named = self.file.tokens.get("claims", {}) if token and endpoint.generic else {}
+        return Claim(
+            flow.name,
+            str(endpoint.posture),
+            str(endpoint.path),
+            certificate=flow.server.verifies(Protection.CERTIFICATE, endpoint.posture),
+            token=token,
+            audience=bool(named.get("aud")),
+            issuer=bool(named.get("iss")),
+        )
+
+    def _shown(self) -> frozenset[str]:
+        """Features that nobody has to claim: what the file gives says that they are there."""
+        revoked = any(endpoint.client and endpoint.client.revoked for endpoint in self.file.endpoints.values())
+        return frozenset({builtin.REVOCATION} if revoked else ())
+
+    # Which cases
+
+    def adapt(self, catalogue: Catalogue) -> Catalogue:
+        """*catalogue* with the servers, requests and flows of this deployment in place of the documented ones."""
+        paths = {endpoint.path for endpoint in self.file.endpoints.values()} - {Path.DIRECT}
+        documented = [flow for item in self.file.endpoints.values() for flow in item.flows if flow in catalogue.flows]
+        catalogue = widened(asked_by(catalogue, _ANY_AREA, documented), dict.fromkeys(_ANY_AREA, paths))
+        flows = {flow.name: flow for flow in self.flows(catalogue)}
+        servers = {flow.server.name: flow.server for flow in flows.values()}
+        levelled = (each for row in catalogue.requirements for each in self._levelled(row))
+        rows = tuple(row for row in (self._row(row, flows) for row in levelled) if row.cells)
+        name = " ".join(filter(None, (self.file.product, self.file.version)))
+        return replace(catalogue, product=name, servers=servers, flows=flows, requirements=rows)
+
+    def flows(self, catalogue: Catalogue) -> Iterable[Flow]:
+        """The flows of *catalogue* that end at this deployment's endpoints, with its own requests and credentials."""
+        clients = open_clients(self.file.endpoints.values())
+        for endpoint in self.file.endpoints.values():
+            documented = [catalogue.flows[name] for name in endpoint.flows if name in catalogue.flows]
+            for flow in documented or ([catalogue.flows[TEMPLATE]] if endpoint.generic else []):
+                server = _server(endpoint, flow.server)
+                # That a flow is in this posture here is what the file says; no feature has to be claimed for it.
+                plain = replace(flow, server=server, client_secret=clients[endpoint.name][0], posture_needs={})
+                yield _requested(endpoint, _service(endpoint, plain) if endpoint.generic else plain)
+
+    def _levelled(self, row: Requirement) -> Iterator[Requirement]:
+        """*row*; as two, where a part of it binds only a service whose target file says what it has agreed to."""
+        named = {token for block in row.cells for token in block.tokens}
+        if "algorithms" in self.file.tokens or not named & _AGREED:
+            yield row
+            return
+        yield replace(row, cells=_only(row.cells, lambda token: token not in _AGREED))
+        advice = _only(row.cells, lambda token: token in _AGREED)
+        yield replace(row, level=Level.SHOULD, note=_NOT_AGREED, cells=advice)
+
+    def _row(self, row: Requirement, flows: Mapping[str, Flow]) -> Requirement:
+        blocks = (self._block(row, block, flows) for block in row.cells)
+        return replace(row, cells=tuple(block for block in blocks if block.flows))
+
+    def _block(self, row: Requirement, block: Cells, flows: Mapping[str, Flow]) -> Cells:
+        documented = {name for endpoint in self.file.endpoints.values() for name in endpoint.flows}
+        kept = [name for name in block.flows if name in documented and name in flows]
+        if {TEMPLATE, SERVICE} & set(block.flows) and (row.area in _ANY_AREA or row.id in _ANY_REQUIREMENT):
+            kept += [name for name in flows if name not in documented]
+        # Our own JWKS server is what differs in the place of a management that we do not have here.
+        params = {} if block.transports == (_OTHER_KINDS,) else block.params
+        return replace(block, flows=tuple(kept), params=params)
+
+    def withhold(self, case: Case) -> str:
+        """Why *case* does not apply to this deployment, '' if it does."""
+        endpoint = self.file.endpoints[case.flow.server.name]
+        if case.posture is not endpoint.posture:
+            return f"servers.{endpoint.name} is in posture {endpoint.posture}"
+        if case.stimulus.transport not in _ALLOWED_TRANSPORTS or "steps" in case.params or "variant" in case.params:
+            return "needs servers and clients that Hopproof can start, stop and drive"
+        if case.stimulus.transport == _OTHER_KINDS and "jwks" not in self.file.tokens:
+            return "the keys are not fetched from a JWKS server of ours (tokens.jwks)"
+        if case.path is not endpoint.path:
+            return f"servers.{endpoint.name} is reached over the path {endpoint.path}"
+        if case.stimulus.transport == "compared" and not (endpoint.origin or endpoint.certificate_sha256):
+            return (
+                f"that TLS is passed through is as the file declares: servers.{endpoint.name}.origin (or "
+                "certificate_sha256) gives something to compare with"
+            )
+        control = case.control()
+        if control is not None and control.path is not endpoint.path:
+            return "its positive twin needs the same server reached directly"
+        if case.stimulus.certificate.startswith(_SUBJECT_CLASSES) and not endpoint.subject:
+            return f"servers.{endpoint.name} names no subject: any certificate of its CA is meant to be let in"
+        if reason := _not_given(case.stimulus.certificate, endpoint.client) or self._no_room(case):
+            return reason
+        if case.stimulus.transport == "t-plaintext" and self.file.environment != "lab":
+            return "would send a working credential unencrypted, which is done in a lab only"
+        return self._too_much(case)
+
+    def _no_room(self, case: Case) -> str:
+        room = self.rooms.get(case.flow.server.name)
+        if room is None or room >= authorities_below(case.stimulus.certificate):
+            return ""
+        return f"the client's CA may have {room or 'no'} further CA below it (path length)"
+
+    def _too_much(self, case: Case) -> str:
+        does = intrusiveness(case)
+        if self.file.read_only and does in (Intrusiveness.WRITE, Intrusiveness.STRESS):
+            return f"read-only: this case touches the server with a {does}"
+        return ""
+
+    # How they are run
+
+    def _bench(self, catalogue: Catalogue, seed: int) -> Bench:
+        file = self.file
+        lab = ExternalLab(file)
+        try:
+            token_issuer, keys = open_token_issuer(file)
+            if keys is not None:
+                lab.on_close.insert(0, keys.close)
+            pki = PartialPki(by_name(open_clients(file.endpoints.values())))
+            stimuli = PartialStimuli(pki, token_issuer, lab.folder / "clients")
+            lab.on_close.insert(0, stimuli.lure.close)
+            dialect = dialect_of(file)
+            kept = frozenset({dialect.refusal.header.lower()} if dialect.refusal else ())
+            send = paced(Pace(file.rate).wait, kept)
+            send = Patience(send) if self.wait else send
+            bench = Bench(lab, stimuli, seed, dialect, send, {}, told=self._told)
+            bench = replace(bench, keys=keys)
+            asked = None if keys is None else lambda: keys.asked
+            try:
+                _look(Preflight(bench, stimuli, file, pki, asked), catalogue.flows.values(), keys)
+            except CannotJudge as error:
+                if not token_issuer.misnamed:
+                    raise
+                raise CannotJudge(
+                    f"{token_issuer.misnamed}; {error.what}", where=error.where, hint=_ASKED_FOR
+                ) from error
+        except BaseException:
+            lab.close()
+            raise
+        return bench
+
+    def _told(self, case: Case, request: Prepared, identity: Identity | None) -> Mapping[str, str]:
+        """How to repeat *request* without us: a line of curl, and the folder whose files it reads, if any."""
+        endpoint, folder = self.file.endpoints[case.flow.server.name], curl.folder_of(case)
+        found = curl.recipe(case, endpoint, request, folder)
+        if found is None:
+            return {}
+        if self.keep is not None and self.keep[0] == case.id:
+            folder = str(self.keep[1])
+            found = curl.recipe(case, endpoint, request, folder) or found
+            pem = identity.key_pem() + identity.pem() if identity is not None else None
+            curl.write(found, self.keep[1], pem)
+        return {"curl": found.line, **({"reads": folder} if found.files or found.identity else {})}
+
+
+def _not_given(certificate: str, client: Client | None) -> str:
+    """Why a class that needs a certificate of its own to be given cannot be asked for."""
+    if certificate == "ta-other-ca" and (client is None or client.other_ca is None):
+        return "no other CA of the deployment is given (client.other_ca and other_ca_key)"
+    if certificate == "tls-crl-revoked" and (client is None or client.revoked is None):
+        return "no revoked certificate is given (client.revoked)"
+    return ""
+
+
+def _look(preflight: Preflight, flows: Iterable[Flow], keys: KeyServer | None) -> None:
+    flows = list(flows)
+    if keys is not None:
+        crowd(preflight, flows, keys)
+    try:
+        preflight.run(flows)
+    except CannotJudge as error:
+        if keys is None or (keys.asked and keys.crowded) or "JWKS" in error.what:
+            raise
+        message = (
+            f"{error.what}; it was given the key alone after it had fetched a set with keys of other kinds beside it"
+            if keys.asked
+            else f"{error.what}; nobody has asked our JWKS server (port {keys.port}) for its keys"
+        )
+        raise CannotJudge(message, where=error.where, hint=error.hint) from error
+
+
+def _only(cells: Iterable[Cells], wanted: Callable[[str], bool]) -> tuple[Cells, ...]:
+    blocks = (replace(block, tokens=tuple(filter(wanted, block.tokens))) for block in cells)
+    return tuple(block for block in blocks if block.tokens)
+
+
+def _server(endpoint: Endpoint, documented: Server) -> Server:
+    default = documented.default if endpoint.posture is Posture.DEFAULT else endpoint.posture
+    return replace(
+        documented, name=endpoint.name, host=endpoint.host, secret="", subject=endpoint.subject, default=default
+    )
+
+
+def _service(endpoint: Endpoint, flow: Flow) -> Flow:
+    return replace(
+        flow,
+        name=f"client-to-{endpoint.name}",
+        client="client",
+        method="GET",
+        path=endpoint.url_path,
+        needs=(),
+        body="",
+        success=200,
+        effect="the request is acted upon",
+    )
+
+
+def _requested(endpoint: Endpoint, flow: Flow) -> Flow:
+    asked = endpoint.request
+    given = {"method": asked.method, "path": asked.path, "body": asked.body, "success": asked.success}
+    return replace(flow, **{key: value for key, value in given.items() if value is not None})  # type: ignore[arg-type]

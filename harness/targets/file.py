@@ -1,0 +1,299 @@
+"""Reads and checks a target file: what to judge and with which credentials.  Connects to nothing, opens no secret."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path as FilePath
+from typing import Any
+from urllib.parse import urlsplit
+
+from harness.decode import strictyaml
+from harness.errors import UsageError, refuse
+from harness.model.vocabulary import Path, Posture
+from harness.targets.schema import sound
+
+_PER_SECOND = {"lab": 20.0, "test": 20.0, "production": 5.0}
+# A PEM header, or a JWT's first two segments.
+_IS_SECRET = re.compile(r"-----BEGIN|\beyJ[\w-]+\.[\w-]+\.")
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+@dataclass(frozen=True)
+class Secret:
+    """Where a secret is: a file, or an environment variable that holds the text itself."""
+
+    file: FilePath | None = None
+    env: str = ""
+
+    def read(self, what: str) -> bytes:
+        """Its content; raises :class:`UsageError`, which names the place and never the content."""
+        if self.file is None:
+            if not os.environ.get(self.env):
+                raise UsageError(f"the environment variable {self.env} ({what}) is not set")
+            return os.environ[self.env].encode()
+        try:
+            return self.file.read_bytes()
+        except OSError as error:
+            raise UsageError(f"cannot read {what}: {error.strerror}", where=str(self.file)) from error
+
+
+@dataclass(frozen=True)
+class PrivateKey:
+    """Where a private key is, and the password of one that is encrypted."""
+
+    secret: Secret
+    password: Secret | None = None
+
+
+@dataclass(frozen=True)
+class Client:
+    """The client's files.  ``other_ca`` is another CA of the deployment, which the endpoint must not trust; ``revoked``
+    is a certificate of the right CA that was revoked."""
+
+    certificate: Secret
+    key: PrivateKey
+    ca: Secret | None = None
+    ca_key: PrivateKey | None = None
+    other_ca: Secret | None = None
+    other_ca_key: PrivateKey | None = None
+    revoked: Secret | None = None
+    revoked_key: PrivateKey | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """How a request is made; None = as the flow's documented one.  ``effect_path`` shows whether it was acted upon."""
+
+    method: str | None = None
+    path: str | None = None
+    body: str | None = None
+    success: int | None = None
+    effect_path: str = ""
+    effect_success: int = 200
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One server endpoint: it has one posture, which the flows that end there inherit.
+
+    ``also_names`` are names of other sites at the same address; ``origin`` is where the server itself listens, past the
+    balancer that ``connect`` leads to, and ``certificate_sha256`` the digest of its certificate: either lets a
+    passthrough be looked at.
+    """
+
+    name: str
+    host: str
+    port: int
+    connect: tuple[str, int]
+    url_path: str
+    ca: FilePath
+    posture: Posture
+    path: Path
+    flows: tuple[str, ...]
+    subject: str
+    client: Client | None
+    request: Request
+    also_names: tuple[str, ...] = ()
+    origin: tuple[str, int] | None = None
+    certificate_sha256: str = ""
+
+    @property
+    def generic(self) -> bool:
+        """Whether it is simply a service, not an endpoint of the documented product."""
+        return not self.flows
+
+
+@dataclass(frozen=True)
+class TargetFile:
+    """A whole target file.  ``tokens`` is kept as written: who opens the sources reads it."""
+
+    file: FilePath
+    product: str
+    version: str
+    environment: str
+    read_only: bool
+    rate: float
+    endpoints: Mapping[str, Endpoint]
+    tokens: Mapping[str, Any]
+    token_statuses: frozenset[int] = frozenset()
+    certificate_statuses: frozenset[int] = frozenset()
+    refusal: Mapping[str, Any] | None = None
+    claimed: tuple[str, ...] = ()
+    not_claimed: Mapping[str, str] = field(default_factory=dict)
+
+    def place(self, text: str) -> FilePath:
+        """A path written in the file, relative to it."""
+        return (self.file.parent / text).resolve()
+
+    def secret(self, value: Any) -> Secret:
+        """A secret as the file writes it."""
+        return _secret(self.file, value)
+
+    def private_key(self, row: Mapping[str, Any], name: str) -> PrivateKey:
+        """The private key that *row* has under *name*, with its password."""
+        return _private_key(self.file, row, name)
+
+
+def read(file: FilePath) -> TargetFile:
+    """Read *file*; raises :class:`UsageError` for what cannot be read or breaks the schema."""
+    return parse(load(file), file)
+
+
+def load(file: FilePath) -> Any:
+    """What *file* says, whatever it means; raises :class:`UsageError` where that is no YAML."""
+    return strictyaml.read(file, "the target file", hint="hopproof target init writes one")
+
+
+def parse(data: Any, file: FilePath) -> TargetFile:
+    """The target that *data* describes; *file* is where it was read, which relative paths start from.
+
+    Raises :class:`UsageError` with everything that is wrong with it.
+    """
+    target, mistakes = examine(data, file)
+    refuse(mistakes, str(file))
+    if target is None:
+        raise LookupError("a target file without mistakes describes a target")
+    return target
+
+
+def examine(data: Any, file: FilePath) -> tuple[TargetFile | None, list[UsageError]]:
+    """What *data* describes without the parts that are wrong, None where too little is left; and the mistakes."""
+    mistakes, data = sound(data, file)
+    if data is None:
+        return None, mistakes
+    endpoints = {}
+    for name, row in data["servers"].items():
+        try:
+            endpoints[name] = _endpoint(file, name, row, data.get("client"))
+        except UsageError as error:
+            mistakes.append(error)
+    return (_target(data, file, endpoints) if endpoints else None), mistakes
+
+
+def _target(data: Mapping[str, Any], file: FilePath, endpoints: Mapping[str, Endpoint]) -> TargetFile:
+    environment = data["environment"]
+    dialect = data.get("dialect", {})
+    features = data.get("features", {})
+    return TargetFile(
+        file=file,
+        product=data["product"]["name"],
+        version=data["product"].get("version", ""),
+        environment=environment,
+        read_only=data.get("read_only", environment == "production"),
+        rate=float(data.get("rate", _PER_SECOND[environment])),
+        endpoints=endpoints,
+        tokens=data.get("tokens", {"none": True}),
+        token_statuses=frozenset(dialect.get("token_statuses", ())),
+        certificate_statuses=frozenset(dialect.get("certificate_statuses", ())),
+        refusal=_refusal(dialect),
+        claimed=tuple(features.get("claimed", ())),
+        not_claimed=features.get("not_claimed", {}),
+    )
+
+
+def _refusal(dialect: Mapping[str, Any]) -> dict[str, Any] | None:
+    if "refusal" not in dialect:
+        return None
+    row = dict(dialect["refusal"])
+    header = row.pop("header", None)
+    return {**row, "header": header["name"], "value": header["value"]} if header else row
+
+
+def _secret(file: FilePath, value: Any) -> Secret:
+    if isinstance(value, dict) and "env" in value:
+        return Secret(env=value["env"])
+    name = value["file"] if isinstance(value, dict) else value
+    if _IS_SECRET.search(name):
+        # Not said which: whatever is printed of it would be a secret printed.
+        text = "a key or token stands in the file itself, where the name of a file is expected"
+        raise UsageError(text, where=str(file), hint="put it into a file of its own, or use {env: NAME}")
+    return Secret(file=(file.parent / name).resolve())
+
+
+def _client(file: FilePath, row: Mapping[str, Any] | None) -> Client | None:
+    if row is None:
+        return None
+    certificates = {key: _secret(file, row[key]) for key in ("certificate", "ca", "other_ca") if key in row}
+    keys = {key: _private_key(file, row, key) for key in ("key", "ca_key", "other_ca_key") if key in row}
+    if "revoked" in row:
+        certificates["revoked"] = _secret(file, row["revoked"]["certificate"])
+        keys["revoked_key"] = _private_key(file, row["revoked"], "key")
+    return Client(**certificates, **keys)  # type: ignore[arg-type]  # the schema says which belong together
+
+
+def _private_key(file: FilePath, row: Mapping[str, Any], name: str) -> PrivateKey:
+    password = row.get(f"{name}_password")
+    return PrivateKey(_secret(file, row[name]), None if password is None else _secret(file, password))
+
+
+def _endpoint(file: FilePath, name: str, row: Mapping[str, Any], common: Mapping[str, Any] | None) -> Endpoint:
+    spot = f"servers.{name}"
+    host, port, path = _url(file, f"{spot}.url", row["url"])
+    connect = (host, port) if "connect" not in row else _place(file, f"{spot}.connect", row["connect"])
+    request = _request(row.get("request", {}))
+    for text in (path, request.path or "/", request.effect_path):
+        if not all("!" <= letter <= "~" for letter in text):
+            raise UsageError(f"{spot}: {text!r} is no path: percent-encode what is not ASCII", where=str(file))
+    return Endpoint(
+        name=name,
+        host=host,
+        port=port,
+        connect=connect,
+        url_path=path,
+        ca=(file.parent / row["ca"]).resolve(),
+        posture=Posture(row["posture"]),
+        path=Path(row.get("path", "direct")),
+        flows=tuple(row.get("flows", ())),
+        subject=row.get("subject", ""),
+        client=_client(file, row.get("client", common)),
+        request=request,
+        also_names=tuple(row.get("also_names", ())),
+        origin=_place(file, f"{spot}.origin", row["origin"]) if "origin" in row else None,
+        certificate_sha256=row.get("certificate_sha256", "").replace(":", "").lower(),
+    )
+
+
+def _url(file: FilePath, spot: str, text: str) -> tuple[str, int, str]:
+    try:
+        url = urlsplit(text)
+        host, port = url.hostname or "", 443 if url.port is None else url.port
+    except ValueError as error:
+        raise UsageError(f"{spot}: {error}", where=str(file)) from error
+    _reachable(file, spot, host, port)
+    return host, port, url.path or "/"
+
+
+def _place(file: FilePath, spot: str, text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    host = host.strip("[]")
+    _reachable(file, spot, host, int(port))
+    return host, int(port)
+
+
+def _reachable(file: FilePath, spot: str, host: str, port: int) -> None:
+    """Raises :class:`UsageError` for what no name or port can be."""
+    if not 0 < port < 65536:
+        raise UsageError(f"{spot}: {port} is no port", where=str(file))
+    try:
+        encoded = host.encode("idna").decode()
+    except UnicodeError:
+        encoded = ""
+    if not host or not encoded or any(letter.isspace() for letter in host):
+        raise UsageError(f"{spot}: {host!r} is no host name", where=str(file))
+    if not host.isascii():
+        hint = f"write it as the DNS has it, such as {encoded}"
+        raise UsageError(f"{spot}: {host!r} is not ASCII", where=str(file), hint=hint)
+
+
+def _request(row: Mapping[str, Any]) -> Request:
+    effect = row.get("effect", {})
+    named = {key: row.get(key) for key in ("method", "path", "body", "success")}
+    return Request(**named, effect_path=effect.get("path", ""), effect_success=effect.get("success", 200))
+
+
+def is_safe(method: str) -> bool:
+    """Whether a request with *method* changes nothing (RFC 9110 section 9.2.1)."""
+    return method in _SAFE

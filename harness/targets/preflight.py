@@ -1,0 +1,258 @@
+"""Looks whether a target can be judged at all (reachable, TLS, a good request passes), and whether all are let in."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Iterable, Sequence
+
+from harness.errors import CannotJudge, EffectUnseen
+from harness.lab.protocol import host_header
+from harness.model.case import GOOD, Stimulus
+from harness.model.catalogue import Flow
+from harness.model.exchange import ClientView
+from harness.model.vocabulary import Posture
+from harness.probes.live import Bench
+from harness.stimuli.key_server import KeyServer
+from harness.stimuli.partial import PartialPki, PartialStimuli, StimulusUnavailable
+from harness.stimuli.partial.stimuli import REISSUED
+from harness.targets import obstacles
+from harness.targets.external import ExternalLab, address_of
+from harness.targets.file import Endpoint, TargetFile, is_safe
+from harness.wire.handshake import Handshake, look
+from harness.wire.send import Address, chosen_protocol
+
+_SKEW_SECONDS = 30.0
+_WITHOUT_CERTIFICATE = frozenset({Posture.JWT, Posture.TLS_ONLY})
+# A lookup that is answered so says nothing of what was looked up.
+_NO_ANSWER = frozenset({401, 403, 407, 408, 429})
+_NOTHING = Stimulus("tls-no-cert", "str-no-token")
+_STRANGER = Stimulus("ta-unknown-ca", "sig-wrong-key")
+
+
+class Preflight:
+    """Raises :class:`CannotJudge` (exit status 3) for a target about which no verdict would mean anything.
+
+    ``keys_asked`` says whether anybody has fetched keys from our JWKS server, where there is one; ``shown`` shakes
+    hands and says what the server did.
+    """
+
+    def __init__(
+        self,
+        bench: Bench,
+        stimuli: PartialStimuli,
+        file: TargetFile,
+        pki: PartialPki,
+        keys_asked: Callable[[], bool] | None = None,
+        shown: Callable[[Address], Handshake] = look,
+    ) -> None:
+        self._bench, self._stimuli, self._file, self._pki = bench, stimuli, file, pki
+        self._keys_asked, self._shake = keys_asked, shown
+        self._known: dict[Address, Handshake] = {}
+
+    def run(self, flows: Iterable[Flow]) -> None:
+        """Look at every endpoint, once for each flow that ends there."""
+        for flow in flows:
+            if self._file.read_only and not is_safe(flow.method):
+                continue
+            endpoint = self._file.endpoints[flow.server.name]
+            good = self._try(endpoint, flow, Stimulus())
+            if good is not None:
+                self._served(endpoint, flow, good, obstacles.now())
+                self._told_apart(endpoint, flow, good)
+                self._reissued(endpoint, flow)
+                self._look(endpoint, flow)
+            else:
+                self._answers(endpoint, flow)
+
+    def good(self, flow: Flow) -> ClientView | None:
+        """What comes of *flow*'s good request; None where it cannot be made, or would write where nothing may."""
+        if self._file.read_only and not is_safe(flow.method):
+            return None
+        return self._try(self._file.endpoints[flow.server.name], flow, Stimulus())
+
+    def _shown(self, endpoint: Endpoint) -> Handshake:
+        """What the server does in a handshake; looked at once."""
+        address = address_of(endpoint)
+        if address not in self._known:
+            self._known[address] = self._shake(address)
+        return self._known[address]
+
+    def _try(self, endpoint: Endpoint, flow: Flow, stimulus: Stimulus) -> ClientView | None:
+        """What came of one request; None where it cannot be made from the credentials at hand."""
+        nonce = self._bench.nonce("preflight", flow.name, stimulus.id)
+        host = host_header(endpoint.host, endpoint.port)
+        try:
+            context = self._context(endpoint, flow, stimulus.certificate)
+            request = self._stimuli.request(flow, stimulus, host, nonce)
+        except StimulusUnavailable:
+            return None
+        return self._bench.send(address_of(endpoint), request, context)
+
+    def _context(self, endpoint: Endpoint, flow: Flow, certificate: str) -> ssl.SSLContext:
+        try:
+            return self._stimuli.context(endpoint.ca, flow.client_secret, certificate)
+        except (OSError, ValueError) as error:
+            raise CannotJudge(f"the CA file cannot be used: {error}", where=str(endpoint.ca)) from error
+
+    def _answers(self, endpoint: Endpoint, flow: Flow) -> None:
+        """Without a good credential: that somebody speaks TLS there, with the right certificate."""
+        observed = self._try(endpoint, flow, _NOTHING)
+        if observed is not None:
+            self._reached(endpoint, flow, observed)
+            self._without_certificate(endpoint, flow, observed, good_token=False)
+            self._told_apart(endpoint, flow, None)
+
+    def _reached(self, endpoint: Endpoint, flow: Flow, seen: ClientView) -> None:
+        where = f"servers.{endpoint.name}"
+        if seen.fault and seen.local_port is None:
+            raise CannotJudge(seen.fault, where=where, hint="check url and connect in the target file, and the network")
+        if seen.server_refused:
+            raise _in_the_way(endpoint, obstacles.untrusted(endpoint, flow.server.default, seen, self._shown(endpoint)))
+        if seen.response is None and self._speaks_http2_only(endpoint, flow):
+            raise CannotJudge(
+                "speaks HTTP/2 only, and Hopproof's requests are HTTP/1.1: their bytes are part of what is judged",
+                where=where,
+                hint="let the server offer http/1.1 beside h2 (ALPN) for the time of the run",
+            )
+        if seen.fault or seen.timed_out:
+            raise CannotJudge(seen.fault or "no answer", where=where, hint="is this a TLS port?")
+
+    def _speaks_http2_only(self, endpoint: Endpoint, flow: Flow) -> bool:
+        def chosen(offered: str) -> str:
+            try:
+                context = self._stimuli.offering(offered, endpoint.ca, flow.client_secret)
+            except StimulusUnavailable:
+                context = self._stimuli.offering(offered, endpoint.ca, "")
+            return chosen_protocol(address_of(endpoint), context)
+
+        # A server may choose h2 of both and turn us away for another reason; only one that speaks nothing else counts.
+        return chosen("h2") == "h2" and chosen("http/1.1") != "http/1.1"
+
+    def _served(self, endpoint: Endpoint, flow: Flow, good: ClientView, at: float) -> None:
+        """The good request is, and the certificate that it may carry is not what it is for in a posture without one."""
+        self._reached(endpoint, flow, good)
+        self._without_certificate(endpoint, flow, good, good_token=True)
+        if not self._bench.served(good, flow):
+            raise _in_the_way(endpoint, self._why(endpoint, flow, good, at))
+        skew = obstacles.clock(good, at)
+        if skew is not None and abs(skew) > _SKEW_SECONDS:
+            raise CannotJudge(
+                f"its clock is {skew:+.0f} s from ours, so no token or certificate time could be judged",
+                where=f"servers.{endpoint.name}",
+                hint="synchronise the clocks",
+            )
+
+    def _without_certificate(self, endpoint: Endpoint, flow: Flow, seen: ClientView, *, good_token: bool) -> None:
+        """Where tokens alone are meant to count, a certificate must not be what decides."""
+        posture = flow.server.default
+        if posture not in _WITHOUT_CERTIFICATE or not self._shown(endpoint).asked:
+            return
+        bare: ClientView | None = seen
+        if good_token and self._pki.clients[flow.client_secret].identity is not None:
+            bare = self._try(endpoint, flow, Stimulus("tls-no-cert"))
+        if obstacle := obstacles.still_required(posture, bare, self._shown(endpoint), good_token):
+            raise _in_the_way(endpoint, obstacle)
+        self._bench.notes.append(
+            f"servers.{endpoint.name} asks for a client certificate and does without one: what it makes of a "
+            f"certificate is not judged in posture {posture}"
+        )
+
+    def _why(self, endpoint: Endpoint, flow: Flow, good: ClientView, at: float) -> obstacles.Obstacle:
+        """The likeliest reason why the good request is not served."""
+        if good.response and good.response.status == flow.success:
+            return obstacles.MARKED
+        posture, identity = flow.server.default, self._pki.clients[flow.client_secret].identity
+        refused = obstacles.Refused(
+            endpoint=endpoint,
+            posture=posture,
+            sent=obstacles.sent(flow, posture, identity.certificate if identity else None),
+            success=flow.success,
+            seen=good,
+            at=at,
+            shown=self._shown(endpoint),
+            bare=self._try(endpoint, flow, Stimulus(token="str-no-token")),  # noqa: S106 - a class
+            keys_asked=self._keys_asked() if self._keys_asked else None,
+        )
+        return next(refused.causes())
+
+    def _told_apart(self, endpoint: Endpoint, flow: Flow, good: ClientView | None) -> None:
+        """Whether nobody and a stranger are served as the good client is: then no other row shows anything.
+
+        Where nobody is meant to be authenticated (a gateway's documented default) that is as it should be.  A declared
+        success that is a redirect tells nobody apart either, but lets nobody in: the rows say so.
+        """
+        if flow.server.default is Posture.TLS_ONLY or not 200 <= flow.success < 300:
+            return
+        others = [self._try(endpoint, flow, stimulus) for stimulus in (_NOTHING, _STRANGER)]
+        if all(self._bench.served(item, flow) for item in others) and (good is None or self._bench.served(good, flow)):
+            who = "a good client, one without any credential and a stranger" if good else "nobody and a stranger"
+            self._bench.everybody[flow.name] = f"{endpoint.host} answers {flow.success} to {who} alike"
+
+    def _reissued(self, endpoint: Endpoint, flow: Flow) -> None:
+        """What our copy of the CA signs must be served, or the refusal of what it signs badly proves nothing."""
+        client = self._pki.clients[flow.client_secret]
+        if client.identity is None or not client.required:
+            return
+        copy = self._try(endpoint, flow, Stimulus(certificate=REISSUED))
+        if copy is not None and not self._bench.served(copy, flow):
+            why = "a fresh copy of the client's certificate, signed with client.ca_key, is not served either"
+            self._pki.seal(flow.client_secret, why)
+
+    def _look(self, endpoint: Endpoint, flow: Flow) -> None:
+        """Try the lookup of side effects on the good request, and on one that was never sent, before relying on it."""
+        if not endpoint.request.effect_path or not isinstance(self._bench.lab, ExternalLab):
+            return
+        there, path = endpoint.request.effect_success, endpoint.request.effect_path
+        hint = "check request.effect in the target file: it must show a request once that is answered, and no other"
+        where = f"servers.{endpoint.name}.request.effect"
+        message, _ = self._looked_up(endpoint, flow, self._bench.nonce("preflight", flow.name, GOOD))
+        if message != there:
+            text = f"{path} answers {message or 'nothing'} after the good request, not {there}"
+            raise CannotJudge(text, where=where, hint=hint)
+        absent, _ = self._looked_up(endpoint, flow, self._bench.nonce("preflight", flow.name, "never sent"))
+        if absent == there or absent in _NO_ANSWER or not (absent == 204 or 400 <= absent < 500):
+            text = f"{path} answers {absent or 'nothing'} for a request that was never sent: that is no answer"
+            raise CannotJudge(text, where=where, hint=hint)
+
+        def seen(nonce: str) -> bool:
+            status, fault = self._looked_up(endpoint, flow, nonce)
+            if status not in (there, absent):
+                raise EffectUnseen(f"{path} answered {status or fault}")
+            return status == there
+
+        self._bench.lab.looks[endpoint.name] = seen
+
+    def _looked_up(self, endpoint: Endpoint, flow: Flow, nonce: str) -> tuple[int, str]:
+        """Status of a lookup of what *nonce* did, 0 where there is no answer; and what went wrong then."""
+        path = endpoint.request.effect_path.replace("{nonce}", nonce)
+        host = host_header(endpoint.host, endpoint.port)
+        try:
+            context = self._context(endpoint, flow, GOOD)
+            # Under a name of its own: a server may count whatever comes with a name as acted upon.
+            request = self._stimuli.lookup(flow, path, host, self._bench.nonce("lookup", nonce))
+        except StimulusUnavailable as missing:
+            return 0, f"nothing: {missing}"
+        answer = self._bench.send(address_of(endpoint), request, context)
+        return (answer.response.status, "") if answer.response else (0, answer.fault or "nothing")
+
+
+def _status(seen: ClientView) -> int | None:
+    return seen.response.status if seen.response else None
+
+
+def _in_the_way(endpoint: Endpoint, obstacle: obstacles.Obstacle) -> CannotJudge:
+    return CannotJudge(obstacle.what, where=f"servers.{endpoint.name}", hint=obstacle.hint)
+
+
+def crowd(preflight: Preflight, flows: Sequence[Flow], keys: KeyServer) -> None:
+    """See whether a set with keys of other kinds costs a service the one it needs; from then on it gets that alone."""
+    keys.crowded = True
+    for flow in flows:
+        before = keys.fetched
+        observed = preflight.good(flow)
+        if observed is not None and keys.fetched > before:
+            keys.crowd[flow.name] = observed
+    served = {flow.name: flow.success for flow in flows}
+    keys.crowded = all(
+        view.response is not None and view.response.status == served[name] for name, view in keys.crowd.items()
+    )

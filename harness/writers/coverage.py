@@ -1,0 +1,33 @@
+"""What kept a run on somebody else's servers from the rest of the catalogue, by reason.  Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.model.vocabulary import Grade, Outcome
+from harness.writers.rows import Row
+
+_SHOWN = 8
+
+
+def reach(rows: Sequence[Row], header: Mapping[str, Any]) -> list[str]:
+    """Lines for people; none for our own lab, where everything is reached or the run does not count."""
+    if not rows or any(row["grade"] != Grade.CLIENT_ONLY for row in rows):
+        return []
+    unseen = Counter(str(row["reason"]) for row in rows if row["outcome"] == Outcome.UNOBSERVED)
+    withheld = Counter(str(item["reason"]) for item in header["withheld"])
+    lines: list[str] = []
+    outside = Counter(str(row["reason"]).split(", but ")[0] for row in rows if row["reason_code"] == "no-twin")
+    if outside:
+        let_in = sum(row["reason_code"] == "accepted" for row in rows)
+        message = ", ".join(f"{number} {how}" for how, number in outside.most_common())
+        lines.append(f"  seen from outside, without a good credential: {message}; {let_in} let in")
+    return lines + _told("unobserved", unseen) + _told("withheld", withheld)
+
+
+def _told(what: str, reasons: Counter[str]) -> list[str]:
+    lines = [f"  {number} {what}: {reason}" for reason, number in reasons.most_common(_SHOWN)]
+    rest = sum(reasons.values()) - sum(number for _, number in reasons.most_common(_SHOWN))
+    return [*lines, f"  {rest} {what} for other reasons; the record names them"] if rest else lines

@@ -1,0 +1,154 @@
+"""Makes the signatures of the faults: what each looks like from outside.  For whoever changes faults or catalogue:
+
+    python -m tools.fault_signatures [--check]      --check writes nothing and fails where the file is out of date
+
+A signature is what a target file sees of the reference with that fault, and with nothing else wrong: by posture, the
+reason code of every case that does not pass.  :mod:`harness.run.diagnosis` reads them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from harness.catalogue.registry import FAULTS, catalogue
+from harness.config import Options
+from harness.lab import Entrypoint
+from harness.lab.embedded import EmbeddedLab
+from harness.model.case import Setup
+from harness.model.fault import Fault
+from harness.model.vocabulary import BROKEN, Depth, Posture
+from harness.model.vocabulary import Path as FlowPath
+from harness.run.diagnosis import FILE, Signature, signatures
+from harness.run.run import Run
+
+_POSTURES = (("portal", Posture.MTLS), ("portal", Posture.JWT), ("portal", Posture.BOTH), ("service", Posture.JWT))
+_CLIENT = "portal-admin-client"
+
+
+def visible() -> list[Fault]:
+    """The faults that somebody else's server can have."""
+    servers = {name for name, _ in _POSTURES}
+    return [fault for fault in FAULTS.values() if fault.where == "subsystem" and servers & set(fault.on)]
+
+
+@contextmanager
+def observatory() -> Iterator[SignatureRecorder]:
+    """An observatory, closed at the end."""
+    known = catalogue()
+    lab = EmbeddedLab(known.servers, known.flows, FAULTS)
+    folder = Path(tempfile.mkdtemp(prefix="hopproof-signatures-"))
+    try:
+        yield SignatureRecorder(lab, folder)
+    finally:
+        lab.close()
+        shutil.rmtree(folder)
+
+
+class SignatureRecorder:
+    """Looks at the reference servers as a target file does."""
+
+    def __init__(self, lab: EmbeddedLab, folder: Path) -> None:
+        self._lab, self._folder = lab, folder
+
+    def signature(self, fault: Fault) -> Signature:
+        """What *fault* looks like: posture -> requirement -> stimulus -> reason code; empty where nothing is seen."""
+        found: defaultdict[str, defaultdict[str, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
+        for server, posture in _POSTURES:
+            if server in fault.on:
+                for row in self._rows(Setup(server, posture, FlowPath.DIRECT, fault.name)):
+                    if row["outcome"] in BROKEN:
+                        found[str(posture)][row["requirement"]][row["stimulus"]] = row["reason_code"]
+        return {posture: dict(rows) for posture, rows in found.items()}
+
+    def _rows(self, setup: Setup) -> Iterable[Mapping[str, Any]]:
+        entrypoint = self._lab.open([setup])[setup]
+        if not isinstance(entrypoint, Entrypoint):
+            return []
+        file = self._folder / "target.yaml"
+        file.write_text(yaml.safe_dump(self._target(setup, entrypoint)), "utf-8")
+        run = Run(Options(target=str(file), report=self._folder / "report", seed=1, depth=Depth.FULL))
+        run.start(run.cases)
+        run.finish()
+        self._lab.release([setup])
+        return run.rows
+
+    def _target(self, setup: Setup, entrypoint: Entrypoint) -> dict[str, Any]:
+        known, secrets = catalogue(), self._lab.secrets
+        flow = next(flow for flow in known.flows.values() if flow.server.name == setup.server)
+        documented = {"flows": [flow.name], "subject": flow.server.subject} if flow.server.subject else {}
+        names = {"iss": flow.server.issuer, "aud": flow.server.audience}
+        request = {"method": flow.method, "path": flow.path, "body": flow.body, "success": flow.success}
+        return {
+            "product": {"name": setup.fault},
+            "environment": "lab",
+            "rate": 1000,
+            "servers": {
+                setup.server: {
+                    "url": f"https://{entrypoint.address.server_name}:{entrypoint.address.port}",
+                    "connect": f"{entrypoint.address.host}:{entrypoint.address.port}",
+                    "ca": str(entrypoint.ca),
+                    "posture": str(setup.posture),
+                    "request": request,
+                    **documented,
+                }
+            },
+            "client": {
+                "certificate": str(secrets / _CLIENT / "tls.crt"),
+                "key": str(secrets / _CLIENT / "tls.key"),
+                "ca": str(secrets / _CLIENT / "ca.crt"),
+                "ca_key": str(secrets / "ingress-ca" / "tls.key"),
+                "revoked": {
+                    "certificate": str(secrets.parent / "revoked" / _CLIENT / "tls.crt"),
+                    "key": str(secrets.parent / "revoked" / _CLIENT / "tls.key"),
+                },
+            },
+            "tokens": {
+                "signing_key": str(secrets.parent / "jwt" / "signing.key"),
+                "claims": {name: value or "n/a" for name, value in names.items()},
+            },
+        }
+
+
+def main() -> int:
+    """Write the file that travels with the code, or compare it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where the file is out of date")
+    check = parser.parse_args().check
+    found = _all()
+    changed = sorted(name for name in {*found, *signatures()} if found.get(name) != signatures().get(name))
+    if check:
+        for name in changed:
+            print(f"out of date: {name}; run python -m tools.fault_signatures and commit {FILE}")  # noqa: T201
+        return bool(changed)
+    FILE.write_text(_text(found), "utf-8")
+    return 0
+
+
+def _all() -> dict[str, Signature]:
+    found: dict[str, Signature] = {}
+    with observatory() as recorder:
+        faults = visible()
+        for number, fault in enumerate(faults, 1):
+            print(f"{number}/{len(faults)} {fault.name}", file=sys.stderr, flush=True)  # noqa: T201 - a command's progress
+            if signature := recorder.signature(fault):
+                found[fault.name] = signature
+    return found
+
+
+def _text(found: Mapping[str, Signature]) -> str:
+    head = "# What each fault looks like from outside; made by python -m tools.fault_signatures, not by hand.\n"
+    return head + yaml.safe_dump(dict(found), width=110, default_flow_style=None, sort_keys=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
