@@ -28,6 +28,7 @@ from harness.config import Options, refuse_former_names, resolve
 from harness.errors import HopproofError, UsageError
 from harness.lab.reference import OwnLab
 from harness.plugin import RUN
+from harness.products.registry import reference
 from harness.run.kill_matrix import Matrix, matrix
 from harness.run.page_guide import guide
 from harness.run.run import Run
@@ -166,11 +167,12 @@ def execute(run: Run) -> int:
         os.environ.pop(name, None)
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     suites = str(paths.SUITES)
+    folders = [str(folder) for folder in reference().suites]
     results = str(options.report / "allure-results")
     allure = ["-p", "allure_pytest.plugin", "--alluredir", results, "--clean-alluredir"]
     # Nothing is captured: progress is told while a test waits for its row.
     own = ["-c", f"{suites}/pytest.ini", "--rootdir", suites, "--capture=no"]
-    status = pytest.main([*own, *allure, suites], plugins=[_Injected(run), _Quiet()])
+    status = pytest.main([*own, *allure, *folders], plugins=[_Injected(run), _Quiet()])
     if not run.planned:
         return 2 if status == pytest.ExitCode.USAGE_ERROR else 3
     left_out = {case.id for case in run.cases} - {case.id for case in run.planned}

@@ -20,20 +20,7 @@ _PRECEDENCE = (
 # What a served twin lets us blame on the stimulus; without one it may be anything.
 _NOT_SERVED = frozenset({"not-served", "no-answer", "server-error"})
 UNMADE = "cannot be made here: "
-# What proves something only beside a request that was let in; the others show their positive themselves.
-_REJECTIONS = frozenset(
-    {
-        "certificate-refused",
-        "token-refused",
-        "refused",
-        "flow-broken",
-        "no-clear-text",
-        "token-lost",
-        "nothing-passed-on",
-        "not-let-in",
-    }
-) & frozenset(CHECKS)
-_CREDENTIALS = frozenset({"certificate-refused", "token-refused", "refused", "not-let-in"}) & frozenset(CHECKS)
+_SETTLED = frozenset({Outcome.HARNESS_ERROR})
 _NOT_SEEN = frozenset({Outcome.UNOBSERVED, Outcome.UNSUPPORTED})
 STRANGERS = frozenset(
     {"tls-no-cert", "ta-unknown-ca", "ta-selfsigned-leaf", "str-no-token", "sig-wrong-key", "alg-none"}
@@ -66,24 +53,44 @@ def judge(question: Question, controls: Controls | None = None) -> Verdict:
     *controls* is None where a case has no positive twin.  A rejection without a served twin proves nothing; an
     acceptance of what must be rejected stands by itself.  A check that raises is a fault of the harness.
     """
-    if question.exchange.lab_fault:
-        return Verdict(Outcome.HARNESS_ERROR, "lab", question.exchange.lab_fault, question.grade)
-    if unmade := question.exchange.extra.get("unmade"):
-        return Verdict(Outcome.UNOBSERVED, "not-made", f"{UNMADE}{unmade}", question.grade)
-    start = question.exchange.extra.get("start", {})
-    if "refused" in start and question.case.expected != "start-refused":
-        text = f"the server refused to start: {start['refused'] or 'it does not say why'}"
-        return Verdict(Outcome.FAIL, "refused-to-start", text, question.grade)
-    try:
-        verdict = _weigh(CHECKS[question.case.expected](question), question.grade)
-    except Exception as error:  # fail closed: whatever a check trips over, it is neither a pass nor a fail
-        text = f"the check {question.case.expected} raised {type(error).__name__}: {error}"
-        return Verdict(Outcome.HARNESS_ERROR, "check-raised", text, question.grade)
+    verdict = _not_to_be_judged(question) or _checked(question)
+    if verdict.outcome in _SETTLED:
+        return verdict
     if verdict.outcome is Outcome.PASS and (unseen := question.exchange.extra.get("effect_unseen")):
         text = f"{_seen(question)}, but whether it was acted upon could not be seen: {unseen}"
         return Verdict(Outcome.UNOBSERVED, "effect-unseen", text, question.grade)
     if let_in := str(question.exchange.extra.get("everybody_let_in", "")):
         verdict = _among_everybody(question, verdict, let_in)
+    return _beside_its_twin(question, verdict, controls)
+
+
+def _not_to_be_judged(question: Question) -> Verdict | None:
+    """What ends the matter before a check is asked; None if nothing does."""
+    exchange, expected = question.exchange, question.case.expected
+    if exchange.lab_fault:
+        return Verdict(Outcome.HARNESS_ERROR, "lab", exchange.lab_fault, question.grade)
+    if unmade := exchange.extra.get("unmade"):
+        return Verdict(Outcome.UNOBSERVED, "not-made", f"{UNMADE}{unmade}", question.grade)
+    if expected not in CHECKS:
+        return Verdict(Outcome.HARNESS_ERROR, "no-check", f"no check is called {expected!r}", question.grade)
+    start = exchange.extra.get("start", {})
+    if "refused" in start and not CHECKS[expected].reads_start:
+        text = f"the server refused to start: {start['refused'] or 'it does not say why'}"
+        return Verdict(Outcome.FAIL, "refused-to-start", text, question.grade)
+    return None
+
+
+def _checked(question: Question) -> Verdict:
+    check = CHECKS[question.case.expected]
+    try:
+        return _weigh(check.function(question), question.grade)
+    except Exception as error:  # fail closed: whatever a check trips over, it is neither a pass nor a fail
+        text = f"the check {check.name} raised {type(error).__name__}: {error}"
+        return Verdict(Outcome.HARNESS_ERROR, "check-raised", text, question.grade)
+
+
+def _beside_its_twin(question: Question, verdict: Verdict, controls: Controls | None) -> Verdict:
+    """*verdict*, or UNOBSERVED where it needs a twin that was not served."""
     refused_too = str(question.exchange.extra.get("twin_refused", ""))
     if not _needs_twin(question, verdict) or not (refused_too or (controls and controls.failed)):
         return verdict
@@ -98,7 +105,7 @@ def judge(question: Question, controls: Controls | None = None) -> Verdict:
 
 def _among_everybody(question: Question, verdict: Verdict, let_in: str) -> Verdict:
     """Where everybody is served, that nobody and strangers are is the finding; who else is served shows no more."""
-    about_credentials = question.case.expected == "served" or question.case.expected in _CREDENTIALS
+    about_credentials = CHECKS[question.case.expected].about_credentials
     accepted = verdict.outcome is Outcome.FAIL and verdict.code == "accepted"
     if not about_credentials or not (accepted or verdict.outcome is Outcome.PASS):
         return verdict
@@ -110,7 +117,7 @@ def _among_everybody(question: Question, verdict: Verdict, let_in: str) -> Verdi
 
 def _needs_twin(question: Question, verdict: Verdict) -> bool:
     if verdict.outcome in (Outcome.PASS, Outcome.WRONG_REASON):
-        return question.case.expected in _REJECTIONS
+        return CHECKS[question.case.expected].needs_twin
     # In our own lab a server that serves nobody is at fault; elsewhere it may be down, or we may be shut out.
     return not question.both_sides and verdict.outcome is Outcome.FAIL and verdict.code in _NOT_SERVED
 

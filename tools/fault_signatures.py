@@ -28,6 +28,7 @@ from harness.model.case import Setup
 from harness.model.fault import Fault
 from harness.model.vocabulary import BROKEN, Depth, Posture
 from harness.model.vocabulary import Path as FlowPath
+from harness.products.registry import reference
 from harness.run.diagnosis import FILE, Signature, signatures
 from harness.run.run import Run
 
@@ -45,7 +46,7 @@ def visible() -> list[Fault]:
 def observatory() -> Iterator[SignatureRecorder]:
     """An observatory, closed at the end."""
     known = catalogue()
-    lab = EmbeddedLab(known.servers, known.flows, FAULTS)
+    lab = EmbeddedLab(reference(), known.servers, known.flows, FAULTS)
     folder = Path(tempfile.mkdtemp(prefix="hopproof-signatures-"))
     try:
         yield SignatureRecorder(lab, folder)

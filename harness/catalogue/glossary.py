@@ -8,33 +8,13 @@ from dataclasses import dataclass
 
 from harness.catalogue import Catalogue, expand
 from harness.catalogue.registry import FAULTS
+from harness.checks import CHECKS
 from harness.errors import UsageError
 from harness.model.case import GOOD, Case
 from harness.model.catalogue import Requirement
 from harness.model.vocabulary import Path, Posture
 from harness.probes.intrusiveness import intrusiveness
 
-_EXPECTED: Mapping[str, str] = {
-    "served": "the request is accepted, has its effect, and arrives unchanged",
-    "certificate-refused": "the client is turned away because of its certificate, and nothing is acted upon",
-    "token-refused": "the request is answered 401 because of its token, and nothing is acted upon",
-    "refused": "the client is turned away, for its certificate or its token, and nothing is acted upon",
-    "not-let-in": "nobody is served without the credential, whichever way the request comes",
-    "flow-broken": "nothing gets through: the server misses the client's certificate",
-    "start-refused": "the server refuses to start and names the settings to change",
-    "no-clear-text": "no application answer in clear text, and no effect",
-    "own-certificate": "a client meets the server's own certificate, and is asked for its own as the server asks",
-    "as-scripted": "each step of a script ends as written: requests, moved clocks, outages, rotated keys",
-    "called": "the client under test gets through with its own request",
-    "no-token-sent": "the client under test gets through, and sends no JWT",
-    "not-bypassed": "past the balancer the client under test reaches no server; through it, it is served",
-    "own-request-refused": "the client under test is turned away: it cannot present what is asked",
-    "keys-published": "a set of public keys, and nothing private",
-    "token-lost": "the request is refused for want of a token: the balancer dropped it",
-    "nothing-passed-on": "the balancer refuses the server's certificate, and the server gets nothing of the request",
-    "nothing-sent": "the client under test refuses the server's certificate and sends nothing, no token above all",
-    "token-sent": "the client under test sends a JWT that is valid now, and its request succeeds",
-}
 _POSTURES: Mapping[Posture, str] = {
     Posture.DEFAULT: "nothing set",
     Posture.MTLS: "mtlsValidateClient: true",
@@ -63,7 +43,7 @@ def words() -> Mapping[str, Mapping[str, str]]:
         "posture": {str(name): text for name, text in _POSTURES.items()},
         "posture elsewhere": {str(name): text for name, text in _ELSEWHERE.items()},
         "path": {str(name): text for name, text in _PATHS.items()},
-        "expected": _EXPECTED,
+        "expected": {name: check.summary for name, check in CHECKS.items()},
     }
 
 
@@ -113,7 +93,7 @@ def _requirement(catalogue: Catalogue, row: Requirement) -> Iterator[str]:
     for expected in dict.fromkeys(case.expected for case in cases):
         members = [case for case in cases if case.expected == expected]
         stimuli = ", ".join(dict.fromkeys(case.stimulus.id for case in members))
-        yield f"    {len(members)} x {_EXPECTED[expected]}"
+        yield f"    {len(members)} x {CHECKS[expected].summary}"
         yield f"        presented: {stimuli}"
     yield from _faults(row.faults)
 
@@ -138,7 +118,7 @@ def _case(catalogue: Catalogue, case: Case, here: Here | None) -> Iterator[str]:
         if name != GOOD or kind != "transport":
             yield f"    {kind}: {name} - {summary}" if name != GOOD else f"    {kind}: {summary}"
     yield f"  touches the server with a: {intrusiveness(case)} (a read-only run withholds writes and stress)"
-    yield f"  what must happen: {_EXPECTED[case.expected]}"
+    yield f"  what must happen: {CHECKS[case.expected].summary}"
     reasons = sorted({str(reason) for name in (stimulus.certificate, stimulus.token, stimulus.transport) if name != GOOD
                       for reason in catalogue.classes[name].acceptable_reasons})  # fmt: skip
     if reasons:

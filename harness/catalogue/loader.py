@@ -1,18 +1,22 @@
-"""Reads ``suites/topology.yaml`` and ``suites/*/catalogue.yaml`` into the model.  Expands nothing, judges nothing."""
+"""Reads ``suites/*.topology.yaml`` and ``suites/*/catalogue.yaml`` into the model.  Expands nothing, judges nothing."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
-from typing import Any
+from typing import Any, Protocol
 
 from harness.catalogue.rows import Known, Row, enum
 from harness.decode import strictyaml
 from harness.errors import CatalogueError
 from harness.model.catalogue import Flow, Requirement, Server, StimulusClass
 from harness.model.vocabulary import Posture, Reason
+
+
+class _Digest(Protocol):
+    def update(self, data: bytes, /) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -38,27 +42,22 @@ class Catalogue:
         return tuple(row.id for row in self.requirements if fault in row.faults)
 
 
-def load(folder: FilePath, known: Known) -> Catalogue:
-    """Read the catalogue under *folder*; raises :class:`CatalogueError` naming file, row and what is wrong with it."""
+def load(folders: Iterable[FilePath], known: Known) -> Catalogue:
+    """Read the catalogues under *folders*; raises :class:`CatalogueError` that names file, row and mistake."""
+    folders = list(dict.fromkeys(folders))
     try:
-        return _load(folder, known)
+        return _load(folders, known)
     except (KeyError, TypeError, AttributeError) as error:
         what = f"something has the wrong shape: {type(error).__name__}: {error}"
-        raise CatalogueError(what, where=str(folder), hint="compare it with its neighbours") from error
+        where = ", ".join(map(str, folders))
+        raise CatalogueError(what, where=where, hint="compare it with its neighbours") from error
 
 
-def _load(folder: FilePath, known: Known) -> Catalogue:
-    files = sorted(folder.glob("*/catalogue.yaml"))
-    topology_file = folder / "topology.yaml"
+def _load(folders: Sequence[FilePath], known: Known) -> Catalogue:
     digest = hashlib.sha256()
-    for file in (topology_file, *files):
-        digest.update(file.relative_to(folder).as_posix().encode() + b"\0" + _read(file))
-    topology = _mapping(topology_file)
-    servers = {name: _server(topology_file, name, row) for name, row in topology["servers"].items()}
-    flows = {name: _flow(topology_file, name, row, servers) for name, row in topology["flows"].items()}
-    groups = {"all": list(flows), **topology.get("groups", {})}
-    _only(topology_file, topology, {"product", "servers", "flows", "groups"})
-    areas = {file: _mapping(file) for file in files}
+    topologies = _files(folders, "*.topology.yaml", digest)
+    areas = _files(folders, "*/catalogue.yaml", digest)
+    topology = _topology(topologies)
     for file, area in areas.items():
         _only(file, area, {"documents", "classes", "requirements"})
     classes: dict[str, StimulusClass] = {}
@@ -70,11 +69,50 @@ def _load(folder: FilePath, known: Known) -> Catalogue:
     rows: dict[str, Requirement] = {}
     for file, area in areas.items():
         for row in area.get("requirements", []):
-            reader = Row(file, area.get("documents", {}), flows, groups, classes, known, row)
+            reader = Row(file, area.get("documents", {}), topology.flows, topology.groups, classes, known, row)
             _once(file, reader.id, rows)
             rows[reader.id] = reader.requirement()
-    _complete(folder, rows.values(), known)
-    return Catalogue(topology["product"], servers, flows, classes, tuple(rows.values()), digest.hexdigest())
+    _complete(folders[0], rows.values(), known)
+    return Catalogue(known.title, topology.servers, topology.flows, classes, tuple(rows.values()), digest.hexdigest())
+
+
+def _files(folders: Sequence[FilePath], pattern: str, digest: _Digest) -> dict[FilePath, dict[str, Any]]:
+    """The files that match, parsed; *digest* takes their names and bytes."""
+    found = {}
+    for folder in folders:
+        for file in sorted(folder.glob(pattern)):
+            digest.update(file.relative_to(folder).as_posix().encode() + b"\0" + _read(file))
+            found[file] = _mapping(file)
+    if not found:
+        raise CatalogueError(f"there is no {pattern}", where=", ".join(map(str, folders)))
+    return found
+
+
+@dataclass(frozen=True)
+class _Topology:
+    """Servers, flows and groups of flows of all products."""
+
+    servers: dict[str, Server]
+    flows: dict[str, Flow]
+    groups: dict[str, list[str]]
+
+
+def _topology(files: Mapping[FilePath, dict[str, Any]]) -> _Topology:
+    servers: dict[str, Server] = {}
+    flows: dict[str, Flow] = {}
+    groups: dict[str, list[str]] = {}
+    for file, topology in files.items():
+        _only(file, topology, {"product", "servers", "flows", "groups"})
+        for name, row in topology["servers"].items():
+            _once(file, name, servers)
+            servers[name] = _server(file, name, row, topology["product"])
+        for name, row in topology["flows"].items():
+            _once(file, name, flows)
+            flows[name] = _flow(file, name, row, servers)
+        for name, members in topology.get("groups", {}).items():
+            _once(file, name, groups)
+            groups[name] = members
+    return _Topology(servers, flows, {"all": list(flows), **groups})
 
 
 def _read(file: FilePath) -> bytes:
@@ -102,10 +140,11 @@ def _once(file: FilePath, name: str, taken: Mapping[str, object]) -> None:
         raise CatalogueError(f"{name!r} is defined twice", where=str(file), hint="give one of them another id")
 
 
-def _server(file: FilePath, name: str, row: Mapping[str, Any]) -> Server:
+def _server(file: FilePath, name: str, row: Mapping[str, Any], product: str) -> Server:
     try:
         return Server(
             name=name,
+            product=product,
             kind=row["kind"],
             endpoint=row["endpoint"],
             host=row["host"],
@@ -132,6 +171,7 @@ def _flow(file: FilePath, name: str, row: Mapping[str, Any], servers: Mapping[st
             body=request.get("body", ""),
             success=request["success"],
             effect=row["effect"],
+            any_service=row.get("any_service", False),
             needs=tuple(row.get("needs", ())),
             posture_needs={
                 enum(file, Posture, posture, name): tuple(needs)

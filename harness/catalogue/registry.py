@@ -2,30 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 
-from harness import paths
 from harness.catalogue import Catalogue, Known, load
 from harness.checks import CHECKS
 from harness.lab.balancers import BALANCER_FAULTS
 from harness.model.case import GOOD
 from harness.model.fault import Fault
 from harness.probes.transports import TRANSPORTS
-from harness.products.apic.variants import VARIANTS
+from harness.products.product import Product
+from harness.products.registry import reference
 from harness.stimuli.certificates import CERTIFICATE_CLASSES
 from harness.stimuli.tokens import TOKEN_CLASSES
-from harness.subsystems.faults import known as subsystem_faults
-
-FAULTS: Mapping[str, Fault] = {**{fault.name: fault for fault in subsystem_faults()}, **BALANCER_FAULTS}
+from harness.subsystems.registry import Registry
 
 
 @cache
-def catalogue() -> Catalogue:
-    """The product's catalogue; raises :class:`harness.errors.CatalogueError` if it does not fit the code."""
+def _faults(product: Product) -> Mapping[str, Fault]:
+    return {**{fault.name: fault for fault in Registry.of(product.subsystems).faults()}, **BALANCER_FAULTS}
+
+
+@cache
+def _catalogue(product: Product) -> Catalogue:
     stimuli = {
         "certificate": {name: row.summary for name, row in CERTIFICATE_CLASSES.items() if name != GOOD},
         "token": {name: row.summary for name, row in TOKEN_CLASSES.items() if name != GOOD},
         "transport": TRANSPORTS,
     }
-    return load(paths.SUITES, Known(CHECKS, FAULTS, stimuli, VARIANTS))
+    return load(product.suites, Known(CHECKS, _faults(product), stimuli, product.variants, product.title))
+
+
+def catalogue() -> Catalogue:
+    """What is required of all products; raises :class:`harness.errors.CatalogueError` if it does not fit the code."""
+    return _catalogue(reference())
+
+
+class _Faults(Mapping[str, Fault]):
+    """The faults that the products' reference subsystems and the balancers can have, by name."""
+
+    def __getitem__(self, name: str) -> Fault:
+        return _faults(reference())[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_faults(reference()))
+
+    def __len__(self) -> int:
+        return len(_faults(reference()))
+
+
+FAULTS: Mapping[str, Fault] = _Faults()

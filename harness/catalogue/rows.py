@@ -47,7 +47,7 @@ _CELL_KEYS = {
 
 @dataclass(frozen=True)
 class Known:
-    """What code offers and the catalogue may name: checks, faults, stimulus classes by kind.
+    """What code offers and the catalogue may name: checks, faults, stimulus classes by kind; and the products' title.
 
     ``variants`` are the ways in which a setup can differ, ``stimuli`` maps kind (certificate, token, transport) to what
     code can present: class id -> summary.
@@ -57,6 +57,7 @@ class Known:
     faults: Collection[str]
     stimuli: Mapping[str, Mapping[str, str]]
     variants: Collection[str] = ()
+    title: str = ""
 
 
 def enum(file: FilePath, kind: type[_Enum], value: object, what: str) -> _Enum:

@@ -1,38 +1,134 @@
 """Checks: pure functions from a question (case and exchange) to findings.  They decide no outcome; the judge does.
 
-A check's name is what a case *expects*: ``served``, ``certificate-refused`` and so on, as the catalogue writes it.
+A check is one record here.  Its name is what a case *expects*: ``served``, ``certificate-refused`` and so on, as the
+catalogue writes it; everything else that other parts must know of a check stands beside its function.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
 from harness.checks import access, bypass, clients, configuration, script, transport
 from harness.checks.question import Question
-from harness.model.verdict import Finding
+from harness.checks.registry import Check, registered
 
-Check = Callable[[Question], list[Finding]]
+CHECKS = registered(
+    Check(
+        "served",
+        access.served,
+        "the request is accepted, has its effect, and arrives unchanged",
+        lets_in=True,
+        about_credentials=True,
+    ),
+    Check(
+        "certificate-refused",
+        access.certificate_refused,
+        "the client is turned away because of its certificate, and nothing is acted upon",
+        needs_twin=True,
+        about_credentials=True,
+        shows="certificate",
+    ),
+    Check(
+        "token-refused",
+        access.token_refused,
+        "the request is answered 401 because of its token, and nothing is acted upon",
+        needs_twin=True,
+        about_credentials=True,
+        shows="JWT",
+    ),
+    Check(
+        "refused",
+        access.refused,
+        "the client is turned away, for its certificate or its token, and nothing is acted upon",
+        needs_twin=True,
+        about_credentials=True,
+    ),
+    Check(
+        "flow-broken",
+        access.flow_broken,
+        "nothing gets through: the server misses the client's certificate",
+        needs_twin=True,
+    ),
+    Check(
+        "start-refused",
+        configuration.start_refused,
+        "the server refuses to start and names the settings to change",
+        reads_start=True,
+    ),
+    Check(
+        "no-clear-text",
+        transport.no_clear_text,
+        "no application answer in clear text, and no effect",
+        needs_twin=True,
+    ),
+    Check(
+        "own-certificate",
+        transport.own_certificate,
+        "a client meets the server's own certificate, and is asked for its own as the server asks",
+    ),
+    Check(
+        "token-sent",
+        clients.token_sent,
+        "the client under test sends a JWT that is valid now, and its request succeeds",
+        lets_in=True,
+    ),
+    Check(
+        "nothing-sent",
+        clients.nothing_sent,
+        "the client under test refuses the server's certificate and sends nothing, no token above all",
+    ),
+    Check(
+        "not-bypassed",
+        clients.not_bypassed,
+        "past the balancer the client under test reaches no server; through it, it is served",
+    ),
+    Check(
+        "called",
+        clients.called,
+        "the client under test gets through with its own request",
+        lets_in=True,
+        lets_anybody_in=True,
+    ),
+    Check(
+        "no-token-sent",
+        clients.no_token_sent,
+        "the client under test gets through, and sends no JWT",
+        lets_in=True,
+    ),
+    Check(
+        "own-request-refused",
+        clients.own_request_refused,
+        "the client under test is turned away: it cannot present what is asked",
+    ),
+    Check(
+        "keys-published",
+        configuration.keys_published,
+        "a set of public keys, and nothing private",
+        lets_in=True,
+        lets_anybody_in=True,
+    ),
+    Check(
+        "token-lost",
+        access.token_lost,
+        "the request is refused for want of a token: the balancer dropped it",
+        needs_twin=True,
+    ),
+    Check(
+        "nothing-passed-on",
+        access.nothing_passed_on,
+        "the balancer refuses the server's certificate, and the server gets nothing of the request",
+        needs_twin=True,
+    ),
+    Check(
+        "not-let-in",
+        bypass.not_let_in,
+        "nobody is served without the credential, whichever way the request comes",
+        needs_twin=True,
+        about_credentials=True,
+    ),
+    Check(
+        "as-scripted",
+        script.as_scripted,
+        "each step of a script ends as written: requests, moved clocks, outages, rotated keys",
+    ),
+)
 
-CHECKS: Mapping[str, Check] = {
-    "served": access.served,
-    "certificate-refused": access.certificate_refused,
-    "token-refused": access.token_refused,
-    "refused": access.refused,
-    "flow-broken": access.flow_broken,
-    "start-refused": configuration.start_refused,
-    "no-clear-text": transport.no_clear_text,
-    "own-certificate": transport.own_certificate,
-    "token-sent": clients.token_sent,
-    "nothing-sent": clients.nothing_sent,
-    "not-bypassed": clients.not_bypassed,
-    "called": clients.called,
-    "no-token-sent": clients.no_token_sent,
-    "own-request-refused": clients.own_request_refused,
-    "keys-published": configuration.keys_published,
-    "token-lost": access.token_lost,
-    "nothing-passed-on": access.nothing_passed_on,
-    "not-let-in": bypass.not_let_in,
-    "as-scripted": script.as_scripted,
-}
-
-__all__ = ["CHECKS", "Check", "Question"]
+__all__ = ["CHECKS", "Check", "Question", "registered"]

@@ -90,7 +90,7 @@ def no_token_sent(question: Question) -> list[Finding]:
 
 
 def own_request_refused(question: Question) -> list[Finding]:
-    """The client under test must be turned away for the reasons in ``params["acceptable_reasons"]``: it has no more to show."""
+    """The client under test must be turned away, for the reasons in ``params["acceptable_reasons"]``."""
     act, observed = question.exchange.extra.get("act"), question.server_request
     if act is None:
         return [unobserved("not-driven", "the client under test could not be driven")]

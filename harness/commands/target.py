@@ -23,8 +23,8 @@ from harness.probes.intrusiveness import intrusiveness
 from harness.run.run import Run
 from harness.targets import endpoint_probe
 from harness.targets import file as target_file
-from harness.targets.deployment import SERVICE, TEMPLATE, Deployment
-from harness.targets.endpoint_report import InspectOptions
+from harness.targets.deployment import Deployment, stand_ins
+from harness.targets.endpoint_report import ProbeOptions
 from harness.targets.single_service import Service
 from harness.writers import record
 from harness.writers.compare import compare
@@ -147,7 +147,10 @@ def documented(identifier: str) -> str:
     parts = identifier.replace("__", "/").split("/")
     rows = {row.id: row for row in catalogue().requirements}
     row = rows.get(parts[1]) if len(parts) > 1 else None
-    stands = SERVICE if row and any(SERVICE in block.flows for block in row.cells) else TEMPLATE
+    names = [flow.name for flow in stand_ins(catalogue())]
+    stands = next(
+        (name for name in reversed(names) if row and any(name in block.flows for block in row.cells)), names[0]
+    )
     return "/".join(stands if part.startswith("client-to-") else part for part in parts)
 
 
@@ -182,7 +185,7 @@ def _probe(arguments: Arguments) -> int:
     if not arguments.file:
         raise UsageError("which URL?", hint="hopproof target probe https://host:port/path")
     given = {name: getattr(arguments, name) or "" for name in ("ca", "connect", "cert", "key")}
-    found = endpoint_probe.probe(InspectOptions(arguments.file, **given))
+    found = endpoint_probe.probe(ProbeOptions(arguments.file, **given))
     if arguments.write:
         endpoint_probe.write(found, arguments.write)
     if arguments.json:

@@ -11,7 +11,7 @@ from harness.model.case import Setup
 from harness.model.catalogue import Server
 from harness.model.fault import Fault
 from harness.model.vocabulary import Path
-from harness.products.apic.variants import VARIANTS
+from harness.products.product import Variant
 
 Behaviours = dict[str, Any]
 
@@ -77,9 +77,9 @@ class Before:
     impostor: Callable[[], FilePath]
 
 
-def listener(name: str, setup: Setup, before: Before) -> dict[str, Any]:
+def listener(name: str, setup: Setup, before: Before, variant: Variant) -> dict[str, Any]:
     """The order for *setup*'s balancer, as the balancer process takes it."""
-    variant, fault = VARIANTS[setup.variant], setup.fault
+    fault = setup.fault
     server = before.server
     terminating = setup.path is Path.TERMINATING or fault == "passthrough-terminates"
     behaviours = {**variant.balancer, **_BEHAVIOURS.get(fault, {})} if terminating else {}

@@ -27,7 +27,7 @@ class EmbeddedLab(OwnLab):
     def _begin(self) -> None:
         # Both start at once: what they import takes longer than making the keys they wait for.
         self._all: dict[str, Site] = {}
-        for module, *arguments in ((_SUBSYSTEMS,), self.balancer):
+        for module, *arguments in ((_SUBSYSTEMS, *self.product.subsystems), self.balancer):
             log = self.folder / f"{module}.log"
             child = Child(module, log, *arguments)
             self._all[module] = Site(module, Worker(module, child, self._mailbox.put, log))

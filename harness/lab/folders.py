@@ -31,7 +31,7 @@ _MONTH = timedelta(days=30)
 
 
 def _other_name(profile: Profile) -> Profile:
-    return replace(profile, names=dns_names(("somebody-else.apic.test",)))
+    return replace(profile, names=dns_names(("somebody-else.test",)))
 
 
 def _expired(profile: Profile) -> Profile:
@@ -57,7 +57,7 @@ class Folders:
         """Another deployment's PKI with management's own signing key: only who vouches for its servers differs."""
         folder = self._home / "impostor"
         if not folder.exists():
-            Pki.create(signing_key=self._pki.signing_key).write(private_folder(folder))
+            Pki.create(self._pki.blueprint, signing_key=self._pki.signing_key).write(private_folder(folder))
         return folder
 
     def own(self, name: str) -> FilePath:
@@ -100,10 +100,10 @@ class Folders:
         private_file(home / "tls.crt", identity.pem())
         private_file(home / "ca.crt", self._pki.issuer(secret).pem())
 
-    def service_under_ingress_ca(self, secret: str) -> FilePath:
-        """A deployment whose in-cluster service *secret* has a certificate of ingress-ca, not of management-ca."""
-        identity = issue(self._pki.profile(secret), self._pki.secrets["ingress-ca"])
-        return self._with(f"{secret}-under-ingress-ca", secret, identity)
+    def service_under_external_ca(self, secret: str) -> FilePath:
+        """A deployment whose in-cluster service *secret* has a certificate of the external CA, not of its own."""
+        identity = issue(self._pki.profile(secret), self._pki.secrets[self._pki.blueprint.external])
+        return self._with(f"{secret}-under-external-ca", secret, identity)
 
     def bad_server(self, server: Server, variant: str) -> FilePath:
         """A deployment in which *server*'s certificate is what *variant* says."""

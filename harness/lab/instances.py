@@ -18,7 +18,7 @@ from typing import Any
 from harness.decode.certificates import view
 from harness.lab.balancers import Before, listener
 from harness.lab.folders import Folders, file_name, new_home, sweep
-from harness.lab.plan import PLATFORM_API, Instance, Plan
+from harness.lab.plan import Instance, Plan
 from harness.lab.protocol import ConfigurationRefused, Entrypoint
 from harness.lab.worker import Mailbox, Worker
 from harness.model.case import Setup
@@ -27,7 +27,7 @@ from harness.model.fault import Fault
 from harness.model.vocabulary import Path
 from harness.pki.deployment import Pki
 from harness.pki.private_files import private_file
-from harness.products.apic import manifests
+from harness.products.product import Product
 from harness.wire.send import Address
 
 LOOPBACK = "127.0.0.1"
@@ -49,9 +49,16 @@ class Running:
     processes' logs.
     """
 
-    def __init__(self, servers: Mapping[str, Server], flows: Mapping[str, Flow], faults: Mapping[str, Fault]) -> None:
+    def __init__(
+        self,
+        product: Product,
+        servers: Mapping[str, Server],
+        flows: Mapping[str, Flow],
+        faults: Mapping[str, Fault],
+    ) -> None:
         sweep(FilePath(tempfile.gettempdir()))
-        self._servers, self._flows, self._faults = servers, flows, faults
+        self.product, self._servers, self._flows, self._faults = product, servers, flows, faults
+        self._keys = product.key_server
         self.folder = new_home()
         self.on_close: list[Callable[[], None]] = []
         self._mailbox = Mailbox()
@@ -65,9 +72,9 @@ class Running:
         self._changing = threading.RLock()
         try:
             self._begin()
-            self.pki = Pki.create()
+            self.pki = Pki.create(product.pki)
             self._folders = Folders(self.folder, self.pki)
-            self._plan = Plan(servers, faults, self._folders)
+            self._plan = Plan(product, servers, faults, self._folders)
         except BaseException:
             self.close()
             raise
@@ -112,7 +119,7 @@ class Running:
         fresh = [setup for setup in requested if setup not in self._entrypoints]
         self._prepare(fresh)
         self._start((setup, self._plan.management(setup)) for setup in fresh)
-        self._start((setup, self._server(setup)) for setup in fresh if setup.server != PLATFORM_API)
+        self._start((setup, self._server(setup)) for setup in fresh if setup.server != self._keys.server)
         self._start_balancers([setup for setup in fresh if setup.path is not Path.DIRECT])
         for setup in fresh:
             self._entrypoints[setup] = self._door(setup)
@@ -148,8 +155,7 @@ class Running:
         platform = self._seen(site, self._site_of(self._plan.management(setup), setup))
         hosts = {
             **dict.fromkeys(self._plan.hosts, LOOPBACK),
-            manifests.PLATFORM.host: platform,
-            manifests.SERVICE.host: platform,
+            **dict.fromkeys(self._keys.hosts, platform),
         }
         return {**instance.order(config, hosts, port), "address": site.address}
 
@@ -171,7 +177,7 @@ class Running:
         server, instance = self._servers[setup.server], self._plan.server_name(setup)
         client = next(flow.client_secret for flow in self._flows.values() if flow.server.name == server.name)
         before = Before(server, self._ports[instance], self.secrets, client, self._folders.impostor)
-        order = listener(self._listener_id(setup), setup, before)
+        order = listener(self._listener_id(setup), setup, before, self.product.variants[setup.variant])
         return {**order, "host": site.address, "upstream_host": self._seen(site, self._places[instance])}
 
     def _entered(self, setup: Setup) -> str:

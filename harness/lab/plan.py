@@ -1,7 +1,24 @@
 """Which instances a setup needs and how each is configured.  Pure planning: starts nothing, knows no process.
 
-An instance is a subsystem with its custom resource, its folder and its faults; its name says what makes it different,
-so that setups that need the same one share it.
+Names, sharing and correlation
+------------------------------
+
+An instance is a subsystem with its configuration, its folder and its faults.  A quick run has over a thousand cases and
+a few dozen setups, so instances are shared; the rule for sharing is the instance's *name*.  It consists of everything
+that makes the instance different - server, posture, fault, variant, the case that has it to itself - and of nothing
+else, so that two setups that need the same server get the same name and therefore the same process.  Two consequences:
+
+* What is left out of a name is shared.  The path is left out: the direct, the passthrough and the terminating path lead
+  to the same server, which is why a difference between them is the balancer's.  A fault is left out of the names of
+  subsystems that cannot have it, so a fault of the portal does not start a second analytics.
+* What changes an instance must be in its name.  A case that moves the clock, stops the key server or rotates keys would
+  disturb its neighbours; its id becomes part of the name (``Setup.own``) and it gets an instance of its own.
+
+A request is found again on the server's side in two ways.  One that reached HTTP carries the nonce of its case.  One
+that was rejected inside TLS carries nothing, so it is found by its two ports: the client's local port is recorded by
+the sender, the same number is the peer's port in the server's record, and on a path with a balancer the balancer's
+record links the two pairs.  Ports are unique only within one network namespace; :mod:`harness.lab.containers.ports`
+says how the container lab keeps them apart.
 """
 
 from __future__ import annotations
@@ -16,11 +33,7 @@ from harness.model.case import Setup
 from harness.model.catalogue import Flow, Server
 from harness.model.fault import Fault
 from harness.model.vocabulary import Posture
-from harness.products.apic import manifests
-from harness.products.apic.variants import VARIANTS, Variant
-
-MANAGEMENT = "management"
-PLATFORM_API = "platform-api"
+from harness.products.product import EXTERNAL, IN_CLUSTER, KeyEndpoint, Product, Variant
 
 
 @dataclass(frozen=True)
@@ -47,59 +60,68 @@ class Instance:
 
 
 class Plan:
-    """Plans for one lab: the catalogue's *servers* and *faults*, the folders its subsystems read."""
+    """Plans for one lab of *product*: the catalogue's *servers* and *faults*, the folders its subsystems read."""
 
-    def __init__(self, servers: Mapping[str, Server], faults: Mapping[str, Fault], folders: Folders) -> None:
-        self._servers, self._faults, self._folders = servers, faults, folders
+    def __init__(
+        self, product: Product, servers: Mapping[str, Server], faults: Mapping[str, Fault], folders: Folders
+    ) -> None:
+        self._product, self._servers, self._faults, self._folders = product, servers, faults, folders
+        self._keys = product.key_server
 
     @property
     def hosts(self) -> tuple[str, ...]:
         """Every host name that a subsystem may look up."""
-        return (manifests.PLATFORM.host, manifests.SERVICE.host, *(server.host for server in self._servers.values()))
+        return (*self._keys.hosts, *(server.host for server in self._servers.values()))
 
     def management(self, setup: Setup) -> Instance:
         """The management that serves *setup*: the deployment's, a faulty one, an impostor, or one of its own."""
-        variant = VARIANTS[setup.variant]
-        faults = self._faults_on(MANAGEMENT, setup)
-        if setup.server == PLATFORM_API:
+        variant = self._product.variants[setup.variant]
+        faults = self._faults_on(self._keys.subsystem, setup)
+        if setup.server == self._keys.server:
             folder = self._server_folder(setup, variant)
-            name = "|".join((MANAGEMENT, *faults, variant.server))
-            return Instance(name, MANAGEMENT, manifests.management_resource(), folder, faults)
+            name = "|".join((self._keys.subsystem, *faults, variant.server))
+            return Instance(
+                name, self._keys.subsystem, self._keys.configure(self._keys.endpoints[EXTERNAL]), folder, faults
+            )
         folder, endpoint = self._platform(setup, variant)
-        name = "|".join((MANAGEMENT, *faults, variant.platform, setup.own, setup.own and setup.fault))
-        return Instance(name, MANAGEMENT, manifests.management_resource(endpoint), folder, faults)
+        name = "|".join((self._keys.subsystem, *faults, variant.platform, setup.own, setup.own and setup.fault))
+        return Instance(name, self._keys.subsystem, self._keys.configure(endpoint), folder, faults)
 
-    def _platform(self, setup: Setup, variant: Variant) -> tuple[FilePath, manifests.Endpoint]:
+    def _platform(self, setup: Setup, variant: Variant) -> tuple[FilePath, KeyEndpoint]:
         if variant.platform == "impostor":
-            return self._folders.impostor(), manifests.PLATFORM
+            return self._folders.impostor(), self._keys.endpoints[EXTERNAL]
         if variant.platform == "wrong-name":
-            return self._folders.bad_server(self._servers[PLATFORM_API], "server-wrong-name"), manifests.PLATFORM
+            return self._folders.bad_server(
+                self._servers[self._keys.server], "server-wrong-name"
+            ), self._keys.endpoints[EXTERNAL]
         if variant.platform == "other-kinds":
-            return self._folders.other_kinds(), manifests.PLATFORM
+            return self._folders.other_kinds(), self._keys.endpoints[EXTERNAL]
         if variant.platform == "in-cluster":
-            return self._folders.deployment, manifests.SERVICE
+            return self._folders.deployment, self._keys.endpoints[IN_CLUSTER]
         if variant.platform == "in-cluster-wrong-ca":
-            return self._folders.service_under_ingress_ca(manifests.SERVICE.secret), manifests.SERVICE
+            return self._folders.service_under_external_ca(
+                self._keys.endpoints[IN_CLUSTER].secret
+            ), self._keys.endpoints[IN_CLUSTER]
         own = self._folders.own(self.server_name(setup)) if setup.own else self._folders.deployment
-        return own, manifests.PLATFORM
+        return own, self._keys.endpoints[EXTERNAL]
 
     def server_name(self, setup: Setup) -> str:
         """The name of the instance in which *setup*'s flow ends."""
-        if setup.server == PLATFORM_API:
+        if setup.server == self._keys.server:
             return self.management(setup).name
-        variant = VARIANTS[setup.variant]
+        variant = self._product.variants[setup.variant]
         # Behind a balancer that differs, the server is the same.
         same = not (variant.platform or variant.server or variant.spec)
-        touched = setup.own or self._faults_on(setup.server, setup) or self._faults_on(MANAGEMENT, setup)
+        touched = setup.own or self._faults_on(setup.server, setup) or self._faults_on(self._keys.subsystem, setup)
         fault = setup.fault if touched else ""
         return "|".join((setup.server, setup.posture, fault, "" if same else setup.variant, setup.own))
 
     def server(self, setup: Setup, platform_port: int) -> Instance:
         """The server in which *setup*'s flow ends; *platform_port* is where its management listens."""
-        server, variant = self._servers[setup.server], VARIANTS[setup.variant]
+        server, variant = self._servers[setup.server], self._product.variants[setup.variant]
         in_cluster = variant.platform.startswith("in-cluster")
-        platform = manifests.SERVICE if in_cluster else manifests.PLATFORM
-        text = manifests.custom_resource(server, setup.posture, platform, platform_port, variant.spec)
+        platform = self._keys.endpoints[IN_CLUSTER] if in_cluster else self._keys.endpoints[EXTERNAL]
+        text = self._product.configure[server.kind](server, setup.posture, platform, platform_port, variant.spec)
         folder = self._server_folder(setup, variant)
         return Instance(self.server_name(setup), server.name, text, folder, self._faults_on(server.name, setup))
 
@@ -110,15 +132,17 @@ class Plan:
 
     def client(self, setup: Setup, flow: Flow) -> Instance:
         """The subsystem that is *flow*'s client under test, with the fault, if the fault is one of a client's."""
-        if flow.client == MANAGEMENT:
+        if flow.client == self._keys.subsystem:
             plain = Setup(setup.server, setup.posture, setup.path, setup.fault, own=setup.own)
-            return self.management(plain) if setup.server != PLATFORM_API else self.management(setup)
-        variant = VARIANTS[setup.variant]
+            return self.management(plain) if setup.server != self._keys.server else self.management(setup)
+        variant = self._product.variants[setup.variant]
         faults = self._faults_on(flow.client, setup)
         spec = setup.variant if variant.client_spec else ""
         name = "|".join(("client", flow.client, *faults, spec, setup.own))
         server = self._servers[flow.client]
-        text = manifests.custom_resource(server, Posture.DEFAULT, manifests.PLATFORM, 0, variant.client_spec)
+        text = self._product.configure[server.kind](
+            server, Posture.DEFAULT, self._keys.endpoints[EXTERNAL], 0, variant.client_spec
+        )
         folder = self._folders.own(self.server_name(setup)) if setup.own else self._folders.deployment
         return Instance(name, flow.client, text, folder, faults)
 

@@ -1,4 +1,4 @@
-"""What every lab of our own shares: what runs in it (:mod:`harness.lab.instances`), what it tells, how it is changed."""
+"""What every lab of our own shares: what runs in it (:mod:`harness.lab.instances`), what it reports, how it changes."""
 
 from __future__ import annotations
 
@@ -14,26 +14,18 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from harness.errors import LabError
 from harness.lab.folders import publish
 from harness.lab.instances import LOOPBACK, Running, Site
-from harness.lab.plan import MANAGEMENT, PLATFORM_API, Instance
+from harness.lab.plan import Instance
 from harness.lab.protocol import Entrypoint
 from harness.model.case import Setup
 from harness.model.catalogue import Flow, Server
 from harness.model.exchange import BalancerView, ServerView
 from harness.model.fault import Fault
 from harness.model.vocabulary import Grade, Path
+from harness.products.product import Product
 
 __all__ = ["LOOPBACK", "OwnLab", "Site"]
 
 RECORD_SECONDS = 5.0
-# What the client under test is told to do, by the server at which its flow ends.
-_ACTIONS = {
-    "portal": "register-portal",
-    "analytics": "publish-event",
-    "api-gateway": "register-gateway",
-    "v5c-gateway": "register-gateway",
-    "event-gateway": "register-gateway",
-    PLATFORM_API: "call-platform",
-}
 
 
 class OwnLab(Running):
@@ -41,10 +33,16 @@ class OwnLab(Running):
 
     grade = Grade.BOTH_SIDES
 
-    def __init__(self, servers: Mapping[str, Server], flows: Mapping[str, Flow], faults: Mapping[str, Fault]) -> None:
+    def __init__(
+        self,
+        product: Product,
+        servers: Mapping[str, Server],
+        flows: Mapping[str, Flow],
+        faults: Mapping[str, Fault],
+    ) -> None:
         self._registered: set[str] = set()
         self._numbers = itertools.count()
-        super().__init__(servers, flows, faults)
+        super().__init__(product, servers, flows, faults)
 
     def _client(self, setup: Setup, flow: Flow) -> Instance:
         """The client under test, running, where it can get at *setup*'s door."""
@@ -105,7 +103,7 @@ class OwnLab(Running):
     def act(self, entrypoint: Entrypoint, flow: Flow, nonce: str) -> Mapping[str, Any]:
         """See :meth:`harness.lab.protocol.Lab.act`."""
         client = self._client(entrypoint.setup, flow)
-        if flow.server.name == "analytics" and flow.client != MANAGEMENT:
+        if flow.name in self.product.registered:
             self._register(entrypoint, client)
         address = (
             self._seen(self._places[client.name], self._places[self._entered(entrypoint.setup)]),
@@ -118,8 +116,7 @@ class OwnLab(Running):
     ) -> Mapping[str, Any]:
         """*client*'s own account of the request it makes for the name of *door* at *address*."""
         target = {"url": f"https://{entrypoint.address.server_name}:{address[1]}", "connect": address[0]}
-        action = "fetch-keys" if flow.path.endswith("/certs") else _ACTIONS[flow.server.name]
-        return self._act(client, action, target, nonce)
+        return self._act(client, self.product.actions[flow.name], target, nonce)
 
     def _act(self, client: Instance, action: str, target: Mapping[str, Any], nonce: str) -> Mapping[str, Any]:
         worker = self._places[client.name].worker
@@ -134,7 +131,7 @@ class OwnLab(Running):
             host, port = self._servers[gateway.kind].host, self._ports[gateway.name]
             connect = self._seen(self._places[management.name], self._places[gateway.name])
             target = {"url": f"https://{host}:{port}", "connect": connect, "with_jwt": True}
-            result = self._act(management, "register-gateway", target, f"registration-{next(self._numbers)}")
+            result = self._act(management, self.product.registration, target, f"registration-{next(self._numbers)}")
             if result["status"] != 201:
                 raise LabError(f"{gateway.name} could not be registered: {result['error'] or result['status']}")
             self._registered.add(gateway.name)

@@ -27,7 +27,8 @@ class Server:
 
     ``secret`` names its TLS secret (certificate and key) and ``host`` the DNS name in it; ``subject`` is the client
     subject DN it is configured with, ``issuer`` and ``audience`` what a token must name ('' = it compares none).
-    ``ignores_token_under_mtls`` says that in the posture ``both`` it verifies the certificate alone.
+    ``ignores_token_under_mtls`` says that in the posture ``both`` it verifies the certificate alone; ``product`` is
+    the name of the product that it belongs to.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Server:
     issuer: str = ""
     audience: str = ""
     ignores_token_under_mtls: bool = False
+    product: str = ""
 
     def verifies(self, protection: Protection, posture: Posture) -> bool:
         """Whether the server, in *posture*, verifies that credential of its clients."""
@@ -58,8 +60,9 @@ class Server:
 @dataclass(frozen=True)
 class Flow:
     """One documented flow.  ``request`` is how a harmless, effective request is made; ``{nonce}`` in path or body is
-    replaced.  ``client_secret`` names the client's TLS secret, '' where it has none.  ``needs`` and
-    ``posture_needs`` are features without which a target does not have this flow, or not in that posture."""
+    replaced.  ``client_secret`` names the client's TLS secret, '' where it has none.  ``any_service`` says that what
+    is asked of it holds for any service, whatever the product.  ``needs`` and ``posture_needs`` are features
+    without which a target does not have this flow, or not in that posture."""
 
     name: str
     client: str
@@ -72,6 +75,7 @@ class Flow:
     effect: str
     needs: tuple[str, ...] = ()
     posture_needs: Mapping[Posture, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    any_service: bool = False
 
     def needed(self, posture: Posture) -> tuple[str, ...]:
         """The features a target must have for this flow to be in *posture*."""

@@ -1,11 +1,11 @@
 """The PKI of a whole deployment, as cert-manager would make it, and its folder.  Knows nothing of bad credentials.
 
-Distinguished names: API Connect writes ``CN=portal-admin-client,O=cert-manager``, an RFC 4514 string, which names the
-*last* RDN first.  The RDNSequence in the certificate is therefore O, then CN (what cert-manager emits), and
+Distinguished names: a custom resource writes ``CN=portal-admin-client,O=cert-manager``, an RFC 4514 string, which names
+the *last* RDN first.  The RDNSequence in the certificate is therefore O, then CN (what cert-manager emits), and
 ``x509.Name.from_rfc4514_string`` of the string in the custom resource equals the certificate's subject.
 
-Sources: api-connect-facts 5 (cert-manager objects): CAs 87600 h, usages digital signature, key encipherment, cert
-sign; client certificates 17520 h, usages client auth, signing, key encipherment.  Server certificates are made by
+Sources: public cert-manager objects of API Connect: CAs 87600 h, usages digital signature, key encipherment, cert sign;
+client certificates 17520 h, usages client auth, signing, key encipherment.  Server certificates are made by
 cert-manager's ingress shim (usages server auth).  Which hosts they carry here is an assumption of the lab.
 """
 
@@ -27,10 +27,8 @@ from harness.pki.jwk import key_id, public_jwk
 from harness.pki.keys import key_pem
 from harness.pki.private_files import private_file, private_folder
 
-__all__ = ["CLIENTS", "ORGANIZATION", "SECRETS", "Pki", "Secret", "key_id", "key_set", "public_jwk", "subject"]
+__all__ = ["Blueprint", "Pki", "Secret", "key_id", "key_set", "public_jwk", "server_secrets", "subject"]
 
-ORGANIZATION = "cert-manager"
-AUTHORITIES = ("ingress-ca", "management-ca", "portal-ca", "analytics-ca")
 CLIENT = ExtendedKeyUsageOID.CLIENT_AUTH
 SERVER = ExtendedKeyUsageOID.SERVER_AUTH
 LEAF_USAGE = frozenset({"digital_signature", "key_encipherment"})
@@ -52,24 +50,38 @@ class Secret:
     hosts: tuple[str, ...] = ()
 
 
-_SERVERS = {
-    "api-endpoint": "api.apic.test",
-    "portal-admin": "api.portal.apic.test",
-    "analytics-ai-endpoint": "ai.apic.test",
-    "gwv6-manager-endpoint": "rgwd.apic.test",
-    "gwv5-manager-endpoint": "gwd.apic.test",
-    "event-gateway-manager-endpoint": "egwd.apic.test",
-    "orders-service": "orders.ecomm.test",
-}
-CLIENTS = ("portal-admin-client", "analytics-ingestion-client", "gateway-client-client", "orders-client")
+@dataclass(frozen=True)
+class Blueprint:
+    """Which certificates a deployment has: self-signed ``authorities``, and the leaves in ``secrets``.
 
-SECRETS: Mapping[str, Secret] = {
-    **{name: Secret("ingress-ca", SERVER, (host,)) for name, host in _SERVERS.items()},
-    **{f"front-{name}": Secret("ingress-ca", SERVER, (host,)) for name, host in _SERVERS.items()},
-    "management-server": Secret("management-ca", SERVER, ("management-juhu.apic.svc",)),
-    **{name: Secret("ingress-ca", CLIENT) for name in CLIENTS},
-}
-"""Every leaf of a deployment.  ``front-X`` is the certificate of a terminating balancer in front of ``X``'s server."""
+    ``clients`` are the secrets that clients present, ``organization`` the O of every leaf's subject, ``internal`` the
+    authority that signs no client certificate, and ``external`` the one that signs everything between subsystems.
+    """
+
+    authorities: tuple[str, ...]
+    secrets: Mapping[str, Secret]
+    clients: tuple[str, ...]
+    organization: str
+    external: str
+    internal: str
+
+    def with_(self, other: Blueprint) -> Blueprint:
+        """This deployment with what *other* has besides; raises UsageError for a secret that differs."""
+        for name in self.secrets.keys() & other.secrets.keys():
+            if self.secrets[name] != other.secrets[name]:
+                raise UsageError(f"two products have a secret called {name!r}")
+        return replace(
+            self,
+            authorities=tuple(dict.fromkeys((*self.authorities, *other.authorities))),
+            secrets={**self.secrets, **other.secrets},
+            clients=tuple(dict.fromkeys((*self.clients, *other.clients))),
+        )
+
+
+def server_secrets(issuer: str, hosts: Mapping[str, str]) -> dict[str, Secret]:
+    """Server secrets by name, each with its host; ``front-X`` is a terminating balancer's certificate in front of X."""
+    own = {name: Secret(issuer, SERVER, (host,)) for name, host in hosts.items()}
+    return {**own, **{f"front-{name}": secret for name, secret in own.items()}}
 
 
 class Pki:
@@ -79,32 +91,34 @@ class Pki:
     Identity for every authority and leaf by secret name, ``signing_key`` (RSA) and ``kid`` are management's for JWTs.
     """
 
-    def __init__(self, now: datetime, table: Mapping[str, Secret], signing_key: rsa.RSAPrivateKey) -> None:
+    def __init__(self, now: datetime, blueprint: Blueprint, signing_key: rsa.RSAPrivateKey) -> None:
         self.now = now.replace(microsecond=0)
-        self.table = table
+        self.blueprint = blueprint
+        self.table = blueprint.secrets
         self.signing_key = signing_key
         self.kid = key_id(signing_key.public_key())
-        self.secrets: dict[str, Identity] = {name: issue(self.ca_profile(name)) for name in AUTHORITIES}
-        for name in table:
+        self.secrets: dict[str, Identity] = {name: issue(self.ca_profile(name)) for name in blueprint.authorities}
+        for name in self.table:
             self.secrets[name] = issue(self.profile(name), self.issuer(name))
-        self._revoked = {name: issue(self.profile(name), self.issuer(name)) for name in CLIENTS if name in table}
+        self._revoked = {name: issue(self.profile(name), self.issuer(name)) for name in blueprint.clients}
 
     @classmethod
     def create(
         cls,
+        blueprint: Blueprint,
         hosts: Mapping[str, Sequence[str]] | None = None,
         *,
         now: datetime | None = None,
         signing_key: rsa.RSAPrivateKey | None = None,
     ) -> Pki:
-        """A new PKI.
+        """A new PKI, as *blueprint* says.
 
         *hosts* replaces the DNS names of server secrets (``{"portal-admin": ["api.portal.example.com"]}``; the
         balancer's ``front-`` certificate follows), *now* (aware; default: the clock's) is the moment of issue,
         *signing_key* spares the generation of an RSA key, nine tenths of the time this takes.
         Raises UsageError for hosts of an unknown server secret.
         """
-        table = dict(SECRETS)
+        table = dict(blueprint.secrets)
         for name, names in (hosts or {}).items():
             if name not in table or table[name].usage != SERVER or not names:
                 raise UsageError(f"no host names can be given to the secret {name!r}")
@@ -112,7 +126,7 @@ class Pki:
                 if secret in table:
                     table[secret] = replace(table[secret], hosts=tuple(names))
         key = signing_key or rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        return cls(now or datetime.now(UTC), table, key)
+        return cls(now or datetime.now(UTC), replace(blueprint, secrets=table), key)
 
     def issuer(self, secret: str) -> Identity:
         """The authority that issues *secret*."""
@@ -124,7 +138,7 @@ class Pki:
 
     def other_client(self, secret: str) -> Identity:
         """Another client under the same authority as *secret*."""
-        return self.secrets[next(name for name in CLIENTS if name != secret)]
+        return self.secrets[next(name for name in self.blueprint.clients if name != secret)]
 
     def revoked(self, secret: str) -> Identity:
         """An earlier certificate of the client *secret* that its issuer has revoked."""
@@ -132,14 +146,14 @@ class Pki:
 
     def other_authority(self, secret: str) -> Identity:
         """Another authority of the deployment, whose certificates nobody who trusts :meth:`issuer` lets in."""
-        return self.secrets["management-ca"]
+        return self.secrets[self.blueprint.internal]
 
     def profile(self, secret: str) -> Profile:
         """What the certificate of the leaf *secret* says: the starting point for one that says something else."""
         row = self.table[secret]
         start = self.now - _BACKDATED
         return Profile(
-            subject=subject(_common_name(secret, row)),
+            subject=subject(_common_name(secret, row), self.blueprint.organization),
             not_before=start,
             not_after=start + _LEAF_LIFE,
             key_usage=LEAF_USAGE,
@@ -211,11 +225,11 @@ class Pki:
         private_file(folder / "tls.crt", identity.pem())
 
 
-def subject(common_name: str) -> x509.Name:
-    """The name ``CN=<common_name>,O=cert-manager`` (RFC 4514): RDNSequence O, CN."""
+def subject(common_name: str, organization: str) -> x509.Name:
+    """The name ``CN=<common_name>,O=<organization>`` (RFC 4514): RDNSequence O, CN."""
     return x509.Name(
         [
-            x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, ORGANIZATION),
+            x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, organization),
             x509.NameAttribute(x509.NameOID.COMMON_NAME, common_name),
         ]
     )

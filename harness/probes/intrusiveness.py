@@ -5,13 +5,14 @@ from __future__ import annotations
 from enum import StrEnum
 
 from harness.model.case import GOOD, Case
-from harness.targets.file import is_safe
 
 # Long, deep or huge on purpose; a parser may take its time over them.
 _STRESS = frozenset({"str-many-dots", "json-deep-nest", "json-bigint"})
 
 # Another method than the flow's: a server that obeys it may write.
 _WRITES = frozenset({"method-post", "method-write", "method-unknown", "method-override"})
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Intrusiveness(StrEnum):
@@ -34,3 +35,8 @@ def intrusiveness(case: Case) -> Intrusiveness:
         return Intrusiveness.WRITE
     refused_in_tls = case.expected == "certificate-refused" and stimulus.certificate != GOOD
     return Intrusiveness.HANDSHAKE if refused_in_tls else Intrusiveness.REQUEST
+
+
+def is_safe(method: str) -> bool:
+    """Whether a request with *method* changes nothing (RFC 9110 section 9.2.1)."""
+    return method in _SAFE

@@ -5,7 +5,7 @@ A step is a mapping with one of these, and what it expects (which is the check's
     request: good | former          a request with a token under the current, or the previous, signing key
     request: kept | stranger        with one token for the whole script; under a key nobody has published
     advance: HOURS                  the clocks of the server, its management and the client move on
-    management: down | up           the platform API, which holds the keys, goes away or comes back
+    key-server: down | up           whoever publishes the keys goes away or comes back
     rotate: replace | overlap | retire
                                     management signs with a new key and publishes it alone, beside the old one; or
                                     withdraws the old one
@@ -70,7 +70,7 @@ class Player:
         self._do: Mapping[str, Callable[[Any, str], Facts]] = {
             "request": self._request,
             "advance": self._advance,
-            "management": self._management,
+            "key-server": self._key_server,
             "rotate": self._rotate,
             "fetches": self._fetches,
             "act": self._act,
@@ -116,7 +116,7 @@ class Player:
         self._lab.set_clock(self._door.setup, self._offset)
         return {}
 
-    def _management(self, state: str, _number: str) -> Facts:
+    def _key_server(self, state: str, _number: str) -> Facts:
         self._lab.set_management(self._door.setup, up=state == "up")
         return {}
 
@@ -179,9 +179,9 @@ class Player:
         def held() -> None:
             threading.Event().wait(seconds)  # the delay itself
             early.append(nonce in self._lab.effects([setup])[setup])
-            self._operate("resume management", number)
+            self._operate("resume key-server", number)
 
-        self._operate("pause management", number)
+        self._operate("pause key-server", number)
         return {**self._while_fetching(held, number), "early": early[0]}
 
     def _while_fetching(self, action: Callable[[], object], number: str) -> Facts:

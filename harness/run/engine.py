@@ -1,8 +1,30 @@
 """Runs cases: one case's journey, many at a time.  Decides nothing; the judge does.
 
+Twins and controls
+------------------
+
+A rejection alone proves nothing.  A server that is down, that sits behind a firewall, or whose clock is an hour off
+rejects every bad credential too, and a suite that only counted rejections would pass it.  So every case that expects a
+rejection has a *positive twin*: the same request with nothing wrong.  Two kinds of twin exist.
+
+* The *control* is the good request.  It is sent before and after a batch of cases, to the same entrypoint, with the
+  same posture and flow.  If either was not served, what came between them is UNOBSERVED ("control-failed"), however
+  promising the refusals look.  The closing control catches a server that the batch itself has upset: a rate limiter
+  that woke up, a lock-out after too many bad tokens.
+* A class may have a nearer twin.  A certificate below an expired intermediate CA differs from the good certificate in
+  two things: there is an intermediate, and it has expired.  Its twin is a certificate below a sound intermediate
+  (``via-intermediate``).  A server that takes no intermediates at all refuses both, and its refusal of the expired one
+  says nothing about expiry.  The nearer twin is tried once a setup, and remembered.
+
+An *acceptance* needs no twin: whoever lets a bad credential in has failed, whatever else it does.
+
+The batch
+---------
+
 The unit of work is a batch: cases of one flow that share a setup, between an opening and a closing control.  Requests
-go out one after the other; what the other sides say is collected afterwards, when it has long arrived, so that no case
-waits for a record.  Batches run side by side.
+go out one after the other; what balancer and server recorded is collected afterwards, when it has long arrived, so that
+no case waits for a record.  Batches run side by side.  Each case uses a new TCP connection and no TLS session of
+another case, unless that is the stimulus: the connection's port pair is what ties the client's view to the server's.
 """
 
 from __future__ import annotations

@@ -1,8 +1,24 @@
 """The kill matrix: every fault against the checks, every check against the reference.  Drives the engine, not pytest.
 
-A fault is killed when it turns a case of *every* requirement it breaks to FAIL or WRONG_REASON.  A failure elsewhere is
-``also_failed``; one outside the requirements of the fault and of those it implies is a false alarm, as is any failure
-of the reference.
+Why a suite that passes is no evidence, and what is
+---------------------------------------------------
+
+A check that always passes looks exactly like a check on a server that conforms.  The only way to tell them apart is to
+break the server and watch.  Each fault replaces one decision of a reference subsystem or balancer with a plausible
+mistake ("accepts tokens of any age"); for each, the matrix runs the cases of the requirements that the fault breaks,
+and of all others that the same setups reach.
+
+* *Killed*: a case of **every** requirement that names the fault turned to FAIL or WRONG_REASON.  One requirement out of
+  three is not enough, or the other two could have checks that cannot fail.  HARNESS_ERROR is no kill: a suite that
+  falls over has noticed nothing.
+* *Survivor*: some requirement stayed green.  Its check is blind, or the fault is not the mistake that it claims to be.
+* *Also failed*: a case of another requirement failed.  A server without token checks cannot pass the tests of expiry,
+  so this is normal where the fault ``implies`` it.
+* *False alarm*: a failure outside the requirements of the fault and of those it implies, or any failure of the unbroken
+  reference.  The check reports something that is not there.
+
+The matrix holds only without survivors and without false alarms.  Faults are as small as can be, since a fault that
+breaks everything is caught by anything and proves little about one check.
 """
 
 from __future__ import annotations

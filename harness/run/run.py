@@ -26,11 +26,12 @@ from harness.model.case import Case, Withheld
 from harness.model.claims import Answer, Gap
 from harness.model.vocabulary import Depth
 from harness.probes.live import Bench
+from harness.products.registry import reference
 from harness.run.diagnosis import diagnose
 from harness.run.engine import INTERRUPTED, Engine, Result
 from harness.run.expectations import UNEXPECTED, Expectations, entries_for
 from harness.run.page_guide import guide
-from harness.targets.builtin import OUT_OF_SCOPE, Target
+from harness.targets.builtin import Target
 from harness.targets.deployment import find
 from harness.writers import allure_html, junit, page
 from harness.writers.counts import Counts
@@ -99,7 +100,7 @@ class Run:
             "counts": self.counts().to_json(),
             "withheld": [{"case": item.case.id, "reason": item.reason} for item in self._withheld],
             "skipped": [{"case": case.id, "reason": skip.reason} for case, skip in self._skipped],
-            "scope": f"{self.target.scope} {OUT_OF_SCOPE}",
+            "scope": f"{self.target.scope} {reference().out_of_scope}",
             "claims": [claim.to_json() for claim in self.target.claims],
         }
 

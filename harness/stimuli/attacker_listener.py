@@ -1,6 +1,6 @@
 """The attacker's server: it answers at the URLs that our forged tokens name, and remembers who came.
 
-It listens on loopback, serves nothing but what :func:`harness.stimuli.tokens.attacker.attacker_file` makes, and is ours: a
+It listens on loopback, serves only what :func:`harness.stimuli.tokens.attacker.attacker_file` makes, and is ours: a
 server under test that fetches here has done what no token may make it do (RFC 8725 section 3.10).
 """
 

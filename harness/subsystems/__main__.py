@@ -1,5 +1,7 @@
 """The subsystem process: commands as JSON lines on stdin, replies and events on stdout, the log on stderr.
 
+Its arguments are the modules with the kinds of subsystem that it can run.
+
 Ends, with nothing left behind, when stdin does.  Knows nothing of what the commands mean.
 """
 
@@ -15,6 +17,7 @@ from twisted.internet.defer import Deferred
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
+from harness.subsystems.registry import Registry
 from harness.subsystems.server._twisted import PythonLoggingObserver, StandardIO
 from harness.subsystems.worker import Worker
 
@@ -26,12 +29,15 @@ reactor: Any = _reactor  # a module that stands for the installed reactor; its t
 class Pipes(LineOnlyReceiver):
     """stdin and stdout."""
 
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
     delimiter = b"\n"
     MAX_LENGTH = MAX_COMMAND
 
     def connectionMade(self) -> None:
         """Both pipes are open."""
-        self._worker = Worker(reactor, self.say)
+        self._worker = Worker(self._registry, reactor, self.say)
         self.say({"kind": "ready"})
 
     def lineReceived(self, line: bytes) -> None:
@@ -68,7 +74,7 @@ def main() -> int:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("twisted").setLevel(logging.WARNING)
     PythonLoggingObserver(loggerName="twisted").start()
-    StandardIO(Pipes())
+    StandardIO(Pipes(Registry.of(sys.argv[1:])))
     reactor.run()
     return 0
 

@@ -10,17 +10,17 @@ from typing import Any
 from twisted.internet.error import CannotListenError
 
 from harness.errors import UsageError
-from harness.subsystems.apic.instance import LOOPBACK, Instance, Order, Surroundings
-from harness.subsystems.apic.kinds import KINDS
-from harness.subsystems.faults import rules_with
+from harness.subsystems.registry import Registry
+from harness.subsystems.server.instance import LOOPBACK, Instance, Order, Surroundings
 
 _log = logging.getLogger(__name__)
 
 
 class Worker:
-    """All instances of a process.  *tell* takes the events it pushes."""
+    """All instances of a process, of the kinds in *registry*.  *tell* takes the events it pushes."""
 
-    def __init__(self, reactor: Any, tell: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, registry: Registry, reactor: Any, tell: Callable[[dict[str, Any]], None]) -> None:
+        self._registry = registry
         self._around = Surroundings(reactor, tell)
         self._instances: dict[str, Instance] = {}
 
@@ -59,7 +59,7 @@ class Worker:
         return await operations[name](command)
 
     async def _start(self, command: dict[str, Any]) -> dict[str, Any]:
-        orders = [_order(asked) for asked in command["instances"]]
+        orders = [_order(self._registry, asked) for asked in command["instances"]]
         ids = [order.id for order in orders]
         taken = sorted({id_ for id_ in ids if ids.count(id_) > 1 or id_ in self._instances})
         if taken:
@@ -103,11 +103,9 @@ class Worker:
         return self._instances[id_]
 
 
-def _order(asked: dict[str, Any]) -> Order:
-    if asked["kind"] not in KINDS:
-        raise UsageError(f"unknown kind {asked['kind']!r}; known: {', '.join(KINDS)}")
-    kind = KINDS[asked["kind"]]
-    rules = rules_with(asked.get("faults", ()), kind.name)
+def _order(registry: Registry, asked: dict[str, Any]) -> Order:
+    kind = registry.kind(asked["kind"])
+    rules = registry.policy_with(asked.get("faults", ()), kind)
     return Order(
         asked["id"],
         kind,

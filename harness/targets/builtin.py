@@ -14,15 +14,11 @@ from harness.model.case import Case
 from harness.model.claims import Claim
 from harness.model.vocabulary import Grade
 from harness.probes.live import Bench
+from harness.products.registry import reference
 from harness.stimuli.factory import Stimuli
 from harness.stimuli.tokens import TokenIssuer
 
 REVOCATION = "client-revocation"
-# The built-in reference has everything, which no single platform and version has.
-FEATURES = frozenset({"management-jwt", "ingestion-jwt", "event-gateway", "gateway-mtls", "in-cluster", REVOCATION})
-OUT_OF_SCOPE = (
-    "Out of scope: gateway peering, replication between data centres, traffic inside a subsystem, API invocation."
-)
 
 
 def _as_it_is(catalogue: Catalogue) -> Catalogue:
@@ -56,7 +52,7 @@ class Target:
 
 def embedded_bench(catalogue: Catalogue, seed: int, kind: type[EmbeddedLab] | None = None) -> Bench:
     """A bench on the embedded lab (or the *kind* of it), presenting its deployment's credentials, good and bad."""
-    lab = (kind or EmbeddedLab)(catalogue.servers, catalogue.flows, FAULTS)
+    lab = (kind or EmbeddedLab)(reference(), catalogue.servers, catalogue.flows, FAULTS)
     try:
         return _bench(lab, seed)
     except BaseException:
@@ -75,7 +71,7 @@ EMBEDDED = Target(
     scope="Hopproof's own reference subsystems on loopback, which says nothing yet about your deployment.",
     own_lab=True,
     grade=EmbeddedLab.grade,
-    features=FEATURES,
+    features=reference().features,
     bench=embedded_bench,
 )
 
@@ -84,7 +80,7 @@ def containers_bench(catalogue: Catalogue, seed: int) -> Bench:
     """A bench on the container lab.  Docker's libraries are loaded only here: nobody else pays for them."""
     from harness.lab.containers.disruptions import OperatedLab
 
-    lab = OperatedLab(catalogue.servers, catalogue.flows, FAULTS)
+    lab = OperatedLab(reference(), catalogue.servers, catalogue.flows, FAULTS)
     return _bench(lab, seed)
 
 
@@ -93,7 +89,7 @@ CONTAINERS = Target(
     scope="Hopproof's own reference subsystems in containers, which says nothing yet about your deployment.",
     own_lab=True,
     grade=Grade.BOTH_SIDES,
-    features=FEATURES | {"containers"},
+    features=reference().features | {"containers"},
     bench=containers_bench,
 )
 _BY_NAME: Mapping[str, Target] = {target.name: target for target in (EMBEDDED, CONTAINERS)}

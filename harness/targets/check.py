@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 
 from harness.errors import UsageError
+from harness.model.catalogue import Flow
 from harness.stimuli.contexts import trusting
 from harness.targets import rules
 from harness.targets.credentials import by_name, open_clients
@@ -16,7 +17,7 @@ from harness.targets.token_issuer import check_sources
 Check = Callable[[], object]
 
 
-def mistakes(file: TargetFile, flows: Collection[str], features: Collection[str]) -> list[UsageError]:
+def mistakes(file: TargetFile, flows: Mapping[str, Flow], features: Collection[str]) -> list[UsageError]:
     """What is wrong with *file*; *flows* and *features* are those of the catalogue."""
     found = list(rules.mistakes(file, flows))
     found += _collected(_checks(file))

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import NameOID, PublicKeyAlgorithmOID
 
+from harness.catalogue.registry import catalogue
 from harness.decode.names import readings
 from harness.errors import UsageError
 from harness.model.vocabulary import Posture
@@ -25,8 +26,6 @@ from harness.stimuli.tokens.jwa import usual
 from harness.subsystems.server.distinguished_name import same_name
 from harness.targets.file import Client, Endpoint, PrivateKey, Secret
 
-# Their documented default is TLS alone (Enable JWT security instead of mTLS, list of flows).
-_OPEN_BY_DEFAULT = frozenset({"management-to-api-gateway", "management-to-v5c-gateway"})
 NOBODY = "hopproof-client"
 
 
@@ -80,7 +79,8 @@ def _open(endpoint: Endpoint) -> tuple[str, ClientCredential]:
 
 def _asks(endpoint: Endpoint) -> bool:
     if endpoint.posture is Posture.DEFAULT:
-        return not _OPEN_BY_DEFAULT & set(endpoint.flows)
+        documented = (catalogue().flows[name].server for name in endpoint.flows)
+        return not any(server.default is Posture.TLS_ONLY for server in documented)
     return endpoint.posture not in (Posture.JWT, Posture.TLS_ONLY)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 
@@ -17,7 +17,7 @@ from harness.model.claims import Claim, Protection
 from harness.model.vocabulary import Level, Path, Posture, is_file
 from harness.pki.issue import Identity
 from harness.probes.bypass import WAYS
-from harness.probes.intrusiveness import Intrusiveness, intrusiveness
+from harness.probes.intrusiveness import Intrusiveness, intrusiveness, is_safe
 from harness.probes.live import Bench, paced
 from harness.stimuli.certificates import authorities_below
 from harness.stimuli.key_server import KeyServer
@@ -29,14 +29,12 @@ from harness.targets.check import mistakes as mistakes_of
 from harness.targets.credentials import by_name, open_clients
 from harness.targets.dialects import dialect_of
 from harness.targets.external import ExternalLab, Pace
-from harness.targets.file import Client, Endpoint, TargetFile, is_safe
+from harness.targets.file import Client, Endpoint, TargetFile
 from harness.targets.patience import Patience
 from harness.targets.preflight import Preflight, crowd
 from harness.targets.token_issuer import open_token_issuer
 from harness.wire.send import Prepared
 
-TEMPLATE = "management-to-portal"
-SERVICE = "client-to-service"
 # What holds for any service in a posture, whatever the product: its own documents are not asked of a stranger.
 _ANY_AREA = frozenset({"tokens", "chains", "bypass"})
 _ANY_REQUIREMENT = frozenset({"FLW-0", "FLW-2", "FLW-5", "FLW-5-CERTIFICATE"})
@@ -57,6 +55,11 @@ def find(options: Options) -> Target:
         raise UsageError("--fault is for our own servers", hint="leave --target or --fault out")
     deployment = Deployment.load(FilePath(options.target), options.read_only)
     return replace(deployment, keep=options.keep, wait=options.wait).target()
+
+
+def stand_ins(catalogue: Catalogue) -> list[Flow]:
+    """The flows of which is asked what holds for any service, whatever the product."""
+    return [flow for flow in catalogue.flows.values() if flow.any_service]
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,8 @@ class Deployment:
         flows = {flow.name: flow for flow in self.flows(catalogue)}
         servers = {flow.server.name: flow.server for flow in flows.values()}
         levelled = (each for row in catalogue.requirements for each in self._levelled(row))
-        rows = tuple(row for row in (self._row(row, flows) for row in levelled) if row.cells)
+        anybodys = {flow.name for flow in stand_ins(catalogue)}
+        rows = tuple(row for row in (self._row(row, flows, anybodys) for row in levelled) if row.cells)
         name = " ".join(filter(None, (self.file.product, self.file.version)))
         return replace(catalogue, product=name, servers=servers, flows=flows, requirements=rows)
 
@@ -150,7 +154,7 @@ class Deployment:
         clients = open_clients(self.file.endpoints.values())
         for endpoint in self.file.endpoints.values():
             documented = [catalogue.flows[name] for name in endpoint.flows if name in catalogue.flows]
-            for flow in documented or ([catalogue.flows[TEMPLATE]] if endpoint.generic else []):
+            for flow in documented or (stand_ins(catalogue)[:1] if endpoint.generic else []):
                 server = _server(endpoint, flow.server)
                 # That a flow is in this posture here is what the file says; no feature has to be claimed for it.
                 plain = replace(flow, server=server, client_secret=clients[endpoint.name][0], posture_needs={})
@@ -166,14 +170,16 @@ class Deployment:
         advice = _only(row.cells, lambda token: token in _AGREED)
         yield replace(row, level=Level.SHOULD, note=_NOT_AGREED, cells=advice)
 
-    def _row(self, row: Requirement, flows: Mapping[str, Flow]) -> Requirement:
-        blocks = (self._block(row, block, flows) for block in row.cells)
+    def _row(self, row: Requirement, flows: Mapping[str, Flow], anybodys: Collection[str]) -> Requirement:
+        general = row.area in _ANY_AREA or row.id in _ANY_REQUIREMENT
+        blocks = (self._block(block, flows, anybodys if general else ()) for block in row.cells)
         return replace(row, cells=tuple(block for block in blocks if block.flows))
 
-    def _block(self, row: Requirement, block: Cells, flows: Mapping[str, Flow]) -> Cells:
+    def _block(self, block: Cells, flows: Mapping[str, Flow], anybodys: Collection[str]) -> Cells:
+        """*block* on this deployment's flows; one on a flow of *anybodys* holds for each service of its own, too."""
         documented = {name for endpoint in self.file.endpoints.values() for name in endpoint.flows}
         kept = [name for name in block.flows if name in documented and name in flows]
-        if {TEMPLATE, SERVICE} & set(block.flows) and (row.area in _ANY_AREA or row.id in _ANY_REQUIREMENT):
+        if any(name in block.flows for name in anybodys):
             kept += [name for name in flows if name not in documented]
         # Our own JWKS server is what differs in the place of a management that we do not have here.
         params = {} if block.transports == (_OTHER_KINDS,) else block.params

@@ -13,7 +13,7 @@ from harness.errors import CannotJudge, UsageError
 from harness.lab.protocol import host_header
 from harness.model.exchange import ClientView
 from harness.stimuli.contexts import trusting
-from harness.targets.endpoint_report import InspectOptions, Probe, plain
+from harness.targets.endpoint_report import Probe, ProbeOptions, plain
 from harness.targets.external import address_of
 from harness.targets.file import Endpoint
 from harness.targets.obstacles import now
@@ -27,7 +27,7 @@ _NO_TLS = ("wrong version number", "packet length too long")
 _KEPT = frozenset({"location"})
 
 
-def probe(wanted: InspectOptions) -> Probe:
+def probe(wanted: ProbeOptions) -> Probe:
     """Look at what *wanted* names; raises :class:`UsageError` for what is no place, CannotJudge where nothing is."""
     endpoint = wanted.endpoint()
     address = address_of(endpoint)
@@ -86,7 +86,7 @@ def _request(endpoint: Endpoint) -> Prepared:
 
 
 def _sent(
-    address: Address, request: Prepared, wanted: InspectOptions, cert: str, key: str
+    address: Address, request: Prepared, wanted: ProbeOptions, cert: str, key: str
 ) -> tuple[str | None, ClientView]:
     """Why the certificate is not trusted (None: not asked), and what the request came to all the same."""
     if not wanted.ca:

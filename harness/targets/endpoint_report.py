@@ -30,7 +30,7 @@ _CHALLENGE = re.compile(r'([A-Za-z_][\w-]*)\s*=\s*(?:"([^"]*)"|([^\s,"]+))')
 
 
 @dataclass(frozen=True)
-class InspectOptions:
+class ProbeOptions:
     """What is to be looked at.  ``cert`` and ``key`` are a client's, shown in a second request."""
 
     url: str
@@ -60,7 +60,7 @@ class InspectOptions:
 class Probe:
     """What was seen.  ``untrusted`` says why the certificate is not under the CA given, None where none was given."""
 
-    wanted: InspectOptions
+    wanted: ProbeOptions
     endpoint: Endpoint
     shown: Handshake
     versions: tuple[str, ...]

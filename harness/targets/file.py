@@ -18,7 +18,6 @@ from harness.targets.schema import sound
 _PER_SECOND = {"lab": 20.0, "test": 20.0, "production": 5.0}
 # A PEM header, or a JWT's first two segments.
 _IS_SECRET = re.compile(r"-----BEGIN|\beyJ[\w-]+\.[\w-]+\.")
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 @dataclass(frozen=True)
@@ -112,6 +111,7 @@ class TargetFile:
 
     file: FilePath
     product: str
+    kind: str
     version: str
     environment: str
     read_only: bool
@@ -180,6 +180,7 @@ def _target(data: Mapping[str, Any], file: FilePath, endpoints: Mapping[str, End
     return TargetFile(
         file=file,
         product=data["product"]["name"],
+        kind=data["product"].get("kind", ""),
         version=data["product"].get("version", ""),
         environment=environment,
         read_only=data.get("read_only", environment == "production"),
@@ -292,8 +293,3 @@ def _request(row: Mapping[str, Any]) -> Request:
     effect = row.get("effect", {})
     named = {key: row.get(key) for key in ("method", "path", "body", "success")}
     return Request(**named, effect_path=effect.get("path", ""), effect_success=effect.get("success", 200))
-
-
-def is_safe(method: str) -> bool:
-    """Whether a request with *method* changes nothing (RFC 9110 section 9.2.1)."""
-    return method in _SAFE

@@ -11,13 +11,14 @@ from harness.model.case import GOOD, Stimulus
 from harness.model.catalogue import Flow
 from harness.model.exchange import ClientView
 from harness.model.vocabulary import Posture
+from harness.probes.intrusiveness import is_safe
 from harness.probes.live import Bench
 from harness.stimuli.key_server import KeyServer
 from harness.stimuli.partial import PartialPki, PartialStimuli, StimulusUnavailable
 from harness.stimuli.partial.stimuli import REISSUED
 from harness.targets import obstacles
 from harness.targets.external import ExternalLab, address_of
-from harness.targets.file import Endpoint, TargetFile, is_safe
+from harness.targets.file import Endpoint, TargetFile
 from harness.wire.handshake import Handshake, look
 from harness.wire.send import Address, chosen_protocol
 

@@ -1,4 +1,4 @@
-"""Rules on source text: which module may import which.  Reads the floors from ``harness/__init__.py``; imports nothing.
+"""Rules on source text: which module may import which.  Reads the floors from ``ARCHITECTURE.md``; imports nothing.
 
 A rule is a function from a module's name and source to what is wrong with it, so that each can be shown to fail.
 """
@@ -16,17 +16,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 MAX_LINES = 330
 OURS = ("harness", "mitm_addons")
-# Not named by the docstring: data's place, what else a verb does with cases, and the door to the command line.
-UNNAMED = {
-    "resources": "config",
-    "guide": "engine",
-    "inspection": "engine",
-    "diagnosis": "engine",
-    "signatures": "engine",
-    "__main__": "cli",
-}
-# One vocabulary, one journey, one command: their parts may import one another, though never in a circle.
-OPEN_FLOORS = ("model", "engine", "cli")
 SUBSYSTEMS_MAY = ("harness.model", "harness.errors", "harness.decode", "harness.subsystems")
 ADDONS_MAY = (
     "harness.model",
@@ -98,15 +87,10 @@ def within(name: str, places: tuple[str, ...]) -> bool:
     return any(name == location or name.startswith(f"{location}.") for location in places)
 
 
-def floors(docstring: str) -> list[tuple[str, ...]]:
-    """The floors a docstring lists after the line ``Floors, ...::``: names, then two spaces or a line's end."""
-    listed = docstring.partition("Floors")[2].partition("\n\n")[2].partition("\n\n")[0]
-    found = []
-    for line in listed.splitlines():
-        match = re.fullmatch(r" {4}([a-z_]+(?:, [a-z_]+)*)(?: {2,}\S.*)?", line)
-        if match:
-            found.append(tuple(match[1].split(", ")))
-    return found
+def floors(page: str) -> list[tuple[str, ...]]:
+    """The floors that a page lists in the indented block under ``## Floors``, lowest first."""
+    section = page.partition("\n## Floors\n")[2].partition("\n## ")[0]
+    return [tuple(line.strip().split(", ")) for line in section.splitlines() if re.fullmatch(r" {4}[a-z_, ]+", line)]
 
 
 @dataclass(frozen=True)
@@ -117,13 +101,12 @@ class House:
 
     def level(self, unit: str) -> int | None:
         """The floor of *unit* (``wire``, ``judge``), None if it stands nowhere."""
-        unit = UNNAMED.get(unit, unit)
         return next((number for number, units in enumerate(self.floors) if unit in units), None)
 
     def climbs(self, source: Source) -> list[str]:
         """Imports of *source* that do not go down."""
         own = unit_of(source.name)
-        if own in ("", "tests"):
+        if own in ("", "tests", "__main__"):
             return []
         here = self.level(own)
         if here is None:
@@ -134,7 +117,7 @@ class House:
             there = self.level(other) if other else None
             if there is None or other == own:
                 continue
-            if there > here or (there == here and not set(OPEN_FLOORS) & set(self.floors[here])):
+            if there >= here:
                 wrong.append(f"{source.name} imports {item.name}")
         return wrong
 

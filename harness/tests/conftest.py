@@ -11,6 +11,7 @@ import pytest
 
 from harness.catalogue.registry import FAULTS, catalogue
 from harness.lab.embedded import EmbeddedLab
+from harness.products.registry import reference
 from harness.tests.command import hopproof
 from harness.tests.credentials import ca, deployment, pki, secrets, tls, token_issuer, trusting  # noqa: F401 - fixtures for every test
 
@@ -29,7 +30,7 @@ class Finished:
 def lab() -> Iterator[EmbeddedLab]:
     """The reference servers, which play somebody else's."""
     known = catalogue()
-    found = EmbeddedLab(known.servers, known.flows, FAULTS)
+    found = EmbeddedLab(reference(), known.servers, known.flows, FAULTS)
     yield found
     found.close()
 

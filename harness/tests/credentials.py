@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from harness.pki.deployment import Pki
+from harness.products.registry import reference
 from harness.stimuli.tokens import TokenIssuer
 from harness.tests.wire.servers import client_context, server_context
 
 
 @pytest.fixture(scope="session")
 def pki() -> Pki:
-    return Pki.create()
+    return Pki.create(reference().pki)
 
 
 @pytest.fixture(scope="session")

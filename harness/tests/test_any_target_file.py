@@ -13,12 +13,13 @@ import yaml
 from harness import paths
 from harness.errors import UsageError
 from harness.pki.deployment import Pki
+from harness.products.registry import reference
 from harness.targets.deployment import Deployment
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    pki = Pki.create()
+    pki = Pki.create(reference().pki)
     identity = pki.secrets["portal-admin-client"]
     (tmp_path / "client.crt").write_bytes(identity.pem())
     (tmp_path / "client.key").write_bytes(identity.key_pem())

@@ -10,6 +10,7 @@ import pytest
 
 from harness.cli import main
 from harness.pki.deployment import Pki
+from harness.products.registry import reference
 
 GOOD = """\
 product: {name: orders}
@@ -30,7 +31,7 @@ Change = tuple[str, str]
 
 @pytest.fixture(scope="module")
 def pki() -> Pki:
-    return Pki.create()
+    return Pki.create(reference().pki)
 
 
 @pytest.fixture
@@ -163,7 +164,7 @@ def test_what_is_no_target_file(folder: Path, content: bytes, told: str, capsys:
 def test_what_a_target_file_cannot_say(
     folder: Path, pki: Pki, changes: list[Change], told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    old = Pki.create(now=datetime.now(UTC) - timedelta(days=3000), signing_key=pki.signing_key)
+    old = Pki.create(reference().pki, now=datetime.now(UTC) - timedelta(days=3000), signing_key=pki.signing_key)
     (folder / "expired.crt").write_bytes(old.secrets["portal-admin-client"].pem())
     status, text = check(folder, changed(*changes), capsys)
     assert status == 2

@@ -18,6 +18,7 @@ from harness.model.case import Stimulus
 from harness.model.vocabulary import Depth, Grade, Posture
 from harness.pki.deployment import Pki
 from harness.pki.keys import key_pem
+from harness.products.registry import reference
 from harness.run.run import Run
 from harness.stimuli.attacker_listener import on_loopback
 from harness.stimuli.partial import ServiceTokenIssuer
@@ -53,7 +54,7 @@ Judge = Callable[..., Run]
 
 @pytest.fixture(scope="module")
 def pki() -> Pki:
-    return Pki.create({"portal-admin": ["svc.test"]})
+    return Pki.create(reference().pki, {"portal-admin": ["svc.test"]})
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 
 from harness import judge as module
 from harness.catalogue.registry import catalogue
-from harness.checks import Question
+from harness.checks import Check, Question, registered
 from harness.judge import Controls, conclude, judge
 from harness.model.case import Stimulus
 from harness.model.claims import Answer, Gap, Protection
@@ -35,7 +35,7 @@ VIOLATION, WRONG, UNOBSERVED, NOTE = (
     ],
 )
 def test_precedence(monkeypatch: pytest.MonkeyPatch, findings: list[Finding], outcome: Outcome, code: str) -> None:
-    monkeypatch.setattr(module, "CHECKS", {"served": lambda _question: findings})
+    monkeypatch.setattr(module, "CHECKS", registered(Check("served", lambda _question: findings, "served")))
     verdict = judge(ask(case(), exchange(), Grade.CONFIG))
     assert (verdict.outcome, verdict.code, verdict.grade) == (outcome, code, Grade.CONFIG)
     assert verdict.notes == tuple(item.text for item in findings if item is NOTE)
@@ -45,7 +45,7 @@ def test_a_check_that_raises_is_the_harnesss_fault(monkeypatch: pytest.MonkeyPat
     def broken(_question: object) -> list[Finding]:
         raise KeyError("extra")
 
-    monkeypatch.setattr(module, "CHECKS", {"served": broken})
+    monkeypatch.setattr(module, "CHECKS", registered(Check("served", broken, "served")))
     verdict = judge(ask(case(), exchange()))
     assert (verdict.outcome, verdict.code) == (Outcome.HARNESS_ERROR, "check-raised")
     assert "served" in verdict.reason and "KeyError" in verdict.reason

@@ -18,6 +18,7 @@ from harness.model.vocabulary import Path as FlowPath
 from harness.model.vocabulary import Posture
 from harness.pki.deployment import Pki
 from harness.pki.issue import key_pem
+from harness.products.registry import reference
 from harness.run.run import Run
 from harness.tests.places import CLAIMS, Place, of
 from harness.tests.wire.servers import HOST, Handler, Server, Stream, request_of, server_context
@@ -85,7 +86,7 @@ def test_a_failure_is_proven_whatever_else_is_not_shown(place: Place) -> None:
 @pytest.fixture(scope="module")
 def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("deployment")
-    pki = Pki.create()
+    pki = Pki.create(reference().pki)
     pki.write(folder)
     (folder / "secrets" / "signing.key").write_bytes(key_pem(pki.signing_key))
     return folder / "secrets"

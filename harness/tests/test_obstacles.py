@@ -16,6 +16,7 @@ from harness.config import Options
 from harness.model.exchange import ClientView, Response
 from harness.pki.deployment import Pki
 from harness.pki.issue import key_pem
+from harness.products.registry import reference
 from harness.run.run import Run
 from harness.targets import obstacles
 from harness.tests.wire.servers import HOST, Handler, Server, Stream, request_of, server_context
@@ -27,7 +28,7 @@ CLAIMS = {"iss": "i", "aud": "a"}
 @pytest.fixture(scope="module")
 def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     location = tmp_path_factory.mktemp("deployment")
-    pki = Pki.create()
+    pki = Pki.create(reference().pki)
     pki.write(location)
     (location / "secrets" / "signing.key").write_bytes(key_pem(pki.signing_key))
     return location / "secrets"

@@ -22,6 +22,7 @@ from harness.model.vocabulary import Depth
 from harness.pki.deployment import CLIENT, LEAF_USAGE, SERVER, Pki
 from harness.pki.issue import Identifiers, Identity, dns_names, issue, revocation_list
 from harness.pki.keys import Key, new_key
+from harness.products.registry import reference
 from harness.run.run import Run
 
 Change = Callable[[ssl.SSLContext], None]
@@ -133,7 +134,7 @@ class _Server(ThreadingHTTPServer):
 
 @pytest.fixture(scope="module")
 def pki() -> Pki:
-    return Pki.create()
+    return Pki.create(reference().pki)
 
 
 def rows(run: Run, outcome: str, level: str = "") -> set[str]:

@@ -15,6 +15,7 @@ import yaml
 
 from harness.cli import main
 from harness.pki.deployment import Pki
+from harness.products.registry import reference
 from harness.tests.targets.test_http2 import http2
 from harness.tests.wire.servers import HOST, Handler, Server, Stream, hold, request_of, server_context
 
@@ -26,7 +27,7 @@ BEARER = 'WWW-Authenticate: Bearer realm="orders", error="invalid_token", resour
 @pytest.fixture(scope="module")
 def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     location = tmp_path_factory.mktemp("deployment")
-    Pki.create().write(location)
+    Pki.create(reference().pki).write(location)
     return location / "secrets"
 
 

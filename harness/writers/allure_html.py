@@ -125,7 +125,7 @@ def _run(command: Sequence[str], folder: Path) -> subprocess.CompletedProcess[st
 
 
 def _categories() -> list[dict[str, Any]]:
-    """ServerPolicy for all of the message: the outcome's name and a colon, as the plugin fails, skips or breaks a test."""
+    """Rules for all of the message: the outcome's name and a colon, as the plugin fails, skips or breaks a test."""
     pattern = r"[\s\S]*\b{}: [\s\S]*"
     return [
         {"name": name, "matchedStatuses": list(statuses), "messageRegex": _PATTERNS.get(code, pattern.format(code))}

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from harness.checks import CHECKS
 from harness.model.vocabulary import Grade, Outcome, Path
 from harness.writers.rows import Row
 
@@ -40,8 +41,8 @@ _LOOSELY = {
     **dict.fromkeys(("aud-wrong", "aud-missing"), "JWT for anybody"),
     **dict.fromkeys(("iss-wrong", "iss-missing"), "JWT of any issuer"),
 }
-_LET_IN = frozenset({"served", "token-sent", "no-token-sent", "called", "keys-published"})
-_SHOWS = (("certificate", "certificate-refused"), ("JWT", "token-refused"))
+_LET_IN, _ANYBODY, _START = (CHECKS.that(trait) for trait in ("lets_in", "lets_anybody_in", "reads_start"))
+_SHOWS = tuple((CHECKS[name].shows, name) for name in CHECKS if CHECKS[name].shows)
 
 
 def protection(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
@@ -79,7 +80,7 @@ def held_by_a_client(row: Row) -> bool:
 
 def _cell(rows: list[Row]) -> dict[str, Any]:
     passed = [row for row in rows if row["outcome"] == Outcome.PASS]
-    if any(row["expected"] == "start-refused" for row in passed):
+    if any(row["expected"] in _START for row in passed):
         return {"state": "refused at start"}
     served = {row["path"] for row in passed if row["expected"] in _LET_IN}
     let_in = [row for row in rows if row["reason_code"] in ("accepted", "flow-works") and not held_by_a_client(row)]
@@ -116,7 +117,7 @@ def _loosely(row: Row) -> str:
 def _unauthenticated(row: Row) -> bool:
     """Whether this row, which let somebody in, let in one who lacked what identifies a client, rightly or not."""
     if row["expected"] in _LET_IN:
-        return row["stimulus"] == "tls-no-cert+str-no-token" or row["expected"] in ("called", "keys-published")
+        return row["stimulus"] == "tls-no-cert+str-no-token" or row["expected"] in _ANYBODY
     return not _loosely(row)
 
 

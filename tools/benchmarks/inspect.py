@@ -27,6 +27,7 @@ from pathlib import Path
 import yaml
 
 from harness.pki.deployment import Pki
+from harness.products.registry import reference
 from harness.stimuli.tokens import TokenIssuer
 
 CONNECTIONS = 16
@@ -91,7 +92,7 @@ def place() -> Iterator[Place]:
             raise SystemExit(f"this needs {tool}: apt-get install nginx-light wrk")
     with tempfile.TemporaryDirectory(prefix="hopproof-benchmark-") as name:
         folder, port = Path(name), free_port()
-        pki = Pki.create()
+        pki = Pki.create(reference().pki)
         pki.write(folder)
         now = int(time.time())
         token_issuer = TokenIssuer.of(pki)

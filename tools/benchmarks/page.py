@@ -1,6 +1,6 @@
 """How large the report page is and how soon it stands there, by the number of rows; asserts nothing.
 
-python -m tools.benchmarks.page REPORT        REPORT: a run's folder, whose rows are repeated (needs the extra `browser`)
+python -m tools.benchmarks.page REPORT     REPORT: a run's folder, whose rows are repeated (needs the extra `browser`)
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from harness.pki.deployment import Pki
+from harness.products.registry import reference
 from tools.interop.servers import FIXTURES, LIBRARIES, ROOT, SERVERS, fill, free_ports, template
 
 REPORTS = ROOT / "reports" / "realworld"
@@ -78,7 +79,7 @@ def judge(role: str, fresh: bool) -> tuple[str, int]:
 
 def credentials(folder: Path) -> dict[str, str]:
     """A deployment's PKI in *folder*, and the values that templates name."""
-    pki = Pki.create()
+    pki = Pki.create(reference().pki)
     pki.write(folder / "deployment")
     public = folder / "signing.pub"
     public.write_bytes(pki.signing_key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))

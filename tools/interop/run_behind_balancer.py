@@ -18,8 +18,9 @@ from harness.errors import HopproofError
 from harness.lab.embedded import EmbeddedLab
 from harness.model.case import Case
 from harness.model.vocabulary import Depth, Path
+from harness.products.registry import reference
 from harness.run.run import Run
-from harness.targets.builtin import FEATURES, Target, embedded_bench
+from harness.targets.builtin import Target, embedded_bench
 from tools.interop.servers import SERVERS
 
 _ELSEWHERE = frozenset({"t-query-only", "t-cookie", "t-alt-header", "t-proxy-auth", "t-underscore"})
@@ -42,7 +43,7 @@ def behind(product: str) -> Target:
         scope=f"Hopproof's own reference subsystems on loopback, behind {product} {SERVERS[product].told_version()}.",
         own_lab=False,  # what a balancer's log does not tell remains unobserved, and is named
         grade=EmbeddedLab.grade,
-        features=FEATURES,
+        features=reference().features,
         bench=partial(embedded_bench, kind=lab),
         adapt=_every_class,
         withhold=_withheld,

@@ -28,6 +28,7 @@ _VARIANTS = ("exp-past", "aud-wrong", "sig-wrong-key", "alg-none")
 def session(subject: Subject, *, as_client: bool) -> dict[str, Any]:
     """Everything but the private files (:func:`secrets`): it can be handed on, and read anywhere."""
     flow, entrypoint = subject.flow, subject.entrypoint
+    address = entrypoint.address
     kinds = {name: row for name, row in subject.catalogue.classes.items() if row.kind == "token"}
     kinds[NO_CERTIFICATE] = subject.catalogue.classes[NO_CERTIFICATE]
     requested = expected(
@@ -36,7 +37,7 @@ def session(subject: Subject, *, as_client: bool) -> dict[str, Any]:
     return {
         "flow": asdict(flow),
         "posture": str(entrypoint.setup.posture),
-        "upstream": {"host": entrypoint.address.host, "port": entrypoint.address.port, "server_name": entrypoint.address.server_name,
+        "upstream": {"host": address.host, "port": address.port, "server_name": address.server_name,
                      "ca": entrypoint.ca.read_text("utf-8")},
         "token": _token_rules(subject, requested),
         "dialect": subject.bench.dialect.to_json(),

@@ -18,10 +18,10 @@ from harness.model.vocabulary import Path as FlowPath
 from harness.model.vocabulary import Posture
 from harness.pki.interception import front
 from harness.pki.private_files import private_file
+from harness.probes.intrusiveness import is_safe
 from harness.probes.live import Bench
 from harness.targets.builtin import EMBEDDED, Target
 from harness.targets.deployment import Deployment
-from harness.targets.file import is_safe
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ class Plan:
 
     name: str
     image: str
-    module: str
+    module: tuple[str, ...]
     networks: Mapping[str, str]
     home: Path
     labels: Mapping[str, str]
@@ -210,7 +210,7 @@ def _create(client: DockerClient, plan: Plan) -> Container:
     own, alias = next(iter(plan.networks.items()))
     return client.create(
         plan.image,
-        command=[plan.module],
+        command=list(plan.module),
         labels=dict(plan.labels),
         name=plan.name,
         stdin_open=True,

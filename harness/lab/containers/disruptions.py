@@ -13,13 +13,15 @@ from harness.errors import LabError
 from harness.lab.containers.container import remove
 from harness.lab.containers.lab import PLATFORM, ContainerLab, Housed
 from harness.lab.folders import file_name
-from harness.lab.plan import MANAGEMENT, Instance
+from harness.lab.plan import Instance
 from harness.lab.protocol import Entrypoint
 from harness.model.case import Setup
 from harness.model.catalogue import Flow
 from harness.pki.private_files import private_file
 
 Facts = Mapping[str, Any]
+KEY_SERVER = "key-server"
+"""How a script calls whoever publishes the keys."""
 
 
 class OperatedLab(ContainerLab):
@@ -42,15 +44,15 @@ class OperatedLab(ContainerLab):
             "mend": self._mend,
             "move": self._move,
         }
-        if verb not in actions or what not in ("management", "server"):
-            raise LabError(f"no operator can {action!r}", hint=f"one of {', '.join(actions)}; management or server")
+        if verb not in actions or what not in (KEY_SERVER, "server"):
+            raise LabError(f"no operator can {action!r}", hint=f"one of {', '.join(actions)}; {KEY_SERVER} or server")
         with self._docker.asked(f"cannot {action}"):
             return actions[verb](setup, what)
 
     def past_balancer(self, entrypoint: Entrypoint, flow: Flow, nonce: str) -> list[Facts]:
         """See :class:`harness.lab.disruptions.Operated`."""
         server, client = self._housed[self._home(entrypoint.setup)], self._client(entrypoint.setup, flow)
-        if flow.server.name == "analytics" and flow.client != MANAGEMENT:
+        if flow.name in self.product.registered:
             self._register(entrypoint, client)
         port = self._ports[self._plan.server_name(entrypoint.setup)]
         return [
@@ -60,7 +62,7 @@ class OperatedLab(ContainerLab):
 
     def _which(self, setup: Setup, what: str) -> tuple[str, str, Housed | None]:
         """Site name, instance name and container of *what*, a part of this setup."""
-        if what == MANAGEMENT:
+        if what == KEY_SERVER:
             name, instance = self._management_home(setup), self._plan.management(setup).name
         else:
             name, instance = self._home(setup), self._plan.server_name(setup)
@@ -104,7 +106,7 @@ class OperatedLab(ContainerLab):
         """A new container with the same configuration, at the same port."""
         _, instance, _ = self._which(setup, what)
         planned: Instance
-        if what == MANAGEMENT:
+        if what == KEY_SERVER:
             planned = self._plan.management(setup)
         else:
             planned = self._server(setup, self._keys_at.get(instance, ""))
@@ -122,7 +124,7 @@ class OperatedLab(ContainerLab):
 
     def _mend(self, setup: Setup, what: str) -> Facts:
         housed = self._running(setup, what)
-        alias = [housed.site.name] if what == MANAGEMENT else None
+        alias = [housed.site.name] if what == KEY_SERVER else None
         self._platform.connect(housed.link.container, aliases=alias)
         return {}
 
@@ -135,7 +137,7 @@ class OperatedLab(ContainerLab):
 
         A kind that cannot take it over as it runs is restarted.  Whether it was is told by Docker, not by the server.
         """
-        if what == MANAGEMENT:
+        if what == KEY_SERVER:
             raise LabError("management has no jwksUrl")
         _, instance, _ = self._which(setup, what)
         management = self._plan.management(setup)

@@ -24,36 +24,18 @@ from harness.lab.containers import daemon, docker_api
 from harness.lab.containers.container import Attached, Plan
 from harness.lab.containers.docker_api import Docker
 from harness.lab.containers.image import ready_image
+from harness.lab.containers.ports import INSIDER, port_ranges
 from harness.lab.containers.secret_sync import Parcels
-from harness.lab.plan import MANAGEMENT, PLATFORM_API, Instance
+from harness.lab.plan import Instance
 from harness.lab.reference import OwnLab, Site
 from harness.lab.worker import Worker
 from harness.model.case import Setup
 from harness.model.catalogue import Flow
 from harness.model.vocabulary import Path
-from harness.pki.deployment import CLIENTS
-from harness.products.apic import manifests
 
-_INSIDER, PLATFORM = "-insider", "platform"
+PLATFORM = "platform"
 OPERATED = "operated"
 """The variant of setups with containers of their own, which an operator may stop, cut off or configure anew."""
-# A connection's record is found again by its peer's port.  In one network namespace that is unique; here each site that
-# connects to a listener has ports of its own, below those of the harness (Linux: 32768 and up).
-PORTS = {
-    MANAGEMENT: "10000 12999",
-    f"{MANAGEMENT}{_INSIDER}": "13000 15999",
-    str(Path.PASSTHROUGH): "16000 19999",
-    str(Path.TERMINATING): "20000 23999",
-    "portal": "24000 24999",
-    "analytics": "25000 25999",
-    "api-gateway": "26000 26999",
-    "v5c-gateway": "27000 27999",
-    "event-gateway": "28000 28999",
-    f"api-gateway{_INSIDER}": "29000 29999",
-    f"v5c-gateway{_INSIDER}": "30000 30999",
-    f"event-gateway{_INSIDER}": "31000 31499",
-    "service": "31500 31999",
-}
 _AT_ONCE = 8
 
 
@@ -74,6 +56,9 @@ class ContainerLab(OwnLab):
         self._networks: dict[str, Network] = {}
         self._housed: dict[str, Housed] = {}
         self._starting = threading.Lock()
+        self._ports_of = port_ranges(
+            insiders=(self._keys.subsystem, *self._apart), balancers=(str(Path.PASSTHROUGH), str(Path.TERMINATING))
+        )
         # When the daemon is gone nobody waits for records any more.
         self._docker = Docker(lambda: self._mailbox.put({"kind": "ended", "expected": False}))
         daemon.sweep()
@@ -100,7 +85,7 @@ class ContainerLab(OwnLab):
     @property
     def _apart(self) -> list[str]:
         """The servers with a network of their own: all but management."""
-        return [name for name in self._servers if name != PLATFORM_API]
+        return [name for name in self._servers if name != self._keys.server]
 
     def _network(self, name: str) -> str:
         """The Docker name of the network called *name*, which is made if missing."""
@@ -113,10 +98,10 @@ class ContainerLab(OwnLab):
 
     def _house(self, name: str) -> None:
         """Start the site *name*; noted before it is ready, so that whatever happens it is taken down."""
-        module = "mitm_addons.balancer" if name in list(Path) else "harness.subsystems"
+        module = ("mitm_addons.balancer",) if name in list(Path) else ("harness.subsystems", *self.product.subsystems)
         networks = self._networks_of(name)
         log = self.folder / f"{name}.log"
-        title, ports = f"{self.folder.name}-{name}", PORTS.get(_role(name), "")
+        title, ports = f"{self.folder.name}-{name}", self._ports_of[_role(name)]
         plan = Plan(title, self._image, module, networks, self.folder, daemon.labels(), ports)
         link = Attached(plan, log, self._docker)
         worker = Worker(name, link, self._mailbox.put, log)
@@ -131,13 +116,13 @@ class ContainerLab(OwnLab):
         role = _role(name)
         if role in self._apart:
             return {self._networks[role].name: name, platform: ""}
-        return {platform: name} if role == MANAGEMENT else {platform: name, **others}
+        return {platform: name} if role == self._keys.subsystem else {platform: name, **others}
 
     def _parcels(self, name: str) -> Parcels:
-        kind = _role(name).removesuffix(_INSIDER)
-        if kind == MANAGEMENT:
-            endpoints = [manifests.PLATFORM.secret, manifests.SERVICE.secret]
-            return Parcels(self.folder, [*endpoints, *CLIENTS], signs=True)
+        kind = _role(name).removesuffix(INSIDER)
+        if kind == self._keys.subsystem:
+            endpoints = [endpoint.secret for endpoint in self._keys.endpoints.values()]
+            return Parcels(self.folder, [*endpoints, *self.product.pki.clients], signs=True)
         return Parcels(self.folder, [self._servers[kind].secret] if kind in self._servers else [])
 
     def _site(self, name: str) -> Site:
@@ -146,7 +131,7 @@ class ContainerLab(OwnLab):
         return self._housed[name].site
 
     def _site_of(self, instance: Instance, setup: Setup) -> Site:
-        insider = _INSIDER if instance.name.endswith(_INSIDER) else ""
+        insider = INSIDER if instance.name.endswith(INSIDER) else ""
         return self._site(f"{instance.kind}{insider}{_suffix(setup)}")
 
     def _balancers(self, path: Path) -> Site:
@@ -168,7 +153,7 @@ class ContainerLab(OwnLab):
 
     def _client(self, setup: Setup, flow: Flow) -> Instance:
         """On the direct path an insider acts, with the same configuration and keys; management everybody can reach."""
-        if setup.path is not Path.DIRECT or setup.server == PLATFORM_API:
+        if setup.path is not Path.DIRECT or setup.server == self._keys.server:
             return super()._client(setup, flow)
         return self._insider(setup, self._plan.client(setup, flow))
 
@@ -177,24 +162,24 @@ class ContainerLab(OwnLab):
 
     def _insider(self, setup: Setup, instance: Instance) -> Instance:
         """A copy of *instance* with a foot in every network."""
-        copy = replace(instance, name=f"{instance.name}{_INSIDER}")
+        copy = replace(instance, name=f"{instance.name}{INSIDER}")
         with self._changing:
             if copy.name not in self._ports:
                 self._start([(setup, copy)])
                 offset = self._offsets.get(setup, 0.0)
-                if offset and instance.kind == MANAGEMENT:
+                if offset and instance.kind == self._keys.subsystem:
                     self._places[copy.name].worker.call("clock", offset=offset, instances=[copy.name])
         return copy
 
     def _copies(self, name: str) -> list[str]:
-        return [copy for copy in (name, f"{name}{_INSIDER}") if copy in self._ports]
+        return [copy for copy in (name, f"{name}{INSIDER}") if copy in self._ports]
 
     def _home(self, setup: Setup) -> str:
         """The name of the site at which *setup*'s server runs."""
-        return self._management_home(setup) if setup.server == PLATFORM_API else f"{setup.server}{_suffix(setup)}"
+        return self._management_home(setup) if setup.server == self._keys.server else f"{setup.server}{_suffix(setup)}"
 
     def _management_home(self, setup: Setup) -> str:
-        return f"{MANAGEMENT}{_suffix(setup)}"
+        return f"{self._keys.subsystem}{_suffix(setup)}"
 
     def close(self) -> None:
         """End and remove the containers, then their networks; may be called twice.  Raises LabError if any is left."""

@@ -1,36 +1,10 @@
-"""What else can differ in a setup besides posture, path and fault.  A table: the lab reads it, the catalogue names its
-rows.  Knows settings, not processes.
-"""
+"""What else can differ in an API Connect setup besides posture, path and fault; the catalogue names the rows."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
-Settings = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One difference.
-
-    ``platform`` names another platform API (``impostor``: vouched for by another CA; ``wrong-name``: for another name;
-    ``in-cluster``: reached as a service, under management-ca; ``in-cluster-wrong-ca``: the same, with a certificate of
-    ingress-ca; ``other-kinds``: publishes keys of other kinds beside its own), ``server`` what is wrong with the
-    server's certificate, ``balancer`` how the balancer behaves, ``front`` which CA its own certificate is under,
-    ``spec`` what the server's custom resource says besides, ``client_spec`` what that of the client under test says;
-    None removes a setting.
-    """
-
-    platform: str = ""
-    server: str = ""
-    balancer: Settings = field(default_factory=dict)
-    holds_client_key: bool = False
-    front: str = ""
-    spec: Settings = field(default_factory=dict)
-    client_spec: Settings = field(default_factory=dict)
-
+from harness.products.product import Variant
 
 VARIANTS: Mapping[str, Variant] = {
     "": Variant(),

@@ -1,7 +1,8 @@
 """Credentials somebody gave us: what can be made from them honestly, and what cannot.
 
 The class tables of ``wire.certificates`` and ``wire.tokens`` were written for a deployment whose every key we hold.
-Here they meet the keys that a target's owner handed over; what needs a key that is not there raises :class:`StimulusUnavailable`
+Here they meet the keys that a target's owner handed over; what needs a key that is not there raises
+:class:`StimulusUnavailable`
 with the reason, and the case that wanted it is unobserved, never guessed.
 """
 
@@ -11,10 +12,10 @@ from harness.stimuli.partial.tokens import ExternallySignedTokens, ServiceTokenI
 from harness.stimuli.unavailable import StimulusUnavailable
 
 __all__ = [
-    "ExternallySignedTokens",
-    "StimulusUnavailable",
     "ClientCredential",
+    "ExternallySignedTokens",
     "PartialPki",
     "PartialStimuli",
     "ServiceTokenIssuer",
+    "StimulusUnavailable",
 ]

@@ -35,7 +35,9 @@ class ClientCredential:
     """What is at hand of one client.
 
     ``identity`` is its certificate (with what is sent along) and key; ``authority`` the CA's certificate, with a key or
-    :class:`PublicOnlyIdentity`; ``other_authority`` a CA of the same deployment that the endpoint does not trust; ``required`` says
+    :class:`PublicOnlyIdentity`; ``other_authority`` a CA of the same deployment that the endpoint does not trust;
+    ``required``
+    says
     that the endpoint asks for a certificate at all; ``revoked`` is a certificate of the same CA that was revoked.
     """
 
@@ -91,6 +93,10 @@ class _Secrets(Mapping[str, Identity]):
 
     def __len__(self) -> int:
         return len(self._pki.clients)
+
+
+_ORGANIZATION = "hopproof"
+"""Of the subject of a client that the target file gives nothing of."""
 
 
 class PartialPki(Pki):
@@ -173,7 +179,7 @@ class PartialPki(Pki):
         given = self.clients[secret].identity
         if given is not None:
             return _profile_of(given.certificate)
-        name = subject(secret)
+        name = subject(secret, _ORGANIZATION)
         no_ca = x509.BasicConstraints(ca=False, path_length=None)
         return Profile(name, self.now - _DAY, self.now + _LIFE, LEAF_USAGE, (CLIENT,), no_ca)
 

@@ -27,4 +27,4 @@ TOKEN_CLASSES: Mapping[str, TokenClass] = collect(
 LURING = frozenset({"jku-attacker", "x5u-attacker", "kid-url"})
 """The classes whose token names a URL."""
 
-__all__ = ["LURING", "TOKEN_CLASSES", "TokenIssuer", "Presented", "TokenClass"]
+__all__ = ["LURING", "TOKEN_CLASSES", "Presented", "TokenClass", "TokenIssuer"]

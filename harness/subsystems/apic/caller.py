@@ -16,10 +16,12 @@ from typing import Any
 from cryptography import x509
 
 from harness.errors import UsageError
-from harness.subsystems.apic.management import KEYS_PATH, PLATFORM_PATH
-from harness.subsystems.server.certificates import Material, Secret, material
+from harness.subsystems.apic.gateway import Gateway
+from harness.subsystems.apic.management import INGRESS_CA, KEYS_PATH, PLATFORM_PATH
+from harness.subsystems.server.certificates import Material, Secret, certificates, material, read_file
 from harness.subsystems.server.client import Call, CallFailed, Trust, call
 from harness.subsystems.server.clock import LabClock
+from harness.subsystems.server.kind import Acting
 from harness.subsystems.server.policy import ServerPolicy
 
 _PLATFORM_PATHS = {"call-platform": PLATFORM_PATH, "fetch-keys": KEYS_PATH}
@@ -88,3 +90,11 @@ def _identity(given: Credentials) -> Material:
     """The client certificate of a registration; raises UsageError if it cannot be read."""
     parts = (given.get(name) for name in ("certificate", "key", "authority"))
     return material(Secret(*(part.encode() if isinstance(part, str) else b"" for part in parts)))
+
+
+def caller(acting: Acting) -> Caller:
+    """The client half of the subsystem that *acting* describes."""
+    application = acting.application
+    ca = certificates(read_file(acting.folder / "secrets" / INGRESS_CA / "ca.crt"), f"ca.crt of {INGRESS_CA}")
+    given = application.ingestion if isinstance(application, Gateway) else lambda newest: None
+    return Caller(acting.clock, acting.rules, acting.platform_authorities, ca, given, acting.sends_event_token)

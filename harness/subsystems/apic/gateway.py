@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.subsystems.apic.portal import Registrations
+from harness.subsystems.server.registrations import Registrations
 
 
 class Gateway(Registrations):

@@ -27,6 +27,7 @@ from harness.subsystems.server.client import Call, CallFailed, Reply, Trust, cal
 from harness.subsystems.server.clock import LabClock
 from harness.subsystems.server.connection_record import HttpRequest
 from harness.subsystems.server.jwks import ALGORITHM, UnusableKeySet, parse_keys
+from harness.subsystems.server.kind import Acting, Making
 from harness.subsystems.server.policy import ServerPolicy
 
 KEYS_PATH = "/api/cloud/oauth2/certs"
@@ -83,7 +84,7 @@ class Sender:
     """
 
     folder: Path
-    clients: dict[str, str]
+    clients: Mapping[str, str]
     clock: LabClock
     rules: ServerPolicy
     stored: Mapping[str, Secret]
@@ -146,6 +147,17 @@ class Sender:
             "scopes": {"url": "/api", "actions": ["manage"], "realm": "admin"},
         }
         return jwt.encode(claims, key, algorithm=ALGORITHM, headers={"kid": _kid_of(key, _jwks(self.folder))})
+
+
+def platform_api(making: Making) -> PlatformApi:
+    """Management's server half."""
+    return PlatformApi(making.folder, making.counters, making.rules)
+
+
+def sender(acting: Acting) -> Sender:
+    """Management's client half; made when it starts, with the copies of the secrets that it then stores."""
+    stored = database(acting.folder, acting.clients.values())
+    return Sender(acting.folder, acting.clients, acting.clock, acting.rules, stored)
 
 
 def database(folder: Path, names: Iterable[str]) -> dict[str, Secret]:

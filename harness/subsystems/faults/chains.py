@@ -18,10 +18,11 @@ from harness.subsystems.server.certificates import (
     WRONG_PURPOSE,
 )
 from harness.subsystems.server.distinguished_name import rdn_sequence
+from harness.subsystems.server.kind import NAMES_ITS_CLIENT, VERIFIES_CLIENTS
 from harness.subsystems.server.policy import CertificateProblem, Demand, Protection, ServerPolicy
 
-MTLS = ("portal", "analytics", "api-gateway", "v5c-gateway", "event-gateway", "service")
-NAMED = ("portal", "analytics")
+MTLS = (VERIFIES_CLIENTS,)
+NAMED = (NAMES_ITS_CLIENT,)
 
 
 def _forgiving(rules: ServerPolicy, also: Callable[[CertificateProblem], bool]) -> ServerPolicy:

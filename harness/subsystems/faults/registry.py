@@ -1,10 +1,9 @@
-"""The register of faults: a name, which servers can have it, and how it changes their rules."""
+"""The register of faults: a name, which kinds of server can have it, and how it changes their policy."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from harness.errors import UsageError
 from harness.model.fault import Fault
 from harness.subsystems.server.policy import ServerPolicy
 
@@ -14,7 +13,10 @@ FAULTS: dict[str, tuple[Fault, Change]] = {}
 
 
 def fault(name: str, *, on: tuple[str, ...], implies: tuple[str, ...] = ()) -> Callable[[Change], Change]:
-    """Register the decorated function as the fault *name*; its area is its module, its summary its docstring."""
+    """Register the decorated function as the fault *name*; its area is its module, its summary its docstring.
+
+    *on* are names or traits of kinds (:attr:`harness.subsystems.server.kind.Kind.offers`).
+    """
 
     def register(change: Change) -> Change:
         summary = (change.__doc__ or "").strip()
@@ -24,16 +26,3 @@ def fault(name: str, *, on: tuple[str, ...], implies: tuple[str, ...] = ()) -> C
         return change
 
     return register
-
-
-def rules_with(names: Sequence[str], kind: str) -> ServerPolicy:
-    """The rules of a server of *kind* with the faults *names*, in order; raises UsageError for one it cannot have."""
-    rules = ServerPolicy()
-    for name in names:
-        if name not in FAULTS:
-            raise UsageError(f"unknown fault {name!r}", hint="hopproof list faults")
-        known, change = FAULTS[name]
-        if kind not in known.on:
-            raise UsageError(f"the fault {name!r} is for {', '.join(known.on)}, not for {kind}")
-        rules = change(rules)
-    return rules

@@ -21,11 +21,12 @@ from harness.model.vocabulary import Reason
 from harness.subsystems.faults.registry import fault
 from harness.subsystems.server.jwks import ALGORITHM, Keys, VerificationKey, check_signature
 from harness.subsystems.server.jws import Token
+from harness.subsystems.server.kind import COMPARES_AUDIENCE, VERIFIES_TOKENS
 from harness.subsystems.server.policy import ServerPolicy
 from harness.subsystems.server.rejection import FORBIDDEN, Rejected, about_token
 
-VERIFIERS = ("portal", "analytics", "api-gateway", "v5c-gateway", "service")
-SERVICES = ("service",)
+VERIFIERS = (VERIFIES_TOKENS,)
+SERVICES = (COMPARES_AUDIENCE,)
 NO_ALGORITHM, SHARED_SECRET = "none", "HS256"
 _OTHER_RSA = frozenset({"RS384", "RS512", "PS256", "PS384", "PS512"})
 _KNOWN_PARAMETERS = frozenset({"alg", "typ", "kid"})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.subsystems.apic.portal import Registrations
+from harness.subsystems.server.registrations import Registrations
 
 
 class Orders(Registrations):

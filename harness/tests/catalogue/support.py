@@ -107,13 +107,13 @@ class Suites:
     def write(self, area: str = "tokens") -> None:
         """Write topology and area."""
         (self.folder / area).mkdir(exist_ok=True)
-        (self.folder / "topology.yaml").write_text(yaml.safe_dump(self.topology), "utf-8")
+        (self.folder / "a.topology.yaml").write_text(yaml.safe_dump(self.topology), "utf-8")
         (self.folder / area / "catalogue.yaml").write_text(yaml.safe_dump(self.area), "utf-8")
 
     def load(self) -> Catalogue:
         """Write and load."""
         self.write()
-        return load(self.folder, KNOWN)
+        return load([self.folder], KNOWN)
 
     def again(self) -> Data:
         """A second requirement like the first, under another id."""

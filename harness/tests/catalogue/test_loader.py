@@ -251,7 +251,7 @@ def test_a_wrong_shape_is_told_not_raised(suites: Suites, change: Callable[[Suit
 
 def test_no_topology(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="topology.yaml"):
-        load(tmp_path, KNOWN)
+        load([tmp_path], KNOWN)
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ def test_a_file_that_is_no_catalogue(suites: Suites, text: str, told: str) -> No
     suites.write()
     (suites.folder / "tokens" / "catalogue.yaml").write_text(text, "utf-8")
     with pytest.raises(CatalogueError, match=told) as caught:
-        load(suites.folder, KNOWN)
+        load([suites.folder], KNOWN)
     assert caught.value.where.endswith("catalogue.yaml")
 
 
@@ -278,7 +278,7 @@ def test_bytes_that_are_no_text(suites: Suites) -> None:
     suites.write()
     (suites.folder / "tokens" / "catalogue.yaml").write_bytes(b"a: \xff\xfe\x00")
     with pytest.raises(CatalogueError, match="not valid YAML"):
-        load(suites.folder, KNOWN)
+        load([suites.folder], KNOWN)
 
 
 def test_a_file_that_cannot_be_read(suites: Suites) -> None:
@@ -287,4 +287,4 @@ def test_a_file_that_cannot_be_read(suites: Suites) -> None:
     file.unlink()
     file.mkdir()
     with pytest.raises(CatalogueError, match="cannot read"):
-        load(suites.folder, KNOWN)
+        load([suites.folder], KNOWN)

@@ -15,7 +15,7 @@ CLIENT_ONLY = Grade.CLIENT_ONLY
 
 def found(question: Question) -> Found:
     """Kind and code of everything the question's check finds."""
-    findings = CHECKS[question.case.expected](question)
+    findings = CHECKS[question.case.expected].function(question)
     assert all(item.text for item in findings)
     return [(str(item.kind), item.code) for item in findings]
 

@@ -29,7 +29,9 @@ def _case(check: str) -> Case:
 
 
 def _found(check: str, case: Case, extra: Mapping[str, Any], effect: bool = False) -> list[tuple[str, str]]:
-    findings = CHECKS[check](Question(case, Exchange("n", extra=dict(extra), effect=effect), catalogue().classes))
+    findings = CHECKS[check].function(
+        Question(case, Exchange("n", extra=dict(extra), effect=effect), catalogue().classes)
+    )
     return [(str(finding.kind).rpartition(".")[2].lower(), finding.code) for finding in findings]
 
 

@@ -19,6 +19,7 @@ from harness.model.case import Stimulus
 from harness.model.vocabulary import Path as FlowPath
 from harness.model.vocabulary import Posture
 from harness.pki.deployment import Pki
+from harness.products.registry import reference
 from harness.stimuli.factory import _request
 from harness.stimuli.tokens import TOKEN_CLASSES, TokenIssuer
 from harness.targets import curl
@@ -124,7 +125,7 @@ def test_files_are_for_their_owner_alone(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def token_issuer() -> TokenIssuer:
-    return TokenIssuer.of(Pki.create())
+    return TokenIssuer.of(Pki.create(reference().pki))
 
 
 class Listener:

@@ -13,6 +13,7 @@ import pytest
 from harness.errors import UsageError
 from harness.pki.deployment import Pki
 from harness.pki.jwk import Published
+from harness.products.registry import reference
 from harness.stimuli.partial import ServiceTokenIssuer
 from harness.stimuli.tokens import jwa
 from harness.targets import file as target_file
@@ -24,7 +25,7 @@ SAYS: dict[str, Any] = {"iss": "https://sts.test", "aud": ["orders", "stock"], "
 
 @pytest.fixture(scope="module")
 def pki() -> Pki:
-    return Pki.create()
+    return Pki.create(reference().pki)
 
 
 @pytest.fixture

@@ -16,10 +16,11 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from harness.errors import LabError, UsageError
-from harness.pki.deployment import AUTHORITIES, CLIENTS, SECRETS, Pki, public_jwk
+from harness.pki.deployment import Pki, public_jwk
 from harness.pki.private_files import private_file, private_folder
+from harness.products.registry import reference
 
-SERVER_SECRETS = [name for name, row in SECRETS.items() if row.hosts]
+SERVER_SECRETS = [name for name, row in reference().pki.secrets.items() if row.hosts]
 
 
 def test_the_subject_is_the_string_of_the_custom_resource(pki: Pki) -> None:
@@ -28,7 +29,7 @@ def test_the_subject_is_the_string_of_the_custom_resource(pki: Pki) -> None:
     assert [attribute.rfc4514_attribute_name for attribute in name] == ["O", "CN"]
 
 
-@pytest.mark.parametrize("secret", CLIENTS)
+@pytest.mark.parametrize("secret", reference().pki.clients)
 def test_client_certificates_are_what_cert_manager_issues(pki: Pki, secret: str) -> None:
     cert = pki.secrets[secret].certificate
     usage = cert.extensions.get_extension_for_class(x509.KeyUsage)
@@ -45,11 +46,11 @@ def test_client_certificates_are_what_cert_manager_issues(pki: Pki, secret: str)
 def test_server_certificates_name_their_hosts(pki: Pki, secret: str) -> None:
     cert = pki.secrets[secret].certificate
     names = cert.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    assert tuple(names.get_values_for_type(x509.DNSName)) == SECRETS[secret].hosts
-    assert cert.subject.rfc4514_string() == f"CN={SECRETS[secret].hosts[0]},O=cert-manager"
+    assert tuple(names.get_values_for_type(x509.DNSName)) == reference().pki.secrets[secret].hosts
+    assert cert.subject.rfc4514_string() == f"CN={reference().pki.secrets[secret].hosts[0]},O=cert-manager"
     extended = cert.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     assert list(extended) == [ExtendedKeyUsageOID.SERVER_AUTH]
-    assert cert.issuer.rfc4514_string() == f"CN={SECRETS[secret].issuer}"
+    assert cert.issuer.rfc4514_string() == f"CN={reference().pki.secrets[secret].issuer}"
 
 
 def test_a_front_certificate_is_another_one_for_the_same_host(pki: Pki) -> None:
@@ -61,7 +62,11 @@ def test_a_front_certificate_is_another_one_for_the_same_host(pki: Pki) -> None:
 def test_hosts_can_be_replaced_and_the_front_follows(pki: Pki) -> None:
     name = x509.DNSName("p.example.test")
     long = "a" * 60 + ".example.test"
-    made = Pki.create({"portal-admin": ["p.example.test"], "api-endpoint": [long]}, signing_key=pki.signing_key)
+    made = Pki.create(
+        reference().pki,
+        {"portal-admin": ["p.example.test"], "api-endpoint": [long]},
+        signing_key=pki.signing_key,
+    )
     assert made.profile("portal-admin").names == made.profile("front-portal-admin").names == (name,)
     assert made.secrets["api-endpoint"].certificate.subject.rfc4514_string() == "CN=api-endpoint,O=cert-manager"
 
@@ -69,17 +74,17 @@ def test_hosts_can_be_replaced_and_the_front_follows(pki: Pki) -> None:
 @pytest.mark.parametrize("hosts", [{"nonsense": ["a.test"]}, {"portal-admin-client": ["a.test"]}, {"api-endpoint": []}])
 def test_hosts_of_no_server_secret_are_refused(hosts: dict[str, list[str]]) -> None:
     with pytest.raises(UsageError):
-        Pki.create(hosts)
+        Pki.create(reference().pki, hosts)
 
 
 def test_now_moves_the_validity(pki: Pki) -> None:
     then = datetime(2040, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
-    cert = Pki.create(now=then, signing_key=pki.signing_key).secrets["portal-admin"].certificate
+    cert = Pki.create(reference().pki, now=then, signing_key=pki.signing_key).secrets["portal-admin"].certificate
     assert cert.not_valid_before_utc < then < cert.not_valid_after_utc
 
 
 def test_openssl_verifies_every_leaf_strictly(deployment: Path) -> None:
-    for name, row in SECRETS.items():
+    for name, row in reference().pki.secrets.items():
         folder = deployment / "secrets" / name
         purpose = "sslserver" if row.hosts else "sslclient"
         host = ["-verify_hostname", row.hosts[0]] if row.hosts else []
@@ -93,7 +98,7 @@ def test_the_folder_is_private_and_complete(deployment: Path) -> None:
     for path in (deployment, *deployment.rglob("*")):
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
     secrets = {path.name: {file.name for file in path.iterdir()} for path in (deployment / "secrets").iterdir()}
-    assert set(secrets) == {*SECRETS, *AUTHORITIES}
+    assert set(secrets) == {*reference().pki.secrets, *reference().pki.authorities}
     assert all(files >= {"tls.crt", "tls.key", "ca.crt"} for files in secrets.values())
     assert {path.name for path in (deployment / "jwt").iterdir()} == {"signing.key", "jwks.json"}
 
@@ -115,7 +120,7 @@ def test_the_key_set_is_public_and_the_signing_keys(pki: Pki, deployment: Path) 
 
 def test_writing_again_replaces(pki: Pki, tmp_path: Path) -> None:
     pki.write(tmp_path / "apic")
-    Pki.create(signing_key=pki.signing_key).write(tmp_path / "apic")
+    Pki.create(reference().pki, signing_key=pki.signing_key).write(tmp_path / "apic")
     again = (tmp_path / "apic/secrets/ingress-ca/tls.crt").read_bytes()
     assert again != pki.secrets["ingress-ca"].pem()
     assert not [path for path in (tmp_path / "apic").rglob(".*")]
@@ -140,5 +145,5 @@ def test_files_are_private_whatever_the_umask(tmp_path: Path) -> None:
 
 def test_everything_but_the_rsa_key_is_fast(pki: Pki, tmp_path: Path) -> None:
     start = time.process_time()
-    Pki.create(signing_key=pki.signing_key).write(tmp_path / "apic")
+    Pki.create(reference().pki, signing_key=pki.signing_key).write(tmp_path / "apic")
     assert time.process_time() - start < 0.2  # measured: 0.01

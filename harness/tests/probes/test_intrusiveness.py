@@ -11,6 +11,7 @@ from harness.model.case import Case, Stimulus
 from harness.model.vocabulary import Path, Posture
 from harness.pki.deployment import Pki
 from harness.probes.intrusiveness import _STRESS, Intrusiveness, intrusiveness
+from harness.products.registry import reference
 from harness.stimuli.certificates import CERTIFICATE_CLASSES
 from harness.stimuli.tokens import TOKEN_CLASSES, TokenIssuer
 
@@ -40,7 +41,7 @@ def test_what_a_case_touches(found: Case, touches: Intrusiveness) -> None:
 
 
 def test_whatever_is_long_counts_as_stress() -> None:
-    pki = Pki.create()
+    pki = Pki.create(reference().pki)
     token_issuer = TokenIssuer.of(pki)
     tokens = {name: row.build(token_issuer) for name, row in TOKEN_CLASSES.items()}
     chains = {name: row.build(pki, "portal-admin-client") for name, row in CERTIFICATE_CLASSES.items()}

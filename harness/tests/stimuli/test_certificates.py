@@ -13,8 +13,9 @@ import pytest
 from cryptography import x509
 
 from harness.decode.tls import alert_name
-from harness.pki.deployment import CLIENTS, Pki
+from harness.pki.deployment import Pki
 from harness.pki.issue import Identity
+from harness.products.apic import APIC
 from harness.stimuli.certificates import CERTIFICATE_CLASSES, write_identity
 
 CLIENT = "portal-admin-client"
@@ -232,7 +233,7 @@ def aki(cert: x509.Certificate) -> object:
     return [each.value for each in cert.extensions if isinstance(each.value, x509.AuthorityKeyIdentifier)]
 
 
-@pytest.mark.parametrize("secret", CLIENTS)
+@pytest.mark.parametrize("secret", APIC.pki.clients)
 def test_every_class_can_be_built_for_every_client(pki: Pki, secret: str) -> None:
     for name, row in CERTIFICATE_CLASSES.items():
         identity = row.build(pki, secret)

@@ -14,6 +14,7 @@ from harness.model.case import Stimulus
 from harness.pki.deployment import Pki
 from harness.pki.issue import Identity
 from harness.pki.jwk import Published
+from harness.products.registry import reference
 from harness.stimuli.certificates import CERTIFICATE_CLASSES
 from harness.stimuli.partial import (
     ClientCredential,
@@ -83,7 +84,7 @@ def test_a_constrained_leaf_has_a_name_of_a_kind_that_is_not_constrained(pki: Pk
 
 def test_another_client_has_the_same_ca_whoever_else_is_given(pki: Pki) -> None:
     # The second client comes from elsewhere: a leaf below one of its CA would be refused for the CA alone.
-    elsewhere = Pki.create(signing_key=pki.signing_key)
+    elsewhere = Pki.create(reference().pki, signing_key=pki.signing_key)
     second = "analytics-ingestion-client"
     both = PartialPki(
         {

@@ -9,6 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from harness.pki.deployment import Pki
+from harness.products.registry import reference
 from harness.tests.subsystems.support import Deployment, Process
 
 
@@ -18,7 +19,7 @@ def signing_key() -> rsa.RSAPrivateKey:
 
 
 def _deployment(folder: Path, key: rsa.RSAPrivateKey) -> Iterator[Deployment]:
-    pki = Pki.create(signing_key=key)
+    pki = Pki.create(reference().pki, signing_key=key)
     pki.write(folder)
     process = Process()
     deployment = Deployment(folder, pki, process)

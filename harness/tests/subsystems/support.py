@@ -23,6 +23,7 @@ import yaml
 
 from harness.pki.deployment import Pki
 from harness.pki.issue import Identity, Profile, issue
+from harness.products.registry import reference
 
 PATIENCE = 10.0
 HOSTS = {
@@ -72,7 +73,7 @@ class Process:
 
     def __init__(self) -> None:
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "harness.subsystems"],
+            [sys.executable, "-m", "harness.subsystems", *reference().subsystems],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -20,12 +20,15 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from harness.pki.deployment import public_jwk
 from harness.pki.issue import issue, with_broken_signature
-from harness.subsystems.faults import FAULTS, known
+from harness.products.registry import reference
+from harness.subsystems.registry import Registry
 from harness.tests.subsystems.forgeries import fetched, remembered
 from harness.tests.subsystems.support import PATIENCE, Deployment, Server
 from harness.tests.subsystems.test_keys import act
 from harness.tests.subsystems.test_tls import DAY, rogue, under_leaf
 from harness.tests.subsystems.test_tokens import embedded, hmac_with_public_key, unsigned
+
+FAULTS = {fault.name: fault for fault in Registry.of(reference().subsystems).faults()}
 
 Symptom = Callable[["Scene"], bool]
 
@@ -254,9 +257,9 @@ def test_every_fault_has_a_probe() -> None:
     assert set(FAULTS) == probes | SHOWN_BY_THE_KILL_MATRIX
     assert not probes & SHOWN_BY_THE_KILL_MATRIX
     # Faults are named in small letters, requirements in capitals.
-    implied = {(fault.name, name) for fault in known() for name in fault.implies if name == name.lower()}
+    implied = {(fault.name, name) for fault in FAULTS.values() for name in fault.implies if name == name.lower()}
     assert all(name in FAULTS and name != fault for fault, name in implied)
-    assert {fault.area for fault in known()} == {"flows", "tokens", "chains", "bypass", "forgeries"}
+    assert {fault.area for fault in FAULTS.values()} == {"flows", "tokens", "chains", "bypass", "forgeries"}
 
 
 @pytest.mark.parametrize("name", [name for name in PROBES if name != "starts-unprotected"])
@@ -296,7 +299,7 @@ def test_management_fault(lab: Deployment, name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [name for name, (fault, _) in FAULTS.items() if fault.area != "flows" and "portal" in fault.on and name not in (
+    [name for name, fault in FAULTS.items() if fault.area != "flows" and "portal" in fault.on and name not in (
         "accepts-no-client-certificate", "requests-but-does-not-require"
     )],
 )  # fmt: skip
@@ -305,7 +308,7 @@ def test_a_fault_leaves_the_rest_intact(lab: Deployment, stranger: rsa.RSAPrivat
     server = lab.start("portal", "both", faults=[name])
     assert server.good().served
     assert server.good(identity=None).reason == "certificate-missing"
-    fault = FAULTS[name][0]
+    fault = FAULTS[name]
     if fault.area == "chains":
         assert server.good(token=None).reason == "token-missing"
     elif name not in ("skips-signature", "remembers-tokens-without-signature"):

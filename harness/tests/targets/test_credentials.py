@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from harness.errors import UsageError
 from harness.pki.deployment import Pki
+from harness.products.registry import reference
 from harness.targets import file as target_file
 from harness.targets.credentials import by_name, open_clients
 from harness.targets.token_issuer import check_sources, open_token_issuer
@@ -29,7 +30,7 @@ NAME = "portal-admin-client"
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     location = tmp_path_factory.mktemp("deployment")
-    Pki.create().write(location)
+    Pki.create(reference().pki).write(location)
     return location / "secrets"
 
 
@@ -117,7 +118,7 @@ def test_one_client_of_two_endpoints(folder: Path) -> None:
 
 def test_two_clients_of_one_name(folder: Path) -> None:
     mine = {"client": files(folder)}
-    Pki.create().write(folder / "elsewhere")
+    Pki.create(reference().pki).write(folder / "elsewhere")
     theirs = {"client": files(folder / "elsewhere" / "secrets")}
     for first, second in (
         (mine, theirs),

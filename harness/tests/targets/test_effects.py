@@ -11,6 +11,7 @@ import pytest
 
 from harness.config import Options
 from harness.pki.deployment import Pki
+from harness.products.registry import reference
 from harness.run.run import Run
 from harness.tests.wire.servers import HOST, Server, Stream, hold, request_of, server_context
 
@@ -71,7 +72,7 @@ def after(lookups: int, then: int) -> Lookup:
 
 @pytest.fixture(scope="module")
 def pki() -> Pki:
-    return Pki.create()
+    return Pki.create(reference().pki)
 
 
 @pytest.fixture

@@ -10,14 +10,16 @@ import pytest
 import yaml
 
 from harness import paths
+from harness.catalogue.registry import catalogue
 from harness.errors import UsageError
 from harness.pki.deployment import Pki
+from harness.products.registry import reference
 from harness.targets import file as target_file
 from harness.targets import rules
 from harness.targets.schema import schema
 from harness.targets.single_service import Service
 
-KNOWN = ("management-to-portal", "management-to-analytics")
+KNOWN = catalogue().flows
 EXAMPLES = sorted((paths.FIXTURES / "targets").glob("*.yaml"))
 
 
@@ -173,7 +175,7 @@ def test_the_one_liner_writes_a_target_file(tmp_path: Path) -> None:
     ("ca", "given"), [("ingress-ca/tls.crt", True), ("portal-ca/tls.crt", False), ("missing", False)]
 )
 def test_the_one_liner_knows_who_signed_the_client(tmp_path: Path, ca: str, given: bool) -> None:
-    Pki.create().write(tmp_path / "d")
+    Pki.create(reference().pki).write(tmp_path / "d")
     secrets = tmp_path / "d" / "secrets"
     client = secrets / "portal-admin-client"
     service = Service(
@@ -185,7 +187,7 @@ def test_the_one_liner_knows_who_signed_the_client(tmp_path: Path, ca: str, give
 
 
 def test_the_one_liner_takes_a_client_ca_apart_and_a_subject(tmp_path: Path) -> None:
-    Pki.create().write(tmp_path / "d")
+    Pki.create(reference().pki).write(tmp_path / "d")
     secrets = tmp_path / "d" / "secrets"
     client, ca = secrets / "portal-admin-client", secrets / "ingress-ca"
     service = Service(
@@ -219,3 +221,19 @@ def test_a_one_liner_that_does_not_fit(tmp_path: Path, service: Service) -> None
     with pytest.raises(UsageError):
         service.write(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_kind_of_product_decides_which_documents_apply() -> None:
+    data = document(
+        product={"name": "Ours", "version": "10.0.5.2", "kind": "apic"}, server={"flows": ["management-to-portal"]}
+    )
+    assert any("CFG-8" in text for text in rules.contradictions(parse(data), KNOWN))
+    data["product"]["kind"] = "service"
+    found = list(rules.contradictions(parse(data), KNOWN))
+    assert any("management-to-portal is a flow of apic, but product.kind is service" in text for text in found)
+
+
+def test_an_unknown_product() -> None:
+    data = document(product={"name": "Ours", "kind": "nonsense"})
+    with pytest.raises(UsageError, match="unknown product 'nonsense'"):
+        list(rules.contradictions(parse(data), KNOWN))

@@ -14,6 +14,7 @@ import pytest
 
 from harness.config import Options
 from harness.pki.deployment import Pki
+from harness.products.registry import reference
 from harness.run.run import Run
 from harness.tests.wire.servers import HOST, Server, Stream, reset, server_context
 
@@ -39,7 +40,7 @@ def http2(stream: Stream) -> None:
 
 @pytest.fixture
 def trouble(tmp_path: Path) -> Callable[..., str]:
-    Pki.create().write(tmp_path / "d")
+    Pki.create(reference().pki).write(tmp_path / "d")
     secrets = tmp_path / "d" / "secrets"
 
     def run(handler: Callable[[Stream], None], protocols: list[str], client: bool = True) -> str:

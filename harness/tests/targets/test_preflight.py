@@ -19,6 +19,7 @@ from harness.model.vocabulary import Path as FlowPath
 from harness.model.vocabulary import Posture
 from harness.pki.deployment import Pki
 from harness.probes.live import Bench
+from harness.products.registry import reference
 from harness.stimuli.partial import (
     ClientCredential,
     PartialPki,
@@ -37,7 +38,7 @@ NAME = "portal-admin-client"
 
 @pytest.fixture(scope="module")
 def pki() -> Pki:
-    return Pki.create()
+    return Pki.create(reference().pki)
 
 
 class World:

@@ -11,6 +11,7 @@ import pytest
 
 from harness.errors import HopproofError
 from harness.pki.deployment import Pki, public_jwk
+from harness.products.registry import reference
 from harness.stimuli.key_server import KeyServer
 from harness.targets import file as target_file
 from harness.targets.token_issuer import check_sources, open_token_issuer
@@ -22,7 +23,7 @@ HERE = "secrets/portal-admin"
 @pytest.fixture
 def pki(tmp_path: Path) -> Pki:
     """A deployment whose server is called localhost, since httpx asks the resolver."""
-    found = Pki.create({"portal-admin": ["localhost"]})
+    found = Pki.create(reference().pki, {"portal-admin": ["localhost"]})
     found.write(tmp_path)
     return found
 

@@ -14,6 +14,7 @@ import pytest
 
 from harness.errors import HopproofError, LabError, UsageError
 from harness.pki.deployment import Pki
+from harness.products.registry import reference
 from harness.stimuli.tokens import TokenIssuer
 from harness.targets import file as target_file
 from harness.targets.token_sources import check_source, published_keys, token_source
@@ -24,7 +25,7 @@ SECONDS = 2.0
 
 @pytest.fixture(scope="module")
 def pki() -> Pki:
-    return Pki.create()
+    return Pki.create(reference().pki)
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +155,7 @@ class Endpoint:
 @pytest.fixture
 def localhost(tmp_path: Path) -> Path:
     """A deployment whose server is called localhost, since httpx asks the resolver."""
-    Pki.create({"portal-admin": ["localhost"]}).write(tmp_path)
+    Pki.create(reference().pki, {"portal-admin": ["localhost"]}).write(tmp_path)
     return tmp_path
 
 

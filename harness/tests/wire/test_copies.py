@@ -17,6 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 from harness.pki.deployment import Pki
 from harness.pki.issue import Identifiers, Identity, Profile, Signing, extension_of, issue
 from harness.pki.keys import Key, authority_key, new_key, spare_key
+from harness.products.registry import reference
 from harness.stimuli.certificates import CERTIFICATE_CLASSES
 from harness.stimuli.contexts import trusting
 from harness.stimuli.partial import ClientCredential, PartialPki
@@ -116,7 +117,7 @@ def test_keys_are_of_the_size_that_was_there() -> None:
 
 
 def signed(key: Key, how: Signing) -> tuple[x509.Certificate, Signing]:
-    start = Pki.create(signing_key=KEYS["RSA"]).ca_profile("CA")  # type: ignore[arg-type]
+    start = Pki.create(reference().pki, signing_key=KEYS["RSA"]).ca_profile("CA")  # type: ignore[arg-type]
     root = issue(start, key=key)
     leaf = issue(start, Identity(root.chain, root.key, how)).certificate
     leaf.verify_directly_issued_by(root.certificate)

@@ -22,7 +22,6 @@ from harness.errors import LabError
 from harness.lab import reference, worker
 from harness.lab.containers import daemon, docker_api
 from harness.lab.containers.disruptions import OperatedLab
-from harness.lab.containers.lab import PORTS
 from harness.lab.protocol import Entrypoint
 from harness.model.case import Setup
 from harness.model.vocabulary import Path as FlowPath
@@ -37,7 +36,7 @@ DIRECT = Setup("portal", Posture.JWT, FlowPath.DIRECT)
 @pytest.fixture(scope="module")
 def lab(_docker: None) -> Iterator[OperatedLab]:
     known = catalogue()
-    made = OperatedLab(known.servers, known.flows, FAULTS)
+    made = OperatedLab(reference(), known.servers, known.flows, FAULTS)
     try:
         made.open([BALANCED, DIRECT])
         yield made
@@ -108,17 +107,6 @@ def test_a_server_calls_the_platform_api_from_its_own_container(lab: OperatedLab
         assert act["status"] == flow.success and 24000 <= act["local_port"] <= 24999
 
 
-def test_every_site_connects_from_ports_of_its_own() -> None:
-    ranges = sorted(tuple(map(int, text.split())) for text in PORTS.values())
-    assert all(high < low for (_, high), (low, _) in pairwise(ranges)) and ranges[-1][1] < 32768
-    known = catalogue()
-    clients = {flow.client for flow in known.flows.values()} & {
-        "management",
-        *known.servers,
-    }  # the rest are the harness
-    assert clients <= PORTS.keys()
-
-
 def test_whoever_connects_to_a_listener_has_ports_of_its_own(lab: OperatedLab) -> None:
     flow = catalogue().flows["management-to-portal"]
     lab.act(_door(lab, DIRECT), flow, "fp-ports")
@@ -134,7 +122,7 @@ def test_whoever_connects_to_a_listener_has_ports_of_its_own(lab: OperatedLab) -
 def test_nothing_is_left_when_it_is_closed() -> None:
     known = catalogue()
     before = len(_mine())
-    lab = OperatedLab(known.servers, known.flows, FAULTS)
+    lab = OperatedLab(reference(), known.servers, known.flows, FAULTS)
     lab.open([DIRECT])
     assert len(_mine()) > before
     lab.close()
@@ -149,7 +137,7 @@ def test_a_daemon_that_falls_silent_is_told_and_keeps_nobody_waiting(
     message = "the Docker daemon failed in the middle of the run"
     with monkeypatch.context() as change:
         change.setenv("DOCKER_HOST", proxy.url)
-        lab = OperatedLab(known.servers, known.flows, FAULTS)
+        lab = OperatedLab(reference(), known.servers, known.flows, FAULTS)
         try:
             entrypoint = _door(lab, DIRECT)
             for module, name in (
@@ -191,7 +179,7 @@ import sys
 from harness.catalogue.registry import FAULTS, catalogue
 from harness.lab.containers.disruptions import OperatedLab
 from harness.tests.lab.containers.test_container_lab import DIRECT
-lab = OperatedLab(catalogue().servers, catalogue().flows, FAULTS)
+lab = OperatedLab(reference(), catalogue().servers, catalogue().flows, FAULTS)
 lab.open([DIRECT])
 print(lab.folder, flush=True)
 sys.stdin.read()
@@ -216,5 +204,5 @@ def test_what_a_killed_run_left_goes_at_the_next_start() -> None:
     daemon.sweep()
     assert client.client.networks.list(names=[folder.name]) == []
     known = catalogue()
-    OperatedLab(known.servers, known.flows, FAULTS).close()
+    OperatedLab(reference(), known.servers, known.flows, FAULTS).close()
     assert not folder.exists()

@@ -24,7 +24,7 @@ def test_the_context_has_the_code_its_data_and_no_tests(tmp_path: Path) -> None:
         "wheels",
         "code/harness/subsystems/__main__.py",
         "code/mitm_addons/balancer.py",
-        "code/harness/_data/suites/topology.yaml",
+        "code/harness/_data/suites/apic.topology.yaml",
         "code/harness/_data/fixtures/images/Dockerfile",
         "code/harness/_data/schema/run.schema.json",
     } <= names

@@ -13,6 +13,7 @@ from harness.lab.containers import secret_sync as module
 from harness.lab.containers.secret_sync import Parcels
 from harness.lab.folders import Folders, publish
 from harness.pki.deployment import Pki
+from harness.products.registry import reference
 from harness.tests.subsystems.conftest import signing_key
 
 __all__ = ["signing_key"]
@@ -20,7 +21,7 @@ __all__ = ["signing_key"]
 
 @pytest.fixture
 def folders(tmp_path: Path, signing_key: object) -> Folders:
-    return Folders(tmp_path, Pki.create(signing_key=signing_key))  # type: ignore[arg-type]
+    return Folders(tmp_path, Pki.create(reference().pki, signing_key=signing_key))  # type: ignore[arg-type]
 
 
 def _packed(archive: bytes) -> dict[str, tarfile.TarInfo]:

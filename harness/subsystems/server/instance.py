@@ -12,20 +12,15 @@ from typing import Any
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 
 from harness.errors import UsageError
-from harness.subsystems.apic.caller import Caller
-from harness.subsystems.apic.configuration import Configuration, configure
-from harness.subsystems.apic.gateway import Gateway
-from harness.subsystems.apic.kinds import MANAGEMENT, Kind
-from harness.subsystems.apic.management import INGRESS_CA, PlatformApi, Sender, database
 from harness.subsystems.server.access import Gate
-from harness.subsystems.server.application import Application
-from harness.subsystems.server.certificates import certificates, read_file
 from harness.subsystems.server.client import Call, CallFailed, Trust, call
 from harness.subsystems.server.clock import LabClock
+from harness.subsystems.server.configuration import Configuration, configure
 from harness.subsystems.server.connection import AcceptedConnection, ConnectionFactory, ListenerContext
 from harness.subsystems.server.http import Channel, Service
 from harness.subsystems.server.jwks import Keys
 from harness.subsystems.server.key_cache import FetchFailed, KeyCache
+from harness.subsystems.server.kind import Acting, Kind, Making
 from harness.subsystems.server.policy import ServerPolicy
 from harness.subsystems.server.tls import ServerTls, server_context
 
@@ -63,9 +58,9 @@ class Instance:
         self._order, self._around = order, around
         self.clock = LabClock()
         self._configuration = configure(order.kind, order.config, order.folder, order.hosts, order.rules)
-        self._stored = database(order.folder, self._configuration.clients.values())
         self.counters: Counter[str] = Counter(accepted=0, rejected=0)
-        self._application = self._make_application()
+        self._application = order.kind.application(Making(order.folder, self.counters, order.rules))
+        self._actor = order.kind.actor(self._acting()) if order.kind.actor else None
         self._service = Service(order.kind.name, self._gate(), self._application, self.counters)
         tls = ServerTls(self._configuration.secret, order.rules.demand(self._configuration.protection))
         server_context(tls)  # made now, so that no client waits for it
@@ -120,25 +115,25 @@ class Instance:
 
     async def act(self, action: str, target: dict[str, str], nonce: str) -> dict[str, Any]:
         """Make a request to another subsystem.  Raises UsageError."""
-        if self._order.kind is not MANAGEMENT:
-            return await self._caller().act(self._around.reactor, action, target, nonce)
-        clients = self._configuration.clients
-        sender = Sender(self._order.folder, clients, self.clock, self._order.rules, self._stored)
-        return await sender.act(self._around.reactor, action, target, nonce)
+        if self._actor is None:
+            raise UsageError(f"a {self._order.kind.name} makes no requests of its own")
+        return await self._actor.act(self._around.reactor, action, target, nonce)
 
     def _channel(self, door: AcceptedConnection) -> Channel:
         return Channel(door, self._service)
 
-    def _caller(self) -> Caller:
-        application, configuration = self._application, self._configuration
-        ca = certificates(read_file(self._order.folder / "secrets" / INGRESS_CA / "ca.crt"), f"ca.crt of {INGRESS_CA}")
-        given = application.ingestion if isinstance(application, Gateway) else lambda newest: None
-        sends = self._order.kind.sends_event_token
-        return Caller(self.clock, self._order.rules, configuration.platform_authorities, ca, given, sends)
-
-    def _make_application(self) -> Application:
-        make = self._order.kind.application
-        return make() if make is not None else PlatformApi(self._order.folder, self.counters, self._order.rules)
+    def _acting(self) -> Acting:
+        order, configuration = self._order, self._configuration
+        return Acting(
+            order.folder,
+            self.counters,
+            order.rules,
+            self.clock,
+            configuration.clients,
+            configuration.platform_authorities,
+            self._application,
+            order.kind.sends_event_token,
+        )
 
     def _gate(self) -> Gate:
         configuration, rules, now = self._configuration, self._order.rules, self.clock.now

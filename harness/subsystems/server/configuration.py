@@ -16,15 +16,12 @@ import yaml
 from cryptography import x509
 
 from harness.errors import UsageError
-from harness.subsystems.apic.kinds import MANAGEMENT, Kind
-from harness.subsystems.apic.management import KEYS_PATH
 from harness.subsystems.server.certificates import Secret, certificates, material, read_file, read_secret
 from harness.subsystems.server.distinguished_name import rdn_sequence
+from harness.subsystems.server.kind import Kind
 from harness.subsystems.server.policy import Protection, ServerPolicy
 
 MTLS = "mtlsValidateClient"
-CA_SECRET, SERVICE_CA_SECRET = "mgmtPlatformEndpointCASecret", "mgmtPlatformEndpointSvcCASecret"
-CLIENT_SECRETS = ("portal.admin", "analytics.ingestion", "gateway.client")
 
 _SERVICE_DOMAINS = (".svc", ".svc.cluster.local")
 _loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -109,12 +106,12 @@ def configure(kind: Kind, path: Path, folder: Path, hosts: Mapping[str, str], ru
     resource = Resource(path, kind)
     host, secret_name = _endpoint(resource, kind)
     secret = _secret(resource, folder, secret_name, f"spec.{kind.endpoint}.hosts[0].secretName")
-    if kind is MANAGEMENT:
+    if kind.client_secrets:
         clients = {
-            location: name for location in CLIENT_SECRETS if (name := resource.secret_name(location)) is not None
+            location: name for location in kind.client_secrets if (name := resource.secret_name(location)) is not None
         }
         return Configuration(kind, resource.name, host, secret, Protection(False, ""), clients=clients)
-    jwks_url = _jwks_url(resource, hosts) if kind.can_jwt else ""
+    jwks_url = _jwks_url(resource, kind, hosts) if kind.can_jwt else ""
     validate = _validate(resource, kind, rules, jwks_url)
     return Configuration(
         kind,
@@ -125,9 +122,9 @@ def configure(kind: Kind, path: Path, folder: Path, hosts: Mapping[str, str], ru
             validate, jwks_url, kind.ignores_token_under_mtls, _name(resource, "issuer"), _name(resource, "audience")
         ),
         _subject(resource, kind, validate),
-        _jwks_authorities(resource, folder, jwks_url) if jwks_url else (),
+        _jwks_authorities(resource, kind, folder, jwks_url) if jwks_url else (),
         hosts[str(urlsplit(jwks_url).hostname)] if jwks_url else "",
-        _authorities(resource, folder, CA_SECRET) if resource.get(CA_SECRET) is not None else None,
+        _authorities(resource, folder, kind.key_cas[0]) if resource.get(kind.key_cas[0]) is not None else None,
     )
 
 
@@ -185,14 +182,14 @@ def _switch(resource: Resource, kind: Kind, rules: ServerPolicy) -> str:
     return MTLS
 
 
-def _jwks_url(resource: Resource, hosts: Mapping[str, str]) -> str:
+def _jwks_url(resource: Resource, kind: Kind, hosts: Mapping[str, str]) -> str:
     value = resource.get("jwksUrl")
     if value is None or value == "":
         return ""
-    problem = _problem_with_url(value, hosts)
+    problem = _problem_with_url(value, kind.keys_path, hosts)
     if problem:
         raise resource.refused(
-            "spec.jwksUrl", f"is {value!r}: {problem}", f"spec.jwksUrl: https://PLATFORM-API-HOST{KEYS_PATH}"
+            "spec.jwksUrl", f"is {value!r}: {problem}", f"spec.jwksUrl: https://KEY-SERVER{kind.keys_path}"
         )
     return str(value)
 
@@ -205,7 +202,7 @@ def _name(resource: Resource, place: str) -> str:
     return value or ""
 
 
-def _problem_with_url(value: Any, hosts: Mapping[str, str]) -> str:
+def _problem_with_url(value: Any, keys_path: str, hosts: Mapping[str, str]) -> str:
     try:
         parts = urlsplit(value) if isinstance(value, str) else None
         port = parts.port if parts else None
@@ -215,7 +212,7 @@ def _problem_with_url(value: Any, hosts: Mapping[str, str]) -> str:
         return "it is not a URL"
     checks = {
         "its scheme must be https": parts.scheme == "https",
-        f"its path must be {KEYS_PATH}": parts.path == KEYS_PATH,
+        f"its path must be {keys_path}": parts.path == keys_path,
         "it must have neither a query nor a fragment nor credentials": not (
             parts.query or parts.fragment or parts.username
         ),
@@ -225,9 +222,9 @@ def _problem_with_url(value: Any, hosts: Mapping[str, str]) -> str:
     return next((problem for problem, fine in checks.items() if not fine), "")
 
 
-def _jwks_authorities(resource: Resource, folder: Path, jwks_url: str) -> tuple[x509.Certificate, ...]:
+def _jwks_authorities(resource: Resource, kind: Kind, folder: Path, jwks_url: str) -> tuple[x509.Certificate, ...]:
     """The CA that verifies the platform API: in-cluster addresses have another one than external ones."""
-    location = SERVICE_CA_SECRET if str(urlsplit(jwks_url).hostname).endswith(_SERVICE_DOMAINS) else CA_SECRET
+    location = kind.key_cas[str(urlsplit(jwks_url).hostname).endswith(_SERVICE_DOMAINS)]
     name = resource.secret_name(location)
     if name is None:
         raise resource.refused(

@@ -1,0 +1,186 @@
+"""What is particular to a product, as one frozen record.  The lab, targets, writers and checks ask it and name none.
+
+A product's topology (servers, flows) and its requirements are data under suites/; how its subsystems behave is code
+under harness/subsystems/.  What lies between - which secrets there are, what an operator writes to configure a server,
+what a client under test is told to do - is here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import reduce
+from pathlib import Path as FilePath
+from typing import Any, Protocol, TypeVar
+
+from harness import paths
+from harness.errors import CatalogueError
+from harness.model.catalogue import Server
+from harness.model.vocabulary import Posture
+from harness.pki.deployment import Blueprint
+
+Settings = Mapping[str, Any]
+"""Settings of a configuration file or a balancer, as they are written down; None removes one."""
+
+_Row = TypeVar("_Row")
+EXTERNAL, IN_CLUSTER = "external", "in-cluster"
+
+
+@dataclass(frozen=True)
+class KeyEndpoint:
+    """Where keys are published: *host*, the secret with its certificate, the URL's *path*, and how a server's
+    configuration names the CA that it must trust for that (*ca_setting*: *ca_secret*)."""
+
+    host: str
+    secret: str
+    path: str
+    ca_setting: str
+    ca_secret: str
+
+    def jwks_url(self, port: int) -> str:
+        """The JWKS URL, when the key server listens on *port*."""
+        return f"https://{self.host}:{port}{self.path}"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What else can differ in a setup besides posture, path and fault.
+
+    ``platform`` names another key server (``impostor``: vouched for by another CA; ``wrong-name``: for another name;
+    ``in-cluster``: reached as a service, under its own CA; ``in-cluster-wrong-ca``: the same, with a certificate of
+    the external CA; ``other-kinds``: publishes keys of other kinds beside its own), ``server`` what is wrong with the
+    server's certificate, ``balancer`` how the balancer behaves,
+    ``front`` which CA its own certificate is under, ``spec`` what the server's configuration says besides,
+    ``client_spec`` what that of the client under test says.
+    """
+
+    platform: str = ""
+    server: str = ""
+    balancer: Settings = field(default_factory=dict)
+    holds_client_key: bool = False
+    front: str = ""
+    spec: Settings = field(default_factory=dict)
+    client_spec: Settings = field(default_factory=dict)
+
+
+Configure = Callable[[Server, Posture, KeyEndpoint, int, Settings], str]
+"""``(server, posture, keys, port, changes)`` -> the text of the server's configuration file.
+
+Its keys come from *keys*, which listens on *port*; *changes* are settings that differ."""
+
+
+class Declared(Protocol):
+    """An endpoint as a target file declares it."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the file."""
+        ...
+
+    @property
+    def posture(self) -> Posture:
+        """How it authenticates its clients."""
+        ...
+
+    @property
+    def flows(self) -> tuple[str, ...]:
+        """The documented flows that end there."""
+        ...
+
+
+Contradictions = Callable[[str, Declared], Iterable[str]]
+"""``(version, endpoint)`` -> what the product's documents forbid of such an endpoint, each with the rule it breaks."""
+
+
+def _allowed(_version: str, _endpoint: Declared) -> Iterable[str]:
+    return ()
+
+
+@dataclass(frozen=True)
+class KeyServer:
+    """The subsystem that publishes the keys which servers verify tokens with.
+
+    ``subsystem`` is its name as a client, ``server`` its endpoint's name in the topology, ``endpoints`` where it is
+    reached (:data:`EXTERNAL`, :data:`IN_CLUSTER`), ``configure`` writes its configuration for one of them.
+    """
+
+    subsystem: str
+    server: str
+    endpoints: Mapping[str, KeyEndpoint]
+    configure: Callable[[KeyEndpoint], str]
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Every name it is reached by."""
+        return tuple(endpoint.host for endpoint in self.endpoints.values())
+
+
+@dataclass(frozen=True, eq=False)
+class Product:
+    """One product, or several in one lab (:func:`together`).
+
+    ``pki`` says which authorities and secrets a deployment has, ``keys`` who publishes keys (None: another product of
+    the lab does), ``configure`` writes a server's configuration by its kind, ``actions`` says by flow what a client
+    under test is told to do, ``registered`` are the flows whose client must be registered before it can act,
+    ``subsystems`` the module with the kinds of reference subsystem, ``features`` what the reference has, ``suites``
+    the folders with its topology and catalogues, ``out_of_scope`` what its documents describe and nothing here judges,
+    ``contradictions`` what they forbid of an endpoint in a target file.
+    """
+
+    name: str
+    title: str
+    pki: Blueprint
+    keys: KeyServer | None
+    configure: Mapping[str, Configure]
+    variants: Mapping[str, Variant] = field(default_factory=dict)
+    actions: Mapping[str, str] = field(default_factory=dict)
+    registered: frozenset[str] = frozenset()
+    registration: str = ""
+    subsystems: tuple[str, ...] = ()
+    features: frozenset[str] = frozenset()
+    suites: tuple[FilePath, ...] = (paths.SUITES,)
+    out_of_scope: str = ""
+    contradictions: Contradictions = _allowed
+
+    @property
+    def key_server(self) -> KeyServer:
+        """Who publishes keys; raises :class:`CatalogueError` where nobody does."""
+        if self.keys is None:
+            raise CatalogueError(f"no product of this lab publishes keys ({self.title})")
+        return self.keys
+
+
+def together(products: Iterable[Product]) -> Product:
+    """*products* as one lab runs them; raises :class:`CatalogueError` where two contradict each other."""
+    return reduce(_joined, products)
+
+
+def _joined(one: Product, other: Product) -> Product:
+    if one.keys and other.keys:
+        raise CatalogueError(f"both {one.title} and {other.title} publish keys; a lab has one key server")
+    return Product(
+        name=f"{one.name}+{other.name}",
+        title=one.title,
+        pki=one.pki.with_(other.pki),
+        keys=one.keys or other.keys,
+        configure=_union("kind of server", one.configure, other.configure),
+        variants=_union("variant", one.variants, other.variants),
+        actions=_union("flow", one.actions, other.actions),
+        registered=one.registered | other.registered,
+        registration=one.registration or other.registration,
+        subsystems=(*one.subsystems, *other.subsystems),
+        features=one.features | other.features,
+        suites=tuple(dict.fromkeys((*one.suites, *other.suites))),
+        out_of_scope=" ".join(filter(None, (one.out_of_scope, other.out_of_scope))),
+        contradictions=lambda version, endpoint: [
+            *one.contradictions(version, endpoint),
+            *other.contradictions(version, endpoint),
+        ],
+    )
+
+
+def _union(what: str, one: Mapping[str, _Row], other: Mapping[str, _Row]) -> Mapping[str, _Row]:
+    twice = sorted(name for name in one.keys() & other.keys() if one[name] != other[name])
+    if twice:
+        raise CatalogueError(f"two products have a {what} called {twice[0]!r}")
+    return {**one, **other}

@@ -1,0 +1,43 @@
+"""The products there are.  Registering one is all it takes to have it judged; an unknown name raises."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from harness.errors import CatalogueError, UsageError
+from harness.products.apic import APIC
+from harness.products.microservices import MICROSERVICES
+from harness.products.product import Product, together
+
+_PRODUCTS: dict[str, Product] = {}
+
+
+def register(product: Product) -> None:
+    """Add *product*; raises :class:`CatalogueError` for a name that is taken."""
+    if product.name in _PRODUCTS:
+        raise CatalogueError(f"there is a product called {product.name!r} already")
+    _PRODUCTS[product.name] = product
+    reference.cache_clear()
+
+
+def unregister(product: Product) -> None:
+    """Take *product* out again."""
+    del _PRODUCTS[product.name]
+    reference.cache_clear()
+
+
+def product(name: str) -> Product:
+    """The product called *name*; raises :class:`UsageError` for an unknown one."""
+    if name not in _PRODUCTS:
+        raise UsageError(f"unknown product {name!r}", hint=f"one of: {', '.join(_PRODUCTS)}")
+    return _PRODUCTS[name]
+
+
+@cache
+def reference() -> Product:
+    """All products as one lab runs them."""
+    return together(_PRODUCTS.values())
+
+
+for _product in (APIC, MICROSERVICES):
+    register(_product)
