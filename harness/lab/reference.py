@@ -26,6 +26,8 @@ from harness.products.product import Product
 __all__ = ["LOOPBACK", "OwnLab", "Site"]
 
 RECORD_SECONDS = 5.0
+REGISTRATION_SECONDS = 300.0
+"""After so long a gateway is registered again: the token that a registration brings lives a quarter of an hour."""
 
 
 class OwnLab(Running):
@@ -40,7 +42,7 @@ class OwnLab(Running):
         flows: Mapping[str, Flow],
         faults: Mapping[str, Fault],
     ) -> None:
-        self._registered: set[str] = set()
+        self._registered: dict[str, float] = {}
         self._numbers = itertools.count()
         super().__init__(product, servers, flows, faults)
 
@@ -125,7 +127,7 @@ class OwnLab(Running):
     def _register(self, entrypoint: Entrypoint, gateway: Instance) -> None:
         """Let management register *gateway*, which gives it what it presents to analytics; the JWT is switched on."""
         with self._changing:
-            if gateway.name in self._registered:
+            if time.monotonic() - self._registered.get(gateway.name, -REGISTRATION_SECONDS) < REGISTRATION_SECONDS:
                 return
             management = self._registrar(entrypoint.setup)
             host, port = self._servers[gateway.kind].host, self._ports[gateway.name]
@@ -134,7 +136,7 @@ class OwnLab(Running):
             result = self._act(management, self.product.registration, target, f"registration-{next(self._numbers)}")
             if result["status"] != 201:
                 raise LabError(f"{gateway.name} could not be registered: {result['error'] or result['status']}")
-            self._registered.add(gateway.name)
+            self._registered[gateway.name] = time.monotonic()
 
     def now(self) -> float:
         """The lab's clock, seconds since the epoch."""
@@ -183,7 +185,7 @@ class OwnLab(Running):
     def register(self, entrypoint: Entrypoint, flow: Flow) -> None:
         """See :meth:`harness.lab.protocol.Lab.register`."""
         gateway = self._client(entrypoint.setup, flow)
-        self._registered.discard(gateway.name)
+        self._registered.pop(gateway.name, None)
         self._register(entrypoint, gateway)
 
     def counters(self, setup: Setup) -> Mapping[str, int]:
