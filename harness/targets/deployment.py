@@ -303,8 +303,16 @@ def _only(cells: Iterable[Cells], wanted: Callable[[str], bool]) -> tuple[Cells,
 
 def _server(endpoint: Endpoint, documented: Server) -> Server:
     default = documented.default if endpoint.posture is Posture.DEFAULT else endpoint.posture
+    # Any service is no part of the product whose endpoint it is asked like.
+    product = "" if endpoint.generic else documented.product
     return replace(
-        documented, name=endpoint.name, host=endpoint.host, secret="", subject=endpoint.subject, default=default
+        documented,
+        name=endpoint.name,
+        host=endpoint.host,
+        secret="",
+        subject=endpoint.subject,
+        default=default,
+        product=product,
     )
 
 
