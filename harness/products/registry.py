@@ -41,7 +41,7 @@ def reference() -> Product:
 
 
 def out_of_scope(names: Iterable[str]) -> str:
-    """What the documents of the products called *names* describe and nothing here judges, in words; '' is no product."""
+    """What the documents of the products called *names* describe and nothing here judges, in words; '' names none."""
     return " ".join(filter(None, (product(name).out_of_scope for name in sorted(set(names) - {""}))))
 
 
