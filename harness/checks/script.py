@@ -5,22 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.checks.question import Question, note, unobserved, violation, wrong_reason
-from harness.model.script import (
-    Act,
-    Answered,
-    AnsweredLate,
-    CutOff,
-    Facts,
-    Fetched,
-    Fetches,
-    LoadResult,
-    MustBeRefused,
-    MustBeServed,
-    Request,
-    Slow,
-    Step,
-    UnderLoad,
-)
+from harness.model.script import Act, CutOff, Fetches, MustBeRefused, MustBeServed, Request, Slow, Step, UnderLoad
+from harness.model.script_facts import Answered, AnsweredLate, Facts, Fetched, LoadResult
 from harness.model.verdict import Finding, FindingKind
 
 

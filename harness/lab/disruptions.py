@@ -8,7 +8,8 @@ from typing import Any, Protocol, runtime_checkable
 from harness.lab.protocol import Entrypoint
 from harness.model.case import Setup
 from harness.model.catalogue import Flow
-from harness.model.script import Action, Change
+from harness.model.script import Action
+from harness.model.script_facts import Change
 
 
 @runtime_checkable

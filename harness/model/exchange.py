@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
-from harness.model.script import Facts
+from harness.model.script_facts import Facts
 
 Json = dict[str, Any]
 

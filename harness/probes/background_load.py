@@ -10,7 +10,7 @@ from typing import Self
 
 from harness.errors import LabError
 from harness.model.exchange import ClientView
-from harness.model.script import LoadResult
+from harness.model.script_facts import LoadResult
 
 RECOVERY_SECONDS = 15.0
 """How long after the event a request must be served again."""

@@ -17,7 +17,7 @@ from harness.lab.disruptions import Operated
 from harness.model.case import GOOD, Case, Stimulus
 from harness.model.catalogue import Flow
 from harness.model.exchange import ClientView, Exchange
-from harness.model.script import Facts
+from harness.model.script_facts import Facts
 from harness.model.vocabulary import Grade
 from harness.pki.issue import Identity
 from harness.probes.bypass import WAYS, Asking
@@ -187,9 +187,8 @@ def _request(bench: Bench, case: Case, entrypoint: Entrypoint, nonce: str) -> At
         if tried[-1][0] == LET_IN:
             break
     _, worst = max(tried, key=itemgetter(0))
-    if len(sendings) == 1:
-        return worst
-    return replace(worst, extra={**worst.extra, "forms": f"{len(tried)} of {len(sendings)}"})
+    forms = {"forms": f"{len(tried)} of {len(sendings)}"} if len(sendings) > 1 else {}
+    return replace(worst, extra={**worst.extra, **forms})
 
 
 def _send(bench: Bench, case: Case, entrypoint: Entrypoint, sending: Sending, context: ssl.SSLContext) -> Attempt:

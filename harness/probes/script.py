@@ -23,15 +23,8 @@ from harness.model.script import (
     Act,
     Action,
     Advance,
-    Answered,
-    AnsweredLate,
-    Change,
     CutOff,
-    Done,
-    Facts,
-    Fetched,
     Fetches,
-    LoadResult,
     Operate,
     Part,
     Register,
@@ -46,6 +39,7 @@ from harness.model.script import (
     UnderLoad,
     Verb,
 )
+from harness.model.script_facts import Answered, AnsweredLate, Change, Done, Facts, Fetched, LoadResult
 from harness.pki.deployment import key_id
 from harness.probes.background_load import Load
 from harness.stimuli.factory import Stimuli

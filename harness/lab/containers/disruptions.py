@@ -17,7 +17,8 @@ from harness.lab.plan import Instance
 from harness.lab.protocol import Entrypoint
 from harness.model.case import Setup
 from harness.model.catalogue import Flow
-from harness.model.script import Action, Change, Part, Verb
+from harness.model.script import Action, Part, Verb
+from harness.model.script_facts import Change
 from harness.pki.private_files import private_file
 
 Facts = Mapping[str, Any]

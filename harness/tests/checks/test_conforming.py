@@ -8,7 +8,7 @@ from harness.checks import CHECKS, Question
 from harness.judge import judge
 from harness.model.case import Stimulus
 from harness.model.exchange import Exchange, Response
-from harness.model.script import Answered, Done, Fetched
+from harness.model.script_facts import Answered, Done, Fetched
 from harness.model.vocabulary import Grade, Outcome, Path, Posture, Reason
 from harness.tests.builders import (
     NOW,

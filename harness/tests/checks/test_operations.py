@@ -15,7 +15,7 @@ from harness.catalogue.registry import catalogue
 from harness.checks import CHECKS, Question
 from harness.model.case import Case
 from harness.model.exchange import Exchange
-from harness.model.script import AnsweredLate, Change, Facts, LoadResult
+from harness.model.script_facts import AnsweredLate, Change, Facts, LoadResult
 
 LOAD = {"under_load": "move server", "outage_below": 30}
 RELOAD = {**LOAD, "restarts": False}

@@ -10,7 +10,7 @@ import pytest
 
 from harness.judge import judge
 from harness.model.exchange import ClientView, Response
-from harness.model.script import Answered, Facts, Fetched
+from harness.model.script_facts import Answered, Facts, Fetched
 from harness.model.vocabulary import Outcome, Posture
 from harness.tests.builders import ask, case, client, exchange
 from harness.tests.checks.support import Found, found
