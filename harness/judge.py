@@ -73,8 +73,8 @@ def _not_to_be_judged(question: Question) -> Verdict | None:
         return Verdict(Outcome.UNOBSERVED, "not-made", f"{UNMADE}{unmade}", question.grade)
     if expected not in CHECKS:
         return Verdict(Outcome.HARNESS_ERROR, "no-check", f"no check is called {expected!r}", question.grade)
-    start = exchange.extra.get("start", {})
-    if "refused" in start and not CHECKS[expected].reads_start:
+    start = exchange.extra.get("start")
+    if start and "refused" in start and not CHECKS[expected].reads_start:
         text = f"the server refused to start: {start['refused'] or 'it does not say why'}"
         return Verdict(Outcome.FAIL, "refused-to-start", text, question.grade)
     return None

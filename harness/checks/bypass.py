@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from harness.checks.outside import not_the_server
 from harness.checks.question import Question, note, unobserved, violation, wrong_reason
-from harness.model.exchange import Json
+from harness.model.observations import Answer, Ways
 from harness.model.verdict import Finding
 from harness.model.vocabulary import Reason
 
@@ -16,16 +15,14 @@ _TELLING_CHARACTERS = 32
 # What may come from behind the protection: a handler that wants another body, or failed (RFC 9110 sections 15.5, 15.6).
 _FROM_WITHIN = frozenset({409, 415, 422, 500})
 
-Fact = Mapping[str, Any]
-
 
 def not_let_in(question: Question) -> list[Finding]:
     """Without a credential the request must not be served, whichever way it comes.
 
     An answer that everybody gets for everything, whatever is asked for in that way, is not the protected one.
     """
-    ways: Json = question.exchange.extra["ways"]
-    if ways.get("usual", {}).get("served"):
+    ways: Ways = question.exchange.extra["ways"]
+    if (usual := ways.get("usual")) and usual["served"]:
         return [unobserved("let-in-anyway", "the request is served without a credential in the usual way already")]
     findings = [finding for one in ways["tries"] if one["served"] for finding in _answered(question, one, ways)]
     if question.exchange.effect:
@@ -33,7 +30,7 @@ def not_let_in(question: Question) -> list[Finding]:
     return findings or [*_closed(question, ways), *_refused(question, ways)]
 
 
-def _answered(question: Question, one: Fact, ways: Json) -> Iterator[Finding]:
+def _answered(question: Question, one: Answer, ways: Ways) -> Iterator[Finding]:
     """What a success means: the protected resource, somebody else's page, or the server's own word on methods."""
     message = f"answered {one['status']} without a credential, {one['how']}"
     good, aside = ways.get("good"), one.get("aside")
@@ -56,7 +53,7 @@ def _answered(question: Question, one: Fact, ways: Json) -> Iterator[Finding]:
         )
 
 
-def _options(one: Fact, good: Fact | None, told: str) -> Iterator[Finding]:
+def _options(one: Answer, good: Answer | None, told: str) -> Iterator[Finding]:
     """OPTIONS tells what is possible (RFC 9110 section 9.3.7), which everybody may be told."""
     if one["allow"] or one["body_characters"] or (good is not None and good["body_characters"]):
         yield note("options-told", f"{told}: not the protected answer")
@@ -64,12 +61,12 @@ def _options(one: Fact, good: Fact | None, told: str) -> Iterator[Finding]:
         yield unobserved("options-empty", f"{told}, with nothing in it, as the protected answer has nothing in it")
 
 
-def _closed(question: Question, ways: Json) -> Iterator[Finding]:
-    if ways.get("closed"):
-        yield unobserved("way-closed", ways["closed"])
+def _closed(question: Question, ways: Ways) -> Iterator[Finding]:
+    if closed := ways.get("closed"):
+        yield unobserved("way-closed", closed)
 
 
-def _refused(question: Question, ways: Json) -> Iterator[Finding]:
+def _refused(question: Question, ways: Ways) -> Iterator[Finding]:
     client, status = question.client, question.status
     if client.fault or client.timed_out or client.server_refused:
         text = client.fault or client.server_refused or "neither served nor refused within the deadline"
@@ -94,5 +91,5 @@ def _for_the_reason(question: Question) -> Iterator[Finding]:
         )
 
 
-def _how(ways: Json) -> str:
+def _how(ways: Ways) -> str:
     return str(ways["tries"][-1]["how"])

@@ -94,8 +94,9 @@ def own_request_refused(question: Question) -> list[Finding]:
     act, observed = question.exchange.extra.get("act"), question.server_request
     if act is None:
         return [unobserved("not-driven", "the client under test could not be driven")]
-    if act.get("status") is not None and act["status"] < 400:
-        return [violation("accepted", f"answered {act['status']}, although {question.case.flow.client} sends no token")]
+    status = act.get("status")
+    if status is not None and status < 400:
+        return [violation("accepted", f"answered {status}, although {question.case.flow.client} sends no token")]
     if question.exchange.effect:
         return [wrong_reason("acted-upon", f"answered {act.get('status')}, but acted upon all the same")]
     acceptable_reasons = question.case.params.acceptable_reasons

@@ -19,7 +19,7 @@ def own_certificate(question: Question) -> list[Finding]:
     front, direct = compared["front"], compared.get("direct")
     own = direct["leaf"] if direct else compared["own"]
     if not front["leaf"] or not own:
-        fault = front["fault"] or (direct or {}).get("fault") or "no certificate was seen"
+        fault = front["fault"] or (direct["fault"] if direct else "") or "no certificate was seen"
         where = "in front" if not front["leaf"] else "of the server itself"
         return [unobserved("certificate-unseen", f"the certificate {where} could not be seen: {fault}")]
     if front["leaf"] != own:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
+from harness.model.observations import Observations
 from harness.model.script_facts import Facts
 
 Json = dict[str, Any]
@@ -177,7 +178,7 @@ class Exchange:
     """All facts of one case.  A view is None where that side could not be observed.
 
     ``effect`` says whether the server *did* what was asked (registration made, event kept), read from its state after
-    the exchange; None = not observable.  ``extra`` carries what only one check needs (start refusal, counters);
+    the exchange; None = not observable.  ``extra`` carries what only some cases have;
     ``steps`` are the facts of a script, step by step.
     """
 
@@ -186,7 +187,7 @@ class Exchange:
     balancer: BalancerView | None = None
     server: ServerView | None = None
     effect: bool | None = None
-    extra: Json = field(default_factory=dict)
+    extra: Observations = field(default_factory=Observations)
     lab_fault: str = ""
     steps: tuple[Facts, ...] = ()
 

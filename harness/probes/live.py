@@ -7,7 +7,6 @@ import ssl
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
-from typing import Any
 
 from harness.checks.dialect import LET_IN, Dialect
 from harness.decode.certificates import view
@@ -17,10 +16,12 @@ from harness.lab.disruptions import Operated
 from harness.model.case import GOOD, Case, Stimulus
 from harness.model.catalogue import Flow
 from harness.model.exchange import ClientView, Exchange
+from harness.model.observations import Observations
 from harness.model.script_facts import Facts
 from harness.model.vocabulary import Grade
 from harness.pki.issue import Identity
 from harness.probes.bypass import WAYS, Asking
+from harness.probes.observing import account, compare
 from harness.probes.script import Player
 from harness.stimuli.certificates import CERTIFICATE_CLASSES
 from harness.stimuli.factory import Sending, Stimuli
@@ -28,7 +29,6 @@ from harness.stimuli.key_server import KeyServer
 from harness.stimuli.partial import StimulusUnavailable
 from harness.stimuli.tokens import LURING, TOKEN_CLASSES
 from harness.stimuli.unavailable import NoRoom
-from harness.wire.handshake import Handshake, look
 from harness.wire.send import Address, Prepared, send
 
 Sender = Callable[[Address, Prepared, ssl.SSLContext | None], ClientView]
@@ -49,10 +49,10 @@ def paced(wait: Callable[[], None], keep: frozenset[str] = frozenset()) -> Sende
     return sender
 
 
-Told = Callable[[Case, Prepared, Identity | None], Mapping[str, Any]]
+Told = Callable[[Case, Prepared, Identity | None], Observations]
 
 
-def _nothing_told(_case: Case, _request: Prepared, _identity: Identity | None) -> Mapping[str, Any]:
+def _nothing_told(_case: Case, _request: Prepared, _identity: Identity | None) -> Observations:
     return {}
 
 
@@ -69,7 +69,7 @@ class Attempt:
     client: ClientView | None = None
     client_port: int | None = None
     acts: bool = True
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: Observations = field(default_factory=Observations)
     asked: str = ""
     steps: tuple[Facts, ...] = ()
 
@@ -108,10 +108,13 @@ class Bench:
             attempt = PROCEDURES[case.stimulus.transport](self, case, entrypoint, nonce)
         except StimulusUnavailable as missing:
             return Attempt(nonce, extra={"unmade": str(missing)})
-        observed = {"twin_refused": self._unvouched(case, entrypoint)}
-        if not role:  # a control vouches that somebody is served, which is so there
-            observed["everybody_let_in"] = self.everybody.get(case.flow.name, "")
-        return replace(attempt, extra={**attempt.extra, **{name: text for name, text in observed.items() if text}})
+        observed = attempt.extra.copy()
+        if refused := self._unvouched(case, entrypoint):
+            observed["twin_refused"] = refused
+        # A control vouches that somebody is served, which is so there.
+        if not role and (let_in := self.everybody.get(case.flow.name)):
+            observed["everybody_let_in"] = let_in
+        return replace(attempt, extra=observed)
 
     def _unvouched(self, case: Case, entrypoint: Entrypoint) -> str:
         """Why the refusal of *case*'s class proves nothing: its own twin, nearer than the good request, is refused too.
@@ -146,9 +149,9 @@ class Bench:
         *effects* are the nonces the server acted upon, None where that cannot be seen.
         """
         if attempt.entrypoint is None:
-            return Exchange(attempt.nonce, extra=dict(attempt.extra), steps=attempt.steps)
+            return Exchange(attempt.nonce, extra=attempt.extra.copy(), steps=attempt.steps)
         balancer, server = self.lab.views(attempt.entrypoint, attempt.client_port, attempt.asked or attempt.nonce)
-        extra = {"server_leaf_sha256": attempt.entrypoint.server_leaf_sha256, **attempt.extra}
+        extra: Observations = {"server_leaf_sha256": attempt.entrypoint.server_leaf_sha256, **attempt.extra}
         if "fetchable" in extra:
             extra["fetched"] = self.stimuli.lure.fetches(attempt.nonce)
         effect: bool | None = None
@@ -187,8 +190,9 @@ def _request(bench: Bench, case: Case, entrypoint: Entrypoint, nonce: str) -> At
         if tried[-1][0] == LET_IN:
             break
     _, worst = max(tried, key=itemgetter(0))
-    forms = {"forms": f"{len(tried)} of {len(sendings)}"} if len(sendings) > 1 else {}
-    return replace(worst, extra={**worst.extra, **forms})
+    if len(sendings) == 1:
+        return worst
+    return replace(worst, extra={**worst.extra, "forms": f"{len(tried)} of {len(sendings)}"})
 
 
 def _send(bench: Bench, case: Case, entrypoint: Entrypoint, sending: Sending, context: ssl.SSLContext) -> Attempt:
@@ -201,7 +205,9 @@ def _send(bench: Bench, case: Case, entrypoint: Entrypoint, sending: Sending, co
     identity = bench.stimuli.presented(case.flow.client_secret, case.stimulus.certificate)
     if identity is not None:
         client = replace(client, client_chain=tuple(map(view, identity.chain)))
-    extra = {**bench.told(case, sending.request, identity), **({"form": sending.form} if sending.form else {})}
+    extra = bench.told(case, sending.request, identity)
+    if sending.form:
+        extra["form"] = sending.form
     if case.stimulus.token == GOOD and bench.stimuli.misnamed:
         extra["misnamed"] = bench.stimuli.misnamed
     if case.stimulus.token in LURING:
@@ -243,32 +249,24 @@ def _script(bench: Bench, case: Case, entrypoint: Entrypoint, nonce: str) -> Att
 
 def _initiated(bench: Bench, case: Case, entrypoint: Entrypoint, nonce: str) -> Attempt:
     """The subsystem under test is the client; the harness only sets it off."""
-    act = bench.lab.act(entrypoint, case.flow, nonce)
-    extra = {"act": dict(act), "now": bench.lab.now()}
+    act = account(bench.lab.act(entrypoint, case.flow, nonce))
+    extra: Observations = {"act": act, "now": bench.lab.now()}
     return Attempt(nonce, entrypoint, None, act.get("local_port"), bool(case.flow.effect), extra)
 
 
-def _compared(bench: Bench, case: Case, entrypoint: Entrypoint, nonce: str) -> Attempt:
-    """Two handshakes and no request: with what answers, and with the server itself where somebody says how."""
-    compared = {"own": entrypoint.server_leaf_sha256, "front": _met(look(entrypoint.address))}
-    if entrypoint.origin is not None:
-        compared["direct"] = _met(look(entrypoint.origin))
-    return Attempt(nonce, extra={"compared": compared})
-
-
-def _met(seen: Handshake) -> dict[str, Any]:
-    leaf = view(seen.chain[0]).sha256 if seen.chain else ""
-    return {"leaf": leaf, "asked": seen.asked, "fault": seen.fault or seen.failed}
+def _compared(_bench: Bench, _case: Case, entrypoint: Entrypoint, nonce: str) -> Attempt:
+    """Two handshakes and no request."""
+    return Attempt(nonce, extra={"compared": compare(entrypoint)})
 
 
 def _past_balancer(bench: Bench, case: Case, entrypoint: Entrypoint, nonce: str) -> Attempt:
     """The subsystem under test tries the server's own addresses, and then, as its twin, the balancer's."""
     if not isinstance(bench.lab, Operated):
         raise LabError("all servers of this lab share one address", where=case.id)
-    past = [dict(account) for account in bench.lab.past_balancer(entrypoint, case.flow, nonce)]
+    past = [account(item) for item in bench.lab.past_balancer(entrypoint, case.flow, nonce)]
     twin = bench.nonce(case.id, "twin")
-    act = bench.lab.act(entrypoint, case.flow, twin)
-    extra = {"past": past, "act": dict(act), "now": bench.lab.now()}
+    act = account(bench.lab.act(entrypoint, case.flow, twin))
+    extra: Observations = {"past": past, "act": act, "now": bench.lab.now()}
     return Attempt(nonce, entrypoint, None, act.get("local_port"), bool(case.flow.effect), extra, twin)
 
 
@@ -277,7 +275,7 @@ def _another_way(bench: Bench, case: Case, entrypoint: Entrypoint, nonce: str) -
     sent, client, extra = WAYS[case.stimulus.transport].go(Asking(bench, case, entrypoint, nonce))
     if sent.address == entrypoint.address:
         identity = bench.stimuli.presented(case.flow.client_secret, case.stimulus.certificate)
-        extra |= bench.told(case, sent.request, identity)
+        extra.update(bench.told(case, sent.request, identity))
     return Attempt(nonce, entrypoint, client, client.local_port, bool(case.flow.effect), extra)
 
 

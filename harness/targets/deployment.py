@@ -14,6 +14,7 @@ from harness.errors import CannotJudge, UsageError, refuse
 from harness.model.case import GOOD, Case
 from harness.model.catalogue import Cells, Flow, Requirement
 from harness.model.claims import Claim, Protection
+from harness.model.observations import Observations
 from harness.model.params import Params
 from harness.model.vocabulary import Level, Path, is_file
 from harness.pki.issue import Identity
@@ -253,7 +254,7 @@ class Deployment:
             raise
         return bench
 
-    def _told(self, case: Case, request: Prepared, identity: Identity | None) -> Mapping[str, str]:
+    def _told(self, case: Case, request: Prepared, identity: Identity | None) -> Observations:
         """How to repeat *request* without us: a line of curl, and the folder whose files it reads, if any."""
         endpoint, folder = self.file.endpoints[case.flow.server.name], curl.folder_of(case)
         found = curl.recipe(case, endpoint, request, folder)
@@ -264,7 +265,9 @@ class Deployment:
             found = curl.recipe(case, endpoint, request, folder) or found
             pem = identity.key_pem() + identity.pem() if identity is not None else None
             curl.write(found, self.keep[1], pem)
-        return {"curl": found.line, **({"reads": folder} if found.files or found.identity else {})}
+        if found.files or found.identity:
+            return {"curl": found.line, "reads": folder}
+        return {"curl": found.line}
 
 
 def _not_given(certificate: str, client: Client | None) -> str:

@@ -10,18 +10,18 @@ import hashlib
 import ssl
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from harness.checks.dialect import Dialect
 from harness.lab import Entrypoint
 from harness.model.case import GOOD, Case, Stimulus
 from harness.model.exchange import ClientView
+from harness.model.observations import Answer, Observations, Ways
 from harness.stimuli import bypass
 from harness.stimuli.factory import Stimuli
 from harness.stimuli.partial import StimulusUnavailable
 from harness.wire.send import Address, Prepared
 
-Fact = dict[str, Any]
 NOBODY = "hopproof.invalid"
 ASIDE = "aside"
 
@@ -117,10 +117,10 @@ class Way:
     tries: Tries
     needs: Callable[[Asking], str] = lambda asking: ""
 
-    def go(self, asking: Asking) -> tuple[Try, ClientView, dict[str, Any]]:
+    def go(self, asking: Asking) -> tuple[Try, ClientView, Observations]:
         """The try whose answer matters most, that answer, and what came of every try."""
         observed: list[tuple[Try, ClientView]] = []
-        message: list[Fact] = []
+        message: list[Answer] = []
         for one in self.tries(asking):
             client = asking.means.send(one.address, one.request, one.context)
             observed.append((one, client))
@@ -130,10 +130,13 @@ class Way:
         if not observed:
             raise StimulusUnavailable("the request is of that form already")
         let_in = [(one, client) for one, client in observed if served(asking, client)]
-        facts: dict[str, Any] = {"tries": message}
-        facts |= {**_good(asking), "usual": _usual(asking)} if let_in else {"closed": self._closed(asking)}
+        ways: Ways = {"tries": message}
+        if let_in:
+            _compare(asking, ways)
+        else:
+            ways["closed"] = self._closed(asking)
         answered = [(one, client) for one, client in observed if not client.server_refused]
-        return *[*let_in, *answered[-1:], observed[-1]][0], {"ways": facts}
+        return *[*let_in, *answered[-1:], observed[-1]][0], {"ways": ways}
 
     def _closed(self, asking: Asking) -> str:
         try:
@@ -150,7 +153,7 @@ def served(asking: Asking, client: ClientView) -> bool:
     return response is not None and 200 <= response.status < 300 and not asking.means.dialect.refuses(response)
 
 
-def _fact(asking: Asking, how: str, client: ClientView) -> Fact:
+def _fact(asking: Asking, how: str, client: ClientView) -> Answer:
     """What came of one request; the nonce, which differs, is no part of what a body says."""
     body = client.response.body if client.response else ""
     for name in (asking.nonce + GOOD, asking.nonce + ASIDE, asking.nonce):
@@ -166,29 +169,32 @@ def _fact(asking: Asking, how: str, client: ClientView) -> Fact:
     }
 
 
-def _told(asking: Asking, one: Try, client: ClientView) -> Fact:
+def _told(asking: Asking, one: Try, client: ClientView) -> Answer:
     """What came of *one*; where it was served, also what something else is answered in the same way."""
     found = _fact(asking, one.how, client)
     if found["served"] and one.aside is not None:
         other = one.aside()
         answer = asking.means.send(other.address, other.request, other.context)
-        found |= {"aside": _fact(asking, other.how, answer), "judged_elsewhere": one.judged_elsewhere}
+        found["aside"] = _fact(asking, other.how, answer)
+        found["judged_elsewhere"] = one.judged_elsewhere
     return found
 
 
-def _usual(asking: Asking) -> Fact:
+def _usual(asking: Asking) -> Answer:
     """What the request without a credential is answered in the usual way: another way is open only if that is not."""
     answer = asking.means.send(asking.entrypoint.address, asking.stranger(), asking.usual())
     return _fact(asking, "in the usual way", answer)
 
 
-def _good(asking: Asking) -> Fact:
-    """What the good request is answered, to compare with."""
+def _compare(asking: Asking, ways: Ways) -> None:
+    """Add what the good request, and the usual way, are answered."""
     try:
         good = asking.means.send(asking.entrypoint.address, asking.good(), asking.context(GOOD))
     except StimulusUnavailable as missing:
-        return {"no_good": str(missing)}
-    return {"good": _fact(asking, "the good request", good)}
+        ways["no_good"] = str(missing)
+    else:
+        ways["good"] = _fact(asking, "the good request", good)
+    ways["usual"] = _usual(asking)
 
 
 def any_name(context: ssl.SSLContext, *, verified: bool) -> None:

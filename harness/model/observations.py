@@ -1,0 +1,94 @@
+"""What a probe observes beside the views of client, balancer and server: the members of ``evidence.extra`` in a record.
+
+The keys are those of the record, which readers of ``run.jsonl`` rely on: a member is added here, never renamed.
+"""
+
+from __future__ import annotations
+
+from typing import NotRequired, TypedDict
+
+
+class Start(TypedDict, total=False):
+    """A server that was started: the port it listens on, or its words when it refused."""
+
+    port: int
+    refused: str
+
+
+class DrivenClient(TypedDict, total=False):
+    """The account of a client under test: what it was answered, or why it was not."""
+
+    status: int | None
+    error: str
+    local_port: int | None
+
+
+class Answer(TypedDict):
+    """What one request of a bypass was answered.  ``told`` is the alert or the fault that ended it, ``aside`` what
+    something that nobody protects is answered in the same way."""
+
+    how: str
+    status: int | None
+    served: bool
+    told: str
+    allow: bool
+    body_sha256: str
+    body_characters: int
+    aside: NotRequired[Answer]
+    judged_elsewhere: NotRequired[bool]
+
+
+class Ways(TypedDict):
+    """The tries of a bypass.  Where one was served: what the usual way and the good request are answered (``no_good``:
+    why there is none); elsewhere ``closed`` says why nobody comes in that way."""
+
+    tries: list[Answer]
+    usual: NotRequired[Answer]
+    good: NotRequired[Answer]
+    no_good: NotRequired[str]
+    closed: NotRequired[str]
+
+
+class Met(TypedDict):
+    """A handshake without a request: the certificate met, and whether the client was asked for one."""
+
+    leaf: str
+    asked: bool
+    fault: str
+
+
+class Compared(TypedDict):
+    """What answers in front of a server, and the server itself where it can be reached or its certificate is known."""
+
+    own: str
+    front: Met
+    direct: NotRequired[Met]
+
+
+class Observations(TypedDict, total=False):
+    """What only some cases have.
+
+    ``unmade`` says why the stimulus could not be made, ``twin_refused`` that its own twin was refused, too,
+    ``everybody_let_in`` that the endpoint serves anybody, ``effect_unseen`` why the effect could not be looked up.
+    ``form`` and ``forms`` name the form of a token and how many were sent; ``fetchable`` and ``fetched`` are about the
+    URL in a token; ``past`` are the tries past a balancer; ``curl`` and ``reads`` repeat the request.
+    """
+
+    server_leaf_sha256: str
+    start: Start
+    unmade: str
+    twin_refused: str
+    everybody_let_in: str
+    effect_unseen: str
+    form: str
+    forms: str
+    misnamed: str
+    fetchable: bool
+    fetched: int
+    act: DrivenClient
+    past: list[DrivenClient]
+    now: float
+    ways: Ways
+    compared: Compared
+    curl: str
+    reads: str
