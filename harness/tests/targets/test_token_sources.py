@@ -126,7 +126,7 @@ def test_a_command_that_leaves_something_running_gives_its_token_all_the_same(tm
 
 @pytest.mark.parametrize("name", ["./missing", "hopproof-no-such-program", "."])
 def test_a_program_that_is_not_there_is_told_before_anything_runs(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UsageError, match="no program"):
+    with pytest.raises(UsageError, match="no such program"):
         check_source(target(tmp_path, {"command": [name]}))
 
 
