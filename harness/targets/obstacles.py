@@ -186,7 +186,7 @@ def untrusted(endpoint: Endpoint, posture: Posture, seen: ClientView, shown: Han
         leaf = shown.chain[0]
         what += f" (it shows {leaf.subject.rfc4514_string()}, issued by {leaf.issuer.rfc4514_string()})"
     if posture in _CERTIFICATES and shown.established:
-        asked = "" if shown.asked else "; and it asks for no client certificate"
+        asked = "" if shown.asked else "; and it requests no client certificate"
         what += f"{asked}: if that is a balancer's own certificate and not the server's, it terminates TLS"
         hint += "; mTLS needs a balancer that passes TLS through (FLW-3)"
     return Obstacle(what, hint)
