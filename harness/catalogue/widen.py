@@ -10,9 +10,6 @@ from harness.catalogue.loader import Catalogue
 from harness.model.catalogue import Cells, Requirement
 from harness.model.vocabulary import Path, Posture
 
-# What a case over another path is about: its own server, started and driven in a way of its own.
-_OWN = frozenset({"steps", "variant"})
-
 
 def widened(catalogue: Catalogue, ways: Mapping[str, Collection[Path]]) -> Catalogue:
     """*catalogue* with what it has on the direct path alone, in each area of *ways*, over those paths as well."""
@@ -26,7 +23,9 @@ def _row(row: Requirement, paths: tuple[Path, ...]) -> Requirement:
 
 
 def _block(block: Cells, paths: tuple[Path, ...]) -> Cells:
-    alone = block.paths == (Path.DIRECT,) and not _OWN & set(block.params)
+    # A script and a variant have a server of their own, started and driven in a way of its own.
+    own = block.params.script or block.params.variant
+    alone = block.paths == (Path.DIRECT,) and not own
     return replace(block, paths=(Path.DIRECT, *paths)) if alone else block
 
 

@@ -13,7 +13,7 @@ _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
 
 def start_refused(question: Question) -> list[Finding]:
-    """The server must not start, and must name the settings that an operator has to change (``params["names"]``).
+    """The server must not start, and must name the settings that an operator has to change (``params.names``).
 
     Reads ``extra["start"]``: ``{"refused": message}`` or ``{"port": number}``.
     """
@@ -23,7 +23,7 @@ def start_refused(question: Question) -> list[Finding]:
     message = start.get("refused")
     if message is None:
         return [violation("started", "the server started with a configuration that leaves it unprotected")]
-    missing = [name for name in question.case.params.get("names", _FIELDS) if name not in message]
+    missing = [name for name in question.case.params.names or _FIELDS if name not in message]
     if missing:
         return [wrong_reason("unclear-refusal", f"refused to start, but does not name {', '.join(missing)}: {message}")]
     return []
@@ -42,7 +42,7 @@ def keys_published(question: Question) -> list[Finding]:
         private = sorted({name for key in keys for name in key if name in _PRIVATE_MEMBERS})
         nameless = [key for key in keys if not key.get("kid") or not key.get("kty")]
     except (ValueError, TypeError, KeyError, AttributeError):
-        return [violation("no-key-set", "the answer is no JWK set")]
+        return [violation("no-key-set", "the answer is not a JWK set")]
     if private:
         return [violation("private-key", f"the key set holds private members: {', '.join(private)}")]
     if not keys or nameless:

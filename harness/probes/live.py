@@ -17,6 +17,7 @@ from harness.lab.disruptions import Operated
 from harness.model.case import GOOD, Case, Stimulus
 from harness.model.catalogue import Flow
 from harness.model.exchange import ClientView, Exchange
+from harness.model.script_facts import Facts
 from harness.model.vocabulary import Grade
 from harness.pki.issue import Identity
 from harness.probes.bypass import WAYS, Asking
@@ -70,6 +71,7 @@ class Attempt:
     acts: bool = True
     extra: Mapping[str, Any] = field(default_factory=dict)
     asked: str = ""
+    steps: tuple[Facts, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ class Bench:
         *effects* are the nonces the server acted upon, None where that cannot be seen.
         """
         if attempt.entrypoint is None:
-            return Exchange(attempt.nonce, extra=dict(attempt.extra))
+            return Exchange(attempt.nonce, extra=dict(attempt.extra), steps=attempt.steps)
         balancer, server = self.lab.views(attempt.entrypoint, attempt.client_port, attempt.asked or attempt.nonce)
         extra = {"server_leaf_sha256": attempt.entrypoint.server_leaf_sha256, **attempt.extra}
         if "fetchable" in extra:
@@ -167,7 +169,7 @@ def _twin(stimulus: Stimulus) -> Stimulus | None:
 
 
 def _flow(case: Case) -> Flow:
-    return replace(case.flow, path=case.params.get("path", case.flow.path))
+    return replace(case.flow, path=case.params.path or case.flow.path)
 
 
 def _request(bench: Bench, case: Case, entrypoint: Entrypoint, nonce: str) -> Attempt:
@@ -185,9 +187,8 @@ def _request(bench: Bench, case: Case, entrypoint: Entrypoint, nonce: str) -> At
         if tried[-1][0] == LET_IN:
             break
     _, worst = max(tried, key=itemgetter(0))
-    if len(sendings) == 1:
-        return worst
-    return replace(worst, extra={**worst.extra, "forms": f"{len(tried)} of {len(sendings)}"})
+    forms = {"forms": f"{len(tried)} of {len(sendings)}"} if len(sendings) > 1 else {}
+    return replace(worst, extra={**worst.extra, **forms})
 
 
 def _send(bench: Bench, case: Case, entrypoint: Entrypoint, sending: Sending, context: ssl.SSLContext) -> Attempt:
@@ -237,7 +238,7 @@ def _start(bench: Bench, case: Case, entrypoint: Entrypoint, nonce: str) -> Atte
 def _script(bench: Bench, case: Case, entrypoint: Entrypoint, nonce: str) -> Attempt:
     """The steps that the catalogue writes down, on a server of their own."""
     player = Player(bench.lab, bench.stimuli, case, entrypoint, lambda step: bench.nonce(nonce, step))
-    return Attempt(nonce, extra={"steps": player.play()})
+    return Attempt(nonce, steps=player.play())
 
 
 def _initiated(bench: Bench, case: Case, entrypoint: Entrypoint, nonce: str) -> Attempt:

@@ -43,6 +43,7 @@ from harness.lab import ConfigurationRefused, Entrypoint
 from harness.model.case import Case, Setup, Stimulus
 from harness.model.catalogue import StimulusClass
 from harness.model.exchange import Exchange
+from harness.model.params import Params
 from harness.model.verdict import Verdict
 from harness.model.vocabulary import Outcome
 from harness.probes.live import Attempt, Bench
@@ -174,4 +175,4 @@ def _control_case(batch: _Batch) -> Case:
     """The positive twin of the batch's cases: the same flow and posture with nothing wrong."""
     first: Sequence[Case] = batch.cases
     assert batch.control is not None
-    return replace(first[0], path=batch.control.path, stimulus=Stimulus(), expected="served", params={})
+    return replace(first[0], path=batch.control.path, stimulus=Stimulus(), expected="served", params=Params())
