@@ -23,8 +23,9 @@ from harness.probes.intrusiveness import intrusiveness
 from harness.run.run import Run
 from harness.targets import endpoint_probe
 from harness.targets import file as target_file
-from harness.targets.deployment import Deployment, stand_ins
+from harness.targets.deployment import Deployment
 from harness.targets.endpoint_report import ProbeOptions
+from harness.targets.flows import stand_ins
 from harness.targets.single_service import Service
 from harness.writers import record
 from harness.writers.compare import compare

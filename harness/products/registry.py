@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 
 from harness.errors import CatalogueError, UsageError
@@ -37,6 +38,11 @@ def product(name: str) -> Product:
 def reference() -> Product:
     """All products as one lab runs them."""
     return together(_PRODUCTS.values())
+
+
+def out_of_scope(names: Iterable[str]) -> str:
+    """What the documents of the products called *names* describe and nothing here judges, in words; '' names none."""
+    return " ".join(filter(None, (product(name).out_of_scope for name in sorted(set(names) - {""}))))
 
 
 for _product in (APIC, MICROSERVICES):

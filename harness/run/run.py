@@ -26,7 +26,7 @@ from harness.model.case import Case, Withheld
 from harness.model.claims import Answer, Gap
 from harness.model.vocabulary import Depth
 from harness.probes.live import Bench
-from harness.products.registry import reference
+from harness.products.registry import out_of_scope
 from harness.run.diagnosis import diagnose
 from harness.run.engine import INTERRUPTED, Engine, Result
 from harness.run.expectations import UNEXPECTED, Expectations, entries_for
@@ -100,7 +100,7 @@ class Run:
             "counts": self.counts().to_json(),
             "withheld": [{"case": item.case.id, "reason": item.reason} for item in self._withheld],
             "skipped": [{"case": case.id, "reason": skip.reason} for case, skip in self._skipped],
-            "scope": f"{self.target.scope} {reference().out_of_scope}",
+            "scope": " ".join(filter(None, (self.target.scope, self._out_of_scope()))),
             "claims": [claim.to_json() for claim in self.target.claims],
         }
 
@@ -121,6 +121,9 @@ class Run:
             unselected=len(left) - deeper,
             skipped=len(skipped),
         )
+
+    def _out_of_scope(self) -> str:
+        return out_of_scope(server.product for server in self.catalogue.servers.values())
 
     def start(self, planned: Iterable[Case]) -> None:
         """Write the header and begin; raises :class:`UsageError` if the report folder cannot be written."""

@@ -12,9 +12,9 @@ from harness.catalogue.widen import asked_by, widened
 from harness.config import Options
 from harness.errors import CannotJudge, UsageError, refuse
 from harness.model.case import GOOD, Case
-from harness.model.catalogue import Cells, Flow, Requirement, Server
+from harness.model.catalogue import Cells, Flow, Requirement
 from harness.model.claims import Claim, Protection
-from harness.model.vocabulary import Level, Path, Posture, is_file
+from harness.model.vocabulary import Level, Path, is_file
 from harness.pki.issue import Identity
 from harness.probes.bypass import WAYS
 from harness.probes.intrusiveness import Intrusiveness, intrusiveness, is_safe
@@ -29,7 +29,8 @@ from harness.targets.check import mistakes as mistakes_of
 from harness.targets.credentials import by_name, open_clients
 from harness.targets.dialects import dialect_of
 from harness.targets.external import ExternalLab, Pace
-from harness.targets.file import Client, Endpoint, TargetFile
+from harness.targets.file import Client, TargetFile
+from harness.targets.flows import requested, server_of, service, stand_ins
 from harness.targets.patience import Patience
 from harness.targets.preflight import Preflight, crowd
 from harness.targets.token_issuer import open_token_issuer
@@ -55,11 +56,6 @@ def find(options: Options) -> Target:
         raise UsageError("--fault is for our own servers", hint="leave --target or --fault out")
     deployment = Deployment.load(FilePath(options.target), options.read_only)
     return replace(deployment, keep=options.keep, wait=options.wait).target()
-
-
-def stand_ins(catalogue: Catalogue) -> list[Flow]:
-    """The flows of which is asked what holds for any service, whatever the product."""
-    return [flow for flow in catalogue.flows.values() if flow.any_service]
 
 
 @dataclass(frozen=True)
@@ -155,10 +151,10 @@ class Deployment:
         for endpoint in self.file.endpoints.values():
             documented = [catalogue.flows[name] for name in endpoint.flows if name in catalogue.flows]
             for flow in documented or (stand_ins(catalogue)[:1] if endpoint.generic else []):
-                server = _server(endpoint, flow.server)
+                server = server_of(endpoint, flow.server)
                 # That a flow is in this posture here is what the file says; no feature has to be claimed for it.
                 plain = replace(flow, server=server, client_secret=clients[endpoint.name][0], posture_needs={})
-                yield _requested(endpoint, _service(endpoint, plain) if endpoint.generic else plain)
+                yield requested(endpoint, service(endpoint, plain) if endpoint.generic else plain)
 
     def _levelled(self, row: Requirement) -> Iterator[Requirement]:
         """*row*; as two, where a part of it binds only a service whose target file says what it has agreed to."""
@@ -299,30 +295,3 @@ def _look(preflight: Preflight, flows: Iterable[Flow], keys: KeyServer | None) -
 def _only(cells: Iterable[Cells], wanted: Callable[[str], bool]) -> tuple[Cells, ...]:
     blocks = (replace(block, tokens=tuple(filter(wanted, block.tokens))) for block in cells)
     return tuple(block for block in blocks if block.tokens)
-
-
-def _server(endpoint: Endpoint, documented: Server) -> Server:
-    default = documented.default if endpoint.posture is Posture.DEFAULT else endpoint.posture
-    return replace(
-        documented, name=endpoint.name, host=endpoint.host, secret="", subject=endpoint.subject, default=default
-    )
-
-
-def _service(endpoint: Endpoint, flow: Flow) -> Flow:
-    return replace(
-        flow,
-        name=f"client-to-{endpoint.name}",
-        client="client",
-        method="GET",
-        path=endpoint.url_path,
-        needs=(),
-        body="",
-        success=200,
-        effect="the request is acted upon",
-    )
-
-
-def _requested(endpoint: Endpoint, flow: Flow) -> Flow:
-    asked = endpoint.request
-    given = {"method": asked.method, "path": asked.path, "body": asked.body, "success": asked.success}
-    return replace(flow, **{key: value for key, value in given.items() if value is not None})  # type: ignore[arg-type]

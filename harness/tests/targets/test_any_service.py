@@ -14,6 +14,7 @@ from harness.lab.protocol import Entrypoint
 from harness.model.case import Setup
 from harness.model.vocabulary import Depth, Posture
 from harness.model.vocabulary import Path as FlowPath
+from harness.products.registry import out_of_scope
 from harness.run.run import Run
 
 NAMES = {"iss": "https://sts.ecomm.test", "aud": "orders.ecomm.test"}
@@ -79,3 +80,7 @@ def test_what_a_good_token_does_not_name_cannot_be_changed(judge: Judge) -> None
     run = judge("ignores-audience", {"iss": NAMES["iss"]})
     assert {name[:4] for name in of(run, "UNOBSERVED")} == {"aud-"}
     assert of(run, "FAIL") == set()
+
+
+def test_what_no_product_of_its_own_leaves_out_is_not_said() -> None:
+    assert out_of_scope([""]) == "" and "gateway peering" in out_of_scope(["apic", ""])
