@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import ssl
+import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
@@ -60,7 +61,8 @@ class Attempt:
     """What one try left behind on the client's side, before anybody else was asked.
 
     ``acts`` says that the request, if accepted, has an effect that can be looked for; ``asked`` is the nonce of the
-    request on *client_port*, where that is another than the one which the attempt is about.
+    request on *client_port*, where that is another than the one which the attempt is about; ``began`` is the
+    time.monotonic() before that connection.
     """
 
     nonce: str
@@ -70,6 +72,7 @@ class Attempt:
     acts: bool = True
     extra: Mapping[str, Any] = field(default_factory=dict)
     asked: str = ""
+    began: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,7 @@ class Bench:
             return Attempt(self.nonce(case.id, role), extra={"start": {"refused": entrypoint.message}})
         # Servers behind a faulty balancer serve the right one too; their effects must be told apart.
         nonce = self.nonce(case.id, role, entrypoint.setup.fault)
+        began = time.monotonic()
         try:
             attempt = PROCEDURES[case.stimulus.transport](self, case, entrypoint, nonce)
         except StimulusUnavailable as missing:
@@ -109,7 +113,8 @@ class Bench:
         observed = {"twin_refused": self._unvouched(case, entrypoint)}
         if not role:  # a control vouches that somebody is served, which is so there
             observed["everybody_let_in"] = self.everybody.get(case.flow.name, "")
-        return replace(attempt, extra={**attempt.extra, **{name: text for name, text in observed.items() if text}})
+        extra = {**attempt.extra, **{name: text for name, text in observed.items() if text}}
+        return replace(attempt, extra=extra, began=attempt.began or began)
 
     def _unvouched(self, case: Case, entrypoint: Entrypoint) -> str:
         """Why the refusal of *case*'s class proves nothing: its own twin, nearer than the good request, is refused too.
@@ -145,7 +150,8 @@ class Bench:
         """
         if attempt.entrypoint is None:
             return Exchange(attempt.nonce, extra=dict(attempt.extra))
-        balancer, server = self.lab.views(attempt.entrypoint, attempt.client_port, attempt.asked or attempt.nonce)
+        nonce = attempt.asked or attempt.nonce
+        balancer, server = self.lab.views(attempt.entrypoint, attempt.client_port, nonce, attempt.began)
         extra = {"server_leaf_sha256": attempt.entrypoint.server_leaf_sha256, **attempt.extra}
         if "fetchable" in extra:
             extra["fetched"] = self.stimuli.lure.fetches(attempt.nonce)
@@ -196,6 +202,7 @@ def _send(bench: Bench, case: Case, entrypoint: Entrypoint, sending: Sending, co
         status = first.response.status if first.response else None
         if status != case.flow.success:
             raise StimulusUnavailable(f"what must be served before it is answered {status or 'nothing'}")
+    began = time.monotonic()
     client = bench.send(entrypoint.address, sending.request, context)
     identity = bench.stimuli.presented(case.flow.client_secret, case.stimulus.certificate)
     if identity is not None:
@@ -205,7 +212,8 @@ def _send(bench: Bench, case: Case, entrypoint: Entrypoint, sending: Sending, co
         extra["misnamed"] = bench.stimuli.misnamed
     if case.stimulus.token in LURING:
         extra["fetchable"] = entrypoint.local or bench.lab.grade is Grade.BOTH_SIDES
-    return Attempt(sending.nonce, entrypoint, client, client.local_port, bool(case.flow.effect), extra)
+    acts = bool(case.flow.effect)
+    return Attempt(sending.nonce, entrypoint, client, client.local_port, acts, extra, began=began)
 
 
 def _crowd(bench: Bench, case: Case, entrypoint: Entrypoint, nonce: str) -> Attempt:

@@ -23,6 +23,7 @@ A step is a mapping with one of these, and what it expects (which is the check's
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -93,9 +94,9 @@ class Player:
         return facts
 
     def _request(self, token: str, number: str) -> Facts:
-        nonce, entrypoint = self._nonce(number), self._door
+        nonce, entrypoint, began = self._nonce(number), self._door, time.monotonic()
         client = self._send(token, nonce)
-        _, server = self._lab.views(entrypoint, client.local_port, nonce)
+        _, server = self._lab.views(entrypoint, client.local_port, nonce, began)
         return {
             "status": client.response.status if client.response else None,
             "ended": client.alert or client.fault or ("timed out" if client.timed_out else ""),
@@ -128,9 +129,9 @@ class Player:
         return {"kid": key_id(self._key.public_key())}
 
     def _act(self, _whom: str, number: str) -> Facts:
-        nonce, entrypoint = self._nonce(number), self._door
+        nonce, entrypoint, began = self._nonce(number), self._door, time.monotonic()
         act = self._lab.act(entrypoint, self._case.flow, nonce)
-        _, server = self._lab.views(entrypoint, act.get("local_port"), nonce)
+        _, server = self._lab.views(entrypoint, act.get("local_port"), nonce, began)
         chain = server.client_chain if server else ()
         return {
             "status": act.get("status"),
