@@ -12,6 +12,8 @@ from harness.model.vocabulary import Path, Posture
 
 # What a case over another path is about: its own server, started and driven in a way of its own.
 _OWN = frozenset({"steps", "variant"})
+# A balancer that terminates TLS cannot hand a client's certificate on: in these postures nothing is served behind one.
+_MUTUAL = frozenset({Posture.MTLS, Posture.BOTH})
 
 
 def widened(catalogue: Catalogue, ways: Mapping[str, Collection[Path]]) -> Catalogue:
@@ -22,12 +24,19 @@ def widened(catalogue: Catalogue, ways: Mapping[str, Collection[Path]]) -> Catal
 
 
 def _row(row: Requirement, paths: tuple[Path, ...]) -> Requirement:
-    return replace(row, cells=tuple(_block(block, paths) for block in row.cells))
+    return replace(row, cells=tuple(part for block in row.cells for part in _blocks(block, paths)))
 
 
-def _block(block: Cells, paths: tuple[Path, ...]) -> Cells:
-    alone = block.paths == (Path.DIRECT,) and not _OWN & set(block.params)
-    return replace(block, paths=(Path.DIRECT, *paths)) if alone else block
+def _blocks(block: Cells, paths: tuple[Path, ...]) -> Iterator[Cells]:
+    if block.paths != (Path.DIRECT,) or _OWN & set(block.params):
+        yield block
+        return
+    carried = tuple(posture for posture in block.postures if posture not in _MUTUAL)
+    if carried:
+        yield replace(block, postures=carried, paths=(Path.DIRECT, *paths))
+    if mutual := tuple(posture for posture in block.postures if posture in _MUTUAL):
+        through = (path for path in paths if path is not Path.TERMINATING)
+        yield replace(block, postures=mutual, paths=(Path.DIRECT, *through))
 
 
 def asked_by(catalogue: Catalogue, areas: Collection[str], flows: Collection[str]) -> Catalogue:
