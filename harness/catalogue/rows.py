@@ -9,10 +9,12 @@ from enum import StrEnum
 from pathlib import Path as FilePath
 from typing import Any, TypeVar
 
+from harness.catalogue.params import read_params
 from harness.errors import CatalogueError
 from harness.model.case import GOOD
 from harness.model.catalogue import Cells, Flow, Requirement, Source, StimulusClass
 from harness.model.claims import Protection
+from harness.model.script import Act, Register, Renew
 from harness.model.vocabulary import Basis, Depth, Level, Path, Posture
 
 _Enum = TypeVar("_Enum", bound=StrEnum)
@@ -152,8 +154,9 @@ class Row:
         if not block.get("paths"):
             self._fail("cells without paths cover nothing")
         self._known([block.get("expect", "")], self.known.checks, "check")
-        self._known([block.get("params", {}).get("variant", "")], {"", *self.known.variants}, "variant")
         written = self._block(block)
+        self._known([written.params.variant], {"", *self.known.variants}, "variant")
+        self._playable(written)
         yield from self._verifying(written, block["verifies"]) if "verifies" in block else (written,)
 
     def _block(self, block: Mapping[str, Any]) -> Cells:
@@ -167,8 +170,19 @@ class Row:
             tokens=self._stimuli("token", names("tokens")),
             transports=self._stimuli("transport", names("transports")),
             depth=enum(self.file, Depth, block.get("depth", Depth.QUICK), self.id),
-            params=block.get("params", {}),
+            params=read_params(block.get("params", {}), f"{self.file} {self.id}"),
         )
+
+    def _playable(self, block: Cells) -> None:
+        """The clients and secrets that a script names must be those of its flows."""
+        flows = [self.flows[name] for name in block.flows]
+        clients = {flow.client for flow in flows}
+        secrets = {secret for flow in flows for secret in (flow.client_secret, flow.server.secret)}
+        for step in block.params.script:
+            if isinstance(step, Act | Register):
+                self._known([step.client], clients, "client")
+            elif isinstance(step, Renew):
+                self._known([step.secret], secrets, "secret")
 
     def _verifying(self, block: Cells, what: object) -> Iterator[Cells]:
         """*block* in each posture in which a server of its flows verifies *what*, over the paths that can carry it."""

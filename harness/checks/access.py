@@ -102,7 +102,7 @@ def flow_broken(question: Question) -> list[Finding]:
 def _named(question: Question) -> Iterator[Finding]:
     """Where whom a token names is what is asked, one that names somebody else must not be served."""
     misnamed = question.exchange.extra.get("misnamed")
-    if misnamed and question.case.params.get("names"):
+    if misnamed and question.case.params.compares_audience:
         yield violation("other-audience", f"served all the same: {misnamed}")
 
 

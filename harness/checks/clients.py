@@ -98,7 +98,7 @@ def own_request_refused(question: Question) -> list[Finding]:
         return [violation("accepted", f"answered {act['status']}, although {question.case.flow.client} sends no token")]
     if question.exchange.effect:
         return [wrong_reason("acted-upon", f"answered {act.get('status')}, but acted upon all the same")]
-    acceptable_reasons = question.case.params["acceptable_reasons"]
+    acceptable_reasons = question.case.params.acceptable_reasons
     if question.exchange.server is None:
         return [unobserved("server-silent", "the server told nothing of this connection")]
     if observed is None or observed.reason not in acceptable_reasons:

@@ -13,7 +13,7 @@ _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
 
 def start_refused(question: Question) -> list[Finding]:
-    """The server must not start, and must name the settings that an operator has to change (``params["names"]``).
+    """The server must not start, and must name the settings that an operator has to change (``params.names``).
 
     Reads ``extra["start"]``: ``{"refused": message}`` or ``{"port": number}``.
     """
@@ -23,7 +23,7 @@ def start_refused(question: Question) -> list[Finding]:
     message = start.get("refused")
     if message is None:
         return [violation("started", "the server started with a configuration that leaves it unprotected")]
-    missing = [name for name in question.case.params.get("names", _FIELDS) if name not in message]
+    missing = [name for name in question.case.params.names or _FIELDS if name not in message]
     if missing:
         return [wrong_reason("unclear-refusal", f"refused to start, but does not name {', '.join(missing)}: {message}")]
     return []

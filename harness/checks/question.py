@@ -51,8 +51,8 @@ class Question:
 
     def _statuses(self, dialects: frozenset[int], usual: frozenset[int]) -> frozenset[int]:
         """The dialect's, or those that the catalogue names for this case and what the target adds to the usual ones."""
-        named = self.case.params.get("statuses")
-        return frozenset(named) | (dialects - usual) if named else dialects
+        named = self.case.params.statuses
+        return named | (dialects - usual) if named else dialects
 
     @property
     def accepted(self) -> bool:

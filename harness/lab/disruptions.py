@@ -8,18 +8,20 @@ from typing import Any, Protocol, runtime_checkable
 from harness.lab.protocol import Entrypoint
 from harness.model.case import Setup
 from harness.model.catalogue import Flow
+from harness.model.script import Action
+from harness.model.script_facts import Change
 
 
 @runtime_checkable
 class Operated(Protocol):
     """A lab whose servers run apart, so that one can be stopped without the others."""
 
-    def operate(self, setup: Setup, action: str) -> Mapping[str, Any]:
-        """Do *action*, a verb and ``management`` or ``server``, to what *setup* has to itself.
+    def operate(self, setup: Setup, action: Action) -> Change | None:
+        """Do *action* to what *setup* has to itself.
 
         pause, resume (hangs: takes connections and says nothing), stop, start (in order), kill (no word to anybody),
         cut, mend (its way to the platform network), move (the server's jwksUrl is changed; it restarts if it must).
-        Returns what was measured.  Raises :class:`harness.errors.LabError`.
+        Returns what a move did.  Raises :class:`harness.errors.LabError`.
         """
 
     def past_balancer(self, entrypoint: Entrypoint, flow: Flow, nonce: str) -> Sequence[Mapping[str, Any]]:

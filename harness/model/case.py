@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from harness.model.catalogue import Flow, Requirement
 from harness.model.claims import Protection
+from harness.model.params import Params
 from harness.model.vocabulary import Depth, Path, Posture
 
 GOOD = "good"
@@ -58,7 +57,7 @@ class Case:
     stimulus: Stimulus
     expected: str
     depth: Depth = Depth.QUICK
-    params: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    params: Params = field(default_factory=Params, hash=False)
 
     def __repr__(self) -> str:
         # What Allure shows as the test's parameter, and tells one run's test from another's by.
@@ -72,8 +71,8 @@ class Case:
 
     def setup(self, fault: str = "") -> Setup:
         """What must be running for this case, *fault* included."""
-        own = self.id if "steps" in self.params else ""
-        return Setup(self.flow.server.name, self.posture, self.path, fault, str(self.params.get("variant", "")), own)
+        own = self.id if self.params.script else ""
+        return Setup(self.flow.server.name, self.posture, self.path, fault, self.params.variant, own)
 
     @property
     def asks_certificate(self) -> bool:
@@ -88,7 +87,7 @@ class Case:
         goes directly.
         """
         positive = self.stimulus.id == GOOD and self.path is not Path.TERMINATING
-        if self.posture is Posture.TLS_ONLY or positive or "steps" in self.params:
+        if self.posture is Posture.TLS_ONLY or positive or self.params.script:
             return None
         same = replace(self.setup(fault), variant="")
         return replace(same, path=Path.DIRECT) if self.path is Path.TERMINATING and self.asks_certificate else same

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from harness.model.claims import Protection
+from harness.model.params import Params
 from harness.model.vocabulary import Basis, Depth, Level, Path, Posture, Reason
 
 
@@ -105,7 +105,7 @@ class Cells:
     tokens: tuple[str, ...]
     transports: tuple[str, ...] = ()
     depth: Depth = Depth.QUICK
-    params: Mapping[str, Any] = field(default_factory=dict)
+    params: Params = field(default_factory=Params)
 
 
 @dataclass(frozen=True)

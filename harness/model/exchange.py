@@ -8,8 +8,10 @@ the signature.  Ports are TCP ports on loopback, digests are lower-case hex SHA-
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
+
+from harness.model.script_facts import Facts
 
 Json = dict[str, Any]
 
@@ -175,7 +177,8 @@ class Exchange:
     """All facts of one case.  A view is None where that side could not be observed.
 
     ``effect`` says whether the server *did* what was asked (registration made, event kept), read from its state after
-    the exchange; None = not observable.  ``extra`` carries what only one check needs (start refusal, counters).
+    the exchange; None = not observable.  ``extra`` carries what only one check needs (start refusal, counters);
+    ``steps`` are the facts of a script, step by step.
     """
 
     nonce: str
@@ -185,11 +188,14 @@ class Exchange:
     effect: bool | None = None
     extra: Json = field(default_factory=dict)
     lab_fault: str = ""
+    steps: tuple[Facts, ...] = ()
 
     def to_json(self) -> Json:
         """Plain JSON; members of views that say nothing are left out, what a token or a target said stays."""
-        slim = _slim(self)
+        slim = _slim(replace(self, steps=()))
         assert isinstance(slim, dict)
+        if self.steps:
+            slim["extra"] = {**self.extra, "steps": [facts.to_json() for facts in self.steps]}
         return slim
 
 

@@ -6,10 +6,11 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from harness.errors import LabError
 from harness.model.exchange import ClientView
+from harness.model.script_facts import LoadResult
 
 RECOVERY_SECONDS = 15.0
 """How long after the event a request must be served again."""
@@ -49,15 +50,12 @@ class Load:
             raise LabError(f"the load broke off: {self._error}") from self._error
 
     @property
-    def facts(self) -> dict[str, Any]:
-        """``served``, ``lost``, and ``outage_s``: the longest time between two requests served.
-
-        None where none was served after the event.
-        """
+    def result(self) -> LoadResult:
+        """What was served and lost, and the longest time between two requests served."""
         recovered = bool(self._served) and self._served[-1] >= self._over_at
         gaps = [after - before for before, after in zip(self._served, self._served[1:], strict=False)]
         outage = round(max(gaps, default=0.0), 3) if recovered else None
-        return {"served": len(self._served), "lost": self._lost, "outage_s": outage}
+        return LoadResult(len(self._served), self._lost, outage)
 
     def _run(self) -> None:
         number = 0

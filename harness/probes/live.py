@@ -18,8 +18,10 @@ from harness.lab.disruptions import Operated
 from harness.model.case import GOOD, Case, Stimulus
 from harness.model.catalogue import Flow
 from harness.model.exchange import ClientView, Exchange
+from harness.model.script_facts import Facts
 from harness.model.vocabulary import Grade
 from harness.pki.issue import Identity
+from harness.probes.attempt import Attempt
 from harness.probes.bypass import WAYS, Asking
 from harness.probes.script import Player
 from harness.stimuli.certificates import CERTIFICATE_CLASSES
@@ -54,25 +56,6 @@ Told = Callable[[Case, Prepared, Identity | None], Mapping[str, Any]]
 
 def _nothing_told(_case: Case, _request: Prepared, _identity: Identity | None) -> Mapping[str, Any]:
     return {}
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """What one try left behind on the client's side, before anybody else was asked.
-
-    ``acts`` says that the request, if accepted, has an effect that can be looked for; ``asked`` is the nonce of the
-    request on *client_port*, where that is another than the one which the attempt is about; ``began`` is the
-    time.monotonic() before that connection.
-    """
-
-    nonce: str
-    entrypoint: Entrypoint | None = None
-    client: ClientView | None = None
-    client_port: int | None = None
-    acts: bool = True
-    extra: Mapping[str, Any] = field(default_factory=dict)
-    asked: str = ""
-    began: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -149,9 +132,14 @@ class Bench:
         *effects* are the nonces the server acted upon, None where that cannot be seen.
         """
         if attempt.entrypoint is None:
+<<<<<<< HEAD
             return Exchange(attempt.nonce, extra=dict(attempt.extra))
         nonce = attempt.asked or attempt.nonce
         balancer, server = self.lab.views(attempt.entrypoint, attempt.client_port, nonce, attempt.began)
+=======
+            return Exchange(attempt.nonce, extra=dict(attempt.extra), steps=attempt.steps)
+        balancer, server = self.lab.views(attempt.entrypoint, attempt.client_port, attempt.asked or attempt.nonce)
+>>>>>>> main
         extra = {"server_leaf_sha256": attempt.entrypoint.server_leaf_sha256, **attempt.extra}
         if "fetchable" in extra:
             extra["fetched"] = self.stimuli.lure.fetches(attempt.nonce)
@@ -173,7 +161,7 @@ def _twin(stimulus: Stimulus) -> Stimulus | None:
 
 
 def _flow(case: Case) -> Flow:
-    return replace(case.flow, path=case.params.get("path", case.flow.path))
+    return replace(case.flow, path=case.params.path or case.flow.path)
 
 
 def _request(bench: Bench, case: Case, entrypoint: Entrypoint, nonce: str) -> Attempt:
@@ -191,9 +179,8 @@ def _request(bench: Bench, case: Case, entrypoint: Entrypoint, nonce: str) -> At
         if tried[-1][0] == LET_IN:
             break
     _, worst = max(tried, key=itemgetter(0))
-    if len(sendings) == 1:
-        return worst
-    return replace(worst, extra={**worst.extra, "forms": f"{len(tried)} of {len(sendings)}"})
+    forms = {"forms": f"{len(tried)} of {len(sendings)}"} if len(sendings) > 1 else {}
+    return replace(worst, extra={**worst.extra, **forms})
 
 
 def _send(bench: Bench, case: Case, entrypoint: Entrypoint, sending: Sending, context: ssl.SSLContext) -> Attempt:
@@ -245,7 +232,7 @@ def _start(bench: Bench, case: Case, entrypoint: Entrypoint, nonce: str) -> Atte
 def _script(bench: Bench, case: Case, entrypoint: Entrypoint, nonce: str) -> Attempt:
     """The steps that the catalogue writes down, on a server of their own."""
     player = Player(bench.lab, bench.stimuli, case, entrypoint, lambda step: bench.nonce(nonce, step))
-    return Attempt(nonce, extra={"steps": player.play()})
+    return Attempt(nonce, steps=player.play())
 
 
 def _initiated(bench: Bench, case: Case, entrypoint: Entrypoint, nonce: str) -> Attempt:

@@ -43,9 +43,11 @@ from harness.lab import ConfigurationRefused, Entrypoint
 from harness.model.case import Case, Setup, Stimulus
 from harness.model.catalogue import StimulusClass
 from harness.model.exchange import Exchange
+from harness.model.params import Params
 from harness.model.verdict import Verdict
 from harness.model.vocabulary import Outcome
-from harness.probes.live import Attempt, Bench
+from harness.probes.attempt import Attempt
+from harness.probes.live import Bench
 
 BATCH = 32
 # More threads than cores: a thread waits for the other side most of the time.
@@ -174,4 +176,4 @@ def _control_case(batch: _Batch) -> Case:
     """The positive twin of the batch's cases: the same flow and posture with nothing wrong."""
     first: Sequence[Case] = batch.cases
     assert batch.control is not None
-    return replace(first[0], path=batch.control.path, stimulus=Stimulus(), expected="served", params={})
+    return replace(first[0], path=batch.control.path, stimulus=Stimulus(), expected="served", params=Params())

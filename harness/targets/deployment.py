@@ -14,6 +14,7 @@ from harness.errors import CannotJudge, UsageError, refuse
 from harness.model.case import GOOD, Case
 from harness.model.catalogue import Cells, Flow, Requirement
 from harness.model.claims import Claim, Protection
+from harness.model.params import Params
 from harness.model.vocabulary import Level, Path, is_file
 from harness.pki.issue import Identity
 from harness.probes.bypass import WAYS
@@ -178,7 +179,7 @@ class Deployment:
         if any(name in block.flows for name in anybodys):
             kept += [name for name in flows if name not in documented]
         # Our own JWKS server is what differs in the place of a management that we do not have here.
-        params = {} if block.transports == (_OTHER_KINDS,) else block.params
+        params = Params() if block.transports == (_OTHER_KINDS,) else block.params
         return replace(block, flows=tuple(kept), params=params)
 
     def withhold(self, case: Case) -> str:
@@ -186,7 +187,7 @@ class Deployment:
         endpoint = self.file.endpoints[case.flow.server.name]
         if case.posture is not endpoint.posture:
             return f"servers.{endpoint.name} is in posture {endpoint.posture}"
-        if case.stimulus.transport not in _ALLOWED_TRANSPORTS or "steps" in case.params or "variant" in case.params:
+        if case.stimulus.transport not in _ALLOWED_TRANSPORTS or case.params.script or case.params.variant:
             return "needs servers and clients that Hopproof can start, stop and drive"
         if case.stimulus.transport == _OTHER_KINDS and "jwks" not in self.file.tokens:
             return "the keys are not fetched from a JWKS server of ours (tokens.jwks)"

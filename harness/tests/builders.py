@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from harness.catalogue.params import read_params
 from harness.checks import Question
 from harness.model.case import Case, Stimulus
 from harness.model.catalogue import Cells, Flow, Requirement, Server, Source, StimulusClass
@@ -92,8 +93,9 @@ def case(
     depth: Depth = Depth.QUICK,
     **params: Any,
 ) -> Case:
-    """A case; *params* are those of its cells."""
-    return Case(row or requirement(), flow, posture, path, stimulus or Stimulus(), expected, depth, params)
+    """A case; *params* are those of its cells, as a catalogue has them."""
+    read = read_params(params, "a case")
+    return Case(row or requirement(), flow, posture, path, stimulus or Stimulus(), expected, depth, read)
 
 
 def client(status: int | None = 201, **changes: Any) -> ClientView:

@@ -15,6 +15,7 @@ from harness import paths
 from harness.model import exchange, vocabulary
 from harness.model.case import Stimulus
 from harness.model.exchange import CertificateView, Exchange, Response
+from harness.model.script_facts import Answered, AnsweredLate, Change, Done, Fetched, LoadResult
 from harness.model.verdict import Verdict
 from harness.model.vocabulary import Grade, Outcome, Path, Reason
 from harness.tests import builders
@@ -43,6 +44,9 @@ EXCHANGES = [
         extra={"start": {"refused": "no"}},
     ),
     builders.exchange(builders.client(None, fault="cannot connect", local_port=None, server_chain=())),
+    builders.exchange(
+        steps=(Answered(None, "timed out", "", effect=False), LoadResult(9, 0, None), Done(kid="2"), Done())
+    ),
 ]
 
 
@@ -132,7 +136,8 @@ def test_every_member_of_a_view_is_there(schema: dict[str, Any], name: str, made
 
 
 def test_every_member_of_the_evidence_is_there(schema: dict[str, Any]) -> None:
-    facts = {field.name for field in dataclasses.fields(Exchange)}
+    # What a script observed is written below ``extra``.
+    facts = {field.name for field in dataclasses.fields(Exchange)} - {"steps"}
     assert properties(schema, "evidence") == facts | {"twin", "notes"}
 
 
@@ -193,3 +198,18 @@ def test_strange_members(schema: dict[str, Any]) -> None:
         {"evidence": {"client": {**made["evidence"]["client"], "token": "eyJ"}}},
     ):
         assert complaints(schema, {**made, **change}), change
+
+
+def test_what_a_script_observed_keeps_its_written_form() -> None:
+    move = Change(restarted=False, forgotten=0, change_s=0.1)
+    late = AnsweredLate(202, "", effect=True, in_time=True, early=False)
+    played = (Answered(None, "timed out", "", effect=False), Fetched(2), late, LoadResult(9, 0, None, move), Done())
+    extra = builders.exchange(steps=played).to_json()["extra"]
+    assert extra["server_leaf_sha256"] == builders.LEAF
+    assert extra["steps"] == [
+        {"status": None, "ended": "timed out", "reason": "", "effect": False},
+        {"fetches": 2},
+        {"status": 202, "ended": "", "reason": "", "effect": True, "in_time": True, "early": False},
+        {"served": 9, "lost": 0, "outage_s": None, "restarted": False, "forgotten": 0, "change_s": 0.1},
+        {},
+    ]

@@ -15,6 +15,7 @@ from harness.checks import Question
 from harness.judge import judge
 from harness.model.case import GOOD, Case, Stimulus
 from harness.model.exchange import BalancerView, ClientView, Exchange, RequestView, Response
+from harness.model.params import Params
 from harness.model.vocabulary import BROKEN, Grade, Outcome, Path
 from mitm_addons.inspection.credentials import Examined, Examiner
 from mitm_addons.inspection.payload import Payload
@@ -132,7 +133,7 @@ class Marker:
         return Stimulus(certificate=name, token=examined.stimulus if bad else GOOD)
 
     def _case(self, stimulus: Stimulus, expected: Expected) -> Case:
-        params = {"statuses": list(expected.statuses)} if expected.statuses else {}
+        params = Params(statuses=frozenset(expected.statuses))
         path = Path.DIRECT if stimulus.certificate == NO_CERTIFICATE else Path.TERMINATING
         return Case(
             expected.requirement, self.session.flow, self.session.posture, path, stimulus, expected.check, params=params

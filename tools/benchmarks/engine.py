@@ -19,6 +19,7 @@ from harness.catalogue import expand
 from harness.catalogue.registry import catalogue
 from harness.lab import Entrypoint
 from harness.model.case import Case
+from harness.model.params import Params
 from harness.model.vocabulary import Depth
 from harness.run.engine import Engine, Result
 from harness.targets.builtin import EMBEDDED, find
@@ -65,7 +66,7 @@ def one_server(seconds: int) -> None:
     cases = [
         case
         for case in expand(known, EMBEDDED.features)[0]
-        if case.id.startswith("flows/") and "/management-to-portal/mtls/direct/" in case.id and not case.params
+        if case.id.startswith("flows/") and "/management-to-portal/mtls/direct/" in case.id and case.params == Params()
     ]
     cases = [case for case in cases if case.stimulus.transport == "good"] * 8
     bench = find("embedded").bench(known, 1)

@@ -149,7 +149,7 @@ def _without_certificate(case: Case) -> bool:
 
 def _plain(case: Case) -> bool:
     """A request that is sent once, to a server as it is."""
-    return case.stimulus.transport == GOOD and "steps" not in case.params and not case.params.get("variant")
+    return case.stimulus.transport == GOOD and not case.params.script and not case.params.variant
 
 
 def _told(case: Case) -> dict[str, Any]:
@@ -159,4 +159,4 @@ def _told(case: Case) -> dict[str, Any]:
         "source": [row.source.title, row.source.section], "basis": str(row.basis),
     }  # fmt: skip
     return {"check": case.expected, "requirement": requirement, "case": case.id,
-            "statuses": list(case.params.get("statuses", ()))}  # fmt: skip
+            "statuses": sorted(case.params.statuses)}  # fmt: skip

@@ -17,11 +17,11 @@ from harness.lab.plan import Instance
 from harness.lab.protocol import Entrypoint
 from harness.model.case import Setup
 from harness.model.catalogue import Flow
+from harness.model.script import Action, Part, Verb
+from harness.model.script_facts import Change
 from harness.pki.private_files import private_file
 
 Facts = Mapping[str, Any]
-KEY_SERVER = "key-server"
-"""How a script calls whoever publishes the keys."""
 
 
 class OperatedLab(ContainerLab):
@@ -31,23 +31,20 @@ class OperatedLab(ContainerLab):
         self._keys_at: dict[str, str] = {}
         super()._begin()
 
-    def operate(self, setup: Setup, action: str) -> Facts:
+    def operate(self, setup: Setup, action: Action) -> Change | None:
         """See :class:`harness.lab.disruptions.Operated`."""
-        verb, _, what = action.partition(" ")
-        actions: Mapping[str, Callable[[Setup, str], Facts]] = {
-            "pause": self._pause,
-            "resume": self._resume,
-            "stop": self._stop,
-            "start": self._start_again,
-            "kill": self._kill,
-            "cut": self._cut,
-            "mend": self._mend,
-            "move": self._move,
+        actions: Mapping[Verb, Callable[[Setup, Part], Change | None]] = {
+            Verb.PAUSE: self._pause,
+            Verb.RESUME: self._resume,
+            Verb.STOP: self._stop,
+            Verb.START: self._start_again,
+            Verb.KILL: self._kill,
+            Verb.CUT: self._cut,
+            Verb.MEND: self._mend,
+            Verb.MOVE: self._move,
         }
-        if verb not in actions or what not in (KEY_SERVER, "server"):
-            raise LabError(f"no operator can {action!r}", hint=f"one of {', '.join(actions)}; {KEY_SERVER} or server")
         with self._docker.asked(f"cannot {action}"):
-            return actions[verb](setup, what)
+            return actions[action.verb](setup, action.part)
 
     def past_balancer(self, entrypoint: Entrypoint, flow: Flow, nonce: str) -> list[Facts]:
         """See :class:`harness.lab.disruptions.Operated`."""
@@ -60,53 +57,50 @@ class OperatedLab(ContainerLab):
             for address in sorted(set(server.link.addresses.values()))
         ]
 
-    def _which(self, setup: Setup, what: str) -> tuple[str, str, Housed | None]:
+    def _which(self, setup: Setup, what: Part) -> tuple[str, str, Housed | None]:
         """Site name, instance name and container of *what*, a part of this setup."""
-        if what == KEY_SERVER:
+        if what == Part.KEY_SERVER:
             name, instance = self._management_home(setup), self._plan.management(setup).name
         else:
             name, instance = self._home(setup), self._plan.server_name(setup)
         return name, instance, self._housed.get(name)
 
-    def _running(self, setup: Setup, what: str) -> Housed:
+    def _running(self, setup: Setup, what: Part) -> Housed:
         name, _, housed = self._which(setup, what)
         if housed is None:
             raise LabError(f"{name} does not run")
         return housed
 
-    def _pause(self, setup: Setup, what: str) -> Facts:
+    def _pause(self, setup: Setup, what: Part) -> None:
         self._running(setup, what).link.container.pause()
-        return {}
 
-    def _resume(self, setup: Setup, what: str) -> Facts:
+    def _resume(self, setup: Setup, what: Part) -> None:
         self._running(setup, what).link.container.unpause()
-        return {}
 
-    def _stop(self, setup: Setup, what: str) -> Facts:
+    def _stop(self, setup: Setup, what: Part) -> None:
         """In order: it is told to end, and is removed."""
         name, instance, _ = self._which(setup, what)
         self._running(setup, what).site.worker.close()
-        return self._lost(name, instance)
+        self._lost(name, instance)
 
-    def _kill(self, setup: Setup, what: str) -> Facts:
+    def _kill(self, setup: Setup, what: Part) -> None:
         """As a node that goes: without a word to anybody."""
         name, instance, _ = self._which(setup, what)
         housed = self._running(setup, what)
         housed.site.worker.expect_end()
         remove(housed.link.container, self._docker)
         housed.site.worker.close()
-        return self._lost(name, instance)
+        self._lost(name, instance)
 
-    def _lost(self, name: str, instance: str) -> Facts:
+    def _lost(self, name: str, instance: str) -> None:
         del self._housed[name]
         self._down.add(instance)
-        return {}
 
-    def _start_again(self, setup: Setup, what: str) -> Facts:
+    def _start_again(self, setup: Setup, what: Part) -> None:
         """A new container with the same configuration, at the same port."""
         _, instance, _ = self._which(setup, what)
         planned: Instance
-        if what == KEY_SERVER:
+        if what == Part.KEY_SERVER:
             planned = self._plan.management(setup)
         else:
             planned = self._server(setup, self._keys_at.get(instance, ""))
@@ -116,28 +110,25 @@ class OperatedLab(ContainerLab):
         self._down.discard(instance)
         self.set_clock(setup, self._offsets.get(setup, 0.0))
         self._entrypoints[setup] = self._door(setup)
-        return {}
 
-    def _cut(self, setup: Setup, what: str) -> Facts:
+    def _cut(self, setup: Setup, what: Part) -> None:
         self._platform.disconnect(self._running(setup, what).link.container)
-        return {}
 
-    def _mend(self, setup: Setup, what: str) -> Facts:
+    def _mend(self, setup: Setup, what: Part) -> None:
         housed = self._running(setup, what)
-        alias = [housed.site.name] if what == KEY_SERVER else None
+        alias = [housed.site.name] if what == Part.KEY_SERVER else None
         self._platform.connect(housed.link.container, aliases=alias)
-        return {}
 
     @property
     def _platform(self) -> Any:
         return self._networks[PLATFORM]._unwrap_network
 
-    def _move(self, setup: Setup, what: str) -> Facts:
+    def _move(self, setup: Setup, what: Part) -> Change:
         """The operator changes the server's jwksUrl to another address of the platform API.
 
         A kind that cannot take it over as it runs is restarted.  Whether it was is told by Docker, not by the server.
         """
-        if what == KEY_SERVER:
+        if what == Part.KEY_SERVER:
             raise LabError("management has no jwksUrl")
         _, instance, _ = self._which(setup, what)
         management = self._plan.management(setup)
@@ -151,20 +142,20 @@ class OperatedLab(ContainerLab):
         if not self._reload(setup, what):
             self._stop(setup, what)
             self._start_again(setup, what)
-        return {
-            "restarted": self._process(setup, what) != process,
-            "forgotten": len(done - set(self.effects([setup])[setup])),
-            "change_s": round(time.monotonic() - begun, 3),
-        }
+        return Change(
+            restarted=self._process(setup, what) != process,
+            forgotten=len(done - set(self.effects([setup])[setup])),
+            change_s=round(time.monotonic() - begun, 3),
+        )
 
-    def _reload(self, setup: Setup, what: str) -> bool:
+    def _reload(self, setup: Setup, what: Part) -> bool:
         _, instance, _ = self._which(setup, what)
         planned, site = self._server(setup, self._keys_at[instance]), self._running(setup, what).site
         config = private_file(self.folder / f"{file_name(instance)}.yaml", planned.config.encode())
         self._deliver(site, [config])
         return bool(site.worker.call("reload", instance=instance, config=str(config))["reloaded"])
 
-    def _process(self, setup: Setup, what: str) -> tuple[str, ...]:
+    def _process(self, setup: Setup, what: Part) -> tuple[str, ...]:
         container = self._running(setup, what).link.container
         container.reload()
         state = container.attrs["State"]

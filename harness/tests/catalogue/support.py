@@ -77,7 +77,7 @@ AREA: Data = {
                     "postures": ["default", "mtls"],
                     "paths": ["direct"],
                     "depth": "full",
-                    "params": {"own": True},
+                    "params": {"statuses": [403]},
                 },
             ],
         }

@@ -14,6 +14,7 @@ from harness.catalogue.glossary import explain
 from harness.catalogue.registry import FAULTS, catalogue
 from harness.checks import CHECKS
 from harness.errors import CatalogueError
+from harness.model.params import Params
 from harness.model.vocabulary import Depth, Level, Posture
 from harness.model.vocabulary import Path as FlowPath
 from harness.targets.builtin import CONTAINERS, EMBEDDED
@@ -35,7 +36,7 @@ def test_ids_come_from_place_and_content(suites: Suites) -> None:
     assert withheld == ()
     assert {case.expected for case in cases} == {"token-refused", "served"}
     assert [case.depth for case in cases[-2:]] == [Depth.FULL, Depth.FULL]
-    assert cases[-1].params == {"own": True}
+    assert cases[-1].params == Params(statuses=frozenset({403}))
 
 
 def test_a_stimulus_is_named_by_what_deviates(suites: Suites) -> None:

@@ -10,6 +10,7 @@ import pytest
 from harness.catalogue import load
 from harness.errors import CatalogueError, UsageError
 from harness.model.catalogue import Source
+from harness.model.params import Params
 from harness.model.vocabulary import Basis, Depth, Level, Posture, Reason
 from harness.model.vocabulary import Path as FlowPath
 from harness.tests.catalogue.support import KNOWN, Suites
@@ -40,7 +41,7 @@ def test_what_is_read(suites: Suites) -> None:
     assert refuse.certificates == refuse.transports == ("good",)
     assert refuse.paths == (FlowPath.DIRECT, FlowPath.TERMINATING)
     assert (refuse.depth, serve.depth) == (Depth.QUICK, Depth.FULL)
-    assert serve.params == {"own": True}
+    assert serve.params == Params(statuses=frozenset({403}))
     assert found.flows["to-portal"].server is found.servers["portal"]
     assert found.servers["portal"].postures == (Posture.DEFAULT, Posture.MTLS, Posture.JWT)
     assert found.classes["stale"].acceptable_reasons == {Reason.TOKEN_EXPIRED, Reason.TOKEN_CLAIMS}

@@ -8,6 +8,7 @@ from harness.checks import CHECKS, Question
 from harness.judge import judge
 from harness.model.case import Stimulus
 from harness.model.exchange import Exchange, Response
+from harness.model.script_facts import Answered, Done, Fetched
 from harness.model.vocabulary import Grade, Outcome, Path, Posture, Reason
 from harness.tests.builders import (
     NOW,
@@ -37,12 +38,12 @@ SCRIPT = [
     {"request": "former", "then": "refused", "acceptable_reasons": ["token-key"]},
     {"fetches": 2},
 ]
-PLAYED = [
-    {"status": 201, "reason": "", "effect": True, "ended": ""},
-    {"kid": "2"},
-    {"status": 401, "reason": "token-key", "effect": False, "ended": ""},
-    {"fetches": 2},
-]
+PLAYED = (
+    Answered(201, "", "", effect=True),
+    Done(kid="2"),
+    Answered(401, "", "token-key", effect=False),
+    Fetched(2),
+)
 
 OWN = {"leaf": "1e4f", "asked": True, "fault": ""}
 
@@ -192,7 +193,7 @@ CONFORMING: dict[str, list[Question]] = {
             exchange(extra={**ACT, "past": [{"status": None, "error": "no route", "local_port": None}]}, effect=False),
         ),
     ],
-    "as-scripted": [ask(case("as-scripted", steps=SCRIPT), exchange(extra={"steps": PLAYED}))],
+    "as-scripted": [ask(case("as-scripted", steps=SCRIPT), exchange(steps=PLAYED))],
 }
 QUESTIONS = [(name, number) for name, questions in CONFORMING.items() for number in range(len(questions))]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -10,14 +10,17 @@ from typing import Any
 import pytest
 
 from harness.catalogue import expand
+from harness.catalogue.params import read_params
 from harness.catalogue.registry import catalogue
 from harness.checks import CHECKS, Question
 from harness.model.case import Case
 from harness.model.exchange import Exchange
+from harness.model.script_facts import AnsweredLate, Change, Facts, LoadResult
 
 LOAD = {"under_load": "move server", "outage_below": 30}
 RELOAD = {**LOAD, "restarts": False}
-UNDISTURBED = {"served": 9, "lost": 0, "outage_s": 0.1, "restarted": False, "forgotten": 0}
+UNDISTURBED = LoadResult(9, 0, 0.1, Change(restarted=False, forgotten=0, change_s=0.1))
+BROKEN = LoadResult(9, 3, 1.5)
 SLOW = {"slow": 1}
 CUT = {"cut_off": "kill server", "then": "cut-off"}
 
@@ -35,49 +38,53 @@ def _found(check: str, case: Case, extra: Mapping[str, Any], effect: bool = Fals
     return [(str(finding.kind).rpartition(".")[2].lower(), finding.code) for finding in findings]
 
 
-def _scripted(step: Mapping[str, Any], facts: Mapping[str, Any]) -> list[tuple[str, str]]:
-    case = replace(_case("as-scripted"), params={"steps": [step]})
-    return _found("as-scripted", case, {"steps": [facts]})
+def _scripted(steps: Sequence[object], facts: Sequence[Facts]) -> list[tuple[str, str]]:
+    case = replace(_case("as-scripted"), params=read_params({"steps": steps}, "a test"))
+    question = Question(case, Exchange("n", steps=tuple(facts)), catalogue().classes)
+    return [(str(finding.kind), finding.code) for finding in CHECKS["as-scripted"].function(question)]
 
 
-LATE = {
-    "status": _case("as-scripted").flow.success,
-    "effect": True,
-    "early": False,
-    "in_time": True,
-    "reason": "",
-    "ended": "",
-}
+LATE = AnsweredLate(_case("as-scripted").flow.success, "", effect=True, in_time=True, early=False)
+UNANSWERED = AnsweredLate(None, "", effect=False, in_time=True)
 
 
 @pytest.mark.parametrize(
     ("step", "facts", "expected"),
     [
-        (LOAD, {"served": 9, "lost": 3, "outage_s": 1.5}, [("note", "outage")]),
-        (LOAD, {"served": 9, "lost": 3, "outage_s": 31.0}, [("violation", "long-outage")]),
-        (LOAD, {"served": 9, "lost": 3, "outage_s": None}, [("violation", "not-back")]),
+        (LOAD, BROKEN, [("note", "outage")]),
+        (LOAD, replace(BROKEN, outage_s=31.0), [("violation", "long-outage")]),
+        (LOAD, replace(BROKEN, outage_s=None), [("violation", "not-back")]),
         (RELOAD, UNDISTURBED, [("note", "outage")]),
-        (RELOAD, {**UNDISTURBED, "restarted": True}, [("violation", "restarted")]),
-        (RELOAD, {**UNDISTURBED, "lost": 1}, [("violation", "disturbed")]),
-        (RELOAD, {**UNDISTURBED, "forgotten": 1}, [("violation", "disturbed")]),
+        (
+            RELOAD,
+            replace(UNDISTURBED, change=Change(restarted=True, forgotten=0, change_s=0.1)),
+            [("violation", "restarted")],
+        ),
+        (RELOAD, BROKEN, [("unobserved", "no-change-seen")]),
+        (RELOAD, replace(UNDISTURBED, lost=1), [("violation", "disturbed")]),
+        (
+            RELOAD,
+            replace(UNDISTURBED, change=Change(restarted=False, forgotten=1, change_s=0.1)),
+            [("violation", "disturbed")],
+        ),
         (SLOW, LATE, []),
-        (SLOW, {**LATE, "early": True}, [("violation", "acted-upon")]),
-        (SLOW, {**LATE, "in_time": False}, [("unobserved", "too-soon")]),
-        (SLOW, {**LATE, "status": 401}, [("violation", "not-served")]),
-        (CUT, {"status": None, "effect": False, "in_time": True}, []),
-        (CUT, {"status": 202, "effect": False, "in_time": True}, [("violation", "accepted")]),
-        (CUT, {"status": None, "effect": True, "in_time": True}, [("violation", "acted-upon")]),
-        (CUT, {"status": 401, "effect": False, "in_time": False}, [("unobserved", "too-late")]),
+        (SLOW, replace(LATE, early=None), [("unobserved", "not-looked")]),
+        (SLOW, replace(LATE, early=True), [("violation", "acted-upon")]),
+        (SLOW, replace(LATE, in_time=False), [("unobserved", "too-soon")]),
+        (SLOW, replace(LATE, status=401), [("violation", "not-served")]),
+        (CUT, UNANSWERED, []),
+        (CUT, replace(UNANSWERED, status=202), [("violation", "accepted")]),
+        (CUT, replace(UNANSWERED, effect=True), [("violation", "acted-upon")]),
+        (CUT, replace(UNANSWERED, status=401, in_time=False), [("unobserved", "too-late")]),
     ],
 )
-def test_scripts(step: Mapping[str, Any], facts: Mapping[str, Any], expected: list[tuple[str, str]]) -> None:
-    assert _scripted(step, facts) == expected
+def test_scripts(step: Mapping[str, Any], facts: Facts, expected: list[tuple[str, str]]) -> None:
+    assert _scripted([step], [facts]) == expected
 
 
 def test_a_note_does_not_end_a_script() -> None:
-    case = replace(_case("as-scripted"), params={"steps": [LOAD, LOAD]})
-    steps = [{"served": 9, "lost": 3, "outage_s": 1.5}, {"served": 9, "lost": 3, "outage_s": None}]
-    assert _found("as-scripted", case, {"steps": steps}) == [("note", "outage"), ("violation", "not-back")]
+    played = [BROKEN, replace(BROKEN, outage_s=None)]
+    assert _scripted([LOAD, LOAD], played) == [("note", "outage"), ("violation", "not-back")]
 
 
 NOBODY = {"status": None, "error": "no route", "local_port": None}

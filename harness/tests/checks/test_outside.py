@@ -10,6 +10,7 @@ from harness.checks.question import Question
 from harness.judge import UNMADE, Controls, judge
 from harness.model.case import Case, Stimulus
 from harness.model.exchange import ClientView, Exchange, Response
+from harness.model.params import Params
 from harness.model.vocabulary import Grade, Outcome, Path, Posture
 
 SERVED = Controls()
@@ -25,14 +26,14 @@ def outcome(
     *,
     statuses: frozenset[int] | None = None,
     refusal: Refusal | None = None,
-    params: dict[str, list[int]] | None = None,
+    params: Params | None = None,
     extra: dict[str, str] | None = None,
     path: Path = Path.DIRECT,
     posture: Posture = Posture.BOTH,
 ) -> tuple[Outcome, str]:
     known = catalogue()
     row = next(row for row in known.requirements if row.id == "JWT-3")
-    case = Case(row, known.flows["management-to-portal"], posture, path, stimulus, expected, params or {})
+    case = Case(row, known.flows["management-to-portal"], posture, path, stimulus, expected, params=params or Params())
     exchange = Exchange("n", client, extra=extra or {})
     dialect = Dialect(token_statuses=statuses or TOKEN_STATUSES, refusal=refusal)
     verdict = judge(Question(case, exchange, known.classes, Grade.CLIENT_ONLY, dialect), controls)
@@ -80,7 +81,7 @@ def test_a_dialect_may_say_403_or_redirect() -> None:
 
 
 def test_a_status_of_the_dialect_counts_beside_those_that_the_catalogue_names() -> None:
-    cookie, named = Stimulus(token="t-cookie"), {"statuses": [400, 401]}
+    cookie, named = Stimulus(token="t-cookie"), Params(statuses=frozenset({400, 401}))
     message = outcome("token-refused", cookie, answered(403), statuses=frozenset({401, 403}), params=named)
     assert message == (Outcome.PASS, "as-required")
     assert outcome("token-refused", cookie, answered(403), params=named) == (Outcome.WRONG_REASON, "other-status")

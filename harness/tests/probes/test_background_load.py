@@ -36,8 +36,8 @@ def test_an_outage_is_measured() -> None:
         server.set(False)
         threading.Event().wait(0.1)  # the outage itself
         server.set(True)
-    assert load.facts["served"] >= 2 and load.facts["lost"] >= 1
-    assert 0.1 <= load.facts["outage_s"] < 5
+    assert load.result.served >= 2 and load.result.lost >= 1
+    assert 0.1 <= load.result.outage_s < 5
 
 
 def test_no_recovery_is_no_outage_of_some_length(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,7 +45,7 @@ def test_no_recovery_is_no_outage_of_some_length(monkeypatch: pytest.MonkeyPatch
     server = _Server()
     with Load(server, 202) as load:
         server.set(False)
-    assert load.facts["outage_s"] is None
+    assert load.result.outage_s is None
 
 
 def test_without_a_before_there_is_nothing_to_measure(monkeypatch: pytest.MonkeyPatch) -> None:

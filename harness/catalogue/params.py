@@ -1,0 +1,169 @@
+"""Reads what cells say beside their place in the grid, above all the steps of a script.
+
+Every key and every value is checked here: a misspelt one would leave a case that asks less than its row says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeVar
+
+from harness.errors import CatalogueError
+from harness.model import script
+from harness.model.params import Params
+from harness.model.vocabulary import Reason
+
+_Enum = TypeVar("_Enum", bound=StrEnum)
+
+
+@dataclass
+class _Fields:
+    """A mapping as it was written; remembers which of its keys were read."""
+
+    where: str
+    what: str
+    written: Mapping[str, object]
+    read: set[str] = field(default_factory=set)
+
+    def error(self, text: str) -> CatalogueError:
+        return CatalogueError(f"{self.what}: {text}", where=self.where)
+
+    def get(self, key: str) -> object:
+        self.read.add(key)
+        return self.written.get(key)
+
+    def text(self, key: str) -> str:
+        value = self.get(key)
+        if not isinstance(value, str) or not value:
+            raise self.error(f"{key} must be a name, not {value!r}")
+        return value
+
+    def number(self, key: str) -> float:
+        value = self.get(key)
+        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+            raise self.error(f"{key} must be a number above 0, not {value!r}")
+        return value
+
+    def count(self, key: str) -> int:
+        value = self.get(key)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise self.error(f"{key} must be a whole number, not {value!r}")
+        return value
+
+    def choice(self, key: str, kind: type[_Enum]) -> _Enum:
+        return self.one_of(kind, self.get(key), key)
+
+    def one_of(self, kind: type[_Enum], value: object, key: str) -> _Enum:
+        try:
+            return kind(str(value))
+        except ValueError:
+            raise self.error(f"{key}: {value!r} is not one of {', '.join(kind)}") from None
+
+    def listed(self, key: str) -> list[object]:
+        value = self.get(key)
+        if not isinstance(value, list) or not value:
+            raise self.error(f"{key} must be a list of at least one item, not {value!r}")
+        return value
+
+    def reasons(self) -> tuple[Reason, ...]:
+        key = "acceptable_reasons"
+        return tuple(self.one_of(Reason, item, key) for item in self.listed(key))
+
+    def action(self, key: str) -> script.Action:
+        verb, _, part = self.text(key).partition(" ")
+        return script.Action(self.one_of(script.Verb, verb, key), self.one_of(script.Part, part, key))
+
+    def then(self) -> script.Expectation:
+        value = self.get("then")
+        if value == "refused":
+            return script.MustBeRefused(self.reasons())
+        if value != "served":
+            raise self.error(f"then: {value!r} is not one of served, refused")
+        return script.MustBeServed(self.choice("presents", script.Presented) if "presents" in self.written else None)
+
+    def done(self) -> None:
+        """Refuse what nobody read."""
+        if unknown := set(self.written) - self.read:
+            raise self.error(f"unknown key {min(map(str, unknown))!r}")
+
+
+def _key_server(step: _Fields) -> script.Step:
+    if (state := step.get("key-server")) not in ("up", "down"):
+        raise step.error(f"key-server: {state!r} is not one of up, down")
+    return script.SwitchKeyServer(state == "up")
+
+
+def _under_load(step: _Fields) -> script.Step:
+    if (restarts := step.get("restarts")) not in (None, False):
+        raise step.error(f"restarts can only be false, not {restarts!r}")
+    return script.UnderLoad(step.action("under_load"), step.number("outage_below"), undisturbed=restarts is False)
+
+
+def _cut_off(step: _Fields) -> script.Step:
+    if (then := step.get("then")) != "cut-off":
+        raise step.error(f"then: {then!r} is not cut-off")
+    return script.CutOff(step.action("cut_off"))
+
+
+_STEPS: Mapping[str, Callable[[_Fields], script.Step]] = {
+    "request": lambda step: script.Request(step.choice("request", script.Signed), step.then()),
+    "act": lambda step: script.Act(step.text("act"), step.then()),
+    "advance": lambda step: script.Advance(step.number("advance")),
+    "key-server": _key_server,
+    "rotate": lambda step: script.Rotate(step.choice("rotate", script.Rotation)),
+    "renew": lambda step: script.Renew(step.text("renew")),
+    "register": lambda step: script.Register(step.text("register")),
+    "fetches": lambda step: script.Fetches(step.count("fetches")),
+    "operate": lambda step: script.Operate(step.action("operate")),
+    "under_load": _under_load,
+    "cut_off": _cut_off,
+    "slow": lambda step: script.Slow(step.number("slow")),
+}
+
+
+def _step(number: int, written: object, where: str) -> script.Step:
+    step = _Fields(where, f"step {number}", written if isinstance(written, Mapping) else {})
+    kinds = [name for name in _STEPS if name in step.written]
+    if len(kinds) != 1:
+        raise step.error(f"expected one of {', '.join(_STEPS)}, not {written!r}")
+    read = _STEPS[kinds[0]](step)
+    step.done()
+    return read
+
+
+def _script(params: _Fields) -> tuple[script.Step, ...]:
+    steps = params.listed("steps")
+    return tuple(_step(number, step, params.where) for number, step in enumerate(steps, start=1))
+
+
+def _statuses(params: _Fields) -> frozenset[int]:
+    statuses = frozenset(item for item in params.listed("statuses") if isinstance(item, int) and 100 <= item <= 599)
+    if len(statuses) != len(params.listed("statuses")):
+        raise params.error(f"statuses must be different HTTP statuses, not {params.get('statuses')!r}")
+    return statuses
+
+
+def _compares_audience(params: _Fields) -> bool:
+    if params.get("compares_audience") is not True:
+        raise params.error(f"compares_audience can only be true, not {params.get('compares_audience')!r}")
+    return True
+
+
+def read_params(written: object, where: str) -> Params:
+    """The ``params`` of a block of cells; raises :class:`CatalogueError` for whatever is not known."""
+    if not isinstance(written, Mapping):
+        raise CatalogueError(f"params must be a mapping, not {written!r}", where=where)
+    params = _Fields(where, "params", written)
+    found = Params(
+        script=_script(params) if "steps" in written else (),
+        variant=params.text("variant") if "variant" in written else "",
+        path=params.text("path") if "path" in written else "",
+        statuses=_statuses(params) if "statuses" in written else frozenset(),
+        acceptable_reasons=params.reasons() if "acceptable_reasons" in written else (),
+        names=tuple(map(str, params.listed("names"))) if "names" in written else (),
+        compares_audience="compares_audience" in written and _compares_audience(params),
+    )
+    params.done()
+    return found

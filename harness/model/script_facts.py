@@ -1,0 +1,98 @@
+"""What happened at each step of a script.
+
+``to_json`` is the form in which the facts stand in a record (``evidence.extra.steps``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+FactsJson = dict[str, bool | int | float | str | None]
+
+
+@dataclass(frozen=True)
+class Answered:
+    """How a request ended.  ``certificate`` is which one the client under test presented (None: the harness asked)."""
+
+    status: int | None
+    ended: str
+    reason: str
+    effect: bool
+    certificate: str | None = None
+
+    def to_json(self) -> FactsJson:
+        """As it stands in a record."""
+        written = asdict(self)
+        return {name: value for name, value in written.items() if name != "certificate" or value is not None}
+
+
+@dataclass(frozen=True)
+class AnsweredLate:
+    """How a request ended for which the server had to fetch keys.  ``in_time``: it was still being held when the
+    operator acted; ``early``: it was acted upon before the keys arrived (None where nobody looked)."""
+
+    status: int | None
+    ended: str
+    effect: bool
+    in_time: bool
+    early: bool | None = None
+
+    def to_json(self) -> FactsJson:
+        """As it stands in a record."""
+        written = {**asdict(self), "reason": ""}
+        return {name: value for name, value in written.items() if name != "early" or value is not None}
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """How often the server has fetched keys."""
+
+    fetches: int
+
+    def to_json(self) -> FactsJson:
+        """As it stands in a record."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a changed configuration did to the server: ``forgotten`` counts the effects that it no longer knows."""
+
+    restarted: bool
+    forgotten: int
+    change_s: float
+
+    def to_json(self) -> FactsJson:
+        """As it stands in a record."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class LoadResult:
+    """What became of the requests under load; ``outage_s`` is the longest time between two that were served, None
+    where none was served after the event."""
+
+    served: int
+    lost: int
+    outage_s: float | None
+    change: Change | None = None
+
+    def to_json(self) -> FactsJson:
+        """As it stands in a record."""
+        load: FactsJson = {"served": self.served, "lost": self.lost, "outage_s": self.outage_s}
+        return {**(self.change.to_json() if self.change else {}), **load}
+
+
+@dataclass(frozen=True)
+class Done:
+    """A step that observes nothing; ``kid`` and ``sha256`` name the key or the certificate that it made."""
+
+    kid: str = ""
+    sha256: str = ""
+
+    def to_json(self) -> FactsJson:
+        """As it stands in a record."""
+        return {name: value for name, value in asdict(self).items() if value}
+
+
+Facts = Answered | AnsweredLate | Fetched | Change | LoadResult | Done
