@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     up = _verb(verbs, "serve", _serve, "bring the reference topology up: addresses, files, curl lines")
     up.add_argument("--flow", default="", help="only this flow")
     up.add_argument("--target", choices=["embedded", "containers"], default="embedded")
-    form = _verb(verbs, "report", _report, "write a report anew from a record")
+    form = _verb(verbs, "report", _report, "write a report from a record")
     form.add_argument("dir", type=Path, metavar="DIR")
     form.add_argument("--format", choices=list(_FORMATS), default="page")
     look = _verb(verbs, "inspect", _inspect, "watch a flow's traffic: every exchange is marked as it passes")

@@ -126,7 +126,7 @@ class Worker:
             try:
                 self._link.write(line)
             except (OSError, ValueError) as error:
-                raise self._failure(f"cannot be told to {op}: {error}") from error
+                raise self._failure(f"does not support {op}: {error}") from error
             self._wait_for(lambda: number in self._replies, REPLY_SECONDS, f"did not answer {op}")
             reply = self._replies.pop(number)
         if not reply.get("ok"):

@@ -288,7 +288,7 @@ def _look(preflight: Preflight, flows: Iterable[Flow], keys: KeyServer | None) -
         message = (
             f"{error.what}; it was given the key alone after it had fetched a set with keys of other kinds beside it"
             if keys.asked
-            else f"{error.what}; nobody has asked our JWKS server (port {keys.port}) for its keys"
+            else f"{error.what}; nothing has fetched keys from our JWKS server (port {keys.port})"
         )
         raise CannotJudge(message, where=error.where, hint=error.hint) from error
 
