@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.lab import Entrypoint
 from harness.model.exchange import ClientView
+from harness.model.script_facts import Facts
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,5 @@ class Attempt:
     acts: bool = True
     extra: Mapping[str, Any] = field(default_factory=dict)
     asked: str = ""
-<<<<<<< HEAD
     began: float = 0.0
-=======
     steps: tuple[Facts, ...] = ()
->>>>>>> main

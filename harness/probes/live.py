@@ -18,7 +18,6 @@ from harness.lab.disruptions import Operated
 from harness.model.case import GOOD, Case, Stimulus
 from harness.model.catalogue import Flow
 from harness.model.exchange import ClientView, Exchange
-from harness.model.script_facts import Facts
 from harness.model.vocabulary import Grade
 from harness.pki.issue import Identity
 from harness.probes.attempt import Attempt
@@ -132,14 +131,9 @@ class Bench:
         *effects* are the nonces the server acted upon, None where that cannot be seen.
         """
         if attempt.entrypoint is None:
-<<<<<<< HEAD
-            return Exchange(attempt.nonce, extra=dict(attempt.extra))
+            return Exchange(attempt.nonce, extra=dict(attempt.extra), steps=attempt.steps)
         nonce = attempt.asked or attempt.nonce
         balancer, server = self.lab.views(attempt.entrypoint, attempt.client_port, nonce, attempt.began)
-=======
-            return Exchange(attempt.nonce, extra=dict(attempt.extra), steps=attempt.steps)
-        balancer, server = self.lab.views(attempt.entrypoint, attempt.client_port, attempt.asked or attempt.nonce)
->>>>>>> main
         extra = {"server_leaf_sha256": attempt.entrypoint.server_leaf_sha256, **attempt.extra}
         if "fetchable" in extra:
             extra["fetched"] = self.stimuli.lure.fetches(attempt.nonce)

@@ -6,12 +6,8 @@ harness.model.script has the steps and the facts; what a step expects is the che
 from __future__ import annotations
 
 import threading
-<<<<<<< HEAD
 import time
-from collections.abc import Callable, Mapping
-=======
 from collections.abc import Callable
->>>>>>> main
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
@@ -81,18 +77,6 @@ class Player:
         """The facts of each step.  Raises LabError if the lab fails."""
         return tuple(self._played(step, str(number)) for number, step in enumerate(self._case.params.script))
 
-<<<<<<< HEAD
-    def _request(self, token: str, number: str) -> Facts:
-        nonce, entrypoint, began = self._nonce(number), self._door, time.monotonic()
-        client = self._send(token, nonce)
-        _, server = self._lab.views(entrypoint, client.local_port, nonce, began)
-        return {
-            "status": client.response.status if client.response else None,
-            "ended": client.alert or client.fault or ("timed out" if client.timed_out else ""),
-            "reason": self._reason(server),
-            "effect": nonce in self._lab.effects([entrypoint.setup])[entrypoint.setup],
-        }
-=======
     def _played(self, step: Step, number: str) -> Facts:
         match step:
             case Request():
@@ -133,11 +117,10 @@ class Player:
         return Done()
 
     def _request(self, token: Signed, number: str) -> Answered:
-        nonce, entrypoint = self._nonce(number), self._door
+        nonce, entrypoint, began = self._nonce(number), self._door, time.monotonic()
         client = self._send(token, nonce)
-        _, server = self._lab.views(entrypoint, client.local_port, nonce)
+        _, server = self._lab.views(entrypoint, client.local_port, nonce, began)
         return Answered(_status(client), _ended(client), self._reason(server), self._acted_upon(nonce))
->>>>>>> main
 
     def _acted_upon(self, nonce: str) -> bool:
         setup = self._door.setup
@@ -164,13 +147,8 @@ class Player:
         self._lab.publish_keys(self._door.setup, keys)
         return key_id(self._key.public_key())
 
-<<<<<<< HEAD
-    def _act(self, _whom: str, number: str) -> Facts:
-        nonce, entrypoint, began = self._nonce(number), self._door, time.monotonic()
-=======
     def _act(self, number: str) -> Answered:
-        nonce, entrypoint = self._nonce(number), self._door
->>>>>>> main
+        nonce, entrypoint, began = self._nonce(number), self._door, time.monotonic()
         act = self._lab.act(entrypoint, self._case.flow, nonce)
         _, server = self._lab.views(entrypoint, act.get("local_port"), nonce, began)
         chain = server.client_chain if server else ()
