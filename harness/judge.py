@@ -97,7 +97,8 @@ def _beside_its_twin(question: Question, verdict: Verdict, controls: Controls | 
     if refused_too or controls is None:
         return Verdict(Outcome.UNOBSERVED, "twin-refused", f"{_seen(question)}, but {refused_too}", question.grade)
     if controls.missing:
-        text = f"{_seen(question)}, but there is no good credential to show that anybody is served ({controls.opening})"
+        no_good = f"no good credential was available to show that the server serves anyone ({controls.opening})"
+        text = f"{_seen(question)}, but {no_good}"
         return Verdict(Outcome.UNOBSERVED, "no-twin", text, question.grade, verdict.notes)
     text = f"its positive twin was not served, so the rejection proves nothing ({controls.failed})"
     return Verdict(Outcome.UNOBSERVED, "control-failed", text, question.grade, verdict.notes)
@@ -110,8 +111,8 @@ def _among_everybody(question: Question, verdict: Verdict, let_in: str) -> Verdi
     if not about_credentials or not (accepted or verdict.outcome is Outcome.PASS):
         return verdict
     if accepted and set(question.case.stimulus.id.split("+")) <= STRANGERS:
-        return replace(verdict, reason=f"{verdict.reason}; everybody is let in: {let_in}")
-    text = f"{_seen(question)}, which shows nothing: everybody is let in ({let_in})"
+        return replace(verdict, reason=f"{verdict.reason}; every client is let in: {let_in}")
+    text = f"{_seen(question)}, which shows nothing: every client is let in ({let_in})"
     return Verdict(Outcome.UNOBSERVED, "everybody-let-in", text, question.grade, verdict.notes)
 
 

@@ -65,7 +65,7 @@ class OpenListener:
 
 
 def parse(data: Mapping[str, Any]) -> Listener:
-    """The listener that *data* (see INTERFACES: op ``listen``) describes.  Raises LabError, telling what is wrong."""
+    """The listener that *data*, the arguments of the order ``listen``, describes.  Raises LabError if it is wrong."""
     where = f"listener {data.get('id')!r}"
     behaviours = data.get("behaviours") or {}
     if not isinstance(behaviours, Mapping):
@@ -111,7 +111,7 @@ def _problem(listener: Listener) -> str:
     if listener.mode not in ("passthrough", "terminating"):
         return f"unknown mode {listener.mode!r}"
     if not isinstance(listener.upstream_port, int) or not 0 < listener.upstream_port < 65536:
-        return f"upstream_port {listener.upstream_port!r} is no TCP port"
+        return f"upstream_port {listener.upstream_port!r} is not a valid TCP port"
     if not isinstance(listener.upstream_timeout, int | float) or listener.upstream_timeout <= 0:
         return "upstream_timeout must be a number of seconds above 0"
     return _terminating_problem(listener) if listener.mode == "terminating" else _passthrough_problem(listener)

@@ -54,7 +54,7 @@ def _fetched(question: Question) -> Iterator[Finding]:
     """A URL in a token is an attacker's: to ask there is a fault of its own, whatever becomes of the token."""
     extra = question.exchange.extra
     if extra.get("fetched"):
-        text = f"fetched the URL that the token names, {extra['fetched']} times: whoever sends a token chooses where to"
+        text = f"fetched the URL that the token names, {extra['fetched']} times: the sender of a token chooses the URL"
         yield violation("fetched", text)
     elif extra.get("fetchable") is False:
         text = "refused, but a server elsewhere cannot reach our listener on loopback: whether it fetches is unseen"
@@ -86,12 +86,14 @@ def flow_broken(question: Question) -> list[Finding]:
     if about_somebody_else := not_the_server(question):
         return about_somebody_else
     if balancer is None and question.both_sides:
-        return [unobserved("balancer-silent", "the balancer told nothing of this connection")]
+        return [unobserved("balancer-silent", "the balancer logged nothing for this connection")]
     if balancer is not None and balancer.upstream_port is None:
         return [unobserved("not-forwarded", "the balancer never connected to the server")]
     if server is None:
         return (
-            [unobserved("server-silent", "the server told nothing of this connection")] if question.both_sides else []
+            [unobserved("server-silent", "the server recorded nothing for this connection")]
+            if question.both_sides
+            else []
         )
     if question.server_reason != Reason.CERTIFICATE_MISSING:
         message = question.server_reason or "nothing"
@@ -178,7 +180,7 @@ def _for_the_reason(question: Question, acceptable_reasons: frozenset[Reason]) -
     elif question.both_sides:
         yield unobserved("server-silent", "rejected, but the server gave no reason for this connection")
     else:
-        yield note("reason-unseen", "rejected; only the positive twin tells why")
+        yield note("reason-unseen", "rejected; only the positive twin shows why")
 
 
 def _what(question: Question) -> str:
@@ -211,7 +213,7 @@ def _forwarding(question: Question, make: Maker) -> Iterator[Finding]:
         return
     if question.balancer is None:
         if question.both_sides:
-            yield unobserved("balancer-silent", "the balancer told nothing of this connection")
+            yield unobserved("balancer-silent", "the balancer logged nothing for this connection")
         return
     if question.case.path is Path.PASSTHROUGH:
         yield from _one_connection(question, make)
@@ -232,7 +234,7 @@ def _differences(question: Question, who: str, seen: RequestView | None, make: M
     client = question.client
     if who == "server" and question.exchange.server is None:
         if question.both_sides and client.response is not None:
-            yield unobserved("server-silent", "the server told nothing of this connection")
+            yield unobserved("server-silent", "the server recorded nothing for this connection")
     elif seen is None:
         if question.both_sides and client.response is not None:
             yield make("not-forwarded", f"the {who} saw no request")
@@ -258,7 +260,7 @@ def _privacy(question: Question) -> Iterator[Finding]:
 
 
 def nothing_passed_on(question: Question) -> list[Finding]:
-    """A balancer that encrypts anew must not send the request on to a server that it must not trust.
+    """A balancer that re-encrypts must not send the request on to a server that it must not trust.
 
     That the server got none of it is told by the server, or by a balancer that blames the certificate.
     """
@@ -269,10 +271,12 @@ def nothing_passed_on(question: Question) -> list[Finding]:
     if client.fault or client.server_refused or client.timed_out:
         return [unobserved("network", client.fault or client.server_refused or "no answer within the deadline")]
     if balancer is None:
-        return [unobserved("balancer-silent", "the balancer told nothing of this connection")]
+        return [unobserved("balancer-silent", "the balancer logged nothing for this connection")]
     if question.exchange.server is None and "certificate" not in balancer.upstream_error.lower():
         message = balancer.upstream_error or "nothing"
-        return [unobserved("no-account", f"the server told nothing, and the balancer blames no certificate: {message}")]
+        return [
+            unobserved("no-account", f"the server recorded nothing, and the balancer blames no certificate: {message}")
+        ]
     return []
 
 
@@ -280,7 +284,7 @@ def token_lost(question: Question) -> list[Finding]:
     """A good token that the balancer drops must leave the request refused for want of a token, and not acted upon."""
     observed = question.balancer_request
     if observed is None:
-        return [unobserved("balancer-silent", "the balancer told nothing of this request")]
+        return [unobserved("balancer-silent", "the balancer logged nothing for this request")]
     reached = observed.authorization_sha256 if observed.digested else question.client.authorization_sha256
     if not reached:
         return [unobserved("no-token", "no token reached the balancer")]

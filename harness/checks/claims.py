@@ -42,7 +42,7 @@ _GIVE = (
     (r"answered 50[234]", "an address at which the server itself answers"),
     (r"answered 3\d\d", "the url and request.path of what is protected: this one only sends elsewhere"),
     (r"acted upon could not be seen", "a request.effect that always answers"),
-    (r"everybody is let in", "a server that asks for credentials"),
+    (r"every client is let in", "a server that asks for credentials"),
 )
 
 

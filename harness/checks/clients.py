@@ -17,7 +17,7 @@ def nothing_sent(question: Question) -> list[Finding]:
     if act.get("status") is not None:
         return [violation("sent", f"{question.case.flow.client} was answered by a server it must not trust")]
     if question.exchange.server is None and question.exchange.balancer is None and question.both_sides:
-        return [unobserved("server-silent", "neither server nor balancer told anything of this connection")]
+        return [unobserved("server-silent", "neither server nor balancer recorded this connection")]
     if "certificate" not in (act.get("error") or ""):
         message = act.get("error") or "nothing"
         return [unobserved("no-account", f"{question.case.flow.client} blames no certificate, it says: {message}")]
@@ -34,10 +34,10 @@ def token_sent(question: Question) -> list[Finding]:
     if act is None:
         return [unobserved("not-driven", "the client under test could not be driven")]
     if observed is None and act.get("status") is not None:
-        return [unobserved("server-silent", "answered, but the server told nothing of this request")]
+        return [unobserved("server-silent", "answered, but the server recorded nothing for this request")]
     if observed is None:
         message = act.get("error") or "no request was seen"
-        return [violation("not-sent", f"{question.case.flow.client} reached nobody: {message}")]
+        return [violation("not-sent", f"{question.case.flow.client} reached no server: {message}")]
     if observed.token is None or observed.token.claims is None:
         return [violation("no-token", f"{question.case.flow.client} sent no JWT")]
     expiry, start = observed.token.claims.get("exp"), observed.token.claims.get("nbf", 0)
@@ -76,7 +76,7 @@ def called(question: Question) -> list[Finding]:
         message = act.get("error") or f"answered {act.get('status')}"
         return [violation("not-served", f"{question.case.flow.client}'s own request did not succeed: {message}")]
     if question.server_request is None and question.both_sides:
-        return [unobserved("server-silent", "the server told nothing of this request")]
+        return [unobserved("server-silent", "the server recorded nothing for this request")]
     return []
 
 
@@ -101,7 +101,7 @@ def own_request_refused(question: Question) -> list[Finding]:
         return [wrong_reason("acted-upon", f"answered {act.get('status')}, but acted upon all the same")]
     acceptable_reasons = question.case.params.acceptable_reasons
     if question.exchange.server is None:
-        return [unobserved("server-silent", "the server told nothing of this connection")]
+        return [unobserved("server-silent", "the server recorded nothing for this connection")]
     if observed is None or observed.reason not in acceptable_reasons:
         message = (observed.reason if observed else "") or question.server_reason or "nothing"
         return [wrong_reason("other-reason", f"the server says {message}, expected {' or '.join(acceptable_reasons)}")]

@@ -42,7 +42,7 @@ def keys_published(question: Question) -> list[Finding]:
         private = sorted({name for key in keys for name in key if name in _PRIVATE_MEMBERS})
         nameless = [key for key in keys if not key.get("kid") or not key.get("kty")]
     except (ValueError, TypeError, KeyError, AttributeError):
-        return [violation("no-key-set", "the answer is no JWK set")]
+        return [violation("no-key-set", "the answer is not a JWK set")]
     if private:
         return [violation("private-key", f"the key set holds private members: {', '.join(private)}")]
     if not keys or nameless:

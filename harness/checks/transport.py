@@ -27,9 +27,11 @@ def own_certificate(question: Question) -> list[Finding]:
         return [violation("other-certificate", f"{observed}: something in between ends TLS and can read the payload")]
     if direct and direct["asked"] != front["asked"]:
         asks = "asks for a client certificate, what answers in front does not"
-        message = asks if direct["asked"] else "asks for no client certificate, what answers in front does"
+        message = asks if direct["asked"] else "requests no client certificate, but the front end does"
         return [violation("other-handshake", f"the server itself {message}: something in between ends TLS")]
-    return [note("same-certificate", "the same certificate; whoever has a copy of its key could end TLS all the same")]
+    return [
+        note("same-certificate", "the same certificate; a front end with a copy of its key could still terminate TLS")
+    ]
 
 
 def no_clear_text(question: Question) -> list[Finding]:

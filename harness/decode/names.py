@@ -72,7 +72,7 @@ def _attribute(kind: str, value: str, table: Mapping[str, x509.ObjectIdentifier]
     elif kind.lower() in table:
         oid = table[kind.lower()]
     else:
-        raise ValueError(f"{kind!r} is no attribute type that is known here; write its OID")
+        raise ValueError(f"{kind!r} is not a known attribute type; write its OID")
     return x509.NameAttribute(oid, value)
 
 
@@ -80,7 +80,7 @@ def _slashed(text: str) -> list[list[_Part]]:
     """``/C=DE/O=b+OU=c``; a slash in a value is one that no type follows."""
     rdns = _SLASH.split(text)[1:]
     if not rdns:
-        raise ValueError("after the first / there is no TYPE=value")
+        raise ValueError("nothing after the first / has the form TYPE=value")
     return [[_pair(part) for part in _PLUS.split(rdn)] for rdn in rdns]
 
 
@@ -116,7 +116,7 @@ def _pieces(text: str) -> Iterator[tuple[str, str]]:
 def _pair(piece: str) -> _Part:
     kind, equals, value = piece.partition("=")
     if not equals or not kind.strip():
-        raise ValueError(f"{piece.strip()!r} is no TYPE=value")
+        raise ValueError(f"{piece.strip()!r} does not have the form TYPE=value")
     return kind.strip(), _value(value)
 
 
@@ -152,7 +152,7 @@ def _encoded(digits: str) -> str:
     """The string whose BER encoding is written in hexadecimal (RFC 4514 section 2.4)."""
     data = bytes.fromhex(digits)
     if len(data) < 2 or data[0] not in _STRINGS:
-        raise ValueError(f"#{digits} is no encoded string")
+        raise ValueError(f"#{digits} is not an encoded string")
     start = 2 if data[1] < 0x80 else 2 + (data[1] & 0x7F)
     length = data[1] if data[1] < 0x80 else int.from_bytes(data[2:start], "big")
     if len(data) - start != length:

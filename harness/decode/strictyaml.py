@@ -55,7 +55,7 @@ class StrictLoader(yaml.SafeLoader):
         """Refuse what is written as a number and compares like none."""
         value = float(super().construct_yaml_float(node))
         if not math.isfinite(value):
-            raise yaml.YAMLError(f"{node.value} is no finite number{node.start_mark}")
+            raise yaml.YAMLError(f"{node.value} is not a finite number{node.start_mark}")
         return value
 
 

@@ -49,14 +49,17 @@ ALERTS: Mapping[int, str] = {
 _SPELLING = {"user_cancelled": "user_canceled"}  # OpenSSL's, and the registry's
 _NAMES = sorted({*ALERTS.values(), *_SPELLING}, key=len, reverse=True)
 # An alert that was *received* carries a protocol prefix; the same words without it name a local error.
-_RECEIVED = re.compile(rf"(?:^|[^a-z0-9_])(?:ssl_tls|sslv3|tlsv1|tlsv13)_(?:alert_)?({'|'.join(_NAMES)})(?![a-z0-9_])")
+_RECEIVED = re.compile(
+    rf"(?:^|[^a-z0-9_])(?:(?:ssl_tls|sslv3|tlsv1|tlsv13)_(?:alert_)?|tls_alert_)({'|'.join(_NAMES)})(?![a-z0-9_])"
+)
 
 
 def alert_name(error: str) -> str:
     """The IANA name (lower case) of the alert that *error* reports as received, '' if it reports none.
 
     *error* is OpenSSL's reason as ``ssl.SSLError.reason`` has it (``TLSV1_ALERT_UNKNOWN_CA``), its text as pyOpenSSL
-    has it (``tlsv1 alert unknown ca``; ``ssl/tls alert ...`` since OpenSSL 3.2), or a message that holds either.
+    has it (``tlsv1 alert unknown ca``; ``ssl/tls alert ...`` since OpenSSL 3.2, ``tls alert ...``
+    later), or a message that holds either.
 
     >>> alert_name("TLSV13_ALERT_CERTIFICATE_REQUIRED"), alert_name("CERTIFICATE_VERIFY_FAILED")
     ('certificate_required', '')

@@ -46,9 +46,7 @@ BALANCER_FAULTS: Mapping[str, Fault] = {
             "JWT-*",
             "STS-*",
         ),
-        _fault(
-            "balancer-skips-verification", "The balancer takes any certificate from the server it encrypts anew to."
-        ),
+        _fault("balancer-skips-verification", "The balancer takes any certificate from the server it re-encrypts to."),
         _fault(
             "passthrough-terminates",
             "What is called a passthrough terminates TLS and reads the payload.",

@@ -126,9 +126,9 @@ def _from_pem(pem: bytes, kid: str, text: bytes) -> Published:
     try:
         key = certificate.public_key() if certificate else load_pem_public_key(pem)
     except ValueError as error:
-        raise ValueError("its PEM is no public key") from error
+        raise ValueError("its PEM is not a public key") from error
     if not isinstance(key, PUBLIC):
-        raise ValueError("its PEM is no key for signatures of tokens")
+        raise ValueError("its PEM is not a key that can sign tokens")
     return Published(key, kid, {}, text, certificate)
 
 

@@ -161,7 +161,9 @@ def _other_authority(client: Client, identity: Identity) -> Identity | None:
         return None
     bundle = _chain(client.other_ca, "client.other_ca")
     if _issued(identity.certificate, bundle[0]):
-        raise UsageError("client.other_ca signed client.certificate: it is no other CA", where=_place(client.other_ca))
+        raise UsageError(
+            "client.other_ca signed client.certificate: it must be a different CA", where=_place(client.other_ca)
+        )
     return _paired(bundle, client.other_ca_key, "client.other_ca")
 
 

@@ -50,7 +50,7 @@ _ASKED_FOR = "check audience, resource or scope in tokens.endpoint.form, and wha
 _SUBJECT_CLASSES = "id-"
 
 
-def find(options: Options) -> Target:
+def target_of(options: Options) -> Target:
     """The target that *options* name: one of ours, or a target file; raises :class:`UsageError` for neither."""
     if not is_file(options.target):
         return builtin.find(options.target)
@@ -291,7 +291,7 @@ def _look(preflight: Preflight, flows: Iterable[Flow], keys: KeyServer | None) -
         message = (
             f"{error.what}; it was given the key alone after it had fetched a set with keys of other kinds beside it"
             if keys.asked
-            else f"{error.what}; nobody has asked our JWKS server (port {keys.port}) for its keys"
+            else f"{error.what}; nothing has fetched keys from our JWKS server (port {keys.port})"
         )
         raise CannotJudge(message, where=error.where, hint=error.hint) from error
 

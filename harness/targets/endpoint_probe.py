@@ -23,7 +23,7 @@ from harness.wire.send import ANSWER_SECONDS, Address, Prepared, prepare, send
 SECONDS = ANSWER_SECONDS
 """How long a handshake may take."""
 _NO_TLS = ("wrong version number", "packet length too long")
-"""What OpenSSL says of bytes that are no TLS record, whatever they are."""
+"""OpenSSL's error for bytes that are not a TLS record."""
 _KEPT = frozenset({"location"})
 
 

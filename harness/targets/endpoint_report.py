@@ -94,7 +94,7 @@ class Probe:
             message = f"without one the request is {answer(self.bare)}"
             return Posture.MTLS, f"it asks for a client certificate; {message}"
         if 200 <= status < 300:
-            return Posture.TLS_ONLY, "it serves whoever asks for this path; give one that is protected"
+            return Posture.TLS_ONLY, "it serves this path without authentication; give a path that is protected"
         return (
             Posture.JWT,
             f"it does without a client certificate, and a request without a token is {answer(self.bare)}",
@@ -152,7 +152,7 @@ class Probe:
             yield "challenge: " + ", ".join(f"{name} {plain(text)}" for name, text in facts["challenge"].items())
         off = facts["clock_seconds_off"]
         if not _header(self.bare, "date"):
-            yield "clock: not told (no Date)"
+            yield "clock: unknown (no Date header)"
         else:
             yield "clock: as ours" if off is None else f"clock: {off:+.0f} s from ours"
 

@@ -237,7 +237,9 @@ def _endpoint(file: FilePath, name: str, row: Mapping[str, Any], common: Mapping
     request = _request(row.get("request", {}))
     for text in (path, request.path or "/", request.effect_path):
         if not all("!" <= letter <= "~" for letter in text):
-            raise UsageError(f"{spot}: {text!r} is no path: percent-encode what is not ASCII", where=str(file))
+            raise UsageError(
+                f"{spot}: {text!r} is not a valid path: percent-encode non-ASCII characters", where=str(file)
+            )
     return Endpoint(
         name=name,
         host=host,
@@ -277,13 +279,13 @@ def _place(file: FilePath, spot: str, text: str) -> tuple[str, int]:
 def _reachable(file: FilePath, spot: str, host: str, port: int) -> None:
     """Raises :class:`UsageError` for what no name or port can be."""
     if not 0 < port < 65536:
-        raise UsageError(f"{spot}: {port} is no port", where=str(file))
+        raise UsageError(f"{spot}: {port} is not a valid port", where=str(file))
     try:
         encoded = host.encode("idna").decode()
     except UnicodeError:
         encoded = ""
     if not host or not encoded or any(letter.isspace() for letter in host):
-        raise UsageError(f"{spot}: {host!r} is no host name", where=str(file))
+        raise UsageError(f"{spot}: {host!r} is not a valid host name", where=str(file))
     if not host.isascii():
         hint = f"write it as the DNS has it, such as {encoded}"
         raise UsageError(f"{spot}: {host!r} is not ASCII", where=str(file), hint=hint)

@@ -113,9 +113,9 @@ class Refused:
         if self.posture not in _TOKENS or self.status not in (401, 403) or not _alike(self.seen, self.bare):
             return
         if self.keys_asked is False:
-            text = "nobody has asked our JWKS server for its keys, and a good token is answered like none at all"
+            text = "nothing has fetched keys from our JWKS server, and a good token is answered like no token at all"
         elif self.endpoint.path is Path.TERMINATING and self.keys_asked is None:
-            text = "a good token is answered like none at all"
+            text = "a good token is answered like no token at all"
         else:
             return
         yield Obstacle(
@@ -171,7 +171,7 @@ def terminated(endpoint: Endpoint, posture: Posture, seen: ClientView, shown: Ha
     kind = "passes TLS through" if endpoint.path is Path.PASSTHROUGH else "is reached directly"
     gateway = ", which is what a balancer says of a server that turns it away" if _status(seen) in _GATEWAY else ""
     yield Obstacle(
-        f"whoever answers there asks for no client certificate, though the file says that it {kind} and is in posture "
+        f"the endpoint requests no client certificate, although the file says that it {kind} and is in posture "
         f"{posture}; the good request is {answer(seen)}{gateway}: it looks like a balancer that terminates TLS, and "
         "then the server behind it never sees the client's certificate",
         "let the balancer pass TLS through (FLW-3: mTLS needs passthrough), or protect the flow with JWT",
@@ -186,7 +186,7 @@ def untrusted(endpoint: Endpoint, posture: Posture, seen: ClientView, shown: Han
         leaf = shown.chain[0]
         what += f" (it shows {leaf.subject.rfc4514_string()}, issued by {leaf.issuer.rfc4514_string()})"
     if posture in _CERTIFICATES and shown.established:
-        asked = "" if shown.asked else "; and it asks for no client certificate"
+        asked = "" if shown.asked else "; and it requests no client certificate"
         what += f"{asked}: if that is a balancer's own certificate and not the server's, it terminates TLS"
         hint += "; mTLS needs a balancer that passes TLS through (FLW-3)"
     return Obstacle(what, hint)

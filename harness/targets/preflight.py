@@ -177,16 +177,20 @@ class Preflight:
         return next(refused.causes())
 
     def _told_apart(self, endpoint: Endpoint, flow: Flow, good: ClientView | None) -> None:
-        """Whether nobody and a stranger are served as the good client is: then no other row shows anything.
+        """Find an endpoint that serves clients without credentials: no other row shows anything there.
 
-        Where nobody is meant to be authenticated (a gateway's documented default) that is as it should be.  A declared
-        success that is a redirect tells nobody apart either, but lets nobody in: the rows say so.
+        An endpoint that is meant to be open (a gateway's documented default) is skipped, and so is one whose declared
+        success is a redirect: it does not distinguish clients, but serves none of them, and the rows say so.
         """
         if flow.server.default is Posture.TLS_ONLY or not 200 <= flow.success < 300:
             return
         others = [self._try(endpoint, flow, stimulus) for stimulus in (_NOTHING, _STRANGER)]
         if all(self._bench.served(item, flow) for item in others) and (good is None or self._bench.served(good, flow)):
-            who = "a good client, one without any credential and a stranger" if good else "nobody and a stranger"
+            who = (
+                "a good client, one without any credential and a stranger"
+                if good
+                else "a client without credentials and a stranger"
+            )
             self._bench.everybody[flow.name] = f"{endpoint.host} answers {flow.success} to {who} alike"
 
     def _reissued(self, endpoint: Endpoint, flow: Flow) -> None:
@@ -212,7 +216,7 @@ class Preflight:
             raise CannotJudge(text, where=where, hint=hint)
         absent, _ = self._looked_up(endpoint, flow, self._bench.nonce("preflight", flow.name, "never sent"))
         if absent == there or absent in _NO_ANSWER or not (absent == 204 or 400 <= absent < 500):
-            text = f"{path} answers {absent or 'nothing'} for a request that was never sent: that is no answer"
+            text = f"{path} answers {absent or 'nothing'} for a request that was never sent: it cannot show effects"
             raise CannotJudge(text, where=where, hint=hint)
 
         def seen(nonce: str) -> bool:

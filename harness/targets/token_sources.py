@@ -74,7 +74,7 @@ def _unusable(text: str) -> str:
     if not text:
         return "is empty"
     if not _BEARER.fullmatch(text):
-        lines, kind = text.count("\n") + 1, "a page of HTML" if text.startswith("<") else "no bearer token"
+        lines, kind = text.count("\n") + 1, "a page of HTML" if text.startswith("<") else "not a bearer token"
         return f"is {kind} ({len(text)} characters in {lines} line{'s' if lines > 1 else ''})"
     try:
         expiry = jwt.decode(text, options={"verify_signature": False}).get("exp")
@@ -95,7 +95,7 @@ def _program(target: TargetFile, name: str) -> str:
     # Links are not followed: the python of a virtual environment is one, and another program under its own name.
     found = shutil.which(target.file.absolute().parent / name if os.sep in name else name)
     if found is None:
-        raise UsageError(f"tokens.command: there is no program {name!r} that could be run", where=str(target.file))
+        raise UsageError(f"tokens.command: no such program: {name!r}", where=str(target.file))
     return found
 
 

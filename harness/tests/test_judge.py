@@ -113,7 +113,7 @@ def test_controls_tell_which_end_failed() -> None:
 
 # Everybody is let in
 
-LET_IN = {"everybody_let_in": "a.test answers 201 to nobody and a stranger alike"}
+LET_IN = {"everybody_let_in": "a.test answers 201 to a client without credentials and a stranger alike"}
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_where_everybody_is_let_in_only_strangers_show_it(
     question = Question(case(expected, stimulus=stimulus), found, catalogue().classes, Grade.CLIENT_ONLY)
     verdict = judge(question, Controls())
     assert (verdict.outcome, verdict.code) == (outcome, code)
-    assert ("everybody is let in" in verdict.reason) is (code != "server-error")
+    assert ("every client is let in" in verdict.reason) is (code != "server-error")
 
 
 # A whole run

@@ -118,14 +118,14 @@ def test_one_that_refuses_the_token_is_not_said_to_want_a_certificate(judged: Ca
 @pytest.mark.parametrize("path", ["direct", "passthrough"])
 def test_mtls_before_which_a_balancer_terminates(judged: Callable[..., Run], status: int, path: str) -> None:
     text = told(judged(says(status), NONE, "mtls", server={"path": path}))
-    assert "asks for no client certificate" in text and "terminates TLS" in text
+    assert "requests no client certificate" in text and "terminates TLS" in text
     assert f"answered {status}" in text and "needs passthrough" in text
 
 
 def test_a_front_with_a_certificate_of_its_own(judged: Callable[..., Run], secrets: Path) -> None:
     run = judged(says(200), NONE, "mtls", server={"ca": str(secrets / "portal-ca" / "ca.crt")})
     text = told(run)
-    assert "issued by CN=ingress-ca" in text and "asks for no client certificate" in text
+    assert "issued by CN=ingress-ca" in text and "requests no client certificate" in text
     assert "needs a balancer that passes TLS through (FLW-3)" in text
 
 
@@ -153,7 +153,7 @@ def test_a_clock_that_is_right_is_not_blamed(judged: Callable[..., Run]) -> None
 def test_a_token_that_does_not_arrive(judged: Callable[..., Run], secrets: Path) -> None:
     jwks = {"jwks": {"listen": "127.0.0.1:0", "signing_key": str(secrets / "signing.key")}, "claims": CLAIMS}
     text = told(judged(says(401, "WWW-Authenticate: Bearer"), NONE, "jwt", tokens=jwks))
-    assert "the token did not arrive" in text and "nobody has asked our JWKS server" in text
+    assert "the token did not arrive" in text and "nothing has fetched keys from our JWKS server" in text
     text = told(judged(says(401), NONE, "jwt", server={"path": "terminating"}))
     assert "the token did not arrive" in text
 

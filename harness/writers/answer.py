@@ -56,7 +56,7 @@ def headline(header: Mapping[str, Any], rows: Sequence[Row], footer: Mapping[str
         Answer.NOT_SHOWN: (_unshown(footer), f"What is claimed was not put to the test: see what is missing.{also}"),
         Answer.UNTRUSTWORTHY: (
             "the run is not trustworthy",
-            "Nothing here may be relied upon until the reasons below are mended.",
+            "Do not rely on this run until the problems below are fixed.",
         ),
     }[found]
     if found is Answer.DOES_NOT_CONFORM and known:

@@ -65,7 +65,7 @@ def protection(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
 def open_to_all(rows: Iterable[Row]) -> list[str]:
     """A sentence for each flow and posture whose server was seen to serve whoever asks, though it should not."""
     found = {(row["flow"], row["posture"]): _seen_open(row) for row in rows if _seen_open(row)}
-    return [f"{flow} ({posture}): everybody is let in: {how}" for (flow, posture), how in found.items()]
+    return [f"{flow} ({posture}): every client is let in: {how}" for (flow, posture), how in found.items()]
 
 
 def _seen_open(row: Row) -> str:

@@ -280,4 +280,4 @@ def _more(rows: Sequence[Row], header: Mapping[str, Any], report: Path) -> list[
         return [*lines, *foreseen]
     if header.get("fault"):
         return [*foreseen, "hopproof mutants shows for every fault which case catches it."]
-    return ["hopproof explain tells of any requirement or case; hopproof mutants proves that each check can fail."]
+    return ["hopproof explain describes any requirement or case; hopproof mutants proves that each check can fail."]

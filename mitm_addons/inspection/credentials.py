@@ -118,7 +118,7 @@ class Examiner:
         """A token with another key or algorithm than those we know of, which the server may know all the same."""
         if self._rules.complete or name in _NEVER:
             return _Signed(name, why, view)
-        return _Signed(UNLISTED, f"{why}; whether the server knows it cannot be told", view)
+        return _Signed(UNLISTED, f"{why}; whether the server knows it is unknown", view)
 
     def _claims(self, signed: _Signed) -> list[Claim]:
         claims = dict(signed.token.claims or {})
@@ -144,7 +144,7 @@ class Examiner:
 
     def _date(self, name: str, value: Any) -> Claim:
         if isinstance(value, bool) or not isinstance(value, int | float):
-            return Claim(name, value, False, f"{name} is no number")
+            return Claim(name, value, False, f"{name} is not a number")
         away = value - self._clock()
         late = name == "exp" and away + self._rules.leeway <= 0
         early = name in ("nbf", "iat") and away - self._rules.leeway > 0

@@ -42,7 +42,7 @@ class Rules:
         try:
             content = json.loads(body) if body else None
         except (ValueError, RecursionError):
-            yield "the body is no JSON, so its fields cannot be checked"
+            yield "the body is not JSON, so its fields cannot be checked"
             return
         yield from (f"the field {name} is forbidden" for name in sorted(set(_names(content)) & self.forbidden_fields))
         if self.schema is not None:

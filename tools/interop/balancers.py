@@ -71,7 +71,7 @@ class Listener:
         if found["strips-token"]:
             del behaviours["authorization"]
         if behaviours:
-            raise LabError(f"only the built-in balancer can be told {', '.join(behaviours)}", where=self.order["id"])
+            raise LabError(f"only the built-in balancer supports {', '.join(behaviours)}", where=self.order["id"])
         return frozenset(name if holds else f"no-{name}" for name, holds in found.items())
 
 

@@ -12,7 +12,7 @@ from pathlib import Path as FilePath
 
 from harness.catalogue import Catalogue
 from harness.catalogue.widen import widened
-from harness.cli import execute
+from harness.commands.run import execute
 from harness.config import Options
 from harness.errors import HopproofError
 from harness.lab.embedded import EmbeddedLab
@@ -59,7 +59,7 @@ def _withheld(case: Case) -> str:
     if case.path is Path.DIRECT:
         return "nothing lies between client and server on this path"
     if case.path is Path.TERMINATING and case.stimulus.token in _ELSEWHERE:
-        return "the server's record does not tell whether a token arrived elsewhere than in Authorization"
+        return "the server's record does not show whether a token arrived outside the Authorization header"
     return ""
 
 

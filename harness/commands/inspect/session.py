@@ -86,7 +86,7 @@ def _token_rules(subject: Subject, wanted: Mapping[str, Any]) -> dict[str, Any]:
     observed = describe(good)
     header, claims = observed.header or {}, observed.claims or {}
     if good and not (header and claims):
-        raise UsageError("the good token is no JWT, and an inspection judges JWTs")
+        raise UsageError("the good token is not a JWT, and an inspection judges JWTs")
     audience = claims.get("aud", [])
     return {
         "keys": {"keys": _keys(subject, observed)},

@@ -118,7 +118,7 @@ def _wheels(folder: Path) -> None:
         return
     found = sorted(Path(house).glob("*.whl"))
     if not found:
-        raise UsageError("there are no wheels in it", where=f"{WHEELHOUSE}={house}", hint="docs/containers.md")
+        raise UsageError("it contains no wheels", where=f"{WHEELHOUSE}={house}", hint="docs/containers.md")
     for wheel in found:
         # The context is read, packed and thrown away: links spare the copies.
         os.link(wheel, folder / wheel.name) if _same_device(wheel, folder) else shutil.copyfile(

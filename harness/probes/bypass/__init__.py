@@ -20,7 +20,7 @@ WAYS: Mapping[str, Way] = {
         "the good client's certificate, which is public, in the headers in which balancers hand one on",
         requests.certificate_headers,
     ),
-    "identity-headers": Way("headers in which proxies tell who the client is", requests.identity_headers),
+    "identity-headers": Way("headers in which proxies name the client", requests.identity_headers),
     "method-safe": Way("the other methods that change nothing: GET, HEAD, OPTIONS", requests.methods("safe")),
     "method-post": Way("POST (PUT where the request is a POST)", requests.methods("post")),
     "method-write": Way("the other methods that write: PUT, PATCH, DELETE", requests.methods("write")),

@@ -1,4 +1,4 @@
-"""Client certificates by class: what chain-classes.md calls them, each differing from its twin in exactly one thing.
+"""Client certificates by class, each with exactly one difference from its twin.  suites/chains names them.
 
 ``CERTIFICATE_CLASSES[name].build(pki, client_secret)`` gives the Identity to present, or None for no certificate.
 Knows how to make them, not how a server ought to judge them: that is in the catalogue.

@@ -36,7 +36,7 @@ def telling(name: x509.Name) -> NameAttribute:
                 return attribute
     rest = [attribute for attribute in attributes if attribute.oid not in _COUNTRIES]
     if not rest:
-        raise StimulusUnavailable("the client's subject has no part that tells one client from another")
+        raise StimulusUnavailable("the client's subject has no attribute that identifies one client")
     return rest[0]
 
 

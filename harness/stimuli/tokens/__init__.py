@@ -1,4 +1,4 @@
-"""Tokens by class: what token-classes.md calls them, each differing from its twin in exactly one thing.
+"""Tokens by class, as suites/tokens/catalogue.yaml names them, each differing from its twin in exactly one thing.
 
 ``TOKEN_CLASSES[name].build(mint)`` gives the header lines and the query to send, ``forms(mint)`` every form of it.
 Knows how to make them, not how a server ought to judge them: that is in the catalogue.  URLs in tokens name a listener

@@ -1,6 +1,6 @@
 """Makes the tokens management would make.  Knows the shape of a good token; the bad ones are the classes' business.
 
-The claims of API Connect's inter-subsystem JWT are not public (api-connect-facts 3.2): header and claims here have the
+The claims of API Connect's inter-subsystem JWT are not public: header and claims here have the
 shape of its other tokens (issuer, algorithm, key id, "n/a" for subject and audience), which is an assumption.
 """
 

@@ -60,7 +60,7 @@ def jwe(plaintext: bytes, key: Public, kid: str) -> str:
         header = _jwe_header("ECDH-ES", kid, epk=public_jwk(ephemeral.public_key()))
         cek, sealed_key = _agreed(ephemeral.exchange(ec.ECDH(), key)), b""
     else:
-        raise StimulusUnavailable("nobody can encrypt to a key for EdDSA")
+        raise StimulusUnavailable("EdDSA keys cannot be used for encryption")
     nonce = os.urandom(12)
     sealed = AESGCM(cek).encrypt(nonce, plaintext, header.encode())
     return ".".join((header, *map(encode, (sealed_key, nonce, sealed[:-16], sealed[-16:]))))

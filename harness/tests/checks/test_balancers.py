@@ -26,7 +26,7 @@ def test_a_token_lost_at_a_balancer_that_tells_no_digests() -> None:
     assert found(ask(about, sent_none)) == [("unobserved", "no-token")]
 
 
-# A balancer that encrypts anew to a server it must not trust
+# A balancer that re-encrypts to a server it must not trust
 
 
 @pytest.mark.parametrize(

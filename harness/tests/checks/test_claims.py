@@ -107,7 +107,7 @@ def told(reason: str, **more: str) -> Gap:
     [
         (NO_KEY, "tokens.signing_key"),
         (
-            "answered 401, but there is no good credential (cannot be made here: needs a good token, and)",
+            "answered 401, but no good credential was available (cannot be made here: needs a good token, and)",
             "jwks",
         ),
         ("answered 302: sent elsewhere, neither served nor refused", "request.path"),

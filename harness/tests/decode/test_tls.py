@@ -47,6 +47,7 @@ def test_every_alert_openssl_has_words_for_is_named() -> None:
         ("SSLV3_ALERT_CERTIFICATE_UNKNOWN", "certificate_unknown"),
         ("ssl/tls alert bad certificate", "bad_certificate"),
         ("tlsv13 alert certificate required", "certificate_required"),
+        ("tls alert handshake failure", "handshake_failure"),
         ("[SSL: TLSV1_ALERT_UNKNOWN_CA] tlsv1 alert unknown ca (_ssl.c:2580)", "unknown_ca"),
         ("[('SSL routines', '', 'tlsv1 alert unknown ca')]", "unknown_ca"),
     ],

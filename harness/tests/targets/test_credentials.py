@@ -85,7 +85,7 @@ def test_the_client_is_known_by_its_common_name(folder: Path) -> None:
         ({"ca_key": "portal-ca/tls.key"}, "", "not the key of client.ca"),
         ({"certificate": "missing"}, "", "cannot read client.certificate"),
         ({"key": "portal-ca/tls.crt"}, "", "no PEM private key"),
-        ({"other_ca": "ingress-ca/tls.crt", "other_ca_key": "ingress-ca/tls.key"}, "", "it is no other CA"),
+        ({"other_ca": "ingress-ca/tls.crt", "other_ca_key": "ingress-ca/tls.key"}, "", "it must be a different CA"),
         ({"other_ca": "portal-ca/tls.crt", "other_ca_key": "ingress-ca/tls.key"}, "", "not the key of client.other_ca"),
         ({}, "CN=another,O=cert-manager", "but subject is"),
         ({}, "nonsense", "not an RFC 4514 name"),

@@ -90,10 +90,10 @@ def test_a_command_goes_by_the_name_it_was_given(tmp_path: Path, token: str) -> 
     [
         ("exit 0", "gives is empty"),
         ("echo TOKEN; exit 3", "ended with status 3"),
-        ("echo TOKEN; echo TOKEN", "no bearer token ("),
-        ("echo Bearer TOKEN", "no bearer token ("),
+        ("echo TOKEN; echo TOKEN", "not a bearer token ("),
+        ("echo Bearer TOKEN", "not a bearer token ("),
         ("echo '<html>TOKEN</html>'", "a page of HTML ("),
-        ("printf '\\377\\376'", "no bearer token ("),
+        ("printf '\\377\\376'", "not a bearer token ("),
         ("echo EXPIRED", "expired 6"),
         ("kill -9 $$", "ended with status -9"),
     ],
@@ -126,7 +126,7 @@ def test_a_command_that_leaves_something_running_gives_its_token_all_the_same(tm
 
 @pytest.mark.parametrize("name", ["./missing", "hopproof-no-such-program", "."])
 def test_a_program_that_is_not_there_is_told_before_anything_runs(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UsageError, match="no program"):
+    with pytest.raises(UsageError, match="no such program"):
         check_source(target(tmp_path, {"command": [name]}))
 
 
@@ -189,7 +189,7 @@ def test_an_endpoint_gives_a_token(localhost: Path, token: str, monkeypatch: pyt
         (200, b'{"access_token": null}', "no text under 'access_token'"),
         (200, b'{"access_token": ["TOKEN"]}', "no text under 'access_token'"),
         (200, b'{"access_token": ""}', "gives is empty"),
-        (200, b'{"access_token": "TOKEN\\r\\nX-Admin: 1"}', "no bearer token"),
+        (200, b'{"access_token": "TOKEN\\r\\nX-Admin: 1"}', "not a bearer token"),
         (200, b'{"access_token": "EXPIRED"}', "expired 6"),
     ],
 )
@@ -263,9 +263,9 @@ def test_an_endpoint_s_secret_must_be_there(folder: Path) -> None:
     ("text", "told"),
     [
         ("  \n", "is empty"),
-        ("Bearer TOKEN", "no bearer token"),
+        ("Bearer TOKEN", "not a bearer token"),
         ("TOKEN\nTOKEN", "in 2 lines"),
-        ("\u00e9", "no bearer token"),
+        ("\u00e9", "not a bearer token"),
         ("EXPIRED", "expired 6"),
     ],
 )

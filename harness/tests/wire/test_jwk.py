@@ -77,7 +77,7 @@ def test_what_is_unknown_is_passed_over(key: rsa.RSAPrivateKey) -> None:
         (b"", "neither JSON in UTF-8 nor PEM"),
         (b"\x00\xff", "neither JSON"),
         (b"[" * 100_000, "neither JSON"),
-        (b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", "PEM is no public key"),
+        (b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", "PEM is not a public key"),
         (b'{"keys": []}', "holds no key"),
         (b"7", "holds no key"),
         (b'{"keys": [{"kty": "AKP"}]}', r"kty AKP"),

@@ -108,10 +108,15 @@ def test_a_line_to_paste_is_not_folded() -> None:
 
 
 def test_that_everybody_is_let_in_comes_first() -> None:
-    observed = {"evidence": {"extra": {"everybody_let_in": "a.test answers 200 to nobody and a [stranger] alike"}}}
+    observed = {
+        "evidence": {
+            "extra": {"everybody_let_in": "a.test answers 200 to a client without credentials and a [stranger] alike"}
+        }
+    }
     rows = [row(), row(outcome="FAIL", **observed), row(outcome="UNOBSERVED", **observed)]
     lines = [line for line in ended(rows, 1).splitlines() if line]
-    message = "management-to-portal (mtls): everybody is let in: a.test answers 200 to nobody and a [stranger] alike"
+    how = "a.test answers 200 to a client without credentials and a [stranger] alike"
+    message = f"management-to-portal (mtls): every client is let in: {how}"
     assert lines[0] == message and "everybody" not in ended([row()])
 
 

@@ -52,12 +52,12 @@ function stimulusWords(row) {
 }
 
 function sentPart(row, seen) {
-  const told = [seen.balancer, seen.server].map((view) => view && view.requests && view.requests[0]).find((item) => item && item.token);
+  const observed = [seen.balancer, seen.server].map((view) => view && view.requests && view.requests[0]).find((item) => item && item.token);
   const own = seen.client || {};
   return part("What was sent", facts([["presented", stimulusWords(row)], ["posture", value("posture", row) + ": " + ((index.words.posture || {})[value("posture", row)] || "")],
     ["path", value("path", row) + ": " + ((index.words.path || {})[value("path", row)] || "")],
     ["client's chain", own.client_chain ? chain(own.client_chain) : seen.server ? chain(seen.server.client_chain) : undefined],
-    ["token", own.token ? token(own.token) : told ? token(told.token) : own.authorization_sha256 ? "an Authorization header (sha256 " + own.authorization_sha256.slice(0, 16) + "…) that no side decoded" : seen.client ? "no Authorization header" : undefined],
+    ["token", own.token ? token(own.token) : observed ? token(observed.token) : own.authorization_sha256 ? "an Authorization header (sha256 " + own.authorization_sha256.slice(0, 16) + "…) that no side decoded" : seen.client ? "no Authorization header" : undefined],
     ["body sha256", own.body_sha256]]));
 }
 
@@ -94,8 +94,8 @@ function extraPart(seen) {
 }
 
 function whyPart(row) {
-  const told = index.requirements[value("requirement", row)] || {};
-  return part("What is required, and why", facts([["requirement", value("requirement", row) + " (" + value("level", row) + ")"], ["text", told.text], ["why it matters", told.why], ["clause", value("source", row)], ["basis", value("basis", row)], ["note", told.note],
+  const described = index.requirements[value("requirement", row)] || {};
+  return part("What is required, and why", facts([["requirement", value("requirement", row) + " (" + value("level", row) + ")"], ["text", described.text], ["why it matters", described.why], ["clause", value("source", row)], ["basis", value("basis", row)], ["note", told.note],
     ["expected", (index.words.expected || {})[value("expected", row)] || value("expected", row)]]));
 }
 
@@ -113,8 +113,8 @@ function commandPart(row, judged, seen) {
 async function caseView(row) {
   const seen = await evidence(row), outcome = value("outcome", row), judged = !["withheld", "skipped"].includes(outcome);
   const head = facts([["outcome", badge(outcome, outcome)], ["reason", value("reason", row)], ["evidence", value("grade", row)], ["took", judged ? index.ms[row] + " ms" : undefined]]);
-  const balancer = value("path", row) === "direct" ? "" : sidePart("What the balancer saw", seen.balancer, "It told nothing of this connection.");
-  const parts = judged ? [sentPart(row, seen), backPart(seen), balancer, sidePart("What the server saw", seen.server, "It told nothing of this connection."), extraPart(seen)] : [];
+  const balancer = value("path", row) === "direct" ? "" : sidePart("What the balancer saw", seen.balancer, "It recorded nothing for this connection.");
+  const parts = judged ? [sentPart(row, seen), backPart(seen), balancer, sidePart("What the server saw", seen.server, "It recorded nothing for this connection."), extraPart(seen)] : [];
   return el("div", { class: "case" }, head, el("div", { class: "columns" }, whyPart(row), ...parts, commandPart(row, judged, seen)),
     judged ? el("details", {}, el("summary", {}, "The evidence as recorded"), el("pre", {}, JSON.stringify(seen, null, 1))) : "");
 }

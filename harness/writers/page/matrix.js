@@ -44,10 +44,10 @@ function matrixHead(columns) {
 }
 
 function matrixLine(cells, columns, number, flow, filter) {
-  const id = index.tables.requirement[number], told = index.requirements[id] || {};
+  const id = index.tables.requirement[number], described = index.requirements[id] || {};
   const head = flow
     ? el("th", { scope: "row" }, flow)
-    : el("th", { scope: "row" }, el("a", { href: link({ ...filter, requirement: id }) }, id), " ", told.level || "", el("small", {}, told.text || ""));
+    : el("th", { scope: "row" }, el("a", { href: link({ ...filter, requirement: id }) }, id), " ", described.level || "", el("small", {}, described.text || ""));
   const line = el("tr", { class: flow ? "sub" : undefined }, head);
   for (const column of columns) {
     const cell = cells.get(number + "|" + flow + "|" + column.posture + " " + column.path);
