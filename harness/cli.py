@@ -20,7 +20,7 @@ from cryptography.utils import CryptographyDeprecationWarning
 
 from harness import __version__, paths
 from harness.catalogue.registry import catalogue
-from harness.commands import lint, target
+from harness.commands import lint, packets, target
 from harness.commands.inspect import InspectOptions, inspect
 from harness.commands.list import LISTS
 from harness.commands.serve import serve
@@ -115,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     look.add_argument("--exercise", action="store_true", help="send good and bad requests through it, to have some")
     target.add_verbs(functools.partial(_verb, verbs))
     lint.add_verbs(functools.partial(_verb, verbs))
+    packets.add_verb(functools.partial(_verb, verbs))
     again = _verb(verbs, "replay", _replay, "one case of a record once more, with a fresh twin")
     again.add_argument("case", metavar="CASE")
     again.add_argument("--report", type=Path, metavar="DIR", required=True)

@@ -80,6 +80,7 @@ class ClientHello:
 class ServerHello:
     """What a server chooses.  ``hash_size`` is that of the cipher suite's hash in TLS 1.3, else 0."""
 
+    random: str
     version: str
     cipher: str
     group: str

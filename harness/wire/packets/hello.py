@@ -84,6 +84,7 @@ def server_hello(body: bytes) -> ServerHello:
     share = extensions.get(_SHARES, b"")[:2]
     alpn = _alpn(extensions)
     return ServerHello(
+        random=random.hex(),
         version=named(VERSIONS, version),
         cipher=named(CIPHERS, cipher),
         group=named(GROUPS, int.from_bytes(share, "big")) if len(share) == 2 else "",

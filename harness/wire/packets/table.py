@@ -30,6 +30,8 @@ class Reading:
     notes: list[str] = field(default_factory=list)
     ended_early: int = 0
     not_kept: int = 0
+    first: float | None = None
+    last: float | None = None
 
 
 def read(names: Iterable[str], max_open: int = MAX_OPEN, max_kept: int = MAX_KEPT) -> Reading:
@@ -47,13 +49,20 @@ def _read_one(capture: Capture, reading: Reading, max_open: int, max_kept: int) 
     table = Table(capture.name, reading, max_open, max_kept)
     frames = Frames()
     take, dissect, packets, segments = table.take, frames.segment, 0, 0
+    first: float | None = None
+    last: float | None = None
     for packet in capture:
         packets += 1
         segment = dissect(packet)
         if segment is not None:
             segments += 1
             take(segment, packet.time)
+        if first is None:
+            first = packet.time
+        last = packet.time
     table.close()
+    reading.first = min((time for time in (reading.first, first) if time is not None), default=None)
+    reading.last = max((time for time in (reading.last, last) if time is not None), default=None)
     reading.packets += packets
     reading.segments += segments
     reading.left_out += frames.left_out
