@@ -84,7 +84,7 @@ def judge(
         over_path = _terminating if declared.path is Path.TERMINATING else _reads_nothing
         found.append(over_path(declared, legs))
     if declared.posture in _JWT or any(request.token for item in connections for request in item.requests):
-        found.append(_tokens_over_tls(declared, connections))
+        found.append(_tokens_over_tls(declared, connections, legs))
     return found
 
 
@@ -231,7 +231,7 @@ def _reads_nothing(declared: Declared, legs: Sequence[Leg]) -> EndpointVerdict:
     return _verdict(declared, "FLW-5", Outcome.UNOBSERVED, text)
 
 
-def _tokens_over_tls(declared: Declared, connections: Sequence[Connection]) -> EndpointVerdict:
+def _tokens_over_tls(declared: Declared, connections: Sequence[Connection], legs: Sequence[Leg]) -> EndpointVerdict:
     """STS-11: bearer tokens travel only over TLS."""
     exposed = [item for item in connections if any(request.token for request in item.requests)]
     if exposed:
@@ -239,6 +239,9 @@ def _tokens_over_tls(declared: Declared, connections: Sequence[Connection]) -> E
         return _verdict(declared, "STS-11", Outcome.FAIL, text, exposed)
     if not connections:
         return _verdict(declared, "STS-11", Outcome.UNOBSERVED, _NO_CONNECTION)
+    if declared.path is Path.TERMINATING or any(leg.passage is Passage.TERMINATED for leg in legs):
+        text = "TLS is terminated in between, and a token takes another connection from there"
+        return _verdict(declared, "STS-11", Outcome.UNOBSERVED, text)
     unread = [item for item in connections if not _token_free(item)]
     if unread:
         text = f"{_count(unread)} not read whole, so a token there would not have been seen"

@@ -35,7 +35,7 @@ _NAMED_CURVE = 3
 class Direction:
     """One direction: its content, its TCP stream."""
 
-    __slots__ = ("acknowledged", "end", "finished", "side", "stream", "syn")
+    __slots__ = ("acknowledged", "end", "fin", "side", "stream", "syn")
 
     def __init__(self, end: tuple[bytes, int]) -> None:
         self.end = end
@@ -44,7 +44,8 @@ class Direction:
         self.syn: int | None = None
         self.acknowledged: int | None = None
         """What it last acknowledged of the other side's bytes."""
-        self.finished = False
+        self.fin: int | None = None
+        """The sequence number of its FIN: all before it was sent."""
 
 
 class Assembly:
@@ -66,7 +67,7 @@ class Assembly:
     @property
     def ended(self) -> bool:
         """Whether it was closed by both sides or reset."""
-        return self.reset_by is not None or all(item.finished for item in self.directions.values())
+        return self.reset_by is not None or all(item.fin is not None for item in self.directions.values())
 
     def reopened(self, segment: Segment) -> bool:
         """Whether *segment* opens another connection between the same two ends."""
@@ -99,7 +100,7 @@ class Assembly:
         if flags & ACK:
             direction.acknowledged = acknowledged
         if flags & FIN:
-            direction.finished = True
+            direction.fin = sequence + len(payload) + missing
 
     def _syn(self, segment: Segment, direction: Direction) -> None:
         if direction.syn is None:
@@ -115,7 +116,10 @@ class Assembly:
         """What the packets show of it; nothing more may be added afterwards."""
         ends = list(self.directions.values())
         for direction, other in zip(ends, reversed(ends), strict=True):
-            direction.stream.finish(self.last, other.acknowledged)
+            # Without its FIN, the last byte that was acknowledged may be the FIN itself.
+            direction.stream.finish(
+                self.last, other.acknowledged if direction.fin is None else direction.fin, direction.fin is not None
+            )
             direction.side.finish()
         client, by = self._client(ends)
         server = next((item for item in ends if item is not client), client)
@@ -151,7 +155,7 @@ class Assembly:
     def _closed(self, client: Direction) -> str:
         if self.reset_by is not None:
             return f"reset by the {'client' if self.reset_by == client.end else 'server'}"
-        finished = [item is client for item in self.directions.values() if item.finished]
+        finished = [item is client for item in self.directions.values() if item.fin is not None]
         if len(finished) == len(self.directions):
             return "closed"
         return f"half closed by the {'client' if finished[0] else 'server'}" if finished else ""

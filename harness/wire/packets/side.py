@@ -77,8 +77,10 @@ class Side:
 
     def _without_proxy(self, start: bytes) -> bytes | None:
         """*start* without a PROXY protocol header; None while it is not whole."""
-        if not self.aligned or self.proxy_header or not start.startswith((_PROXY1, _PROXY2)):
+        if not self.aligned or self.proxy_header:
             return start
+        if not start.startswith((_PROXY1, _PROXY2)):
+            return None if _PROXY1.startswith(start) or _PROXY2.startswith(start) else start
         if start.startswith(_PROXY1):
             end = start.find(b"\r\n") + 2
             whole = end >= 2

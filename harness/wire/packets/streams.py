@@ -58,17 +58,17 @@ class Stream:
         if self._waiting:
             self._drain(time)
 
-    def finish(self, time: float, acknowledged: int | None = None) -> None:
+    def finish(self, time: float, end: int | None = None, exact: bool = False) -> None:
         """Nothing more comes: what still waits behind a hole is handed over with the hole named.
 
-        What the other side *acknowledged* was sent, whether it was captured or not (a SYN or FIN counts as one).
+        All before *end* was sent, whether it was captured or not; unless it is *exact*, the last may have been a FIN.
         """
         while self._waiting:
             self._jump(time)
             self._drain(time)
-        if acknowledged is not None and self._next is not None:
-            hole = (acknowledged - self._next) % _RING
-            if 1 < hole < _HALF:
+        if end is not None and self._next is not None:
+            hole = (end - self._next) % _RING
+            if (0 if exact else 1) < hole < _HALF:
                 self._take(b"", hole, time)
 
     def _take(self, payload: bytes, missing: int, time: float) -> None:
