@@ -144,6 +144,7 @@ def _no_clear_text(declared: Declared, connections: Sequence[Connection]) -> End
     return _verdict(declared, "FLW-0", Outcome.UNOBSERVED, f"{_count(connections)} TLS; nobody asked in clear text")
 
 
+_ALERT_RECORD = 7
 _INTERIM = frozenset({100, 101, 103})
 _NO_CONNECTION = "no connection to it is in the capture"
 
@@ -151,7 +152,8 @@ _NO_CONNECTION = "no connection to it is in the capture"
 def _fully(connection: Connection) -> bool:
     """Whether all that a clear-text client was answered was seen: it was closed, and nothing is missing."""
     whole = not connection.sent.missing and not connection.received.missing and bool(connection.closed)
-    return whole and connection.opening_captured and len(connection.statuses) <= 1
+    answered = len(connection.statuses) == 1 or (not connection.statuses and connection.received.bytes <= _ALERT_RECORD)
+    return whole and connection.opening_captured and answered
 
 
 def _passes_through(declared: Declared, connections: Sequence[Connection], legs: Sequence[Leg]) -> EndpointVerdict:

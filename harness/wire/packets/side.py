@@ -117,7 +117,7 @@ class Side:
             return Content.HTTP2 if len(start) >= len(HTTP2_PREFACE) else Content.OTHER if last else None
         if start.startswith(b"HTTP/1."):
             return Content.HTTP
-        request = is_request(start)
+        request = None if b"HTTP/1.".startswith(start) else is_request(start)
         if request is None and not last:
             return None
         return Content.HTTP if request else Content.OTHER if self.aligned else Content.UNKNOWN
