@@ -19,7 +19,8 @@ HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n"
 _METHODS = "|".join(METHODS)
 _REQUEST = re.compile(rf"(?:{_METHODS}) [^ \r\n]{{1,16000}} HTTP/1\.[01]\r\n".encode())
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})[ \r]")
-_QUERY_TOKEN = re.compile(r"([?&]access_token=)([^&#]*)")
+_QUERY_TOKEN = re.compile(r"[?&]access_token=([^&#]*)")
+_HOST = re.compile(r"[A-Za-z0-9._:\[\]%-]{0,255}")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,19}")
 _KEEP = 1 << 14
 
@@ -133,15 +134,21 @@ def _request(method: str, target: str, headers: dict[str, str]) -> HttpRequest:
     token = bearer(authorization)
     query = _QUERY_TOKEN.search(target)
     if not token and query:
-        token, scheme = unquote_plus(query[2]), scheme or "access_token in the query"
-    path = redact(_QUERY_TOKEN.sub(r"\1<redacted>", target))
+        token, scheme = unquote_plus(query[1]), scheme or "access_token in the query"
+    path, mark, _ = target.partition("?")
     return HttpRequest(
         method,
-        _safe(path[:500]),
-        _safe(redact(headers.get("host", "")[:255])),
+        # A query may hold secrets of any kind.
+        _safe(redact(path[:500]) + ("?..." if mark else "")),
+        _host(headers.get("host", "")),
         scheme=scheme,
         token=describe(token) if token else None,
     )
+
+
+def _host(value: str) -> str:
+    """A Host value; what is no host may be anything, a secret too."""
+    return value if _HOST.fullmatch(value) else "not a host"
 
 
 def _scheme(authorization: str | None) -> str:

@@ -36,11 +36,15 @@ class Reading:
 
 def read(names: Iterable[str], max_open: int = MAX_OPEN, max_kept: int = MAX_KEPT) -> Reading:
     """The connections in the captures *names*, each read by itself; raises ``UsageError`` for an unreadable one."""
+    return read_captures((Capture(name) for name in names), max_open, max_kept)
+
+
+def read_captures(captures: Iterable[Capture], max_open: int = MAX_OPEN, max_kept: int = MAX_KEPT) -> Reading:
+    """The connections in *captures*."""
     reading = Reading()
-    for name in names:
-        capture = Capture(name)
+    for capture in captures:
         _read_one(capture, reading, max_open, max_kept)
-        reading.notes.extend(f"{name}: {note}" for note in capture.notes)
+        reading.notes.extend(f"{capture.name}: {note}" for note in capture.notes)
     reading.connections.sort(key=lambda item: item.started)
     return reading
 

@@ -68,7 +68,7 @@ def test_other_authorization(one: One, header: str, scheme: str) -> None:
 
 def test_a_token_in_the_query(one: One) -> None:
     (seen,) = one(FRAMES.all([request(path=f"/x?a=1&access_token={TOKEN}&b=2"), OK])).requests
-    assert seen.token is not None and seen.path == "/x?a=1&access_token=<redacted>&b=2"
+    assert seen.token is not None and seen.path == "/x?..."
     (seen,) = one(FRAMES.all([request(path="/x?access_token=opaque-secret"), OK])).requests
     assert seen.token is not None and "opaque" not in str(seen)
 
