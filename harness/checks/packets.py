@@ -197,7 +197,7 @@ def _what_lacks(presented: list[Connection], legs: Sequence[Leg]) -> str:
 def _not_asked(item: Connection) -> bool:
     """Whether application data passed though the server surely asked for no certificate, then or later."""
     asked = item.certificate_requested
-    later = item.renegotiated or (item.hello is not None and item.hello.post_handshake_auth)
+    later = item.asked_later is not Seen.NO
     resumed = item.resumed.seen is not Seen.NO
     sure = asked.seen is Seen.NO and asked.confidence in _SURE
     return sure and not later and not resumed and item.application_data is Seen.YES

@@ -157,6 +157,8 @@ class Connection:
     early_data: Inference = UNSEEN
     application_data: Seen = Seen.UNKNOWN
     renegotiated: bool = False
+    asked_later: Seen = Seen.UNKNOWN
+    """Whether the server asked for a certificate after the handshake, by a renegotiation or as TLS 1.3 has it."""
     alerts: tuple[Alert, ...] = ()
     encrypted_alerts: int = 0
     requests: tuple[HttpRequest, ...] = ()

@@ -43,6 +43,7 @@ TLS = Connection(
     certificate_requested=YES,
     certificate_sent=YES,
     resumed=NO,
+    asked_later=Seen.NO,
     application_data=Seen.YES,
     files=("a.pcap",),
 )
@@ -96,9 +97,9 @@ def test_mtls(connections: list[Connection], legs: list[Leg], expected: Outcome)
         {"certificate_requested": Inference(Seen.UNKNOWN, Confidence.NONE, "")},
         {"application_data": Seen.NO},
         {"application_data": Seen.UNKNOWN},
-        {"renegotiated": True},
+        {"asked_later": Seen.YES},
+        {"asked_later": Seen.UNKNOWN},
         {"resumed": YES},
-        {"hello": replace(HELLO, post_handshake_auth=True)},
     ],
 )
 def test_not_asked_is_only_said_where_it_is_sure(changed: dict) -> None:

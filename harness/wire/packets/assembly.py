@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import warnings
 from dataclasses import replace
 
 from cryptography import x509
@@ -201,6 +202,7 @@ def _with_tls(base: Connection, client: Side, server: Side) -> Connection:
     hello, answer, notes = _hellos(sent, received)
     if server.content is Content.HTTP:
         notes.append("the server answered the ClientHello with HTTP in clear text")
+    renegotiated = _renegotiated(answer, sent, received)
     requested, presented = inference.certificates(hello, answer, sent, received)
     if base.sent.missing or base.received.missing:
         notes.append("a part of it was not captured")
@@ -217,7 +219,8 @@ def _with_tls(base: Connection, client: Side, server: Side) -> Connection:
         resumed=inference.resumption(hello, answer, received),
         early_data=inference.early_data(hello, sent, received),
         application_data=inference.data_exchanged(answer, sent, received),
-        renegotiated=_renegotiated(answer, sent, received),
+        renegotiated=renegotiated,
+        asked_later=inference.asked_later(hello, answer, sent, renegotiated),
         alerts=(*_alerts("client", sent), *_alerts("server", received)),
         encrypted_alerts=_encrypted_alerts(answer, sent, received),
         statuses=tuple(server.answers.statuses) if server.answers else (),
@@ -254,7 +257,8 @@ def _chain(side: TlsSide, notes: list[str], whose: str) -> tuple[CertificateView
         body = side.messages.get(CERTIFICATE)
         certificates = Cursor(body).vector(3) if body else Cursor(b"")
         while certificates.more and len(found) < _MAX_CHAIN:
-            found.append(view(x509.load_der_x509_certificate(certificates.vector(3).data)))
+            with warnings.catch_warnings(action="ignore"):
+                found.append(view(x509.load_der_x509_certificate(certificates.vector(3).data)))
     except Exception:  # whatever a stranger's bytes make a parser raise, they are no certificate
         notes.append(f"the {whose}'s chain cannot be parsed")
     return tuple(found)

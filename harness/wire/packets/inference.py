@@ -71,6 +71,24 @@ def early_data(hello: ClientHello | None, client: TlsSide, server: TlsSide) -> I
     return _unknown("offered in the ClientHello; no record before the ServerHello was seen")
 
 
+def asked_later(hello: ClientHello | None, answer: ServerHello | None, client: TlsSide, renegotiated: bool) -> Seen:
+    """Whether the server asked for a certificate after the handshake.
+
+    In TLS 1.3 a client can be asked only if it offers that; whatever it answers ends with another Finished.
+    """
+    if hello is None or answer is None:
+        return Seen.UNKNOWN
+    if answer.version != "TLSv1.3":
+        return Seen.YES if renegotiated else Seen.NO if client.aligned else Seen.UNKNOWN
+    if not hello.post_handshake_auth:
+        return Seen.NO
+    end = _finished(answer, client)
+    if end is None or not client.aligned or client.application_records > len(client.sealed):
+        return Seen.UNKNOWN
+    size = client.sealed[end].size
+    return Seen.UNKNOWN if any(record.size == size for record in client.sealed[end + 1 :]) else Seen.NO
+
+
 def data_exchanged(answer: ServerHello | None, client: TlsSide, server: TlsSide) -> Seen:
     """Whether both sides sent application data after the handshake."""
     if answer is None or answer.version != "TLSv1.3":

@@ -7,7 +7,7 @@ from typing import NamedTuple
 MAX_MESSAGES = 1 << 18
 """Handshake bytes in the clear that are kept for one side."""
 MAX_RECORD = (1 << 14) + 2048
-KEPT_SIZES = 12
+KEPT_SIZES = 64
 
 CHANGE_CIPHER, ALERT, HANDSHAKE, APPLICATION = 20, 21, 22, 23
 CLIENT_HELLO, SERVER_HELLO, CERTIFICATE, KEY_EXCHANGE, REQUEST, DONE, VERIFY = 1, 2, 11, 12, 13, 14, 15

@@ -64,6 +64,7 @@ class Talk:
     question: bytes = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
     answer: bytes = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
     name: str = HOST
+    ask_later: bool = False
 
     def run(self) -> Turns:
         self.turns: Turns = []
@@ -102,9 +103,12 @@ class Talk:
         client.write(self.question)
         self._move()
         server.read()
+        if self.ask_later:
+            server.verify_client_post_handshake()
         server.write(self.answer)
         self._move()
         client.read()
+        self._move()
 
 
 @dataclass

@@ -51,6 +51,18 @@ def _der(who: talk.Identity) -> bytes:
     return ssl.PEM_cert_to_DER_cert(who.pem().decode())
 
 
+@pytest.mark.parametrize(("version", "later"), [(V12, False), (V13, False), (V13, True)])
+def test_asked_after_the_handshake(one: One, contexts: Contexts, version, later: bool) -> None:
+    """TLS 1.3 can ask later, which a client that offers it answers with another Finished."""
+    client, server = contexts(version, EC, REQUIRED if later else NO_ONE_ASKS)
+    client.post_handshake_auth = server.post_handshake_auth = True
+    conversation = talk.Talk(client, server)
+    conversation.ask_later = later
+    found = one(FRAMES.all(conversation.run()))
+    assert found.certificate_requested.seen is Seen.NO and found.application_data is Seen.YES
+    assert found.asked_later is (Seen.UNKNOWN if later else Seen.NO)
+
+
 @pytest.mark.parametrize("version", [V12, V13])
 def test_hellos(one: One, contexts: Contexts, version) -> None:
     client, server = contexts(version)
