@@ -24,7 +24,7 @@ from harness.commands import lint, packets, target
 from harness.commands.inspect import InspectOptions, inspect
 from harness.commands.list import LISTS
 from harness.commands.serve import serve
-from harness.config import Options, refuse_former_names, resolve
+from harness.config import OPTIONS, Options, refuse_former_names, resolve, validated
 from harness.errors import HopproofError, UsageError
 from harness.lab.reference import OwnLab
 from harness.plugin import RUN
@@ -70,18 +70,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="hopproof",
         description="Proves that every flow between subsystems is protected the way its documentation says.",
-        epilog="Exit status: 0 conforms; 1 a MUST is broken; 2 usage or configuration; 3 the run is not trustworthy.",
+        epilog="Exit status: 0 conforms; 1 a MUST is broken; 2 usage or configuration; 3 not shown or not trustworthy.",
     )
     parser.add_argument("--version", action="version", version=f"hopproof {__version__}")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     run = _verb(verbs, "run", _run, "judge a target, by default the built-in reference subsystems")
-    run.add_argument("--target", help="embedded (default), containers (needs Docker), or a target file")
-    run.add_argument("--depth", choices=["quick", "full"], help="how much of the catalogue (default quick)")
-    run.add_argument("--only", action="append", metavar="GLOB", help="only the cases that match (repeatable)")
-    run.add_argument("--skip", action="append", metavar="GLOB=REASON", help="leave cases out, and say why (repeatable)")
-    run.add_argument("--fault", metavar="NAME", help="put a known fault into the reference, to see it caught")
-    run.add_argument("--seed", type=int, metavar="N", help="repeat a run exactly")
-    run.add_argument("--report", metavar="DIR", help="where the record goes (default reports/latest)")
+    for option in OPTIONS:
+        run.add_argument(f"--{option.flag}", **option.arguments())
     target.add_flags(run)
     show = _verb(verbs, "list", _list, "what there is to judge")
     show.add_argument("what", choices=list(LISTS))
@@ -155,8 +150,8 @@ class _Quiet:
 
 
 def _run(arguments: Arguments) -> int:
-    names = ("target", "depth", "only", "skip", "fault", "seed", "report", "expected", "read_only", "wait")
-    options = target.at(arguments, resolve({name: getattr(arguments, name) for name in names}, Path.cwd()))
+    flags = {option.name: getattr(arguments, option.name) for option in OPTIONS}
+    options = target.at(arguments, resolve(flags, Path.cwd()))
     return target.dry_run(Run(options)) if arguments.dry_run else execute(Run(options))
 
 
@@ -285,8 +280,8 @@ def _replay(arguments: Arguments) -> int:
     if old is None:
         raise UsageError(f"no case {requested!r} in the record", where=str(arguments.report))
     folder = arguments.report if arguments.report.is_dir() else arguments.report.parent
-    flags = {"only": [requested], "fault": header.get("fault"), "seed": header["seed"], "target": header["target"]}
-    options = resolve({**flags, "depth": "full", "report": folder / "replay"}, Path("/nonexistent"))
+    recorded = {name: header[name] for name in ("fault", "seed", "target") if header.get(name) is not None}
+    options = validated({**recorded, "only": [requested], "depth": "full", "report": str(folder / "replay")})
     if arguments.write:
         options = replace(options, keep=target.kept(requested, options, arguments.write))
     status = execute(Run(options))

@@ -1,11 +1,15 @@
-"""Options of a run: built-in values < the file ``hopproof.toml`` < flags, resolved once.  Starts nothing."""
+"""Options of a run: built-in values < the file ``hopproof.toml`` < flags, resolved once.  Starts nothing.
+
+``OPTIONS`` is the only table of them.  ``hopproof run``, ``hopproof.toml`` and the pytest plugin are built from it; a
+test compares it with docs/options.md.  A new option is a field of :class:`Options` and a row of the table.
+"""
 
 from __future__ import annotations
 
 import secrets
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,19 +58,114 @@ class Options:
         return self if self.seed else replace(self, seed=secrets.randbelow(2**31 - 1) + 1)
 
 
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("is a string")
+    return value
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("is true or false")
+    return value
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
+        raise ValueError("is a list of strings")
+    return tuple(value)
+
+
+def _skips(value: Any) -> tuple[Skip, ...]:
+    return tuple(Skip.parse(item) for item in _texts(value))
+
+
+def _depth(value: Any) -> Depth:
+    if value not in list(Depth):
+        raise ValueError(f"is one of {', '.join(Depth)}, not {value!r}")
+    return Depth(value)
+
+
+def _seed(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _LARGEST_SEED:
+        raise ValueError(f"is a whole number between 0 and {_LARGEST_SEED}, not {value!r}")
+    return value
+
+
+_LARGEST_SEED = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option: its key in ``hopproof.toml``, how its value is validated, and what its flag looks like."""
+
+    name: str
+    validate: Callable[[Any], Any]
+    help: str
+    metavar: str | None = None
+    choices: tuple[str, ...] = ()
+
+    @property
+    def flag(self) -> str:
+        """The flag without its leading dashes."""
+        return self.name.replace("_", "-")
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the flag may be given more than once."""
+        return self.validate in (_texts, _skips)
+
+    def arguments(self) -> dict[str, Any]:
+        """The keywords that argparse and pytest take for the flag; its value is None where it is not given."""
+        if self.validate is _flag:
+            return {"action": "store_true", "default": None, "help": self.help}
+        found: dict[str, Any] = {"default": None, "help": self.help}
+        if self.metavar:
+            found["metavar"] = self.metavar
+        if self.choices:
+            found["choices"] = list(self.choices)
+        if self.validate is _seed:
+            found["type"] = int
+        if self.repeatable:
+            found["action"] = "append"
+        return found
+
+
+OPTIONS = (
+    Option("target", _text, "embedded (default), containers (needs Docker), or a target file"),
+    Option("depth", _depth, "how much of the catalogue (default quick)", choices=tuple(map(str, Depth))),
+    Option("only", _texts, "only the cases that match (repeatable)", "GLOB"),
+    Option("skip", _skips, "leave cases out, and say why (repeatable)", "GLOB=REASON"),
+    Option("fault", _text, "put a known fault into the reference, to see it caught", "NAME"),
+    Option("seed", _seed, "repeat a run exactly", "N"),
+    Option("report", lambda value: Path(_text(value)), "where the record goes (default reports/latest)", "DIR"),
+    Option("expected", _text, "the rows known not to pass; anything else is exit status 1", "FILE"),
+    Option("read_only", _flag, "send nothing that writes or stresses"),
+    Option("wait", _flag, "wait out a 429, as long as Retry-After says"),
+)
+
+
 def resolve(flags: Mapping[str, Any], folder: Path) -> Options:
     """The options that *flags* (None = not given) and ``hopproof.toml`` in *folder* ask for.
 
     Raises :class:`UsageError` for an unknown key, or a value of the wrong type.
     """
-    given = {**_file(folder / FILE), **{key: value for key, value in flags.items() if value is not None}}
-    unknown = sorted(set(given) - {field.name for field in fields(Options)} | {"keep"} & set(given))
+    return validated({**_file(folder / FILE), **{key: value for key, value in flags.items() if value is not None}})
+
+
+def validated(values: Mapping[str, Any]) -> Options:
+    """The options that *values* set, and nothing else; raises :class:`UsageError` as :func:`resolve` does."""
+    table = {option.name: option for option in OPTIONS}
+    unknown = sorted(set(values) - set(table))
     if unknown:
         raise UsageError(f"unknown option {unknown[0]!r}", where=FILE)
-    try:
-        return Options(**{key: _convert(key, value) for key, value in given.items()})
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"bad option: {error}", hint="see hopproof run --help") from error
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        try:
+            found[name] = table[name].validate(value)
+        except ValueError as error:
+            raise UsageError(f"bad option: {name} {error}", hint="see hopproof run --help") from error
+    return Options(**found)
 
 
 def refuse_former_names(folder: Path, environment: Mapping[str, str]) -> None:
@@ -91,25 +190,3 @@ def _file(path: Path) -> dict[str, Any]:
         return {}
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read the options: {error}", where=str(path)) from error
-
-
-def _convert(key: str, value: Any) -> Any:
-    if key == "depth":
-        return Depth(value)
-    if key == "seed":
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise ValueError(f"seed {value!r} is not a whole number")
-        number = value
-        if not 0 <= number < 2**31:
-            raise ValueError(f"seed {number} is not between 0 and {2**31 - 1}")
-        return number
-    if key == "report":
-        return Path(value)
-    if key in ("only", "skip"):
-        if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
-            raise ValueError(f"{key} is a list of strings")
-        return tuple(value) if key == "only" else tuple(Skip.parse(item) for item in value)
-    kind = bool if key in ("read_only", "wait") else str
-    if not isinstance(value, kind):
-        raise ValueError(f"{key} is {'true or false' if kind is bool else 'a string'}")
-    return value

@@ -15,7 +15,7 @@ from typing import Any
 import allure
 import pytest
 
-from harness.config import refuse_former_names, resolve
+from harness.config import OPTIONS, refuse_former_names, resolve
 from harness.errors import HopproofError, UsageError
 from harness.model.case import Case
 from harness.model.vocabulary import BROKEN, Outcome
@@ -26,15 +26,6 @@ from harness.writers.summary import Console
 
 RUN = pytest.StashKey[Run]()
 PROGRESS = pytest.StashKey[Console]()
-_FLAGS: dict[str, dict[str, Any]] = {
-    "only": {"action": "append", "metavar": "GLOB", "help": "only the cases that match (repeatable)"},
-    "skip": {"action": "append", "metavar": "GLOB=REASON", "help": "leave these out, and say why (repeatable)"},
-    "depth": {"choices": ["quick", "full"], "help": "how much of the catalogue (default quick)"},
-    "fault": {"metavar": "NAME", "help": "put this fault into the reference subsystems or balancers"},
-    "seed": {"type": int, "metavar": "N", "help": "repeat a run exactly"},
-    "target": {"help": "where to run (default embedded)"},
-    "report": {"metavar": "DIR", "help": "where the record goes (default reports/latest)"},
-}
 
 
 class HarnessError(Exception):
@@ -67,8 +58,8 @@ class Verdict:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The options of ``hopproof run``."""
     group = parser.getgroup("hopproof")
-    for name, arguments in _FLAGS.items():
-        group.addoption(f"--hopproof-{name}", dest=f"hopproof_{name}", default=None, **arguments)
+    for option in OPTIONS:
+        group.addoption(f"--hopproof-{option.flag}", dest=f"hopproof_{option.name}", **option.arguments())
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -77,7 +68,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("the engine runs cases side by side by itself: do not use pytest-xdist (-n)")
     if RUN in config.stash:
         return
-    flags = {name: config.getoption(f"hopproof_{name}") for name in _FLAGS}
+    flags = {option.name: config.getoption(f"hopproof_{option.name}") for option in OPTIONS}
     try:
         refuse_former_names(Path.cwd(), os.environ)
         run = Run(resolve(flags, Path.cwd()))

@@ -10,6 +10,9 @@ from harness.catalogue.loader import Catalogue
 from harness.model.catalogue import Cells, Requirement
 from harness.model.vocabulary import Path, Posture
 
+# A balancer that terminates TLS cannot hand a client's certificate on: in these postures nothing is served behind one.
+_MUTUAL = frozenset({Posture.MTLS, Posture.BOTH})
+
 
 def widened(catalogue: Catalogue, ways: Mapping[str, Collection[Path]]) -> Catalogue:
     """*catalogue* with what it has on the direct path alone, in each area of *ways*, over those paths as well."""
@@ -19,14 +22,20 @@ def widened(catalogue: Catalogue, ways: Mapping[str, Collection[Path]]) -> Catal
 
 
 def _row(row: Requirement, paths: tuple[Path, ...]) -> Requirement:
-    return replace(row, cells=tuple(_block(block, paths) for block in row.cells))
+    return replace(row, cells=tuple(part for block in row.cells for part in _blocks(block, paths)))
 
 
-def _block(block: Cells, paths: tuple[Path, ...]) -> Cells:
+def _blocks(block: Cells, paths: tuple[Path, ...]) -> Iterator[Cells]:
     # A script and a variant have a server of their own, started and driven in a way of its own.
-    own = block.params.script or block.params.variant
-    alone = block.paths == (Path.DIRECT,) and not own
-    return replace(block, paths=(Path.DIRECT, *paths)) if alone else block
+    if block.paths != (Path.DIRECT,) or block.params.script or block.params.variant:
+        yield block
+        return
+    carried = tuple(posture for posture in block.postures if posture not in _MUTUAL)
+    if carried:
+        yield replace(block, postures=carried, paths=(Path.DIRECT, *paths))
+    if mutual := tuple(posture for posture in block.postures if posture in _MUTUAL):
+        through = (path for path in paths if path is not Path.TERMINATING)
+        yield replace(block, postures=mutual, paths=(Path.DIRECT, *through))
 
 
 def asked_by(catalogue: Catalogue, areas: Collection[str], flows: Collection[str]) -> Catalogue:

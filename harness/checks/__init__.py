@@ -120,7 +120,7 @@ CHECKS = registered(
     Check(
         "not-let-in",
         bypass.not_let_in,
-        "nobody is served without the credential, whichever way the request comes",
+        "no request is served without the credential, whichever way it is sent",
         needs_twin=True,
         about_credentials=True,
     ),

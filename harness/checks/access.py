@@ -54,7 +54,7 @@ def _fetched(question: Question) -> Iterator[Finding]:
     """A URL in a token is an attacker's: to ask there is a fault of its own, whatever becomes of the token."""
     extra = question.exchange.extra
     if extra.get("fetched"):
-        text = f"fetched the URL that the token names, {extra['fetched']} times: whoever sends a token chooses where to"
+        text = f"fetched the URL that the token names, {extra['fetched']} times: the sender of a token chooses the URL"
         yield violation("fetched", text)
     elif extra.get("fetchable") is False:
         text = "refused, but a server elsewhere cannot reach our listener on loopback: whether it fetches is unseen"

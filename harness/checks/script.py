@@ -101,7 +101,7 @@ def _late(question: Question, name: str, facts: AnsweredLate) -> Iterator[Findin
     if facts.early:
         yield violation("acted-upon", f"{name}: acted upon before the keys had arrived")
     elif facts.early is None:
-        yield unobserved("not-looked", f"{name}: nobody looked whether it was acted upon before the keys arrived")
+        yield unobserved("not-looked", f"{name}: it was not checked whether the server acted before the keys arrived")
     elif not facts.in_time:
         yield unobserved("too-soon", f"{name}: the server answered {facts.status} without waiting for keys")
     else:

@@ -51,9 +51,6 @@ _SERVICE = (
 
 def add_flags(run: argparse.ArgumentParser) -> None:
     """The flags of ``hopproof run`` for a server that is not ours."""
-    run.add_argument("--expected", metavar="FILE", help="the rows known not to pass; anything else is exit status 1")
-    run.add_argument("--read-only", action="store_true", default=None, help="send nothing that writes or stresses")
-    run.add_argument("--wait", action="store_true", default=None, help="wait out a 429, as long as Retry-After says")
     run.add_argument("--dry-run", action="store_true", help="list what would be sent, and send nothing")
     one = run.add_argument_group("one service, without a target file")
     one.add_argument("--url", help="https://host:port/path of a request that succeeds")

@@ -71,11 +71,12 @@ class Lab(Protocol):
         """Take down what only these setups needed."""
 
     def views(
-        self, entrypoint: Entrypoint, client_port: int | None, nonce: str
+        self, entrypoint: Entrypoint, client_port: int | None, nonce: str, since: float
     ) -> tuple[BalancerView | None, ServerView | None]:
         """What balancer and server told of the connection from *client_port*; waits for it a little.  None = nothing.
 
-        *nonce* is that of its request: ports come back, and what another request left is not this one's.
+        *nonce* is that of its request, *since* the time.monotonic() at which it began: ports come back, and what
+        another request or an earlier connection left is not this one's.
         With *client_port* None: of the last connection that the client under test made.
         """
 

@@ -59,7 +59,7 @@ class OwnLab(Running):
     # What happened
 
     def views(
-        self, entrypoint: Entrypoint, client_port: int | None, nonce: str
+        self, entrypoint: Entrypoint, client_port: int | None, nonce: str, since: float
     ) -> tuple[BalancerView | None, ServerView | None]:
         """See :meth:`harness.lab.protocol.Lab.views`."""
         balancer: BalancerView | None = None
@@ -68,7 +68,9 @@ class OwnLab(Running):
             self._check_alive()  # nobody could be reached: is there anybody left?
             return None, None
         if entrypoint.setup.path is not Path.DIRECT:
-            record = self._record(self._listener_id(entrypoint.setup), entrypoint.address.port, client_port, nonce)
+            record = self._record(
+                self._listener_id(entrypoint.setup), entrypoint.address.port, client_port, nonce, since
+            )
             if record is None:
                 return None, None
             balancer = BalancerView.from_json(record)
@@ -76,11 +78,13 @@ class OwnLab(Running):
             if upstream is None:
                 return balancer, None
         instance = self._plan.server_name(entrypoint.setup)
-        record = self._record(instance, self._ports[instance], upstream or 0, nonce)
+        record = self._record(instance, self._ports[instance], upstream or 0, nonce, since)
         return balancer, ServerView.from_json(record) if record else None
 
-    def _record(self, listener_id: str, local_port: int, peer_port: int, nonce: str) -> Mapping[str, Any] | None:
-        record = self._mailbox.take(listener_id, local_port, peer_port, RECORD_SECONDS, nonce)
+    def _record(
+        self, listener_id: str, local_port: int, peer_port: int, nonce: str, since: float
+    ) -> Mapping[str, Any] | None:
+        record = self._mailbox.take(listener_id, local_port, peer_port, RECORD_SECONDS, nonce, since)
         if record is None:
             self._check_alive()
         return record

@@ -12,7 +12,9 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import IO, Any, Protocol
 
@@ -198,12 +200,23 @@ def _message(line: bytes) -> Mapping[str, Any]:
     return {"kind": "noise", "line": line.decode("utf-8", "replace")[:200]}
 
 
+@dataclass(frozen=True)
+class _Letter:
+    """A connection record, and the time.monotonic() at which it arrived."""
+
+    arrived: float
+    message: Mapping[str, Any]
+
+
 class Mailbox:
-    """Keeps connection records until somebody asks for them, by (listener, local port, peer port)."""
+    """Keeps connection records until somebody asks for them, by (listener, local port, peer port).
+
+    Ports come back, and many records are never asked for: only what arrives after a connection began can be of it.
+    """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._letters: dict[tuple[str, int, int], list[Mapping[str, Any]]] = {}
+        self._letters: dict[tuple[str, int, int], list[_Letter]] = {}
         self._broken = False
 
     def put(self, message: Mapping[str, Any]) -> None:
@@ -211,34 +224,38 @@ class Mailbox:
         with self._changed:
             if message.get("kind") == "connection":
                 key = (message["listener"], message["local_port"], message["peer_port"])
-                self._letters.setdefault(key, []).append(message)
+                self._letters.setdefault(key, []).append(_Letter(time.monotonic(), message))
             elif message.get("kind") == "ended" and not message.get("expected"):
                 self._broken = True
             self._changed.notify_all()
 
     def take(
-        self, listener: str, local_port: int, peer_port: int, seconds: float, nonce: str
+        self, listener: str, local_port: int, peer_port: int, seconds: float, nonce: str, since: float
     ) -> Mapping[str, Any] | None:
         """The record of the connection that carried *nonce*, waited for at most *seconds*; None if none comes.
 
-        A connection that came to no request is told by its ports alone: of several, the oldest.
+        A connection that came to no request is told by its ports alone, and by *since*, the time.monotonic() at which
+        it began: of several that arrived later, the oldest.
         """
         key = (listener, local_port, peer_port)
         with self._changed:
-            self._changed.wait_for(lambda: self._broken or _fitting(self._letters.get(key, ()), nonce), seconds)
-            letter = _fitting(self._letters.get(key, ()), nonce)
-            if letter is not None:
-                self._letters[key].remove(letter)
-                if not self._letters[key]:
-                    del self._letters[key]
-            return letter
+            self._changed.wait_for(lambda: self._broken or _fitting(self._letters.get(key, ()), nonce, since), seconds)
+            letter = _fitting(self._letters.get(key, ()), nonce, since)
+            if letter is None:
+                return None
+            self._letters[key].remove(letter)
+            if not self._letters[key]:
+                del self._letters[key]
+            return letter.message
 
 
-def _fitting(letters: Sequence[Mapping[str, Any]], nonce: str) -> Mapping[str, Any] | None:
-    """The one with *nonce*, else the first that names none."""
+def _fitting(letters: Sequence[_Letter], nonce: str, since: float) -> _Letter | None:
+    """The one with *nonce*, else the first that names none; none that arrived before *since*."""
     nameless = None
     for letter in letters:
-        named = {request["nonce"] for request in letter.get("requests", ())} - {""}
+        if letter.arrived < since:
+            continue
+        named = {request["nonce"] for request in letter.message.get("requests", ())} - {""}
         if nonce in named:
             return letter
         nameless = nameless or (None if named else letter)

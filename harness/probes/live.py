@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import ssl
+import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
@@ -17,9 +18,9 @@ from harness.lab.disruptions import Operated
 from harness.model.case import GOOD, Case, Stimulus
 from harness.model.catalogue import Flow
 from harness.model.exchange import ClientView, Exchange
-from harness.model.script_facts import Facts
 from harness.model.vocabulary import Grade
 from harness.pki.issue import Identity
+from harness.probes.attempt import Attempt
 from harness.probes.bypass import WAYS, Asking
 from harness.probes.script import Player
 from harness.stimuli.certificates import CERTIFICATE_CLASSES
@@ -57,24 +58,6 @@ def _nothing_told(_case: Case, _request: Prepared, _identity: Identity | None) -
 
 
 @dataclass(frozen=True)
-class Attempt:
-    """What one try left behind on the client's side, before anybody else was asked.
-
-    ``acts`` says that the request, if accepted, has an effect that can be looked for; ``asked`` is the nonce of the
-    request on *client_port*, where that is another than the one which the attempt is about.
-    """
-
-    nonce: str
-    entrypoint: Entrypoint | None = None
-    client: ClientView | None = None
-    client_port: int | None = None
-    acts: bool = True
-    extra: Mapping[str, Any] = field(default_factory=dict)
-    asked: str = ""
-    steps: tuple[Facts, ...] = ()
-
-
-@dataclass(frozen=True)
 class Bench:
     """A lab and what is presented to it.  ``seed`` makes the nonces, which tell a server nothing; ``dialect`` is how
     the lab's servers say no, ``send`` how a request goes out.  ``twins`` None trusts the
@@ -104,6 +87,7 @@ class Bench:
             return Attempt(self.nonce(case.id, role), extra={"start": {"refused": entrypoint.message}})
         # Servers behind a faulty balancer serve the right one too; their effects must be told apart.
         nonce = self.nonce(case.id, role, entrypoint.setup.fault)
+        began = time.monotonic()
         try:
             attempt = PROCEDURES[case.stimulus.transport](self, case, entrypoint, nonce)
         except StimulusUnavailable as missing:
@@ -111,7 +95,8 @@ class Bench:
         observed = {"twin_refused": self._unvouched(case, entrypoint)}
         if not role:  # a control vouches that somebody is served, which is so there
             observed["everybody_let_in"] = self.everybody.get(case.flow.name, "")
-        return replace(attempt, extra={**attempt.extra, **{name: text for name, text in observed.items() if text}})
+        extra = {**attempt.extra, **{name: text for name, text in observed.items() if text}}
+        return replace(attempt, extra=extra, began=attempt.began or began)
 
     def _unvouched(self, case: Case, entrypoint: Entrypoint) -> str:
         """Why the refusal of *case*'s class proves nothing: its own twin, nearer than the good request, is refused too.
@@ -147,7 +132,8 @@ class Bench:
         """
         if attempt.entrypoint is None:
             return Exchange(attempt.nonce, extra=dict(attempt.extra), steps=attempt.steps)
-        balancer, server = self.lab.views(attempt.entrypoint, attempt.client_port, attempt.asked or attempt.nonce)
+        nonce = attempt.asked or attempt.nonce
+        balancer, server = self.lab.views(attempt.entrypoint, attempt.client_port, nonce, attempt.began)
         extra = {"server_leaf_sha256": attempt.entrypoint.server_leaf_sha256, **attempt.extra}
         if "fetchable" in extra:
             extra["fetched"] = self.stimuli.lure.fetches(attempt.nonce)
@@ -197,6 +183,7 @@ def _send(bench: Bench, case: Case, entrypoint: Entrypoint, sending: Sending, co
         status = first.response.status if first.response else None
         if status != case.flow.success:
             raise StimulusUnavailable(f"what must be served before it is answered {status or 'nothing'}")
+    began = time.monotonic()
     client = bench.send(entrypoint.address, sending.request, context)
     identity = bench.stimuli.presented(case.flow.client_secret, case.stimulus.certificate)
     if identity is not None:
@@ -206,7 +193,8 @@ def _send(bench: Bench, case: Case, entrypoint: Entrypoint, sending: Sending, co
         extra["misnamed"] = bench.stimuli.misnamed
     if case.stimulus.token in LURING:
         extra["fetchable"] = entrypoint.local or bench.lab.grade is Grade.BOTH_SIDES
-    return Attempt(sending.nonce, entrypoint, client, client.local_port, bool(case.flow.effect), extra)
+    acts = bool(case.flow.effect)
+    return Attempt(sending.nonce, entrypoint, client, client.local_port, acts, extra, began=began)
 
 
 def _crowd(bench: Bench, case: Case, entrypoint: Entrypoint, nonce: str) -> Attempt:

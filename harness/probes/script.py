@@ -6,6 +6,7 @@ harness.model.script has the steps and the facts; what a step expects is the che
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -116,9 +117,9 @@ class Player:
         return Done()
 
     def _request(self, token: Signed, number: str) -> Answered:
-        nonce, entrypoint = self._nonce(number), self._door
+        nonce, entrypoint, began = self._nonce(number), self._door, time.monotonic()
         client = self._send(token, nonce)
-        _, server = self._lab.views(entrypoint, client.local_port, nonce)
+        _, server = self._lab.views(entrypoint, client.local_port, nonce, began)
         return Answered(_status(client), _ended(client), self._reason(server), self._acted_upon(nonce))
 
     def _acted_upon(self, nonce: str) -> bool:
@@ -147,9 +148,9 @@ class Player:
         return key_id(self._key.public_key())
 
     def _act(self, number: str) -> Answered:
-        nonce, entrypoint = self._nonce(number), self._door
+        nonce, entrypoint, began = self._nonce(number), self._door, time.monotonic()
         act = self._lab.act(entrypoint, self._case.flow, nonce)
-        _, server = self._lab.views(entrypoint, act.get("local_port"), nonce)
+        _, server = self._lab.views(entrypoint, act.get("local_port"), nonce, began)
         chain = server.client_chain if server else ()
         return Answered(
             status=act.get("status"),

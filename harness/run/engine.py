@@ -46,7 +46,8 @@ from harness.model.exchange import Exchange
 from harness.model.params import Params
 from harness.model.verdict import Verdict
 from harness.model.vocabulary import Outcome
-from harness.probes.live import Attempt, Bench
+from harness.probes.attempt import Attempt
+from harness.probes.live import Bench
 
 BATCH = 32
 # More threads than cores: a thread waits for the other side most of the time.

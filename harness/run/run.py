@@ -32,7 +32,7 @@ from harness.run.engine import INTERRUPTED, Engine, Result
 from harness.run.expectations import UNEXPECTED, Expectations, entries_for
 from harness.run.page_guide import guide
 from harness.targets.builtin import Target
-from harness.targets.deployment import find
+from harness.targets.deployment import target_of
 from harness.writers import allure_html, junit, page
 from harness.writers.counts import Counts
 from harness.writers.protection import protection
@@ -51,7 +51,7 @@ class Run:
 
     def __init__(self, options: Options, target: Target | None = None) -> None:
         self.options = options.seeded()
-        self.target = target or find(options)
+        self.target = target or target_of(options)
         self.catalogue: Catalogue = self.target.adapt(catalogue())
         if options.fault and options.fault not in FAULTS:
             raise UsageError(f"unknown fault {options.fault!r}", hint="see hopproof list faults")

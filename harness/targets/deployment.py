@@ -49,7 +49,7 @@ _ASKED_FOR = "check audience, resource or scope in tokens.endpoint.form, and wha
 _SUBJECT_CLASSES = "id-"
 
 
-def find(options: Options) -> Target:
+def target_of(options: Options) -> Target:
     """The target that *options* name: one of ours, or a target file; raises :class:`UsageError` for neither."""
     if not is_file(options.target):
         return builtin.find(options.target)

@@ -101,7 +101,7 @@ class ExternalLab:
         """Nothing was started."""
 
     def views(
-        self, entrypoint: Entrypoint, client_port: int | None, nonce: str
+        self, entrypoint: Entrypoint, client_port: int | None, nonce: str, since: float
     ) -> tuple[BalancerView | None, ServerView | None]:
         """Nobody tells us."""
         return None, None

@@ -106,7 +106,7 @@ class FakeLab:
             return builders.client(401, local_port=port)
 
     def views(
-        self, entrypoint: Entrypoint, client_port: int | None, nonce: str
+        self, entrypoint: Entrypoint, client_port: int | None, nonce: str, since: float
     ) -> tuple[BalancerView | None, ServerView | None]:
         """What the server saw; a balancer that passed it on."""
         self._break("views", entrypoint.setup)

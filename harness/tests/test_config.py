@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
+import dataclasses
+import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.config import FILE, Options, Skip, refuse_former_names, resolve
+from harness import plugin
+from harness.cli import _parser
+from harness.config import FILE, OPTIONS, Options, Skip, refuse_former_names, resolve
 from harness.errors import UsageError
 from harness.model.vocabulary import Depth
 
@@ -133,3 +139,44 @@ def test_the_former_name_of_a_variable_is_refused(folder: Path) -> None:
     with pytest.raises(UsageError, match="FLOWPROOF_DOCKER is not read") as refused:
         refuse_former_names(folder, {"FLOWPROOF_DOCKER": "required"})
     assert refused.value.hint == "set HOPPROOF_DOCKER instead"
+
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "options.md"
+ROW = re.compile(r"^\| `--([\w-]+)` \| `(\w+)` \| `--hopproof-([\w-]+)` \| (.*) \|$", re.MULTILINE)
+
+
+def test_the_table_has_every_option() -> None:
+    assert {option.name for option in OPTIONS} == {field.name for field in dataclasses.fields(Options)} - {"keep"}
+
+
+def test_the_command_line_has_every_option() -> None:
+    verbs = next(action for action in _parser()._actions if isinstance(action, argparse._SubParsersAction))
+    found = {action.dest: action for action in verbs.choices["run"]._actions}
+    for option in OPTIONS:
+        assert f"--{option.flag}" in found[option.name].option_strings
+        assert (found[option.name].default, found[option.name].help) == (None, option.help)
+
+
+def test_pytest_has_every_option() -> None:
+    parser = pytest.Parser(_ispytest=True)
+    plugin.pytest_addoption(parser)
+    found = {name: option.dest for option in parser.getgroup("hopproof").options for name in option.names()}
+    assert found == {f"--hopproof-{option.flag}": f"hopproof_{option.name}" for option in OPTIONS}
+
+
+def test_the_document_has_every_option() -> None:
+    text = DOCUMENT.read_text("utf-8")
+    assert ROW.findall(text) == [(item.flag, item.name, item.flag, item.help) for item in OPTIONS]
+
+
+def test_the_documented_file_is_valid(folder: Path) -> None:
+    text = re.findall(r"```toml\n(.*?)```", DOCUMENT.read_text("utf-8"), re.DOTALL)[0]
+    found = resolve({}, written(folder, text))
+    assert (found.depth, found.seed, found.read_only) == (Depth.FULL, 7, True)
+    assert set(tomllib.loads(text)) <= {option.name for option in OPTIONS}
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
+def test_a_bad_value_names_its_option(folder: Path, option: Any) -> None:
+    with pytest.raises(UsageError, match=f"bad option: {option.name} is "):
+        resolve({option.name: {"a": 1}}, folder)

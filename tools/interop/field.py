@@ -28,6 +28,7 @@ import jwt
 import yaml
 
 from tools.interop import shapes
+from tools.interop.children import CHILDREN, end_on_sigterm
 from tools.interop.judge import running
 from tools.interop.programs import NotInstalled, command, packages
 from tools.interop.servers import ROOT, fill, free_ports
@@ -61,10 +62,21 @@ def main() -> int:
     chosen = [run for run in runs(table) if _chosen(run.name, arguments.names)]
     if not chosen:
         raise SystemExit(f"no case fits {' '.join(arguments.names)}; there are {', '.join(table)}")
-    with _folder(arguments.keep) as folder, ThreadPoolExecutor(_AT_ONCE) as pool:
-        rows = list(pool.map(lambda run: judge(run, base, folder), chosen))
+    with _folder(arguments.keep) as folder:
+        rows = _judged(chosen, base, folder)
     print(json.dumps([_data(row) for row in rows], indent=1) if arguments.json else _table(rows))
     return int(any(row.wrong for row in rows))
+
+
+def _judged(chosen: Sequence[Run], base: Path, folder: Path) -> list[Row]:
+    """A row for each run; whatever interrupts this ends the servers and runs that are under way."""
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        try:
+            return list(pool.map(lambda run: judge(run, base, folder), chosen))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            CHILDREN.end_all()
+            raise
 
 
 def _arguments() -> argparse.Namespace:
@@ -174,21 +186,19 @@ def _each_text(data: Any, change: Callable[[str], str]) -> Any:
 def _product(run: Run, place: Path, values: Mapping[str, str]) -> Told:
     report = place / "report"
     options = ["--target", str(place / "target.yaml"), "--depth", run.depth, "--seed", "1", "--report", str(report)]
-    done = subprocess.run(
-        [sys.executable, "-m", "harness", "run", *options],
-        env={**os.environ, **values, "PYTHONPATH": str(ROOT)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=_LONGEST_RUN,
-        check=False,
-    )
-    (place / "stdout").write_text(done.stdout + done.stderr, "utf-8")
+    output = place / "stdout"
+    with output.open("wb") as written:
+        environment = {**os.environ, **values, "PYTHONPATH": str(ROOT)}
+        process = CHILDREN.start([sys.executable, "-m", "harness", "run", *options], environment, written)
+    try:
+        status = process.wait(_LONGEST_RUN)
+    finally:
+        CHILDREN.end(process)
     record = report / "run.jsonl"
     lines = [json.loads(line) for line in record.read_text("utf-8").splitlines()] if record.exists() else []
     rows = tuple(line for line in lines if line["kind"] == "row")
     seconds = next((float(line["seconds"]) for line in lines if line["kind"] == "footer"), 0.0)
-    return Told(done.returncode, rows, seconds, done.stdout + done.stderr)
+    return Told(status, rows, seconds, output.read_text("utf-8"))
 
 
 def _data(row: Row) -> Mapping[str, Any]:
@@ -217,4 +227,5 @@ def _table(rows: Sequence[Row]) -> str:
 
 if __name__ == "__main__":
     os.umask(0o077)
+    end_on_sigterm()
     sys.exit(main())

@@ -14,20 +14,20 @@ import argparse
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from harness.pki.deployment import Pki
 from harness.products.registry import reference
+from tools.interop.children import CHILDREN, end_on_sigterm
 from tools.interop.servers import FIXTURES, LIBRARIES, ROOT, SERVERS, fill, free_ports, template
 
 REPORTS = ROOT / "reports" / "realworld"
@@ -123,7 +123,7 @@ def running(command: list[str], values: Mapping[str, str], folder: Path) -> Iter
     environment, port = {**os.environ, **values}, int(values["PORT"])
     log = folder / "server.log"
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True, env=environment)
+        process = CHILDREN.start(command, environment, output)
     try:
         deadline = time.monotonic() + READY_SECONDS
         while not listening(port):
@@ -131,10 +131,7 @@ def running(command: list[str], values: Mapping[str, str], folder: Path) -> Iter
                 raise SystemExit(f"{command[0]} did not start:\n{log.read_text('utf-8', 'replace')[-2000:]}")
         yield
     finally:
-        # Its whole session: PyPI's node is a script that starts Node and does not hand a signal on.
-        with suppress(ProcessLookupError):  # it ended by itself
-            os.killpg(process.pid, signal.SIGTERM)
-        process.wait(10)
+        CHILDREN.end(process)
 
 
 def listening(port: int) -> bool:
@@ -168,4 +165,5 @@ def line(role: str, version: str, status: int) -> str:
 
 
 if __name__ == "__main__":
+    end_on_sigterm()
     sys.exit(main())

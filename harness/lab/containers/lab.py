@@ -35,7 +35,7 @@ from harness.model.vocabulary import Path
 
 PLATFORM = "platform"
 OPERATED = "operated"
-"""The variant of setups with containers of their own, which an operator may stop, cut off or configure anew."""
+"""The variant of setups with containers of their own, which an operator may stop, cut off or reconfigure."""
 _AT_ONCE = 8
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from harness.catalogue import Catalogue, expand
 from harness.catalogue.registry import catalogue
-from harness.catalogue.widen import asked_by
+from harness.catalogue.widen import asked_by, widened
 from harness.model.case import Case
-from harness.model.vocabulary import Posture
+from harness.model.vocabulary import Path, Posture
 
 AREAS = ("tokens", "chains")
 USUAL, OTHER = "management-to-analytics", "v5c-gateway-to-analytics"
@@ -49,3 +49,14 @@ def test_analytics_is_asked_for_no_token_under_mtls(real: Catalogue) -> None:
     for flow in (USUAL, OTHER, "api-gateway-to-analytics"):
         asked = _asked(asked_by(real, AREAS, [flow]), flow, Posture.BOTH)
         assert asked and not [name for name, case in asked.items() if case.expected == "token-refused"]
+
+
+def test_nobody_is_asked_for_a_certificate_and_a_token_behind_a_balancer_that_terminates_tls(real: Catalogue) -> None:
+    def cells(known: Catalogue) -> set[tuple[str, str]]:
+        rows = (row for row in known.requirements if row.area == "tokens")
+        blocks = (block for row in rows for block in row.cells)
+        return {(posture, path) for block in blocks for posture in block.postures for path in block.paths}
+
+    wider = widened(real, {"tokens": [Path.TERMINATING, Path.PASSTHROUGH]})
+    assert cells(wider) > {(Posture.JWT, Path.TERMINATING), (Posture.BOTH, Path.PASSTHROUGH)}
+    assert not cells(wider) & {(Posture.BOTH, Path.TERMINATING), (Posture.MTLS, Path.TERMINATING)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -180,13 +181,14 @@ def test_nonsense_that_is_json(start: Start, monkeypatch: pytest.MonkeyPatch, li
 # Mailbox
 
 LETTER = {"kind": "connection", "listener": "a", "local_port": 1, "peer_port": 2}
+LONG_AGO = 0.0
 
 
 def test_a_letter_is_taken_once_and_the_oldest_first() -> None:
     mailbox = Mailbox()
     for number in (1, 2):
         mailbox.put({**LETTER, "number": number})
-    assert [mailbox.take("a", 1, 2, 0, "fp-1") for _ in range(3)] == [
+    assert [mailbox.take("a", 1, 2, 0, "fp-1", LONG_AGO) for _ in range(3)] == [
         {**LETTER, "number": 1},
         {**LETTER, "number": 2},
         None,
@@ -197,8 +199,8 @@ def test_a_letter_is_taken_once_and_the_oldest_first() -> None:
 def test_a_letter_for_somebody_else(address: tuple[str, int, int]) -> None:
     mailbox = Mailbox()
     mailbox.put(LETTER)
-    assert mailbox.take(*address, 0.01, "fp-1") is None
-    assert mailbox.take("a", 1, 2, 0, "fp-1") == LETTER
+    assert mailbox.take(*address, 0.01, "fp-1", LONG_AGO) is None
+    assert mailbox.take("a", 1, 2, 0, "fp-1", LONG_AGO) == LETTER
 
 
 def asked(*nonces: str) -> dict[str, Any]:
@@ -209,9 +211,20 @@ def test_a_port_that_came_back_delivers_nobody_elses_letter() -> None:
     mailbox = Mailbox()
     for letter in (asked("fp-2"), LETTER, asked("fp-0", "fp-1"), asked("")):
         mailbox.put(letter)
-    found = [mailbox.take("a", 1, 2, 0, "fp-1") for _ in range(4)]
+    found = [mailbox.take("a", 1, 2, 0, "fp-1", LONG_AGO) for _ in range(4)]
     assert found == [asked("fp-0", "fp-1"), LETTER, asked(""), None]
-    assert mailbox.take("a", 1, 2, 0, "fp-2") == asked("fp-2")
+    assert mailbox.take("a", 1, 2, 0, "fp-2", LONG_AGO) == asked("fp-2")
+
+
+def test_what_arrived_before_a_connection_began_is_not_its_record() -> None:
+    mailbox = Mailbox()
+    stale, own = {**LETTER, "rejected": "certificate-missing"}, {**LETTER, "rejected": "certificate-untrusted"}
+    mailbox.put(stale)
+    began = time.monotonic()
+    assert mailbox.take("a", 1, 2, 0.01, "fp-2", began) is None
+    mailbox.put(own)
+    assert mailbox.take("a", 1, 2, 0, "fp-2", began) == own
+    assert mailbox.take("a", 1, 2, 0, "fp-1", LONG_AGO) == stale  # whoever began before it still gets it
 
 
 def test_the_right_letter_is_waited_for_beside_a_wrong_one() -> None:
@@ -223,7 +236,7 @@ def test_the_right_letter_is_waited_for_beside_a_wrong_one() -> None:
 def taken(mailbox: Mailbox, seconds: float, then: Callable[[], None]) -> Any:
     """What a waiting thread takes when *then* is done meanwhile."""
     found: list[Any] = []
-    waiting = threading.Thread(target=lambda: found.append(mailbox.take("a", 1, 2, seconds, "fp-1")))
+    waiting = threading.Thread(target=lambda: found.append(mailbox.take("a", 1, 2, seconds, "fp-1", LONG_AGO)))
     waiting.start()
     then()
     waiting.join(10)
@@ -240,8 +253,8 @@ def test_nobody_waits_for_the_dead() -> None:
     mailbox = Mailbox()
     assert taken(mailbox, 3600, lambda: mailbox.put({"kind": "ended", "expected": False})) is None
     mailbox.put(LETTER)
-    assert mailbox.take("a", 1, 2, 3600, "fp-1") == LETTER
-    assert mailbox.take("a", 1, 2, 3600, "fp-1") is None
+    assert mailbox.take("a", 1, 2, 3600, "fp-1", LONG_AGO) == LETTER
+    assert mailbox.take("a", 1, 2, 3600, "fp-1", LONG_AGO) is None
 
 
 def test_an_expected_end_speaks_for_nobody_else() -> None:
@@ -253,4 +266,4 @@ def test_an_expected_end_speaks_for_nobody_else() -> None:
 def test_noise_is_no_letter() -> None:
     mailbox = Mailbox()
     mailbox.put({"kind": "noise", "line": "x"})
-    assert mailbox.take("a", 1, 2, 0, "fp-1") is None
+    assert mailbox.take("a", 1, 2, 0, "fp-1", LONG_AGO) is None

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -157,7 +158,7 @@ def test_a_daemon_that_falls_silent_is_told_and_keeps_nobody_waiting(
             with pytest.raises(LabError, match=message):
                 lab.act(entrypoint, known.flows["management-to-portal"], "fp-silent")
             with pytest.raises(LabError, match=message):
-                lab.views(entrypoint, 1, "fp-silent")
+                lab.views(entrypoint, 1, "fp-silent", time.monotonic())
             with pytest.raises(LabError, match=message):
                 lab.close()
         finally:
