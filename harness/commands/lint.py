@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from datetime import UTC, datetime
 
+from harness.commands.verb import Arguments, Verbs, verb
 from harness.decode.exported_certificates import collect
 from harness.errors import UsageError
 from harness.model.finding import Severity
@@ -15,28 +15,34 @@ from harness.products.registry import product
 from harness.products.rules import PLATFORMS, FileRules, Question
 from harness.writers import file_findings
 
-Arguments = argparse.Namespace
-Verb = Callable[[str, Callable[[Arguments], int], str], argparse.ArgumentParser]
 _FORMATS = ("text", "json", "sarif", "junit")
 
 
-def add_verbs(verb: Verb) -> None:
-    """``lint`` and ``certs``."""
-    judge = verb("lint", _lint, "judge manifests and certificates before anything runs: folders, files, or - for input")
+def add(verbs: Verbs) -> None:
+    """Add ``lint`` and ``certs``."""
+    judge = verb(
+        verbs, "lint", _lint, "judge manifests and certificates before anything runs: folders, files, or - for input"
+    )
     _add_paths(judge)
     judge.add_argument("--format", choices=_FORMATS, default="text")
     judge.add_argument(
         "--fail-on", choices=["error", "warning"], default="error", help="what ends with exit status 1 (default error)"
     )
-    show = verb("certs", _certs, "who signed whom, what expires when, what each certificate is for, and what is wrong")
+    show = verb(
+        verbs, "certs", _certs, "who signed whom, what expires when, what each certificate is for, and what is wrong"
+    )
     _add_paths(show)
 
 
-def _add_paths(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("paths", nargs="+", metavar="PATH", help="a folder, a file, or - for standard input")
-    verb.add_argument("--product", default="apic", help="whose rules (default apic)")
-    verb.add_argument("--release", default="", metavar="R", help="judge as this release (default: what the files say)")
-    verb.add_argument("--platform", choices=PLATFORMS, default="", help="judge as on this platform (default: as seen)")
+def _add_paths(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="a folder, a file, or - for standard input")
+    parser.add_argument("--product", default="apic", help="whose rules (default apic)")
+    parser.add_argument(
+        "--release", default="", metavar="R", help="judge as this release (default: what the files say)"
+    )
+    parser.add_argument(
+        "--platform", choices=PLATFORMS, default="", help="judge as on this platform (default: as seen)"
+    )
 
 
 def _question(arguments: Arguments) -> tuple[FileRules, Question, list[Unread]]:

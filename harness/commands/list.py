@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 from harness.catalogue import expand
 from harness.catalogue.registry import FAULTS, catalogue
+from harness.commands.verb import Arguments, Verbs, verb
 from harness.targets.builtin import EMBEDDED
 
 Row = dict[str, Any]
@@ -101,3 +103,20 @@ LISTS: dict[str, Callable[[], list[Row]]] = {
     "faults": _faults,
     "features": _features,
 }
+
+
+def add(verbs: Verbs) -> None:
+    """Add ``list``."""
+    show = verb(verbs, "list", _list, "what there is to judge")
+    show.add_argument("what", choices=list(LISTS))
+    show.add_argument("--json", action="store_true")
+
+
+def _list(arguments: Arguments) -> int:
+    rows = LISTS[arguments.what]()
+    if arguments.json:
+        print(json.dumps(rows, indent=1))  # noqa: T201
+    else:
+        for row in rows:
+            print("  ".join(str(value) for value in row.values() if value not in (None, [], "")))  # noqa: T201
+    return 0

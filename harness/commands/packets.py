@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import ipaddress
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.checks.exposure import PacketFinding, Severity, clear_text, described
 from harness.checks.packets import Declared, EndpointVerdict, about, judge, path_mismatch
+from harness.commands.verb import Arguments, Verbs, verb
 from harness.errors import UsageError
 from harness.model.connection import Content
 from harness.model.vocabulary import Outcome, Posture
@@ -18,8 +18,6 @@ from harness.targets import file as target_file
 from harness.targets.file import Endpoint, TargetFile
 from harness.writers.packets import PacketReport, as_json, as_text
 
-Arguments = argparse.Namespace
-Verb = Callable[[str, Callable[[Arguments], int], str], argparse.ArgumentParser]
 _FIX = {
     "FLW-0": "let the endpoint answer over TLS only",
     "FLW-3": "pass TLS through to the server that verifies the client's certificate, and let it ask for one",
@@ -27,9 +25,9 @@ _FIX = {
 }
 
 
-def add_verb(verb: Verb) -> None:
-    """Registers ``packets``."""
-    packets = verb("packets", run, "what captured packets prove: read pcap or pcapng files")
+def add(verbs: Verbs) -> None:
+    """Add ``packets``."""
+    packets = verb(verbs, "packets", run, "what captured packets prove: read pcap or pcapng files")
     packets.add_argument("file", nargs="*", metavar="FILE", help="pcap or pcapng, plain or gzip; - is standard input")
     packets.add_argument("--before", metavar="FILE", help="a capture from the clients' side of a balancer")
     packets.add_argument("--after", metavar="FILE", help="a capture from its servers' side")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shlex
+import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path as FilePath
 
 from harness.catalogue import Catalogue
+from harness.catalogue.registry import catalogue as read_catalogue
+from harness.commands.verb import Arguments, Verbs, verb
 from harness.errors import UsageError
 from harness.lab import ConfigurationRefused, Entrypoint
 from harness.lab.reference import OwnLab
@@ -16,6 +19,7 @@ from harness.model.catalogue import Flow, Server
 from harness.model.vocabulary import Path, Posture
 from harness.pki.private_files import private_file
 from harness.stimuli.tokens import TokenIssuer
+from harness.targets import builtin
 
 # A token lives for a quarter of an hour; the file is renewed long before.
 RENEWAL_SECONDS = 300.0
@@ -93,3 +97,27 @@ def curl(
     effective = flow.server.default if posture is Posture.DEFAULT else posture
     if path is Path.TERMINATING and effective in (Posture.MTLS, Posture.BOTH):
         yield "  # refused with 502, as it must be: this balancer does not hold the client's key"
+
+
+def add(verbs: Verbs) -> None:
+    """Add ``serve``."""
+    up = verb(verbs, "serve", _serve, "bring the reference topology up: addresses, files, curl lines")
+    up.add_argument("--flow", default="", help="only this flow")
+    up.add_argument("--target", choices=["embedded", "containers"], default="embedded")
+
+
+def _serve(arguments: Arguments) -> int:
+    known, end, lab = read_catalogue(), threading.Event(), None
+    try:
+        lab = builtin.find(arguments.target).bench(known, 0).lab
+        assert isinstance(lab, OwnLab)
+        serve(known, lab, arguments.flow, lambda line: print(line, flush=True), end)  # noqa: T201
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        # Taking containers down takes a moment; a second Ctrl-C in it would leave some of them.
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if lab is not None:
+            lab.close()
+        signal.signal(signal.SIGINT, before)
+    return 0

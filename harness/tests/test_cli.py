@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pkgutil
 import signal
 import subprocess
 import sys
@@ -13,8 +14,9 @@ from typing import Any
 
 import pytest
 
+from harness import commands
 from harness.catalogue.registry import FAULTS, catalogue
-from harness.cli import main
+from harness.cli import VERBS, main
 from harness.model.vocabulary import Level
 from harness.model.vocabulary import Path as FlowPath
 from harness.tests.builders import row
@@ -229,3 +231,8 @@ def test_a_broken_record(
 def test_a_case_that_is_not_in_the_record(call: Call, conforming: Finished, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("replay", "flows/FLW-5/no/such/case/good", "--report", str(conforming.report)) == 2
     assert "no case" in capsys.readouterr().err
+
+
+def test_every_module_with_a_verb_is_dispatched_to() -> None:
+    found = {item.name for item in pkgutil.iter_modules(commands.__path__)} - {"verb"}
+    assert sorted(VERBS) == sorted(found)

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from harness.cli import main
-from harness.commands.target import documented
+from harness.commands.explain import documented
 from harness.config import Options, Skip
 from harness.lab.embedded import EmbeddedLab
 from harness.lab.protocol import Entrypoint

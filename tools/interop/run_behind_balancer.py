@@ -12,7 +12,7 @@ from pathlib import Path as FilePath
 
 from harness.catalogue import Catalogue
 from harness.catalogue.widen import widened
-from harness.cli import execute
+from harness.commands.run import execute
 from harness.config import Options
 from harness.errors import HopproofError
 from harness.lab.embedded import EmbeddedLab

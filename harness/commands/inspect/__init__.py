@@ -5,6 +5,6 @@ The inspector knows neither catalogue files nor keys that sign: it gets a sessio
 
 from harness.commands.inspect.options import InspectOptions
 from harness.commands.inspect.session import expected
-from harness.commands.inspect.verb import inspect
+from harness.commands.inspect.verb import add, inspect
 
-__all__ = ["InspectOptions", "expected", "inspect"]
+__all__ = ["InspectOptions", "add", "expected", "inspect"]

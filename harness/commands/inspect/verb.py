@@ -11,6 +11,7 @@ from harness.commands.inspect import session
 from harness.commands.inspect.options import InspectOptions
 from harness.commands.inspect.processes import headless, interface
 from harness.commands.inspect.subject import Subject, open_subject
+from harness.commands.verb import Arguments, Verbs, verb
 from harness.errors import UsageError
 from harness.model.case import GOOD, Stimulus
 from harness.model.vocabulary import Posture
@@ -113,3 +114,25 @@ class Driver:
         if view.response is not None:
             return f"answered {view.response.status}"
         return f"answered {view.alert or view.fault or view.server_refused or 'nothing'}"
+
+
+def add(verbs: Verbs) -> None:
+    """Add ``inspect``."""
+    look = verb(verbs, "inspect", _inspect, "watch a flow's traffic: every exchange is marked as it passes")
+    look.add_argument("--flow", help="which flow (default the first)")
+    look.add_argument("--target", default="embedded", help="embedded (default), or a target file: its server behind")
+    look.add_argument("--posture", default="", help="how our own server is configured (default jwt)")
+    look.add_argument("--fault", default="", metavar="NAME", help="put a known fault into the server, to see it marked")
+    look.add_argument("--ui", choices=["web", "console", "none"], default="none")
+    look.add_argument("--port", type=int, default=8443, help="where web and console listen (default 8443)")
+    look.add_argument("--web-port", type=int, default=8081, help="where mitmweb's own page is (default 8081)")
+    look.add_argument("--rules", type=Path, metavar="FILE", help="payload rules (YAML)")
+    look.add_argument("--record", type=Path, metavar="DIR", help="keep redacted .mitm and HAR recordings there")
+    look.add_argument("--save", type=Path, metavar="FILE", help="only write the session, for mitmweb -s inspector.py")
+    look.add_argument("--as-client", action="store_true", help="show the server the client's own certificate")
+    look.add_argument("--exercise", action="store_true", help="send good and bad requests through it, to have some")
+
+
+def _inspect(arguments: Arguments) -> int:
+    requested = InspectOptions(**{name: value for name, value in vars(arguments).items() if name != "verb"})
+    return inspect(requested, lambda line: print(line, flush=True))  # noqa: T201

@@ -1,0 +1,57 @@
+"""``hopproof explain``: a requirement or a case in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.catalogue.glossary import Here, explain
+from harness.catalogue.registry import catalogue
+from harness.commands.verb import Arguments, Verbs, verb
+from harness.errors import UsageError
+from harness.model.vocabulary import is_file
+from harness.targets import file as target_file
+from harness.targets.deployment import Deployment
+from harness.targets.flows import stand_ins
+from harness.writers import record
+
+
+def add(verbs: Verbs) -> None:
+    """Add ``explain``."""
+    words = verb(verbs, "explain", _explain, "a requirement or a case in words")
+    words.add_argument("id")
+    words.add_argument("--target", metavar="FILE", help="as it is for this target file")
+    words.add_argument("--report", type=Path, metavar="DIR", help="as it was for the target of this record")
+
+
+def _explain(arguments: Arguments) -> int:
+    print(explained(arguments))  # noqa: T201
+    return 0
+
+
+def explained(arguments: Arguments) -> str:
+    """The explanation of a requirement or a case, for the target that *arguments* name, or the documents' own."""
+    if arguments.target and arguments.report:
+        raise UsageError("--target and --report name two targets", hint="use one of them")
+    named = str(record.read(arguments.report)[0]["target"]) if arguments.report else arguments.target
+    if named and is_file(named):
+        deployment = Deployment(target_file.read(Path(named)))
+        adapted = deployment.adapt(catalogue())
+        requested = arguments.id.replace("__", "/")
+        if any(
+            requested in (row.id, f"{row.area}/{row.id}") or f"/{row.id}/" in requested for row in adapted.requirements
+        ):
+            return explain(adapted, requested, Here(named, deployment.withhold))
+        return explain(catalogue(), requested)
+    return explain(catalogue(), documented(arguments.id))
+
+
+def documented(identifier: str) -> str:
+    """A case id as the catalogue has it: a service of one's own is judged like an endpoint that stands for any."""
+    parts = identifier.replace("__", "/").split("/")
+    rows = {row.id: row for row in catalogue().requirements}
+    row = rows.get(parts[1]) if len(parts) > 1 else None
+    names = [flow.name for flow in stand_ins(catalogue())]
+    stands = next(
+        (name for name in reversed(names) if row and any(name in block.flows for block in row.cells)), names[0]
+    )
+    return "/".join(stands if part.startswith("client-to-") else part for part in parts)

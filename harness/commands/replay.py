@@ -1,0 +1,68 @@
+"""``hopproof replay``: one case of a record once more, with a fresh twin."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from harness.commands.run import execute
+from harness.commands.verb import Arguments, Verbs, verb
+from harness.config import Options, validated
+from harness.errors import UsageError
+from harness.model.vocabulary import is_file
+from harness.pki.private_files import private_folder
+from harness.run.run import Run
+from harness.writers import record
+from harness.writers.rows import Row
+
+
+def add(verbs: Verbs) -> None:
+    """Add ``replay``."""
+    again = verb(verbs, "replay", _replay, "one case of a record once more, with a fresh twin")
+    again.add_argument("case", metavar="CASE")
+    again.add_argument("--report", type=Path, metavar="DIR", required=True)
+    again.add_argument(
+        "--write", type=Path, metavar="FOLDER", help="write its token and certificate there, and print a line of curl"
+    )
+
+
+def _replay(arguments: Arguments) -> int:
+    header, rows, _ = record.read(arguments.report)
+    requested = arguments.case.replace("__", "/")
+    old = next((row for row in rows if row["case"] == requested), None)
+    if old is None:
+        raise UsageError(f"no case {requested!r} in the record", where=str(arguments.report))
+    folder = arguments.report if arguments.report.is_dir() else arguments.report.parent
+    recorded = {name: header[name] for name in ("fault", "seed", "target") if header.get(name) is not None}
+    options = validated({**recorded, "only": [requested], "depth": "full", "report": str(folder / "replay")})
+    if arguments.write:
+        options = replace(options, keep=_kept(requested, options, arguments.write))
+    status = execute(Run(options))
+    _, again, _ = record.read(folder / "replay")
+    print(f"then {old['outcome']} ({old['reason']}), now {again[0]['outcome']} ({again[0]['reason']})")  # noqa: T201
+    if arguments.write:
+        print(_written(again[0], arguments.write))  # noqa: T201
+    return status
+
+
+def _kept(case: str, options: Options, folder: Path) -> tuple[str, Path]:
+    """What :class:`Options` say of *folder*, which takes what repeats *case*; raises :class:`UsageError`."""
+    if not is_file(options.target):
+        raise UsageError(
+            "--write is for servers that stay up; those of a replay are gone when it ends",
+            hint="hopproof serve brings them up, with lines of curl to paste",
+        )
+    try:
+        return case, private_folder(folder)
+    except OSError as error:
+        raise UsageError(f"cannot write: {error.strerror}", where=str(folder), hint="name another folder") from error
+
+
+def _written(row: Row, folder: Path) -> str:
+    """What to print of a replay that was to write what repeats *row* into *folder*."""
+    extra = row["evidence"].get("extra", {})
+    if "curl" not in extra:
+        return f"nothing to write: {row['reason']}"
+    names = sorted(file.name for file in folder.iterdir())
+    message = f"Written into {folder}, readable by you alone: {', '.join(names)}\n" if names else ""
+    return f"{message}{extra['curl']}"
