@@ -61,6 +61,7 @@ class Issuers:
 
     def __init__(self, certificates: Iterable[x509.Certificate]) -> None:
         self._given = list(dict.fromkeys(certificates))
+        self._key_ids: dict[x509.Certificate, bytes | None] = {}
 
     @cached_property
     def _by_subject(self) -> dict[bytes, list[x509.Certificate]]:
@@ -74,8 +75,19 @@ class Issuers:
         return self._by_subject.get(certificate.issuer.public_bytes(), [])
 
     def signers(self, certificate: x509.Certificate) -> list[x509.Certificate]:
-        """Those whose key made *certificate*'s signature (several where a CA was renewed with its key)."""
-        return [each for each in self.named(certificate) if signed_by(certificate, each)]
+        """Those whose key made *certificate*'s signature (several where a CA was renewed with its key).
+
+        Those with the key id that *certificate* names are tried first: a thousand CAs may share one name.
+        """
+        wanted, named = issuer_key_id(certificate), self.named(certificate)
+        likely = [each for each in named if wanted is not None and self._key_id(each) == wanted]
+        found = [each for each in likely if signed_by(certificate, each)]
+        return found or [each for each in named if each not in likely and signed_by(certificate, each)]
+
+    def _key_id(self, certificate: x509.Certificate) -> bytes | None:
+        if certificate not in self._key_ids:
+            self._key_ids[certificate] = key_id(certificate)
+        return self._key_ids[certificate]
 
 
 def chain_problem(

@@ -56,7 +56,7 @@ class Page:
         if self_signed(certificate):
             self._tops.append(certificate)
             return
-        signers = self._view.issuers.signers(certificate)
+        signers = self._view.signers(certificate)
         for signer in signers:
             self._children[signer].append(certificate)
         if not signers:

@@ -92,11 +92,11 @@ def cfg_7(view: View, log: Log) -> None:
 
 
 def _stays_mtls(view: View, log: Log, gateways: list[Subsystem], why: str) -> None:
-    for gateway in gateways:
-        for analytics in view.of(ANALYTICS):
-            log.checked()
-            if analytics.validates:
-                continue
+    everywhere = list(view.of(ANALYTICS))
+    without = [each for each in everywhere if not each.validates]
+    for gateway in gateways if everywhere else []:
+        log.checked()
+        for analytics in without:
             message = (
                 f"mTLS is off at the analytics subsystem, but {gateway.title} is in the same files. {why} and"
                 f" {_NO_MTLS}:"

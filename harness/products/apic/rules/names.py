@@ -8,6 +8,7 @@ documents' own examples have is a warning.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from cryptography import x509
@@ -82,11 +83,8 @@ def _subjects(view: View, log: Log, each: Subsystem, path: tuple[str, ...], name
 
 def _candidates(view: View, each: Subsystem, name: str) -> Iterator[tuple[Known, list[tuple[str, str]]]]:
     found = view.by_row.get(name, [])
-    ours = [
-        known
-        for known in found
-        if (view.alone() and not known.cluster) or _beside(known.namespace, known.cluster, each)
-    ]
+    near = [known for known in found if _beside(known.namespace, known.cluster, each)]
+    ours = near or ([known for known in found if not known.cluster] if view.alone() else [])
     held = [known for known in ours if known.held]
     for known in held or ours:
         if known.held is not None:
@@ -147,28 +145,32 @@ def difference(wanted: Sequence[tuple[str, str]], subject: Sequence[tuple[str, s
 
 def _one_authority(view: View, log: Log, kind: str, client: str, server: str) -> None:
     """Client and server certificate of a flow are signed by one CA, as far as the files show."""
+    if not any(each.validates for each in view.of(kind)):
+        return
+    servers = [known for known in view.by_row.get(server, []) if known.held]
+    near: defaultdict[tuple[str, str], list[Known]] = defaultdict(list)
+    for other in servers:
+        near[other.namespace, other.cluster].append(other)
     for one in (known for known in view.by_row.get(client, []) if known.held):
-        for other in (known for known in view.by_row.get(server, []) if known.held):
-            near = (one.namespace, one.cluster) == (other.namespace, other.cluster)
-            if not near and not (view.alone() and not one.cluster):
-                continue
+        for other in near[one.namespace, one.cluster] or (servers if view.alone() and not one.cluster else []):
             log.checked()
-            assert one.held is not None and other.held is not None
-            first, second = _authority(view, one.held), _authority(view, other.held)
-            same = not first or not second or any(signed_by(other.held.certificate, each) for each in first)
-            if not same and any(each.validates for each in view.of(kind)):
-                log.error(
-                    place(one),
-                    f"{client} and {server} are signed by two CAs ({_called(first[0])} and {_called(second[0])}"
-                    f"{', which share a name' if first[0].subject == second[0].subject else ''}): the {kind}"
-                    " subsystem refuses"
-                    " management's certificate.",
-                    "issue both from one CA; after a renewal of the CA, delete both secrets",
-                )
+            _same_authority(view, log, kind, one, other)
 
 
-def _authority(view: View, held: Held) -> list[x509.Certificate]:
-    return view.issuers.signers(held.certificate)
+def _same_authority(view: View, log: Log, kind: str, one: Known, other: Known) -> None:
+    assert one.held is not None and other.held is not None
+    first, second = view.signers(one.held.certificate), view.signers(other.held.certificate)
+    if not first or not second or set(first) & set(second):
+        return
+    if any(signed_by(other.held.certificate, each) for each in first):
+        return
+    shared = ", which share a name" if first[0].subject == second[0].subject else ""
+    log.error(
+        place(one),
+        f"{one.row.name} and {other.row.name} are signed by two CAs ({_called(first[0])} and {_called(second[0])}{shared}):"
+        f" the {kind} subsystem refuses management's certificate.",
+        "issue both from one CA; after a renewal of the CA, delete both secrets",
+    )
 
 
 def _called(certificate: x509.Certificate) -> str:

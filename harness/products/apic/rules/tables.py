@@ -202,7 +202,7 @@ def pki_15(view: View, log: Log) -> None:
     for known in view.held:
         if known.held is not None and known.row.scope == USER and not known.row.legacy:
             log.checked()
-            if any(self_signed(each) for each in view.issuers.signers(known.held.certificate)):
+            if any(self_signed(each) for each in view.signers(known.held.certificate)):
                 log.note(
                     held_place(known.held),
                     f"{known.row.name} is under a self-signed root, so browsers warn the users of {known.row.purpose}.",

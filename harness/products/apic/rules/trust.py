@@ -181,7 +181,7 @@ def _chain(view: View, held: Held) -> str:
     sent = [other.certificate for other in beside if other.entry == held.entry]
     if self_signed(certificate):
         trusted.append(certificate)
-    trusted = trusted or view.issuers.signers(certificate)
+    trusted = trusted or view.signers(certificate)
     if trusted:
         return chain_problem(certificate, trusted, sent, view.now)
     if certificate.not_valid_after_utc < view.now:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePath
 
+from cryptography import x509
+
 from harness.decode.exported_certificates import Held
 from harness.model.resource import Located, Resource
 from harness.pki.signatures import Issuers
@@ -133,6 +135,7 @@ class View:
     def __init__(self, question: Question) -> None:
         self.question = question
         self.now = question.now
+        self._signers: dict[x509.Certificate, list[x509.Certificate]] = {}
         self._cluster_of = _clusters(question.files.resources)
         tops = [each for each in question.files.of(TOP) if _is_ours(each)]
         self.tops = list(self._once(tops))
@@ -254,6 +257,12 @@ class View:
         for held in self.question.certificates.held:
             found[held.file, held.namespace, held.name].append(held)
         return found
+
+    def signers(self, certificate: x509.Certificate) -> list[x509.Certificate]:
+        """The certificates of the files whose key signed *certificate*."""
+        if certificate not in self._signers:
+            self._signers[certificate] = self.issuers.signers(certificate)
+        return self._signers[certificate]
 
     def secrets_called(self, name: str, subsystem: Subsystem) -> list[Held]:
         """What the Secret *name* beside *subsystem* presents."""
