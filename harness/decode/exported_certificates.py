@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -77,7 +78,7 @@ def public_key(certificate: x509.Certificate) -> bytes:
     """The certificate's public key as DER, b'' where it is of a kind that cannot be read."""
     try:
         return certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    except (ValueError, TypeError, Exception):
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         return b""
 
 

@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from harness.decode.exported_certificates import Held
 from harness.model.resource import Resource
 from harness.pki.signatures import signed_by
 from harness.products.apic.rules.trust import held_place, place
@@ -167,8 +166,8 @@ def _same_authority(view: View, log: Log, kind: str, one: Known, other: Known) -
     shared = ", which share a name" if first[0].subject == second[0].subject else ""
     log.error(
         place(one),
-        f"{one.row.name} and {other.row.name} are signed by two CAs ({_called(first[0])} and {_called(second[0])}{shared}):"
-        f" the {kind} subsystem refuses management's certificate.",
+        f"{one.row.name} and {other.row.name} are signed by two CAs ({_called(first[0])} and {_called(second[0])}"
+        f"{shared}): the {kind} subsystem refuses management's certificate.",
         "issue both from one CA; after a renewal of the CA, delete both secrets",
     )
 

@@ -6,26 +6,35 @@ operator then generates the former from the latter, and an export holds both.
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePath
 
 from cryptography import x509
 
 from harness.decode.exported_certificates import Held
-from harness.model.resource import Located, Resource
+from harness.model.resource import Resource
 from harness.pki.signatures import Issuers
 from harness.products.apic.rules import certificates as table
-from harness.products.apic.rules.certificates import Row, row_of
+from harness.products.apic.rules.certificates import row_of
 from harness.products.apic.rules.profiles import NEWEST, Profile, Release, parse, profile_of
-from harness.products.rules import Place, Question
+from harness.products.apic.rules.subsystem import (
+    ANALYTICS,
+    EVENTS,
+    GATEWAY,
+    KEYS,
+    MANAGEMENT,
+    PORTAL,
+    SHORT,
+    SWITCH,
+    TOP,
+    Known,
+    Subsystem,
+    placeholder,
+)
+from harness.products.rules import Question
 
-MANAGEMENT, PORTAL, ANALYTICS, GATEWAY, EVENTS = "management", "portal", "analytics", "gateway", "event-gateway"
-SWITCH, KEYS = "mtlsValidateClient", "jwksUrl"
-TOP = "APIConnectCluster"
 _KINDS = {
     "ManagementCluster": MANAGEMENT,
     "PortalCluster": PORTAL,
@@ -35,98 +44,6 @@ _KINDS = {
     "EventGatewayCluster": EVENTS,
 }
 _SECTIONS = (MANAGEMENT, PORTAL, ANALYTICS, GATEWAY)
-_SHORT = {MANAGEMENT: "mgmt", PORTAL: "ptl", ANALYTICS: "a7s", GATEWAY: "gw"}
-_PLACEHOLDER = re.compile(r"\$\{?\w+|\$\(|<[^>]*>|\{\{|%\w+%|__\w+__|@\w+@")
-
-
-def placeholder(text: str) -> bool:
-    """Whether *text* is still to be filled in by whoever renders it."""
-    return bool(_PLACEHOLDER.search(text))
-
-
-@dataclass(frozen=True, eq=False)
-class Subsystem:
-    """What one object says of one subsystem: its settings stand under ``path`` of ``resource``.
-
-    ``owner`` is the top-level resource that it was generated from, '' where a person writes it.
-    """
-
-    kind: str
-    resource: Resource
-    path: tuple[str, ...]
-    cluster: str
-    owner: str = ""
-
-    @cached_property
-    def spec(self) -> Located:
-        """Its settings."""
-        return self.resource.root.at(*self.path) or Located(self.resource.root.line, {})
-
-    @property
-    def top_level(self) -> bool:
-        """Whether it is a section of a top-level resource, which says less than what is in force."""
-        return self.resource.kind == TOP
-
-    @property
-    def namespace(self) -> str:
-        """Where it is."""
-        return self.resource.namespace
-
-    @property
-    def instance(self) -> str:
-        """The name of the subsystem's own resource."""
-        name = self.resource.name
-        return f"{name}-{_SHORT.get(self.kind, self.kind)}" if self.top_level else name
-
-    @property
-    def title(self) -> str:
-        """What a person calls it: ``portal/portal``."""
-        return f"{self.kind} {self.instance}"
-
-    @property
-    def release(self) -> Release:
-        """The release it says it is, () where it does not."""
-        root = self.resource.root
-        return parse(root.text("status", "versions", "reconciled")) or parse(root.text("spec", "version"))
-
-    @property
-    def jwks(self) -> str:
-        """Its JWKS URL; '' where it verifies no token."""
-        return self.spec.text(KEYS).strip()
-
-    @property
-    def validates(self) -> bool:
-        """Whether it verifies client certificates, its default included."""
-        said = self.spec.flag(SWITCH)
-        if said is None and self.kind == GATEWAY:
-            said = self.spec.flag("validateApimClient")
-        return said if said is not None else self.kind != GATEWAY
-
-    @property
-    def v5c(self) -> bool:
-        """Whether it is a gateway in v5 compatibility mode."""
-        return self.kind == GATEWAY and self.spec.flag("apicGatewayServiceV5CompatibilityMode") is True
-
-    @property
-    def two_data_centres(self) -> bool:
-        """Whether it is one half of a two-data-centre deployment."""
-        return bool(self.spec.fields("multiSiteHA"))
-
-    def at(self, *path: str | int) -> Place:
-        """The place of a setting."""
-        return Place.of(self.resource, *self.path, *path)
-
-
-@dataclass(frozen=True, eq=False)
-class Known:
-    """A certificate, or the object that asks for one, and the row of the tables that it stands for."""
-
-    row: Row
-    name: str
-    namespace: str
-    cluster: str
-    resource: Resource | None = None
-    held: Held | None = None
 
 
 class View:
@@ -297,7 +214,7 @@ class View:
             if reference.text("kind") == TOP:
                 return reference.text("name")
         beside = (top for top in self.tops if top.namespace == resource.namespace)
-        suffix = f"-{_SHORT.get(kind, kind)}"
+        suffix = f"-{SHORT.get(kind, kind)}"
         return next((top.name for top in beside if resource.name == f"{top.name}{suffix}"), "")
 
     def _once(self, resources: Iterable[Resource]) -> Iterator[Resource]:
@@ -328,4 +245,17 @@ def _clusters(resources: Iterable[Resource]) -> bool:
     return False
 
 
-__all__ = ["Known", "Subsystem", "View", "placeholder", "table"]
+__all__ = [
+    "ANALYTICS",
+    "EVENTS",
+    "GATEWAY",
+    "KEYS",
+    "MANAGEMENT",
+    "PORTAL",
+    "SWITCH",
+    "TOP",
+    "Known",
+    "Subsystem",
+    "View",
+    "placeholder",
+]

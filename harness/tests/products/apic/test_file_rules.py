@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 from harness import paths
+from harness.catalogue.registry import catalogue
 from harness.decode.exported_certificates import collect
 from harness.model.finding import Finding, Severity
+from harness.model.vocabulary import Posture
 from harness.probes import manifests
+from harness.products.apic.manifests import CONFIGURE, KEYS
 from harness.products.apic.rules import RULES, lint
 from harness.products.rules import Question
 from harness.tests.exports import NOW, question
@@ -180,3 +183,21 @@ def test_twenty_years_on_virtual_appliances_of_10_0_8() -> None:
     assert not findings(text, "PKI-1", release="10.0.8", platform="vmware")
     assert findings(text, "PKI-1", release="10.0.5", platform="vmware")
     assert findings(text, "PKI-1", release="10.0.8", platform="kubernetes")
+
+
+@pytest.mark.parametrize("posture", list(Posture))
+@pytest.mark.parametrize("reached", list(KEYS.endpoints))
+def test_what_the_reference_is_configured_with(posture: Posture, reached: str) -> None:
+    """The reference subsystems start on each of these, but for portal and analytics with neither mTLS nor JWT."""
+    keys = KEYS.endpoints[reached]
+    servers = [
+        server for server in catalogue().servers.values() if server.product == "apic" and server.kind in CONFIGURE
+    ]
+    assert servers
+    for server in servers:
+        text = CONFIGURE[server.kind](server, posture, keys, 443, {})
+        found = lint(question(f"{KEYS.configure(keys)}---\n{text}", release="10.0.8")).findings
+        refused = posture is Posture.TLS_ONLY and server.kind != "GatewayCluster"
+        assert {each.requirement for each in found if each.severity is Severity.ERROR} == (
+            {"CFG-1"} if refused else set()
+        )
