@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.model.resource import Located
 from harness.products.apic.rules.view import ANALYTICS, EVENTS, GATEWAY, KEYS, PORTAL, SWITCH, TOP, Subsystem, View
 from harness.products.rules import Log
 
@@ -191,13 +192,18 @@ def _in_the_top(log: Log, section: Subsystem, made: Subsystem, name: str) -> Non
     stated, found = section.spec.at(name), made.spec.at(name)
     if stated is None:
         _edited(log, made, name)
-    elif found is None or stated.value != found.value:
+    elif _in_force(stated) != (_in_force(found) if found is not None else made.validates if name == SWITCH else ""):
         log.error(
             made.at(name),
             f"{name} differs from the one of {section.resource.label}, which this resource is generated from. A setting"
             " belongs into the top-level resource; the operator overwrites this one.",
             f"spec.{section.kind}.{name} in {section.resource.label}: the value that you want in force",
         )
+
+
+def _in_force(setting: Located) -> object:
+    """What a setting says; one that is empty says nothing."""
+    return "" if setting.value is None else setting.value
 
 
 def _edited(log: Log, made: Subsystem, *names: str) -> None:

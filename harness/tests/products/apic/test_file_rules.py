@@ -153,6 +153,25 @@ def test_an_edited_generated_resource_is_found_by_who_edited_it() -> None:
     assert not findings(f"{top}---\n{made.replace('MANAGER', 'ibm-apiconnect')}{URL}", "CFG-14")
 
 
+@pytest.mark.parametrize(
+    ("top", "made", "found"),
+    [
+        ("jwksUrl: ''", "", 0),
+        ("jwksUrl: ''", URL, 1),
+        ("mtlsValidateClient: true", "", 0),
+        ("mtlsValidateClient: false", "", 1),
+        ("mtlsValidateClient: true", "  mtlsValidateClient: true\n", 0),
+        ("mtlsValidateClient: true", "  mtlsValidateClient: false\n", 1),
+    ],
+)
+def test_what_the_operator_made_of_a_section(top: str, made: str, found: int) -> None:
+    stated = (
+        "apiVersion: apiconnect.ibm.com/v1beta1\nkind: APIConnectCluster\nmetadata: {name: apic, namespace: apic}\n"
+    )
+    generated = PORTAL.replace("name: portal,", "name: apic-ptl,") + made
+    assert len(findings(f"{stated}spec: {{portal: {{{top}}}}}\n---\n{generated}", "CFG-14")) == found
+
+
 def test_a_v5c_gateway_of_another_deployment_is_a_warning() -> None:
     loose = ANALYTICS + URL + "  mtlsValidateClient: false\n"
     gateway = GATEWAY.replace("namespace: apic", "namespace: other") + "  apicGatewayServiceV5CompatibilityMode: true\n"
