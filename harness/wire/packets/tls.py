@@ -89,9 +89,10 @@ class TlsSide:
         if rest < 0:
             return False
         kind = self._buffer[0]
+        clear = self._clear(kind)
         self._buffer.clear()
         self._skip = rest
-        if self._clear(kind):
+        if clear:
             self.whole, self._opaque = False, True
         else:
             self._count(kind, length, time)
@@ -139,6 +140,8 @@ class TlsSide:
         """A HelloRetryRequest may be followed by change_cipher_spec and hellos in the clear (RFC 8446, D.4)."""
         buffer = self._buffer
         length = int.from_bytes(buffer[3:5], "big")
+        if len(buffer) < 9:
+            return False
         return buffer[5] in (CLIENT_HELLO, SERVER_HELLO) and int.from_bytes(buffer[6:9], "big") == length - 4
 
     def _open(self, kind: int, body: bytes, time: float) -> None:

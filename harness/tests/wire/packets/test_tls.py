@@ -236,6 +236,20 @@ def test_a_proxy_header_is_stepped_over(one: One, contexts: Contexts) -> None:
         assert found.proxy_header and found.hello is not None and found.certificate_sent.seen is Seen.NO
 
 
+@pytest.mark.parametrize("kept", range(1, 46))
+def test_a_hole_in_an_encrypted_record(kept: int) -> None:
+    """The record is known by its header; what comes after it is read on."""
+    from harness.wire.packets.tls import TlsSide
+
+    finished = b"\x16\3\3\0\x28" + bytes(40)
+    side = TlsSide()
+    side.feed(b"\x14\3\3\0\1\1" + finished[:kept], 0.0)
+    side.skip(len(finished) - kept, 0.0)
+    side.feed(b"\x17\3\3\0\x05hello", 0.0)
+    assert side.application_records == 1
+    assert side.sealed_handshakes == (1 if kept >= 5 else 0)
+
+
 def test_a_renegotiation_is_seen() -> None:
     from harness.wire.packets.assembly import _renegotiated
     from harness.wire.packets.tls import TlsSide
