@@ -95,9 +95,8 @@ def _report(evidence: Evidence, target: TargetFile | None) -> PacketReport:
     verdicts: list[EndpointVerdict] = []
     not_checked = _unread(evidence)
     if target is None:
-        not_checked["FLW-0, FLW-3, FLW-4, FLW-5"] = (
-            "no endpoint is declared: --flows TARGET judges those of a target file"
-        )
+        why = "no endpoint is declared: --flows TARGET judges those of a target file"
+        not_checked.update(dict.fromkeys(("FLW-0", "FLW-3", "FLW-4", "FLW-5"), why))
     else:
         verdicts = _verdicts(evidence, target, findings, not_checked)
     checked: defaultdict[str, int] = defaultdict(int)
@@ -148,7 +147,8 @@ def _verdicts(
         seen = seen or bool(connections)
         verdicts.extend(judge(declared, connections, evidence.legs, evidence.compared))
         if declared.posture is Posture.DEFAULT:
-            not_checked[f"FLW-1 ({declared.name})"] = "posture: default does not say what to look for; name the posture"
+            why = f"{declared.name}: posture: default does not say what to look for; name the posture"
+            _add(not_checked, "FLW-1", why)
         mismatch = path_mismatch(declared, evidence.legs, connections)
         if mismatch:
             findings.append(PacketFinding("FLW-4", Severity.WARNING, "", declared.name, mismatch, "correct the path"))
@@ -158,8 +158,12 @@ def _verdicts(
     findings.extend(_failed(verdict) for verdict in verdicts if _is_own_finding(verdict))
     for verdict in verdicts:
         if verdict.outcome is Outcome.UNOBSERVED:
-            not_checked[f"{verdict.requirement} ({verdict.endpoint})"] = verdict.reason
+            _add(not_checked, verdict.requirement, f"{verdict.endpoint}: {verdict.reason}")
     return verdicts
+
+
+def _add(not_checked: dict[str, str], requirement: str, why: str) -> None:
+    not_checked[requirement] = "; ".join(filter(None, (not_checked.get(requirement), why)))
 
 
 def _is_own_finding(verdict: EndpointVerdict) -> bool:

@@ -122,8 +122,11 @@ def _judged(report: PacketReport) -> Iterator[str]:
     for finding in report.findings:
         yield f"{finding.severity}: {finding.requirement}: {finding.object}: {finding.message}"
         yield f"  fix: {finding.fix}"
+    reasons: dict[str, list[str]] = {}
     for requirement, why in report.not_checked.items():
-        yield f"not checked: {requirement}: {why}"
+        reasons.setdefault(why, []).append(requirement)
+    for why, requirements in reasons.items():
+        yield f"not checked: {', '.join(requirements)}: {why}"
     errors = sum(finding.severity == "error" for finding in report.findings)
     yield f"{errors} error{'' if errors == 1 else 's'}, {len(report.findings) - errors} other findings"
 
