@@ -42,6 +42,7 @@ class Options:
     """What a run is asked to do.  ``seed`` 0 means: choose one; ``keep`` is set by a replay alone, never by a file."""
 
     target: str = "embedded"
+    product: str = ""
     depth: Depth = Depth.QUICK
     only: tuple[str, ...] = ()
     skip: tuple[Skip, ...] = ()
@@ -133,6 +134,7 @@ class Option:
 
 OPTIONS = (
     Option("target", _text, "embedded (default), containers (needs Docker), or a target file"),
+    Option("product", _text, "only the flows and requirements of this product (default all)", "NAME"),
     Option("depth", _depth, "how much of the catalogue (default quick)", choices=tuple(map(str, Depth))),
     Option("only", _texts, "only the cases that match (repeatable)", "GLOB"),
     Option("skip", _skips, "leave cases out, and say why (repeatable)", "GLOB=REASON"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.catalogue.glossary import Here, explain
+from harness.catalogue.product import of_product
 from harness.catalogue.registry import catalogue
 from harness.commands.verb import Arguments, Verbs, verb
 from harness.errors import UsageError
@@ -20,6 +21,7 @@ def add(verbs: Verbs) -> None:
     words = verb(verbs, "explain", _explain, "a requirement or a case in words")
     words.add_argument("id")
     words.add_argument("--target", metavar="FILE", help="as it is for this target file")
+    words.add_argument("--product", default="", metavar="NAME", help="as it is for this product")
     words.add_argument("--report", type=Path, metavar="DIR", help="as it was for the target of this record")
 
 
@@ -30,6 +32,8 @@ def _explain(arguments: Arguments) -> int:
 
 def explained(arguments: Arguments) -> str:
     """The explanation of a requirement or a case, for the target that *arguments* name, or the documents' own."""
+    if arguments.product and (arguments.target or arguments.report):
+        raise UsageError("--product is for the documents' own flows", hint="leave --target and --report out")
     if arguments.target and arguments.report:
         raise UsageError("--target and --report name two targets", hint="use one of them")
     named = str(record.read(arguments.report)[0]["target"]) if arguments.report else arguments.target
@@ -42,7 +46,7 @@ def explained(arguments: Arguments) -> str:
         ):
             return explain(adapted, requested, Here(named, deployment.withhold))
         return explain(catalogue(), requested)
-    return explain(catalogue(), documented(arguments.id))
+    return explain(of_product(catalogue(), arguments.product), documented(arguments.id))
 
 
 def documented(identifier: str) -> str:

@@ -6,7 +6,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from harness.catalogue import expand
+from harness.catalogue import Catalogue, expand
+from harness.catalogue.product import of_product
 from harness.catalogue.registry import FAULTS, catalogue
 from harness.commands.verb import Arguments, Verbs, verb
 from harness.targets.builtin import EMBEDDED
@@ -14,9 +15,8 @@ from harness.targets.builtin import EMBEDDED
 Row = dict[str, Any]
 
 
-def _requirements() -> list[Row]:
+def _requirements(known: Catalogue) -> list[Row]:
     """Every requirement: id, level, basis, source, how many cases, the faults that break it."""
-    known = catalogue()
     cases, _ = expand(known, EMBEDDED.features)
     return [
         {
@@ -32,9 +32,8 @@ def _requirements() -> list[Row]:
     ]
 
 
-def _cases() -> list[Row]:
+def _cases(known: Catalogue) -> list[Row]:
     """Every case, those withheld from the built-in reference with the reason."""
-    known = catalogue()
     cases, withheld = expand(known, EMBEDDED.features)
     reasons = {item.case.id: item.reason for item in withheld}
     return [
@@ -54,33 +53,33 @@ def _cases() -> list[Row]:
     ]
 
 
-def _flows() -> list[Row]:
+def _flows(known: Catalogue) -> list[Row]:
     """Every flow, with the postures of the endpoint at which it ends."""
     return [
         {
             "flow": flow.name,
+            "product": flow.server.product,
             "client": flow.client,
             "server": flow.server.name,
             "endpoint": flow.server.endpoint,
             "default": str(flow.server.default),
             "postures": [str(posture) for posture in flow.server.postures],
         }
-        for flow in catalogue().flows.values()
+        for flow in known.flows.values()
     ]
 
 
-def _faults() -> list[Row]:
+def _faults(known: Catalogue) -> list[Row]:
     """Every fault and the requirements it breaks."""
-    known = catalogue()
     return [
         {"name": fault.name, "area": fault.area, "breaks": list(known.breaks(fault.name)), "summary": fault.summary}
         for fault in FAULTS.values()
+        if known.breaks(fault.name)
     ]
 
 
-def _features() -> list[Row]:
+def _features(known: Catalogue) -> list[Row]:
     """Every feature that something needs, and what."""
-    known = catalogue()
     return [
         {
             "feature": name,
@@ -96,7 +95,7 @@ def _features() -> list[Row]:
     ]
 
 
-LISTS: dict[str, Callable[[], list[Row]]] = {
+LISTS: dict[str, Callable[[Catalogue], list[Row]]] = {
     "requirements": _requirements,
     "cases": _cases,
     "flows": _flows,
@@ -109,11 +108,12 @@ def add(verbs: Verbs) -> None:
     """Add ``list``."""
     show = verb(verbs, "list", _list, "what there is to judge")
     show.add_argument("what", choices=list(LISTS))
+    show.add_argument("--product", default="", metavar="NAME", help="only what is about this product")
     show.add_argument("--json", action="store_true")
 
 
 def _list(arguments: Arguments) -> int:
-    rows = LISTS[arguments.what]()
+    rows = LISTS[arguments.what](of_product(catalogue(), arguments.product))
     if arguments.json:
         print(json.dumps(rows, indent=1))  # noqa: T201
     else:

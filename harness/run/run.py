@@ -15,6 +15,7 @@ from typing import Any
 
 from harness import __version__
 from harness.catalogue import Catalogue, expand
+from harness.catalogue.product import of_product
 from harness.catalogue.registry import FAULTS, catalogue
 from harness.catalogue.selection import named, select
 from harness.checks.claims import gaps
@@ -52,7 +53,7 @@ class Run:
     def __init__(self, options: Options, target: Target | None = None) -> None:
         self.options = options.seeded()
         self.target = target or target_of(options)
-        self.catalogue: Catalogue = self.target.adapt(catalogue())
+        self.catalogue: Catalogue = of_product(self.target.adapt(catalogue()), options.product)
         if options.fault and options.fault not in FAULTS:
             raise UsageError(f"unknown fault {options.fault!r}", hint="see hopproof list faults")
         everything, withheld = expand(self.catalogue, self.target.features)
