@@ -30,6 +30,8 @@ VERBS = (
     "report",
     "inspect",
     "target",
+    "lint",
+    "packets",
     "compare",
     "replay",
 )

@@ -7,7 +7,7 @@ from harness.model.verdict import Finding
 
 # nginx and others tell a clear-text client so in clear text; that is a refusal by the front end, not an application's
 # answer (nginx documentation, "Error Processing" of ngx_http_ssl_module: 497; on the wire 400).
-_REFUSALS = frozenset({301, 302, 307, 308, 400, 426, 497})
+CLEAR_TEXT_REFUSALS = frozenset({301, 302, 307, 308, 400, 426, 497})
 
 
 def own_certificate(question: Question) -> list[Finding]:
@@ -44,6 +44,6 @@ def no_clear_text(question: Question) -> list[Finding]:
     if status is None:
         # A server that just stays silent and open has not answered either.
         return [note("silent", "the connection stayed open without an answer")] if client.timed_out else []
-    if status in _REFUSALS:
+    if status in CLEAR_TEXT_REFUSALS:
         return [note("refused-in-clear", f"answered {status} in clear text, which is a refusal")]
     return [violation("clear-text", f"the application answered {status} to a request in clear text")]

@@ -18,6 +18,7 @@ from harness.errors import CatalogueError
 from harness.model.catalogue import Server
 from harness.model.vocabulary import Posture
 from harness.pki.deployment import Blueprint
+from harness.products.rules import FileRules
 
 Settings = Mapping[str, Any]
 """Settings of a configuration file or a balancer, as they are written down; None removes one."""
@@ -124,7 +125,8 @@ class Product:
     under test is told to do, ``registered`` are the flows whose client must be registered before it can act,
     ``subsystems`` the module with the kinds of reference subsystem, ``features`` what the reference has, ``suites``
     the folders with its topology and catalogues, ``out_of_scope`` what its documents describe and nothing here judges,
-    ``contradictions`` what they forbid of an endpoint in a target file.
+    ``contradictions`` what they forbid of an endpoint in a target file,
+    ``files`` what can be said of its manifests and certificates (of a product alone; a lab runs none).
     """
 
     name: str
@@ -141,6 +143,7 @@ class Product:
     suites: tuple[FilePath, ...] = (paths.SUITES,)
     out_of_scope: str = ""
     contradictions: Contradictions = _allowed
+    files: FileRules | None = None
 
     @property
     def key_server(self) -> KeyServer:

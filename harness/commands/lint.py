@@ -1,0 +1,92 @@
+"""``hopproof lint`` and ``hopproof certs``: files judged before anything runs.  Writes nothing but its output."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime
+
+from harness.commands.verb import Arguments, Verbs, verb
+from harness.decode.exported_certificates import collect
+from harness.errors import UsageError
+from harness.model.finding import Severity
+from harness.model.resource import Unread
+from harness.probes import manifests
+from harness.products.registry import product
+from harness.products.rules import PLATFORMS, FileRules, Question
+from harness.writers import file_findings
+
+_FORMATS = ("text", "json", "sarif", "junit")
+
+
+def add(verbs: Verbs) -> None:
+    """Add ``lint`` and ``certs``."""
+    judge = verb(
+        verbs, "lint", _lint, "judge manifests and certificates before anything runs: folders, files, or - for input"
+    )
+    _add_paths(judge)
+    judge.add_argument("--format", choices=_FORMATS, default="text")
+    judge.add_argument(
+        "--fail-on", choices=["error", "warning"], default="error", help="what ends with exit status 1 (default error)"
+    )
+    show = verb(
+        verbs, "certs", _certs, "who signed whom, what expires when, what each certificate is for, and what is wrong"
+    )
+    _add_paths(show)
+
+
+def _add_paths(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="a folder, a file, or - for standard input")
+    parser.add_argument("--product", default="apic", help="whose rules (default apic)")
+    parser.add_argument(
+        "--release", default="", metavar="R", help="judge as this release (default: what the files say)"
+    )
+    parser.add_argument(
+        "--platform", choices=PLATFORMS, default="", help="judge as on this platform (default: as seen)"
+    )
+
+
+def _question(arguments: Arguments) -> tuple[FileRules, Question, list[Unread]]:
+    rules = product(arguments.product).files
+    if rules is None:
+        raise UsageError(f"there are no rules for the files of {arguments.product!r}", hint="--product apic")
+    files = manifests.load(arguments.paths)
+    certificates = collect(files)
+    unread = [*files.unread, *certificates.unread]
+    if not (files.resources or certificates.held):
+        first = next((f": {item.file}:{item.line}: {item.message}" for item in unread), "")
+        raise UsageError(
+            f"nothing usable in {' '.join(arguments.paths)}{first}",
+            hint="name manifests (YAML, JSON) or PEM certificates, such as what kubectl get -o yaml prints",
+        )
+    question = Question(files, certificates, datetime.now(UTC), arguments.release, arguments.platform)
+    return rules, question, unread
+
+
+def _lint(arguments: Arguments) -> int:
+    rules, question, unread = _question(arguments)
+    judgement = rules.lint(question)
+    fail_on = Severity(arguments.fail_on)
+    if arguments.format == "json":
+        shown = file_findings.as_json(judgement, question.files, unread)
+    elif arguments.format == "sarif":
+        shown = file_findings.sarif(judgement, rules.sources, unread)
+    elif arguments.format == "junit":
+        shown = file_findings.junit(judgement, rules.sources, unread, fail_on)
+    else:
+        shown = file_findings.text(judgement, question.files, unread)
+    print(shown)  # noqa: T201
+    if judgement.worst(Severity.ERROR) or (fail_on is Severity.WARNING and judgement.worst(Severity.WARNING)):
+        return 1
+    # What could not be read was not judged: an answer that says "no error" would cover it.
+    return 2 if not judgement.checked or any(item.matters for item in unread) else 0
+
+
+def _certs(arguments: Arguments) -> int:
+    rules, question, unread = _question(arguments)
+    if not question.certificates.held:
+        raise UsageError("no certificates in these files", hint="export the Secrets, or name PEM files")
+    for line in rules.certificates(question).splitlines():
+        print(file_findings.plain(line))  # noqa: T201
+    for item in unread:
+        print(f"Not read: {item.file}:{item.line}: {file_findings.plain(item.message)}")  # noqa: T201
+    return 2 if any(item.matters for item in unread) else 0

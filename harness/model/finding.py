@@ -1,0 +1,59 @@
+"""What the judgement of files says: findings, with the place and the remedy.  Standard library only, no I/O."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """How much a finding matters: a broken rule or flow, a departure from a default, or something to know."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+RANK = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong: ``object`` is the resource, ``path`` the field in it, ``fix`` what to write instead."""
+
+    requirement: str
+    severity: Severity
+    file: str
+    line: int
+    object: str
+    path: str
+    message: str
+    fix: str
+
+
+@dataclass
+class Judgement:
+    """Findings, how many objects each requirement was checked on, and why a requirement was not checked.
+
+    ``release`` and ``platform`` are what the objects were judged as, ``heading`` says so in words, ``remarks`` are what
+    a reader must know of the judgement itself.
+    """
+
+    release: str = ""
+    platform: str = ""
+    heading: str = ""
+    findings: list[Finding] = field(default_factory=list)
+    checked: Counter[str] = field(default_factory=Counter)
+    not_checked: dict[str, str] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
+
+    def worst(self, severity: Severity) -> int:
+        """How many findings are of *severity*."""
+        return sum(finding.severity is severity for finding in self.findings)
+
+    def sorted(self) -> list[Finding]:
+        """The findings: the serious first, then by place."""
+        return sorted(
+            self.findings, key=lambda item: (RANK[item.severity], item.file, item.line, item.requirement, item.path)
+        )

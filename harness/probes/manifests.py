@@ -1,0 +1,100 @@
+"""Reads folders, files and standard input into :class:`harness.model.resource.Files`.  Never writes; judges nothing."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from harness.decode.manifests import MOST_BYTES, read
+from harness.errors import UsageError
+from harness.model.resource import Files, Unread
+
+_MANIFESTS = frozenset({".yaml", ".yml", ".json"})
+_PEM = frozenset({".pem", ".crt", ".cer", ".cert"})
+_HIDDEN = re.compile(r"^\.")
+_BEGIN = re.compile(rb"-----BEGIN CERTIFICATE-----")
+_KUSTOMIZATION = frozenset({"kustomization.yaml", "kustomization.yml", "kustomization"})
+_MOST_FILES = 20_000
+
+
+def load(paths: Iterable[str]) -> Files:
+    """What *paths* hold (``-`` is standard input); raises :class:`UsageError` where one is not there."""
+    found = Files()
+    patches: set[Path] = set()
+    for path in paths:
+        if path == "-":
+            _take(sys.stdin.buffer.read(MOST_BYTES + 1), "-", found, patches)
+            continue
+        for file, named in _files(Path(path)):
+            _take_file(file, named, found, patches)
+            if found.read > _MOST_FILES:
+                raise UsageError(
+                    f"more than {_MOST_FILES} files", where=path, hint="name a folder with the exports only"
+                )
+    _leave_out(found, patches)
+    return found
+
+
+def _files(path: Path) -> Iterator[tuple[Path, bool]]:
+    """The files of *path*, each with whether it was named by the user."""
+    if path.is_dir():
+        for file in sorted(path.rglob("*")):
+            inside = file.relative_to(path).parts
+            if file.suffix.lower() in _MANIFESTS | _PEM and not any(map(_HIDDEN.match, inside)) and file.is_file():
+                yield file, False
+    elif path.is_file():
+        yield path, True
+    else:
+        raise UsageError("no such file or folder", where=str(path), hint="name manifests, a folder of them, or -")
+
+
+def _take_file(file: Path, named: bool, found: Files, patches: set[Path]) -> None:
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(MOST_BYTES + 1)
+    except OSError as problem:
+        if named:
+            raise UsageError(f"cannot be read: {problem.strerror}", where=str(file)) from problem
+        found.unread.append(Unread(str(file), 1, f"cannot be read: {problem.strerror}"))
+        return
+    _take(data, str(file), found, patches)
+
+
+def _take(data: bytes, name: str, found: Files, patches: set[Path]) -> None:
+    found.read += 1
+    begin = _BEGIN.search(data)
+    if begin is not None and (
+        Path(name).suffix.lower() in _PEM or not re.search(rb"^\s*[\w\"{\[-]+.*:", data, re.MULTILINE)
+    ):
+        found.pem.append((name, data[: begin.start()].count(b"\n") + 1, data))
+        return
+    if Path(name).suffix.lower() in _PEM:
+        found.unread.append(Unread(name, 1, "no PEM certificate in it", b"PRIVATE KEY" not in data))
+        return
+    resources, unread = read(data, name)
+    found.resources += resources
+    found.unread += unread
+    if Path(name).name.lower() in _KUSTOMIZATION:
+        patches.update(_patches(Path(name), found))
+
+
+def _patches(file: Path, found: Files) -> Iterator[Path]:
+    """The files that a kustomization lays over others."""
+    for resource in (each for each in found.resources if each.file == str(file)):
+        for item in resource.root.items("patchesStrategicMerge"):
+            yield (file.parent / item.text()).resolve()
+        for key in ("patches", "patchesJson6902"):
+            for item in resource.root.items(key):
+                if item.text("path"):
+                    yield (file.parent / item.text("path")).resolve()
+
+
+def _leave_out(found: Files, patches: set[Path]) -> None:
+    """A patch is a part of an object: judged alone, what it does not repeat would look missing."""
+    names = {resource.file for resource in found.resources if resource.file != "-"}
+    partial = {name for name in names if patches and Path(name).resolve() in patches}
+    found.resources = [resource for resource in found.resources if resource.file not in partial]
+    message = "a Kustomize patch, not a whole object; judge the output of kustomize build"
+    found.unread += [Unread(name, 1, message, False) for name in sorted(partial)]

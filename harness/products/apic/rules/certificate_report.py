@@ -1,0 +1,169 @@
+"""The certificates of a set of files as a page of text: who signed whom, what ends when, what each is for.
+
+What is wrong of them is said by the rules, in the same words as ``hopproof lint``.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
+
+from cryptography import x509
+
+from harness.decode.exported_certificates import Held, public_key
+from harness.model.finding import Finding
+from harness.pki.signatures import issuer_key_id, key_id, may_sign, self_signed
+from harness.products.apic.rules.certificates import CA, INGRESS_CA, Row, row_of
+from harness.products.apic.rules.view import Known, View
+
+_RENEWED_BEFORE = timedelta(days=30)  # cert-manager's ingress-ca; the documents' renewBefore is 720h
+_DEEPEST = 10
+
+
+def report(view: View, findings: Sequence[Finding]) -> str:
+    """The page; *findings* are those of the rules on certificates."""
+    return "\n".join([*Page(view).lines(), *_wrong(findings)])
+
+
+def _wrong(findings: Sequence[Finding]) -> Iterator[str]:
+    yield ""
+    yield (
+        f"What is wrong ({len(findings)}):"
+        if findings
+        else "What is wrong: nothing that the rules on certificates find."
+    )
+    for finding in findings:
+        yield f"  {finding.severity} {finding.requirement} {finding.object}: {finding.message}"
+        yield f"    fix: {finding.fix}"
+
+
+class Page:
+    """The parts of the page."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._places: defaultdict[x509.Certificate, list[Held]] = defaultdict(list)
+        for held in view.question.certificates.held:
+            self._places[held.certificate].append(held)
+        self._children: defaultdict[x509.Certificate, list[x509.Certificate]] = defaultdict(list)
+        self._tops: list[x509.Certificate] = []
+        self._lost: list[x509.Certificate] = []
+        for certificate in self._places:
+            self._sort_in(certificate)
+
+    def _sort_in(self, certificate: x509.Certificate) -> None:
+        if self_signed(certificate):
+            self._tops.append(certificate)
+            return
+        signers = self._view.signers(certificate)
+        for signer in signers:
+            self._children[signer].append(certificate)
+        if not signers:
+            (self._tops if may_sign(certificate) else self._lost).append(certificate)
+
+    def lines(self) -> Iterator[str]:
+        """Every part, one after the other."""
+        yield f"{len(self._places)} certificates in {sum(map(len, self._places.values()))} places"
+        yield from self._tree()
+        yield from self._timeline()
+        yield from self._uses()
+        yield from self._shared_keys()
+
+    def _tree(self) -> Iterator[str]:
+        yield "\nWho signed whom (by signature):"
+        for top in sorted(self._tops, key=self._name):
+            yield from self._branch(top, 1)
+        if self._lost:
+            yield "  signed by no certificate in these files:"
+            for leaf in sorted(self._lost, key=self._name):
+                yield f"    {self._line(leaf)}"
+                yield f"      {self._why_lost(leaf)}"
+
+    def _branch(self, certificate: x509.Certificate, depth: int) -> Iterator[str]:
+        yield f"{'  ' * depth}{self._line(certificate)}"
+        if depth < _DEEPEST:
+            for child in sorted(self._children[certificate], key=self._name):
+                yield from self._branch(child, depth + 1)
+
+    def _line(self, certificate: x509.Certificate) -> str:
+        places = ", ".join(dict.fromkeys(held.label for held in self._places[certificate]))
+        identifier = key_id(certificate)
+        key = f", key {identifier.hex()[:8]}" if identifier and may_sign(certificate) else ""
+        former = " - a former certificate of that CA, for it is in no tls.crt" if self._former(certificate) else ""
+        return f"{self._name(certificate)}: until {self._end(certificate)}{key} ({places}){former}"
+
+    def _former(self, certificate: x509.Certificate) -> bool:
+        current = {known.held.certificate for known in self._view.held if known.held and known.row.use == CA}
+        named = any(each.subject == certificate.subject for each in current)
+        return (
+            certificate not in current and named and all(held.entry == "ca.crt" for held in self._places[certificate])
+        )
+
+    def _why_lost(self, leaf: x509.Certificate) -> str:
+        issuer, named = leaf.issuer.rfc4514_string(), self._view.issuers.named(leaf)
+        if not named:
+            return f"its issuer {issuer} is not among these files"
+        wanted = issuer_key_id(leaf)
+        key = f"the key {wanted.hex()[:8]} of it" if wanted else "another key of it"
+        there = ", ".join(sorted({identifier.hex()[:8] for each in named if (identifier := key_id(each))}))
+        return f"orphan: {key} signed this one; {issuer} in these files has {there or 'another key'}"
+
+    def _name(self, certificate: x509.Certificate) -> str:
+        known = next((held for held in self._places[certificate] if held.entry != "ca.crt"), None)
+        return known.name if known and known.place == 0 else certificate.subject.rfc4514_string() or "(no subject)"
+
+    @staticmethod
+    def _end(certificate: x509.Certificate) -> str:
+        return f"{certificate.not_valid_after_utc:%Y-%m-%d}"
+
+    def _timeline(self) -> Iterator[str]:
+        yield "\nWhat ends when:"
+        for certificate in sorted(self._places, key=lambda each: (each.not_valid_after_utc, self._name(each))):
+            left = certificate.not_valid_after_utc - self._view.now
+            when = f"in {left.days} days" if left > timedelta(0) else f"ended {-left.days} days ago"
+            yield f"  {self._end(certificate)}  {when}  {self._name(certificate)}{self._renewal(certificate)}"
+
+    def _renewal(self, certificate: x509.Certificate) -> str:
+        row = self._row(certificate)
+        if row is None or row.name != INGRESS_CA:
+            return ""
+        day = certificate.not_valid_after_utc - _RENEWED_BEFORE
+        number = len(self._children[certificate])
+        return f"; cert-manager renews it on {day:%Y-%m-%d}, and not the {number} certificates that it signed"
+
+    def _row(self, certificate: x509.Certificate) -> Row | None:
+        names = (held.name for held in self._places[certificate] if held.entry in ("tls.crt", "") and held.place == 0)
+        return next((row for name in names if (row := row_of(name, self._view.instances))), None)
+
+    def _uses(self) -> Iterator[str]:
+        yield "\nWhat each is for:"
+        for known in sorted(self._view.held, key=_order):
+            row = known.row
+            if row.legacy:
+                yield f"  {known.name}: {row.legacy}"
+                continue
+            use = "" if row.use in ("", CA) else f" ({row.use})"
+            condition = f"; {row.condition} only" if row.condition else ""
+            restart = f"; after its renewal restart {', '.join(row.restart)}" if row.restart else ""
+            yield f"  {known.name}: {row.purpose}{use}{condition}{restart}"
+        unknown = sum(1 for certificate in self._places if self._row(certificate) is None)
+        if unknown:
+            yield f"  {unknown} more are in no table of the documents"
+
+    def _shared_keys(self) -> Iterator[str]:
+        keys: defaultdict[bytes, set[x509.Certificate]] = defaultdict(set)
+        for certificate in self._places:
+            keys[public_key(certificate)].add(certificate)
+        shared = [certificates for key, certificates in keys.items() if key and len(certificates) > 1]
+        if shared:
+            yield "\nOne key for several certificates (whoever has one of them can pose as the others):"
+            for certificates in shared:
+                yield f"  {', '.join(sorted(self._described(certificates)))}"
+
+    def _described(self, certificates: Iterable[x509.Certificate]) -> Iterator[str]:
+        return (f"{self._name(each)} (until {self._end(each)})" for each in certificates)
+
+
+def _order(known: Known) -> tuple[str, str]:
+    return known.namespace, known.name

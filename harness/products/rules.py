@@ -1,0 +1,119 @@
+"""Rules on a product's files: what one is, and how it reports.  The verb and the writers know these types only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from harness.decode.exported_certificates import Collection
+from harness.model.finding import Finding, Judgement, Severity
+from harness.model.resource import Files, Resource
+
+PLATFORMS = ("kubernetes", "openshift", "cp4i", "vmware")
+View = TypeVar("View")
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is to be judged, and as what: ``release`` and ``platform`` are '' where the files are to say it."""
+
+    files: Files
+    certificates: Collection
+    now: datetime
+    release: str = ""
+    platform: str = ""
+
+
+class Log:
+    """Takes what one rule finds."""
+
+    def __init__(self, requirement: str, judgement: Judgement) -> None:
+        self.requirement = requirement
+        self._judgement = judgement
+
+    def checked(self, number: int = 1) -> None:
+        """Count *number* objects as looked at."""
+        self._judgement.checked[self.requirement] += number
+
+    def not_checked(self, why: str) -> None:
+        """Say why the rule could not be applied to something."""
+        self._judgement.not_checked.setdefault(self.requirement, why)
+
+    def error(self, at: Place, message: str, fix: str) -> None:
+        """Something that the documents forbid, or that breaks a flow."""
+        self._add(Severity.ERROR, at, message, fix)
+
+    def warning(self, at: Place, message: str, fix: str) -> None:
+        """A departure from a default, or an old name."""
+        self._add(Severity.WARNING, at, message, fix)
+
+    def note(self, at: Place, message: str, fix: str) -> None:
+        """Something to know."""
+        self._add(Severity.NOTE, at, message, fix)
+
+    def _add(self, severity: Severity, at: Place, message: str, fix: str) -> None:
+        found = Finding(self.requirement, severity, at.file, at.line, at.object, at.path, message, fix)
+        self._judgement.findings.append(found)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a finding is: ``object`` as a person calls it, ``path`` the field in it."""
+
+    file: str
+    line: int
+    object: str
+    path: str = ""
+
+    @classmethod
+    def of(cls, resource: Resource, *path: str | int) -> Place:
+        """The field *path* of *resource*, or where it would stand."""
+        return cls(resource.file, resource.root.line_of(*path), resource.label, dotted(path))
+
+
+def dotted(path: Sequence[str | int]) -> str:
+    """``spec.hosts[0].name``."""
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return text.removeprefix(".")
+
+
+@dataclass(frozen=True)
+class Rule(Generic[View]):
+    """One requirement as it is read off files.
+
+    ``function`` looks at the product's view of the files, ``needs`` says what was missing where it found nothing to
+    look at, ``source`` is the document and section that the rule comes from.
+    """
+
+    requirement: str
+    text: str
+    source: str
+    needs: str
+    function: Callable[[View, Log], None]
+
+
+def apply(rules: Sequence[Rule[View]], view: View, judgement: Judgement) -> Judgement:
+    """Put what each of *rules* says of *view* into *judgement*."""
+    for rule in rules:
+        rule.function(view, Log(rule.requirement, judgement))
+    for rule in rules:
+        if judgement.checked[rule.requirement]:
+            judgement.not_checked.pop(rule.requirement, None)
+        else:
+            del judgement.checked[rule.requirement]
+            judgement.not_checked.setdefault(rule.requirement, rule.needs)
+    return judgement
+
+
+@dataclass(frozen=True)
+class FileRules:
+    """What a product makes of files: ``lint`` judges them, ``certificates`` explains the certificates among them.
+
+    ``sources`` maps each requirement to the text and the document that it comes from.
+    """
+
+    lint: Callable[[Question], Judgement]
+    certificates: Callable[[Question], str]
+    sources: Mapping[str, tuple[str, str]]

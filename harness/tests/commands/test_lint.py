@@ -1,0 +1,167 @@
+"""``hopproof lint`` and ``hopproof certs`` from the command line: exit statuses, formats, and what they never print."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from harness import paths
+from harness.cli import main
+from harness.tests.exports import Deployment
+
+EXPORTS = paths.FIXTURES / "exports"
+SOUND, BROKEN = EXPORTS / "sound" / "kubernetes", EXPORTS / "broken"
+
+Run = tuple[int, str, str]
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> Run:
+    try:
+        status = main([str(each) for each in arguments])
+    except SystemExit as end:
+        status = int(str(end.code))
+    message = capsys.readouterr()
+    assert "Traceback" not in message.err
+    return status, message.out, message.err
+
+
+def test_sound_files(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "lint", SOUND)
+    assert status == 0
+    assert out.splitlines()[0].startswith("API Connect 10.0.8.1 (as the files say) on Kubernetes; 12 objects")
+    assert out.splitlines()[-1] == "0 errors, 0 warnings, 0 notes."
+
+
+def test_the_json_of_the_contract(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "lint", BROKEN / "CFG-1.yaml", "--format", "json")
+    content = json.loads(out)
+    assert status == 1
+    (finding,) = content["findings"]
+    assert list(finding) == ["requirement", "severity", "file", "line", "object", "path", "message", "fix"]
+    assert (finding["requirement"], finding["severity"], finding["line"]) == ("CFG-1", "error", 7)
+    assert finding["object"] == "PortalCluster apic/portal" and finding["path"] == "spec.mtlsValidateClient"
+    assert content["checked"]["CFG-1"] == 1 and content["not_checked"]["PKI-16"]
+    assert (content["release"], content["platform"]) == ("10.0.8.1", "kubernetes")
+
+
+def test_warnings_fail_where_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "lint", BROKEN / "CFG-12.yaml")[0] == 0
+    assert run(capsys, "lint", BROKEN / "CFG-12.yaml", "--fail-on", "warning")[0] == 1
+    assert run(capsys, "lint", SOUND, "--fail-on", "warning")[0] == 0
+
+
+def test_sarif(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "lint", BROKEN / "CFG-10.yaml", "--format", "sarif")
+    content = json.loads(out)
+    (result,) = content["runs"][0]["results"]
+    assert (status, content["version"], result["ruleId"], result["level"]) == (1, "2.1.0", "CFG-10", "error")
+    location = result["locations"][0]["physicalLocation"]
+    assert location["artifactLocation"]["uri"].endswith("broken/CFG-10.yaml") and location["region"] == {"startLine": 8}
+    assert result["ruleId"] in {rule["id"] for rule in content["runs"][0]["tool"]["driver"]["rules"]}
+
+
+def test_junit(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "lint", BROKEN / "CFG-16.yaml", "--format", "junit")
+    suite = ET.fromstring(out).find("testsuite")
+    assert suite is not None and status == 1
+    assert (suite.get("failures"), suite.get("errors")) == ("2", "0")
+    failed = {case.get("name", "").split()[0] for case in suite if case.find("failure") is not None}
+    assert failed == {"CFG-1", "CFG-16"}
+    skipped = sum(case.find("skipped") is not None for case in suite)
+    assert suite.get("skipped") == str(skipped) and suite.get("tests") == str(len(list(suite)))
+    _, out, _ = run(capsys, "lint", BROKEN / "CFG-12.yaml", "--format", "junit")
+    assert 'failures="0"' in out
+
+
+def test_standard_input(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    data = (BROKEN / "CFG-1.yaml").read_bytes()
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(data)))
+    status, out, _ = run(capsys, "lint", "-")
+    assert status == 1 and "\n-:7: ✗ error CFG-1\n" in out
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "nothing usable"),
+        (b"just: text\n", None),
+        (b"\x00\x01\x02", "nothing usable"),
+        (b"a: [1\n", "nothing usable"),
+        (b"apiVersion: v1\nkind: X\na: " + b"[" * 2000, "not valid YAML"),
+    ],
+)
+def test_nothing_usable(content: bytes, words: str | None, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "file.yaml"
+    file.write_bytes(content)
+    status, out, err = run(capsys, "lint", file)
+    assert status == 2
+    assert words is None or (words in err and out == "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["lint", "missing"],
+        ["lint"],
+        ["lint", str(SOUND), "--release", "newest"],
+        ["lint", str(SOUND), "--product", "microservices"],
+        ["lint", str(SOUND), "--product", "unknown"],
+        ["lint", str(SOUND), "--platform", "vms"],
+        ["certs", str(SOUND)],
+    ],
+)
+def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = run(capsys, *arguments)
+    assert (status, out) == (2, "") and err
+
+
+def test_a_file_that_cannot_be_read_is_not_passed_over(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "good.yaml").write_bytes((SOUND / "subsystems.yaml").read_bytes())
+    (tmp_path / "chart.yaml").write_text("{{ if .x }}\napiVersion: v1\n", "utf-8")
+    assert run(capsys, "lint", tmp_path)[0] == 0
+    (tmp_path / "cut.yaml").write_text("apiVersion: v1\nkind: {\n", "utf-8")
+    status, out, _ = run(capsys, "lint", tmp_path)
+    assert status == 2 and "cut.yaml:3: not valid YAML" in out
+    status, out, _ = run(capsys, "lint", tmp_path, "--format", "junit")
+    assert status == 2 and 'errors="1"' in out
+
+
+def test_a_kustomize_patch_is_not_judged_alone(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_bytes((SOUND / "subsystems.yaml").read_bytes())
+    (tmp_path / "patch.yaml").write_bytes((BROKEN / "CFG-1.yaml").read_bytes())
+    assert run(capsys, "lint", tmp_path)[0] == 1
+    (tmp_path / "kustomization.yaml").write_text("resources: [base.yaml]\npatches: [{path: patch.yaml}]\n", "utf-8")
+    status, out, _ = run(capsys, "lint", tmp_path)
+    assert status == 0 and "a Kustomize patch, not a whole object" in out
+
+
+def test_keys_and_control_characters_are_never_printed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    deployment = Deployment()
+    text = deployment.text().replace(
+        "CN=portal-admin-client,O=cert-manager", '"CN=\\e[31m-----BEGIN PRIVATE KEY-----"', 1
+    )
+    (tmp_path / "export.yaml").write_text(text, "utf-8")
+    (tmp_path / "key.pem").write_bytes(deployment.ca.key_pem())
+    before = {file: file.read_bytes() for file in tmp_path.iterdir()}
+    for arguments in (["lint"], ["lint", "--format", "json"], ["lint", "--format", "sarif"], ["certs"]):
+        _, out, err = run(capsys, *arguments, tmp_path)
+        assert "PKI-6" in out and "\x1b" not in out + err
+        assert "BEGIN PRIVATE KEY" not in out + err
+        for made in deployment.objects.values():
+            key = made.get("data", {}).get("tls.key", "none there")  # type: ignore[attr-defined]
+            assert key not in out
+    assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_pem_files(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    deployment = Deployment()
+    (tmp_path / "ingress-ca.pem").write_bytes(deployment.ca.pem())
+    (tmp_path / "broken.crt").write_text("nothing", "utf-8")
+    status, out, _ = run(capsys, "certs", tmp_path / "ingress-ca.pem")
+    assert status == 0 and "ingress-ca: until 2036-04-29, key" in out
+    assert run(capsys, "certs", tmp_path)[0] == 2

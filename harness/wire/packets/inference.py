@@ -1,0 +1,183 @@
+"""What two sides' TLS records say of client certificates, resumption and data.
+
+In TLS 1.2 the handshake is in the clear.  In TLS 1.3 the client's last flight is encrypted, but its records have sizes
+(RFC 8446, 4.4 and 5.2): a message has a header of 4 bytes, a record adds the content type and a tag of 16, so that
+
+- a Finished alone makes a record of 21 bytes plus the hash: 53 with SHA-256, 69 with SHA-384;
+- an empty Certificate makes one of 25, and the two together one of 61 or 77;
+- a certificate and its CertificateVerify come before the Finished, in records whose sizes fit chain and signature.
+
+A client that is asked for a certificate must send a Certificate message, so a Finished alone also says that the server
+did not ask.  Padding can hide all this; it only makes records larger, so it turns an answer into a doubtful one.
+"""
+
+from __future__ import annotations
+
+from harness.model.connection import UNSEEN, ClientHello, Confidence, Inference, Seen, ServerHello
+from harness.wire.packets.hello import Cursor
+from harness.wire.packets.tls import CERTIFICATE, DONE, REQUEST, VERIFY, TlsSide
+
+ALERT_SIZE = 19
+_OVERHEAD = 17
+_EMPTY = 8 + _OVERHEAD
+_MIN_CHAIN = 150
+# CertificateVerify: its record for each common signature (ECDSA in DER varies by some bytes).
+_SIGNATURES = frozenset(
+    8 + _OVERHEAD + size
+    for size in (*range(68, 73), *range(100, 105), *range(134, 140), 64, 114, 128, 256, 384, 512, 1024)
+)
+
+Pair = tuple[Inference, Inference]
+
+
+def _certain(seen: Seen, why: str) -> Inference:
+    return Inference(seen, Confidence.CERTAIN, why)
+
+
+def _unknown(why: str) -> Inference:
+    return Inference(Seen.UNKNOWN, Confidence.NONE, why)
+
+
+def certificates(hello: ClientHello | None, answer: ServerHello | None, client: TlsSide, server: TlsSide) -> Pair:
+    """Whether the server asked for a certificate, and whether the client sent one."""
+    if hello is None or answer is None:
+        return (_unknown("the handshake was not captured"),) * 2
+    if answer.version == "TLSv1.3":
+        return _encrypted(hello, answer, client)
+    return _clear(client, server)
+
+
+def resumption(hello: ClientHello | None, answer: ServerHello | None, server: TlsSide) -> Inference:
+    """Whether the connection resumes an earlier session (in TLS 1.3, or uses an external pre-shared key)."""
+    if hello is None or answer is None or answer.retry:
+        return _unknown("no ServerHello was captured")
+    if answer.version == "TLSv1.3":
+        return _certain(Seen.YES if answer.resumes else Seen.NO, "pre_shared_key in the ServerHello")
+    if CERTIFICATE in server.messages:
+        return _certain(Seen.NO, "the server sent its certificate")
+    if server.change_cipher and server.whole:
+        return _certain(Seen.YES, "the server sent no certificate and changed to the session's keys")
+    return _unknown("the server's side was not captured whole")
+
+
+def early_data(hello: ClientHello | None, client: TlsSide, server: TlsSide) -> Inference:
+    """Whether the client sent data before the handshake was done (0-RTT)."""
+    if hello is None:
+        return UNSEEN
+    if not hello.early_data:
+        return _certain(Seen.NO, "not offered in the ClientHello")
+    if client.sealed and (server.hello_time is None or client.sealed[0].time < server.hello_time):
+        return _certain(Seen.YES, "encrypted records before the ServerHello; whether they were taken is encrypted")
+    return _unknown("offered in the ClientHello; no record before the ServerHello was seen")
+
+
+def asked_later(hello: ClientHello | None, answer: ServerHello | None, client: TlsSide, renegotiated: bool) -> Seen:
+    """Whether the server asked for a certificate after the handshake.
+
+    In TLS 1.3 a client can be asked only if it offers that; whatever it answers ends with another Finished.
+    """
+    if hello is None or answer is None:
+        return Seen.UNKNOWN
+    if answer.version != "TLSv1.3":
+        return Seen.YES if renegotiated else Seen.NO if client.aligned else Seen.UNKNOWN
+    if not hello.post_handshake_auth:
+        return Seen.NO
+    end = _finished(answer, client)
+    if end is None or not client.aligned or client.application_records > len(client.sealed):
+        return Seen.UNKNOWN
+    size = client.sealed[end].size
+    return Seen.UNKNOWN if any(record.size == size for record in client.sealed[end + 1 :]) else Seen.NO
+
+
+def data_exchanged(answer: ServerHello | None, client: TlsSide, server: TlsSide) -> Seen:
+    """Whether both sides sent application data after the handshake."""
+    if answer is None or answer.version != "TLSv1.3":
+        both = client.application_records and server.application_records
+        return Seen.YES if both else Seen.UNKNOWN if not (client.aligned and server.aligned) else Seen.NO
+    end = _finished(answer, client)
+    if end is None:
+        return Seen.UNKNOWN
+    data = [record for record in client.sealed[end + 1 :] if record.size != ALERT_SIZE]
+    none = Seen.NO if client.aligned and server.aligned else Seen.UNKNOWN
+    if not data:
+        return none
+    later = server.last_application is not None and server.last_application > data[0].time
+    return Seen.YES if later else none
+
+
+def _finished(answer: ServerHello, client: TlsSide) -> int | None:
+    """Which of the client's encrypted records holds its Finished alone; None where that cannot be told."""
+    size = answer.hash_size + 4 + _OVERHEAD
+    if not answer.hash_size:
+        return None
+    return next((number for number, record in enumerate(client.sealed[:6]) if record.size == size), None)
+
+
+def _clear(client: TlsSide, server: TlsSide) -> Pair:
+    if REQUEST in server.messages:
+        requested = _certain(Seen.YES, "CertificateRequest in the clear")
+    elif server.whole and (DONE in server.messages or server.change_cipher):
+        requested = _certain(Seen.NO, "no CertificateRequest in the handshake")
+    else:
+        requested = _unknown("the server's side was not captured whole")
+    if CERTIFICATE in client.messages:
+        proved = " and CertificateVerify" if VERIFY in client.messages else ", but no CertificateVerify was seen,"
+        if _chain_length(client.messages[CERTIFICATE]):
+            return requested, _certain(Seen.YES, f"Certificate{proved} in the clear")
+        return requested, _certain(Seen.NO, "an empty Certificate message in the clear")
+    if requested.seen is Seen.NO or (client.whole and client.change_cipher):
+        return requested, _certain(Seen.NO, "no Certificate message from the client")
+    return requested, _unknown("the client's side was not captured whole")
+
+
+def _chain_length(body: bytes) -> int:
+    try:
+        return Cursor(body).number(3)
+    except ValueError:
+        return 0
+
+
+def _encrypted(hello: ClientHello, answer: ServerHello, client: TlsSide) -> Pair:
+    doubt = _why_not(hello, answer, client)
+    if doubt:
+        return (_unknown(doubt),) * 2
+    sizes = [record.size for record in client.sealed[:6]]
+    finished = answer.hash_size + 4 + _OVERHEAD
+    told = ", ".join(map(str, sizes[:4]))
+    if sizes[0] == finished:
+        why = f"the client's first encrypted record has {finished} bytes, a Finished alone"
+        return (Inference(Seen.NO, Confidence.HIGH, why),) * 2
+    if sizes[0] == ALERT_SIZE:
+        return (_unknown("the client ended the handshake with a record the size of an alert"),) * 2
+    if sizes[:2] == [_EMPTY, finished] or sizes[0] == finished + 8:
+        why = f"the client's encrypted records have {told} bytes: an empty Certificate, then Finished"
+        sure = Confidence.HIGH if sizes[0] == _EMPTY else Confidence.MEDIUM
+        return Inference(Seen.YES, sure, why), Inference(Seen.NO, sure, why)
+    return _larger(sizes, finished, told)
+
+
+def _why_not(hello: ClientHello, answer: ServerHello, client: TlsSide) -> str:
+    """Why sizes say nothing here; '' where they do."""
+    if answer.resumes:
+        return "the session is resumed, and no certificate is asked for then (RFC 8446, 4.3.2)"
+    if answer.retry:
+        return "the ServerHello after the HelloRetryRequest was not captured"
+    if hello.early_data:
+        return "early data was offered, and its records cannot be told from the handshake's"
+    if not answer.hash_size:
+        return f"the sizes of records under {answer.cipher} are not known here"
+    if not client.whole or not client.aligned:
+        return "the client's side was not captured whole"
+    return "" if client.sealed else "the client sent no encrypted record"
+
+
+def _larger(sizes: list[int], finished: int, told: str) -> Pair:
+    why = f"the client's encrypted records have {told} bytes"
+    end = sizes.index(finished) if finished in sizes else None
+    if end is not None and end >= 2 and sizes[0] >= _MIN_CHAIN and sizes[end - 1] in _SIGNATURES:
+        text = f"{why}: a chain, a signature's size, Finished"
+        return (Inference(Seen.YES, Confidence.HIGH, text),) * 2
+    if sizes[0] >= _MIN_CHAIN:
+        text = f"{why}: more than a Finished before it; padding could look the same"
+        return (Inference(Seen.YES, Confidence.MEDIUM, text),) * 2
+    return (_unknown(f"{why}, which fit no known flight"),) * 2

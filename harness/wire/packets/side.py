@@ -1,0 +1,123 @@
+"""Tells what one side of a connection speaks from its first bytes, and hands them to the reader for that."""
+
+from __future__ import annotations
+
+from harness.model.connection import Content
+from harness.wire.packets.cleartext import HTTP2_PREFACE, AnswerSide, RequestSide, is_request
+from harness.wire.packets.tls import TlsSide, starts_record
+
+_PROXY1, _PROXY2 = b"PROXY ", b"\r\n\r\n\0\r\nQUIT\n"
+_MAX_PROXY = 4096
+_UNDECIDED = 108
+_TRIES = 64
+
+
+class Side:
+    """One direction's content.  ``tls`` or ``requests`` / ``answers`` is set once the content is known."""
+
+    def __init__(self) -> None:
+        self.content = Content.EMPTY
+        self.tls: TlsSide | None = None
+        self.requests: RequestSide | None = None
+        self.answers: AnswerSide | None = None
+        self.proxy_header = False
+        self.first: float | None = None
+        self.aligned = True
+        self._start = b""
+        self._tries = 0
+
+    def feed(self, data: bytes, time: float) -> None:
+        """The next bytes."""
+        if self.tls is not None:
+            self.tls.feed(data, time)
+        elif self.requests is not None:
+            self.requests.feed(data, time)
+        elif self.answers is not None:
+            self.answers.feed(data, time)
+        elif self.content in (Content.EMPTY, Content.UNKNOWN):
+            self._begin(data, time)
+
+    def skip(self, size: int, time: float) -> None:
+        """The next *size* bytes are not known."""
+        reader = self.tls or self.requests or self.answers
+        if reader is not None:
+            reader.skip(size, time)
+        elif self.content in (Content.EMPTY, Content.UNKNOWN):
+            # Whatever was captured of the first bytes is all there will be.
+            if self._start:
+                self._decide(self._start, time, last=True)
+            reader = self.tls or self.requests or self.answers
+            if reader is not None:
+                reader.skip(size, time)
+            else:
+                self.content, self.aligned, self._start = Content.UNKNOWN, False, b""
+
+    def finish(self) -> None:
+        """Nothing more comes."""
+        if self._start:
+            self._decide(self._start, self.first or 0.0, last=True)
+        if self.requests is not None:
+            self.requests.finish()
+
+    def _begin(self, data: bytes, time: float) -> None:
+        if self.first is None:
+            self.first = time
+        if not self.aligned:
+            self._tries += 1
+            self._start = b""
+            if self._tries > _TRIES:
+                return
+        start = self._without_proxy(self._start + data)
+        if start is None:
+            self._start += data
+            return
+        self._start = start
+        if start:
+            self._decide(start, time, last=len(start) >= _UNDECIDED)
+
+    def _without_proxy(self, start: bytes) -> bytes | None:
+        """*start* without a PROXY protocol header; None while it is not whole."""
+        if not self.aligned or self.proxy_header:
+            return start
+        if not start.startswith((_PROXY1, _PROXY2)):
+            return None if _PROXY1.startswith(start) or _PROXY2.startswith(start) else start
+        if start.startswith(_PROXY1):
+            end = start.find(b"\r\n") + 2
+            whole = end >= 2
+        else:
+            end = 16 + int.from_bytes(start[14:16], "big")
+            whole = 16 <= end <= len(start) and len(start) >= 16
+        if not whole:
+            return None if len(start) < _MAX_PROXY else start
+        self.proxy_header = True
+        return start[end:]
+
+    def _decide(self, start: bytes, time: float, last: bool) -> None:
+        found = self._recognise(start, last)
+        if found is None:
+            return
+        self.content, self._start = found, b""
+        if found is Content.TLS:
+            self.tls = TlsSide(self.aligned)
+            self.tls.feed(start, time)
+        elif found is Content.HTTP and not start.startswith(b"HTTP/"):
+            self.requests = RequestSide()
+            self.requests.feed(start, time)
+        elif found is Content.HTTP:
+            self.answers = AnswerSide()
+            self.answers.feed(start, time)
+
+    def _recognise(self, start: bytes, last: bool) -> Content | None:
+        """What *start* is, None while more is needed."""
+        if len(start) < 5 and not last:
+            return None
+        if starts_record(start, sealed_only=not self.aligned):
+            return Content.TLS
+        if HTTP2_PREFACE.startswith(start[: len(HTTP2_PREFACE)]):
+            return Content.HTTP2 if len(start) >= len(HTTP2_PREFACE) else Content.OTHER if last else None
+        if start.startswith(b"HTTP/1."):
+            return Content.HTTP
+        request = None if b"HTTP/1.".startswith(start) else is_request(start)
+        if request is None and not last:
+            return None
+        return Content.HTTP if request else Content.OTHER if self.aligned else Content.UNKNOWN

@@ -1,0 +1,115 @@
+"""All connections of the captures at hand, in bounded memory: what a limit drops is counted and said."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from harness.model.connection import Connection
+from harness.wire.packets.assembly import ACK, SYN, Assembly
+from harness.wire.packets.capture import Capture
+from harness.wire.packets.frames import Frames, Segment
+
+MAX_OPEN = 20_000
+"""Connections followed at once.  The one that was idle longest is ended where there are more."""
+MAX_KEPT = 100_000
+"""Connections that are kept to be reported and judged."""
+
+Key = tuple[bytes, int, bytes, int]
+
+
+@dataclass
+class Reading:
+    """The connections of some captures, and what was left out of them."""
+
+    connections: list[Connection] = field(default_factory=list)
+    packets: int = 0
+    segments: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
+    ended_early: int = 0
+    not_kept: int = 0
+    first: float | None = None
+    last: float | None = None
+
+
+def read(names: Iterable[str], max_open: int = MAX_OPEN, max_kept: int = MAX_KEPT) -> Reading:
+    """The connections in the captures *names*, each read by itself; raises ``UsageError`` for an unreadable one."""
+    return read_captures((Capture(name) for name in names), max_open, max_kept)
+
+
+def read_captures(captures: Iterable[Capture], max_open: int = MAX_OPEN, max_kept: int = MAX_KEPT) -> Reading:
+    """The connections in *captures*."""
+    reading = Reading()
+    for capture in captures:
+        _read_one(capture, reading, max_open, max_kept)
+        reading.notes.extend(f"{capture.name}: {note}" for note in capture.notes)
+    reading.connections.sort(key=lambda item: item.started)
+    return reading
+
+
+def _read_one(capture: Capture, reading: Reading, max_open: int, max_kept: int) -> None:
+    table = Table(capture.name, reading, max_open, max_kept)
+    frames = Frames()
+    take, dissect, packets, segments = table.take, frames.segment, 0, 0
+    first: float | None = None
+    last: float | None = None
+    for packet in capture:
+        packets += 1
+        segment = dissect(packet)
+        if segment is not None:
+            segments += 1
+            take(segment, packet.time)
+        if first is None:
+            first = packet.time
+        last = packet.time
+    table.close()
+    reading.first = min((time for time in (reading.first, first) if time is not None), default=None)
+    reading.last = max((time for time in (reading.last, last) if time is not None), default=None)
+    reading.packets += packets
+    reading.segments += segments
+    reading.left_out += frames.left_out
+    if frames.unfinished:
+        reading.left_out["datagrams of which a fragment never came"] += frames.unfinished
+
+
+class Table:
+    """Connections under way, the longest idle first."""
+
+    def __init__(self, name: str, reading: Reading, max_open: int = MAX_OPEN, max_kept: int = MAX_KEPT) -> None:
+        self._files = (name,)
+        self._reading, self._max_open, self._max_kept = reading, max_open, max_kept
+        self._open: OrderedDict[Key, Assembly] = OrderedDict()
+
+    def take(self, segment: Segment, time: float) -> None:
+        """One more segment."""
+        source, target, source_port, target_port = segment[:4]
+        if (source, source_port) <= (target, target_port):
+            key = (source, source_port, target, target_port)
+        else:
+            key = (target, target_port, source, source_port)
+        found = self._open.get(key)
+        if found is None or (segment.flags & (SYN | ACK) == SYN and found.reopened(segment)):
+            if found is not None:
+                self._end(key)
+            found = self._open[key] = Assembly(segment, time)
+            if len(self._open) > self._max_open:
+                first = next(iter(self._open))
+                self._reading.ended_early += not self._open[first].ended
+                self._end(first)
+        else:
+            self._open.move_to_end(key)
+        found.segment(segment, time)
+
+    def close(self) -> None:
+        """The capture has ended."""
+        for key in list(self._open):
+            self._end(key)
+
+    def _end(self, key: Key) -> None:
+        connection = self._open.pop(key).connection(self._files)
+        if len(self._reading.connections) < self._max_kept:
+            self._reading.connections.append(connection)
+        else:
+            self._reading.not_kept += 1

@@ -1,0 +1,188 @@
+"""One side's TLS records: handshake messages while they are in the clear, sizes and counts once they are not."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+MAX_MESSAGES = 1 << 18
+"""Handshake bytes in the clear that are kept for one side."""
+MAX_RECORD = (1 << 14) + 2048
+KEPT_SIZES = 64
+
+CHANGE_CIPHER, ALERT, HANDSHAKE, APPLICATION = 20, 21, 22, 23
+CLIENT_HELLO, SERVER_HELLO, CERTIFICATE, KEY_EXCHANGE, REQUEST, DONE, VERIFY = 1, 2, 11, 12, 13, 14, 15
+_KNOWN_MESSAGES = frozenset({0, 1, 2, 4, 11, 12, 13, 14, 15, 16, 21, 22, 23})
+_RESYNCHRONISATIONS = 64
+
+
+class Sealed(NamedTuple):
+    """An encrypted record: its size, and when it began."""
+
+    size: int
+    time: float
+
+
+def starts_record(data: bytes | bytearray, sealed_only: bool = False) -> bool:
+    """Whether *data* starts like a TLS record; *sealed_only*: like one of application data."""
+    if len(data) < 5 or data[1] != 3 or data[2] > 4:
+        return False
+    size = int.from_bytes(data[3:5], "big")
+    if sealed_only:
+        return data[0] == APPLICATION and data[2] == 3 and 0 < size <= MAX_RECORD
+    return CHANGE_CIPHER <= data[0] <= APPLICATION and 0 < size <= MAX_RECORD
+
+
+class TlsSide:
+    """What one side sent, record by record.
+
+    ``messages`` are the handshake messages in the clear, the first of each type but two hellos.  ``whole``: no byte of
+    the handshake in the clear is missing.
+    """
+
+    def __init__(self, aligned: bool = True) -> None:
+        self.messages: dict[int, bytes] = {}
+        self.second_hello = b""
+        self.alerts: list[tuple[int, int]] = []
+        self.sealed: list[Sealed] = []
+        self.application_records = self.sealed_alerts = self.sealed_handshakes = 0
+        self.alert_sized = 0
+        self.last_application: float | None = None
+        self.hello_time: float | None = None
+        self.change_cipher = False
+        self.whole, self.aligned = aligned, aligned
+        self._opaque = not aligned
+        self._buffer = bytearray()
+        self._handshake = bytearray()
+        self._skip = 0
+        self._lost = not aligned
+        self._tries = 0
+
+    def feed(self, data: bytes, time: float) -> None:
+        """The next bytes."""
+        if self._skip >= len(data):
+            self._skip -= len(data)
+            return
+        if self._lost:
+            self._resynchronise(data, time)
+            return
+        self._buffer += data[self._skip :]
+        self._skip = 0
+        self._records(time)
+
+    def skip(self, size: int, time: float) -> None:
+        """The next *size* bytes are not known."""
+        if self._skip >= size:
+            self._skip -= size
+            return
+        if self._buffer and not self._skip and self._bridge(size, time):
+            return
+        self._buffer.clear()
+        self._skip = 0
+        self._lose()
+
+    def _bridge(self, size: int, time: float) -> bool:
+        """Go over a hole inside a record whose header is known."""
+        if not starts_record(self._buffer):
+            return False
+        length = int.from_bytes(self._buffer[3:5], "big")
+        rest = 5 + length - len(self._buffer) - size
+        if rest < 0:
+            return False
+        kind = self._buffer[0]
+        clear = self._clear(kind)
+        self._buffer.clear()
+        self._skip = rest
+        if clear:
+            self.whole, self._opaque = False, True
+        else:
+            self._count(kind, length, time)
+        return True
+
+    def _lose(self) -> None:
+        self._lost, self._opaque, self.aligned = True, True, False
+        if not self.change_cipher and not self.application_records:
+            self.whole = False
+
+    def _resynchronise(self, data: bytes, time: float) -> None:
+        """Records often start with a segment: take the next that looks like application data."""
+        self._tries += 1
+        if self._tries <= _RESYNCHRONISATIONS and starts_record(data, sealed_only=True):
+            self._lost = False
+            self._buffer += data
+            self._records(time)
+
+    def _records(self, time: float) -> None:
+        buffer = self._buffer
+        while len(buffer) >= 5:
+            if not starts_record(buffer):
+                buffer.clear()
+                self._lose()
+                return
+            kind, size = buffer[0], int.from_bytes(buffer[3:5], "big")
+            if kind == HANDSHAKE and len(buffer) < min(9, 5 + size):
+                return
+            if self._clear(kind):
+                if len(buffer) < 5 + size:
+                    return
+                self._open(kind, bytes(buffer[5 : 5 + size]), time)
+            else:
+                self._count(kind, size, time)
+            self._skip = max(5 + size - len(buffer), 0)
+            del buffer[: 5 + size]
+
+    def _clear(self, kind: int) -> bool:
+        """Whether a record of this *kind* can be read."""
+        if kind == APPLICATION or self._opaque:
+            return False
+        return kind == CHANGE_CIPHER or not self.change_cipher or (kind == HANDSHAKE and self._repeated_hello())
+
+    def _repeated_hello(self) -> bool:
+        """A HelloRetryRequest may be followed by change_cipher_spec and hellos in the clear (RFC 8446, D.4)."""
+        buffer = self._buffer
+        length = int.from_bytes(buffer[3:5], "big")
+        if len(buffer) < 9:
+            return False
+        return buffer[5] in (CLIENT_HELLO, SERVER_HELLO) and int.from_bytes(buffer[6:9], "big") == length - 4
+
+    def _open(self, kind: int, body: bytes, time: float) -> None:
+        if kind == CHANGE_CIPHER:
+            self.change_cipher = True
+        elif kind == ALERT and len(body) == 2:
+            self.alerts.append((body[0], body[1]))
+        elif kind == HANDSHAKE and len(self._handshake) < MAX_MESSAGES:
+            self._handshake += body
+            self._split(time)
+
+    def _split(self, time: float) -> None:
+        pending = self._handshake
+        while len(pending) >= 4:
+            kind, size = pending[0], int.from_bytes(pending[1:4], "big")
+            if kind not in _KNOWN_MESSAGES or size > MAX_MESSAGES:
+                self.whole, self._opaque = False, True
+                pending.clear()
+                return
+            if len(pending) < 4 + size:
+                return
+            self._message(kind, bytes(pending[4 : 4 + size]), time)
+            del pending[: 4 + size]
+
+    def _message(self, kind: int, body: bytes, time: float) -> None:
+        if kind in self.messages:
+            if kind in (CLIENT_HELLO, SERVER_HELLO):
+                self.second_hello, self.hello_time = body, time
+            return
+        self.messages[kind] = body
+        if kind in (CLIENT_HELLO, SERVER_HELLO):
+            self.hello_time = time
+
+    def _count(self, kind: int, size: int, time: float) -> None:
+        if kind == APPLICATION:
+            self.application_records += 1
+            self.last_application = time
+            self.alert_sized += size == 19
+            if len(self.sealed) < KEPT_SIZES:
+                self.sealed.append(Sealed(size, time))
+        elif kind == ALERT:
+            self.sealed_alerts += 1
+        elif kind == HANDSHAKE:
+            self.sealed_handshakes += 1
