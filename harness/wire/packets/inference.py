@@ -101,8 +101,14 @@ def data_exchanged(answer: ServerHello | None, client: TlsSide, server: TlsSide)
     none = Seen.NO if client.aligned and server.aligned else Seen.UNKNOWN
     if not data:
         return none
-    later = server.last_application is not None and server.last_application > data[0].time
-    return Seen.YES if later else none
+    later = [record for record in server.sealed if record.time > client.sealed[end].time]
+    if server.application_records > len(server.sealed):
+        return Seen.YES  # so many are neither tickets nor alerts
+    # The first after the client's Finished may be a session ticket, as may others of its size: no answer to data.
+    tickets = {record.size for record in later[:1]} | {ALERT_SIZE}
+    if any(record.size not in tickets and record.time > data[0].time for record in later):
+        return Seen.YES
+    return Seen.UNKNOWN if any(record.size != ALERT_SIZE for record in later) else none
 
 
 def _finished(answer: ServerHello, client: TlsSide) -> int | None:

@@ -46,7 +46,6 @@ class TlsSide:
         self.sealed: list[Sealed] = []
         self.application_records = self.sealed_alerts = self.sealed_handshakes = 0
         self.alert_sized = 0
-        self.last_application: float | None = None
         self.hello_time: float | None = None
         self.change_cipher = False
         self.whole, self.aligned = aligned, aligned
@@ -178,7 +177,6 @@ class TlsSide:
     def _count(self, kind: int, size: int, time: float) -> None:
         if kind == APPLICATION:
             self.application_records += 1
-            self.last_application = time
             self.alert_sized += size == 19
             if len(self.sealed) < KEPT_SIZES:
                 self.sealed.append(Sealed(size, time))

@@ -106,7 +106,8 @@ def pki_14(view: View, log: Log) -> None:
         return
     known = view.by_row.get(INGRESS_CA, [])
     origin = [each for each in known if (each.namespace, each.cluster) in managed]
-    copies = [each for each in known if (each.namespace, each.cluster) not in managed]
+    # What names no namespace may be applied to management's.
+    copies = [each for each in known if each.namespace and (each.namespace, each.cluster) not in managed]
     kept = [each for each in origin if each.held]
     for each in (*copies, *kept[1:]):
         if each.held and kept and each is not kept[0]:

@@ -172,6 +172,11 @@ def test_what_the_operator_made_of_a_section(top: str, made: str, found: int) ->
     assert len(findings(f"{stated}spec: {{portal: {{{top}}}}}\n---\n{generated}", "CFG-14")) == found
 
 
+def test_a_ca_without_a_namespace_is_no_copy() -> None:
+    text = (EXPORTS / "broken" / "PKI-14.yaml").read_text("utf-8")
+    assert findings(text, "PKI-14") and not findings(text.replace(", namespace: portal", ""), "PKI-14")
+
+
 def test_a_v5c_gateway_of_another_deployment_is_a_warning() -> None:
     loose = ANALYTICS + URL + "  mtlsValidateClient: false\n"
     gateway = GATEWAY.replace("namespace: apic", "namespace: other") + "  apicGatewayServiceV5CompatibilityMode: true\n"

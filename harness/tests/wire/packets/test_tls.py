@@ -236,6 +236,34 @@ def test_a_proxy_header_is_stepped_over(one: One, contexts: Contexts) -> None:
         assert found.proxy_header and found.hello is not None and found.certificate_sent.seen is Seen.NO
 
 
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ([], Seen.NO),
+        ([19], Seen.NO),  # the certificate was refused, say
+        ([303, 303], Seen.UNKNOWN),  # tickets, or an answer
+        ([303, 303, 19], Seen.UNKNOWN),
+        ([303, 303, 111], Seen.YES),
+        ([111], Seen.UNKNOWN),
+        ([500] * 70, Seen.YES),
+    ],
+)
+def test_tickets_and_alerts_are_no_answer(sizes: list[int], expected: Seen) -> None:
+    from harness.wire.packets.inference import data_exchanged
+    from harness.wire.packets.tls import TlsSide
+
+    def record(size: int) -> bytes:
+        return b"\x17\3\3" + size.to_bytes(2, "big") + bytes(size)
+
+    client, server = TlsSide(), TlsSide()
+    server.feed(record(900), 1.0)
+    client.feed(record(53) + record(106), 2.0)
+    for size in sizes:
+        server.feed(record(size), 3.0)
+    answer = server_hello(b"\3\3" + bytes(32) + b"\0\x13\1\0\0\6\0\x2b\0\2\3\4")
+    assert data_exchanged(answer, client, server) is expected
+
+
 @pytest.mark.parametrize("kept", range(1, 46))
 def test_a_hole_in_an_encrypted_record(kept: int) -> None:
     """The record is known by its header; what comes after it is read on."""
