@@ -33,6 +33,8 @@ def schema() -> dict[str, Any]:
 
 def sound(data: Any, file: FilePath) -> tuple[list[UsageError], Any]:
     """What is wrong with *data*, and *data* without it: None where nothing is left that can be looked at."""
+    if data is None:
+        return [UsageError("the file is empty", where=str(file), hint=_ATTEMPT)], None
     errors, zeros = list(_errors(data)), list(_zeros(data, ()))
     if not errors and not zeros:
         return [], data

@@ -77,7 +77,7 @@ def test_the_good_one_is_good(folder: Path, capsys: pytest.CaptureFixture[str]) 
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"", "None is not of type 'object'"),
+        (b"", "the file is empty"),
         (b"\x00\x01\x02\xff", "not valid YAML"),
         (bytes(range(256)), "not valid YAML"),
         (b"- 1\n- 2\n", "is not of type 'object'"),

@@ -11,6 +11,7 @@ import pytest
 from harness import cli
 from harness.catalogue import expand
 from harness.catalogue.registry import FAULTS, catalogue
+from harness.commands import mutants
 from harness.errors import UsageError
 from harness.model.case import Case
 from harness.model.exchange import Exchange
@@ -115,7 +116,7 @@ def test_the_verb(
     status: int,
     form: list[str],
 ) -> None:
-    monkeypatch.setattr(cli, "matrix", lambda *_: found)
+    monkeypatch.setattr(mutants, "matrix", lambda *_: found)
     assert cli._parser().parse_args(["mutants"]).area == ""
     arguments = cli._parser().parse_args(["mutants", "--report", str(tmp_path / "new"), *form])
     assert arguments.verb(arguments) == status

@@ -41,7 +41,7 @@ def lab(monkeypatch: pytest.MonkeyPatch) -> Lab:
     made = Lab()
     target = replace(EMBEDDED, bench=lambda _catalogue, seed: bench(made, seed))
     monkeypatch.setattr(live, "send", made.send)
-    monkeypatch.setattr(module, "find", lambda _name: target)
+    monkeypatch.setattr(module, "target_of", lambda _name: target)
     return made
 
 
@@ -133,7 +133,7 @@ def test_a_bench_that_cannot_be_had_leaves_no_lab(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_lab_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch, make: Make, tmp_path: Path) -> None:
-    monkeypatch.setattr(module, "find", lambda _name: replace(EMBEDDED, bench=raising(LabError("no ports left"))))
+    monkeypatch.setattr(module, "target_of", lambda _name: replace(EMBEDDED, bench=raising(LabError("no ports left"))))
     run = make()
     assert finished(run) == 3
     _, rows, footer = record.read(tmp_path / "report")
@@ -142,14 +142,14 @@ def test_a_lab_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch, make: Make, t
 
 
 def test_an_error_of_usage_under_way_is_told(monkeypatch: pytest.MonkeyPatch, make: Make) -> None:
-    monkeypatch.setattr(module, "find", lambda _name: replace(EMBEDDED, bench=raising(UsageError("no such host"))))
+    monkeypatch.setattr(module, "target_of", lambda _name: replace(EMBEDDED, bench=raising(UsageError("no such host"))))
     run = make()
     assert finished(run) == 2
     assert any("no such host" in text for text in run.trouble)
 
 
 def test_a_bug_of_ours_is_told_as_one(monkeypatch: pytest.MonkeyPatch, make: Make) -> None:
-    monkeypatch.setattr(module, "find", lambda _name: replace(EMBEDDED, bench=raising(ZeroDivisionError("x"))))
+    monkeypatch.setattr(module, "target_of", lambda _name: replace(EMBEDDED, bench=raising(ZeroDivisionError("x"))))
     run = make()
     assert finished(run) == 3
     assert any("internal error: ZeroDivisionError" in text for text in run.trouble)
