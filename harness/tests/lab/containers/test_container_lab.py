@@ -20,13 +20,15 @@ from testcontainers.core.docker_client import DockerClient
 
 from harness.catalogue.registry import FAULTS, catalogue
 from harness.errors import LabError
-from harness.lab import reference, worker
+from harness.lab import reference as reference_lab
+from harness.lab import worker
 from harness.lab.containers import daemon, docker_api
 from harness.lab.containers.disruptions import OperatedLab
 from harness.lab.protocol import Entrypoint
 from harness.model.case import Setup
 from harness.model.vocabulary import Path as FlowPath
 from harness.model.vocabulary import Posture
+from harness.products.registry import reference
 from harness.tests.lab.containers.proxied import Proxied
 
 pytestmark = pytest.mark.usefixtures("_docker")
@@ -102,10 +104,11 @@ def test_a_gateway_is_registered_by_an_insider_and_reaches_analytics_through_the
 
 def test_a_server_calls_the_platform_api_from_its_own_container(lab: OperatedLab) -> None:
     flow = catalogue().flows["portal-to-management"]
+    low, high = map(int, lab._ports_of["portal"].split())
     for path in (FlowPath.DIRECT, FlowPath.TERMINATING):
         entrypoint = _door(lab, Setup("platform-api", Posture.DEFAULT, path))
         act = lab.act(entrypoint, flow, f"fp-platform-{path}")
-        assert act["status"] == flow.success and 24000 <= act["local_port"] <= 24999
+        assert act["status"] == flow.success and low <= act["local_port"] <= high
 
 
 def test_whoever_connects_to_a_listener_has_ports_of_its_own(lab: OperatedLab) -> None:
@@ -153,7 +156,7 @@ def test_a_daemon_that_falls_silent_is_told_and_keeps_nobody_waiting(
                 housed.link._client.client.api.timeout = 0.5
             with pytest.raises(LabError, match=message):
                 lab.counters(DIRECT)
-            for module, name in ((worker, "REPLY_SECONDS"), (reference, "RECORD_SECONDS")):
+            for module, name in ((worker, "REPLY_SECONDS"), (reference_lab, "RECORD_SECONDS")):
                 change.setattr(module, name, 3600)
             with pytest.raises(LabError, match=message):
                 lab.act(entrypoint, known.flows["management-to-portal"], "fp-silent")
@@ -178,6 +181,7 @@ def test_a_daemon_that_falls_silent_is_told_and_keeps_nobody_waiting(
 _VICTIM = """
 import sys
 from harness.catalogue.registry import FAULTS, catalogue
+from harness.products.registry import reference
 from harness.lab.containers.disruptions import OperatedLab
 from harness.tests.lab.containers.test_container_lab import DIRECT
 lab = OperatedLab(reference(), catalogue().servers, catalogue().flows, FAULTS)
