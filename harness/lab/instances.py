@@ -127,7 +127,7 @@ class Running:
 
     def _server(self, setup: Setup, keys_at: str = "") -> Instance:
         """*keys_at* names the management whose platform API it is told to fetch keys from, if not the setup's own."""
-        return self._plan.server(setup, self._ports[keys_at or self._plan.management(setup).name])
+        return self._plan.server(setup, self._ports[keys_at or self._plan.management_name(setup)])
 
     def _start(self, wanted: Iterable[tuple[Setup, Instance]], port: int = 0) -> None:
         """Start what is not running yet: all of a site at once."""
@@ -206,7 +206,7 @@ class Running:
         instances = {self._plan.server_name(setup) for setup in gone} - kept
         for site, names in self._by_site(listeners).items():
             site.worker.call("close", listeners=names)
-        instances |= {name for setup in gone if setup.own for name in self._copies(self._plan.management(setup).name)}
+        instances |= {name for setup in gone if setup.own for name in self._copies(self._plan.management_name(setup))}
         self._end(sorted(name for name in instances if name in self._ports and name not in self._down))
         self._forget((*listeners, *instances))
         self._down -= instances

@@ -73,19 +73,23 @@ class Plan:
         """Every host name that a subsystem may look up."""
         return (*self._keys.hosts, *(server.host for server in self._servers.values()))
 
+    def management_name(self, setup: Setup) -> str:
+        """The name of :meth:`management`; asking for it makes no folder and no key."""
+        variant, faults = self._product.variants[setup.variant], self._faults_on(self._keys.subsystem, setup)
+        if setup.server == self._keys.server:
+            return "|".join((self._keys.subsystem, *faults, variant.server))
+        own = (setup.own, setup.own and setup.fault)
+        return "|".join((self._keys.subsystem, *faults, variant.platform, *own))
+
     def management(self, setup: Setup) -> Instance:
         """The management that serves *setup*: the deployment's, a faulty one, an impostor, or one of its own."""
-        variant = self._product.variants[setup.variant]
-        faults = self._faults_on(self._keys.subsystem, setup)
+        variant, name = self._product.variants[setup.variant], self.management_name(setup)
+        kind, faults = self._keys.subsystem, self._faults_on(self._keys.subsystem, setup)
         if setup.server == self._keys.server:
-            folder = self._server_folder(setup, variant)
-            name = "|".join((self._keys.subsystem, *faults, variant.server))
-            return Instance(
-                name, self._keys.subsystem, self._keys.configure(self._keys.endpoints[EXTERNAL]), folder, faults
-            )
-        folder, endpoint = self._platform(setup, variant)
-        name = "|".join((self._keys.subsystem, *faults, variant.platform, setup.own, setup.own and setup.fault))
-        return Instance(name, self._keys.subsystem, self._keys.configure(endpoint), folder, faults)
+            folder, endpoint = self._server_folder(setup, variant), self._keys.endpoints[EXTERNAL]
+        else:
+            folder, endpoint = self._platform(setup, variant)
+        return Instance(name, kind, self._keys.configure(endpoint), folder, faults)
 
     def _platform(self, setup: Setup, variant: Variant) -> tuple[FilePath, KeyEndpoint]:
         if variant.platform == "impostor":
@@ -108,7 +112,7 @@ class Plan:
     def server_name(self, setup: Setup) -> str:
         """The name of the instance in which *setup*'s flow ends."""
         if setup.server == self._keys.server:
-            return self.management(setup).name
+            return self.management_name(setup)
         variant = self._product.variants[setup.variant]
         # Behind a balancer that differs, the server is the same.
         same = not (variant.platform or variant.server or variant.spec)

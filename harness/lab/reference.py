@@ -150,7 +150,7 @@ class OwnLab(Running):
 
     def set_clock(self, setup: Setup, offset: float) -> None:
         """See :meth:`harness.lab.protocol.Lab.set_clock`."""
-        names = [self._plan.server_name(setup), *self._copies(self._plan.management(setup).name)]
+        names = [self._plan.server_name(setup), *self._copies(self._plan.management_name(setup))]
         self._offsets[setup] = offset
         for site, here in self._by_site(name for name in names if name not in self._down).items():
             site.worker.call("clock", offset=offset, instances=here)

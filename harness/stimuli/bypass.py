@@ -47,7 +47,9 @@ def respelled(path: str) -> tuple[str, ...]:
     stem = bare[: bare.rindex(last)] if last else bare
     forms = [f"{bare}/" if last else f"{bare};/", f"{bare};x=1", f"{stem}%{ord(last[0]):02x}{last[1:]}" if last else ""]
     forms += [bare.upper(), bare.swapcase()]
-    return tuple(dict.fromkeys(form + mark + query for form in forms if form and form != bare))
+    whole = [form + mark + query for form in forms if form and form != bare]
+    # A rule that is written for a path alone may not fit one that a query follows.
+    return tuple(dict.fromkeys([*whole, f"{path}{'&' if mark else '?'}hopproof=1"]))
 
 
 def absolute(path: str, host: str) -> tuple[str, ...]:

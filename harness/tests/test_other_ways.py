@@ -172,6 +172,11 @@ def test_a_server_that_asks_whichever_way_passes(judge: Judge, posture: Posture)
     assert len(run.rows) == (14 if posture is Posture.MTLS else 11)
 
 
+def test_a_server_that_is_open_where_a_query_follows_is_caught(judge: Judge) -> None:
+    run = judge(lambda handler: "?" in handler.path)
+    assert (run.status, ways(run, "FAIL")) == (1, {"path-spelling"})
+
+
 def test_what_everybody_may_know_of_methods_is_no_way_in(judge: Judge) -> None:
     run = judge(lambda handler: handler.command == "OPTIONS")
     assert ways(run, "FAIL") == {"method-safe"}  # it has the protected page in it

@@ -60,7 +60,7 @@ class OperatedLab(ContainerLab):
     def _which(self, setup: Setup, what: Part) -> tuple[str, str, Housed | None]:
         """Site name, instance name and container of *what*, a part of this setup."""
         if what == Part.KEY_SERVER:
-            name, instance = self._management_home(setup), self._plan.management(setup).name
+            name, instance = self._management_home(setup), self._plan.management_name(setup)
         else:
             name, instance = self._home(setup), self._plan.server_name(setup)
         return name, instance, self._housed.get(name)
