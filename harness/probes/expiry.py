@@ -3,27 +3,45 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Sequence
 
 from harness.checks.dialect import Dialect
 from harness.model.exchange import ClientView
+from harness.stimuli.unavailable import StimulusUnavailable
+from harness.wire.send import Prepared
 
 _TOO_MANY = 429
 
-
-def wait(seconds: float) -> None:
-    """Let the token expire: that it does is the stimulus."""
-    threading.Event().wait(seconds)
+Ask = Callable[[Prepared], ClientView]
 
 
-def unshown(unseen: ClientView, again: ClientView, dialect: Dialect) -> str:
+def present_again(ask: Ask, token: Prepared, unseen: Prepared, seconds: float, dialect: Dialect) -> ClientView:
+    """What the server answers to *token*, which it has served, once *seconds* have passed and it has expired.
+
+    *unseen* has a token that expired at the same moment and that the server has never seen.  It goes first; where the
+    expired token is served, it goes once more, so that servers behind one address whose clocks disagree are noticed.
+    Raises StimulusUnavailable where the answer shows no cache.
+    """
+    threading.Event().wait(seconds)  # that the token expires is the stimulus
+    others = [ask(unseen)]
+    again = ask(token)
+    if _served(again, dialect):
+        others.append(ask(unseen))
+    if why := unshown(others, again, dialect):
+        raise StimulusUnavailable(why)
+    return again
+
+
+def unshown(others: Sequence[ClientView], again: ClientView, dialect: Dialect) -> str:
     """Why the answer to the expired token, presented *again*, shows no cache; '' where it may be judged.
 
-    *unseen* is the answer to a token that expired at the same moment and that the server had never seen.
+    *others* are the answers to the token that the server had never seen.
     """
-    if _served(unseen, dialect):
+    if any(_served(other, dialect) for other in others):
         return "the server's leeway hides it: it still serves a never-seen token that expired at the same moment"
-    if _served(again, dialect) and not _refused(unseen, dialect):
-        status = unseen.response.status if unseen.response else "nothing"
+    unclear = [other for other in others if not _refused(other, dialect)]
+    if _served(again, dialect) and unclear:
+        status = unclear[0].response.status if unclear[0].response else "nothing"
         return f"a never-seen token that expired at the same moment is answered {status}, which is no refusal"
     return ""
 
