@@ -22,6 +22,7 @@ from harness.model.vocabulary import Grade
 from harness.pki.issue import Identity
 from harness.probes.attempt import Attempt
 from harness.probes.bypass import WAYS, Asking
+from harness.probes.expiry import present_again
 from harness.probes.observing import account, compare
 from harness.probes.script import Player
 from harness.stimuli.certificates import CERTIFICATE_CLASSES
@@ -187,7 +188,14 @@ def _send(bench: Bench, case: Case, entrypoint: Entrypoint, sending: Sending, co
         if status != case.flow.success:
             raise StimulusUnavailable(f"what must be served before it is answered {status or 'nothing'}")
     began = time.monotonic()
-    client = bench.send(entrypoint.address, sending.request, context)
+
+    def ask(request: Prepared) -> ClientView:
+        return bench.send(entrypoint.address, request, context)
+
+    if sending.unseen is None:
+        client = ask(sending.request)
+    else:
+        client = present_again(ask, sending.request, sending.unseen, sending.wait, bench.dialect)
     identity = bench.stimuli.presented(case.flow.client_secret, case.stimulus.certificate)
     if identity is not None:
         client = replace(client, client_chain=tuple(map(view, identity.chain)))

@@ -34,12 +34,14 @@ USER_AGENT = f"hopproof/{__version__}"
 @dataclass(frozen=True)
 class Sending:
     """One of a stimulus's forms (``form`` '' where it has one) as a request marked with ``nonce``; ``before`` is what
-    must be served first."""
+    must be served first, ``unseen`` what is sent ``wait`` seconds later, to compare with."""
 
     request: Prepared
     nonce: str
     form: str = ""
     before: tuple[Prepared, ...] = ()
+    wait: float = 0.0
+    unseen: Prepared | None = None
 
 
 class Stimuli:
@@ -128,7 +130,9 @@ class Stimuli:
                 for location, each in enumerate(presented.before)
             )
             request = _request(flow, presented, host, nonce)
-            found.append(Sending(request, nonce, presented.form, tuple(before)))
+            other = presented.unseen
+            unseen = _request(flow, other, host, nonces(f"unseen {nonce}")) if other else None
+            found.append(Sending(request, nonce, presented.form, tuple(before), presented.wait, unseen))
         return found
 
     def _forms(self, flow: Flow, stimulus: Stimulus, nonce: str) -> Sequence[Presented]:

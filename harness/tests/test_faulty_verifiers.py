@@ -24,6 +24,7 @@ from harness.stimuli.attacker_listener import on_loopback
 from harness.stimuli.partial import ServiceTokenIssuer
 from harness.tests import builders
 from harness.tests.faulty.caught import CAUGHT
+from harness.tests.faulty.expiry import MinuteLeeway, NeverForgets
 from harness.tests.faulty.faults import (
     AnyAudience,
     AnyRsa,
@@ -136,6 +137,26 @@ def test_a_fault_is_caught_with_a_borrowed_token(
     assert name in of(judge(kind, alg, (f"*/{name}",), **captured), "FAIL")
     right = judge(Verifier, alg, (f"*/{name}",), **captured)
     assert of(right, "PASS") == {name}
+
+
+def test_a_right_service_refuses_an_accepted_token_that_has_expired(judge: Judge) -> None:
+    assert of(judge(Verifier, "RS256", ("*/exp-past-after-good",)), "PASS") == {"exp-past-after-good"}
+
+
+def test_a_leeway_hides_whether_an_accepted_token_is_cached(judge: Judge) -> None:
+    run = judge(MinuteLeeway, "RS256", ("*/exp-past-after-good",))
+    assert of(run, "UNOBSERVED") == {"exp-past-after-good"}
+    assert "the server's leeway hides it" in run.rows[0]["reason"]
+
+
+def test_a_borrowed_token_cannot_be_made_to_expire(
+    judge: Judge, keys: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "client"}
+    monkeypatch.setenv("HOPPROOF_TEST_TOKEN", ServiceTokenIssuer(keys("RS256"), claims, KID, 300).token())
+    run = judge(NeverForgets, "RS256", ("*/exp-past-after-good",), captured={"env": "HOPPROOF_TEST_TOKEN"})
+    assert of(run, "UNOBSERVED") == {"exp-past-after-good"}
+    assert "needs the key" in run.rows[0]["reason"]
 
 
 def test_which_form_got_in_is_told(judge: Judge) -> None:

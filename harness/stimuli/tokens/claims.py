@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from harness.stimuli.tokens.issuer import ABSENT, LIFETIME, TokenIssuer
-from harness.stimuli.tokens.table import Classes
+from harness.stimuli.tokens.table import Classes, Presented, authorization
 
 CLASSES = Classes()
 
 _HOUR = 3600  # beyond any honest clock skew
 _MINUTES = 600  # beyond "no more than a few minutes" (RFC 7519 sections 4.1.4 and 4.1.5)
+
+_SOON = 3  # whole seconds, enough to be served once
+_OVER = 1.1  # until exp has passed for a server that counts whole seconds, too
 
 
 @CLASSES.token("exp-past")
@@ -21,6 +26,16 @@ def _past(token_issuer: TokenIssuer) -> str:
 def _past_minutes(token_issuer: TokenIssuer) -> str:
     """expired ten minutes ago"""
     return token_issuer.with_claims(exp=token_issuer.now - _MINUTES)
+
+
+@CLASSES.add("exp-past-after-good")
+def _past_after_good(token_issuer: TokenIssuer) -> Presented:
+    """a good token that was served first, presented again after it has expired"""
+    exp = token_issuer.now + _SOON
+    token = authorization(f"Bearer {token_issuer.with_claims(exp=exp)}")
+    # Another iat makes it another token where the service's tokens have no jti.
+    unseen = authorization(f"Bearer {token_issuer.with_claims(exp=exp, iat=token_issuer.now - 1)}")
+    return replace(token, before=(token,), wait=exp + _OVER - token_issuer.clock(), unseen=unseen)
 
 
 @CLASSES.token("exp-missing")

@@ -15,13 +15,16 @@ class Presented:
     (without its question mark).
 
     ``form`` says which of a class's forms it is, '' where there is one.  ``before`` is what is presented first, each
-    over a connection of its own, and must be served.
+    over a connection of its own, and must be served.  Then ``wait`` seconds pass, and ``unseen`` is presented: a token
+    that is wrong in the same way, which the server has never seen.
     """
 
     headers: tuple[tuple[str, bytes], ...] = ()
     query: str = ""
     form: str = ""
     before: tuple[Presented, ...] = ()
+    wait: float = 0.0
+    unseen: Presented | None = None
 
 
 Build = Callable[[TokenIssuer], Presented]

@@ -80,6 +80,13 @@ def remembers_tokens_without_signature(rules: ServerPolicy) -> ServerPolicy:
     return replace(rules, proof=proof)
 
 
+@fault("remembers-tokens-for-ever", on=VERIFIERS)
+def remembers_tokens_for_ever(rules: ServerPolicy) -> ServerPolicy:
+    """keeps every token that it has accepted, and takes it again whatever the time"""
+    accepted: set[str] = set()
+    return replace(rules, remembered=accepted.__contains__, remember=accepted.add)
+
+
 @fault("allows-a-quarter-of-an-hour", on=VERIFIERS)
 def allows_a_quarter_of_an_hour(rules: ServerPolicy) -> ServerPolicy:
     """accepts tokens until a quarter of an hour after they expire, and from as long before they are valid"""

@@ -88,6 +88,15 @@ def nobody(ask: HttpRequest) -> bool:
     return False
 
 
+def nothing_known(compact: str) -> bool:
+    """Every token is verified each time it comes."""
+    return False
+
+
+def forget(compact: str) -> None:
+    """Nothing is kept of a token that was accepted."""
+
+
 def everything(path: str) -> bool:
     """Every path of an endpoint is protected alike."""
     return True
@@ -126,6 +135,9 @@ class ServerPolicy:
     requires_expiry: bool = True
     checks_not_before: bool = True
     leeway: float = 0.0  # seconds that exp and nbf are off at most
+    # Is a token (compact form) taken without being verified?  What is kept of one that was accepted?
+    remembered: Callable[[str], bool] = nothing_known
+    remember: Callable[[str], None] = forget
     # Expected name, claim: does the claim name it?
     names_issuer: Callable[[str, object], bool] = exactly
     names_audience: Callable[[str, object], bool] = among

@@ -43,12 +43,15 @@ async def verify(
     compact: str, keys_for: KeysFor, rules: ServerPolicy, protection: Protection, now: Callable[[], float]
 ) -> None:
     """Verify the token *compact* as *protection* says; raises Rejected with the first reason, and nothing else."""
+    if rules.remembered(compact):
+        return
     try:
         token = parse(compact)
         _check_header(token, rules)
         rules.proof(token, await keys_for(token.kid))
         _check_claims(token, rules, now())
         _check_names(token, rules, protection)
+        rules.remember(compact)
     except Rejected as rejection:
         if not (rules.works_without_keys and rejection.reason is Reason.KEYS_UNAVAILABLE):
             raise

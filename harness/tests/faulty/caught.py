@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.tests.faulty.expiry import NeverForgets
 from harness.tests.faulty.faults import (
     AlgNone,
     AnyAudience,
@@ -71,6 +72,8 @@ CAUGHT: tuple[tuple[str, type[Verifier], frozenset[str]], ...] = (
     ("RS256", UnknownKidPasses, frozenset({"kid-unknown", "kid-proto", "kid-case", "sig-retired-key"})),
     ("ES256", Zero, frozenset({"sig-zero"})),
     ("RS256", Remembers, frozenset({"sig-bitflip-after-good"})),
+    ("RS256", NeverForgets, frozenset({"exp-past-after-good"})),
+    ("ES256", NeverForgets, frozenset({"exp-past-after-good"})),
     ("RS256", Unsigned, frozenset({"sig-wrong-key", "sig-payload-tamper", "sig-bitflip", "sig-splice"})),
     ("ES256", DerToo, frozenset({"sig-other-form"})),
     ("RS256", NoCrit, frozenset({"crit-unknown", "crit-empty", "crit-absent-param", "b64-false-attached"})),

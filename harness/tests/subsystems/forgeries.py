@@ -28,3 +28,15 @@ def remembered(lab: Deployment, server: Server) -> bool:
     result = server.good(token=f"{signed}.{signature[:30].swapcase()}{signature[30:]}")
     assert result.served is result.acted
     return result.served
+
+
+def kept_for_ever(lab: Deployment, server: Server) -> bool:
+    """Whether *server* takes a token that it has served once more when it has expired, and none that is new to it."""
+    good, unseen = lab.token(), lab.token(jti="unseen")
+    assert server.good(token=good).served
+    lab.process.do("clock", offset=10 * 86_400)
+    try:
+        assert not server.good(token=unseen).served
+        return server.good(token=good).served
+    finally:
+        lab.process.do("clock", offset=0)

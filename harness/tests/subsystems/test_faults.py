@@ -22,7 +22,7 @@ from harness.pki.deployment import public_jwk
 from harness.pki.issue import issue, with_broken_signature
 from harness.products.registry import reference
 from harness.subsystems.registry import Registry
-from harness.tests.subsystems.forgeries import fetched, remembered
+from harness.tests.subsystems.forgeries import fetched, kept_for_ever, remembered
 from harness.tests.subsystems.support import PATIENCE, Deployment, Server
 from harness.tests.subsystems.test_keys import act
 from harness.tests.subsystems.test_tls import DAY, rogue, under_leaf
@@ -185,6 +185,7 @@ PROBES = {
     "trusts-header-x5c": _jwt(_carried),
     "follows-token-urls": _jwt(lambda scene: fetched(scene.lab, scene.server)),
     "remembers-tokens-without-signature": _jwt(lambda scene: remembered(scene.lab, scene.server)),
+    "remembers-tokens-for-ever": _jwt(lambda scene: kept_for_ever(scene.lab, scene.server)),
     "skips-signature": _jwt(lambda scene: _let_in(scene, token=scene.lab.token(key=scene.stranger))),
     "tries-any-key": _jwt(_token({"kid": "unknown"})),
     "ignores-expiry": _jwt(_token(exp=NOW - 60)),
