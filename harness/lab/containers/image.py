@@ -32,7 +32,13 @@ REQUIREMENTS = "requirements.txt"
 BUILD_SECONDS = 900
 """How long a step of the build may be silent: one fetches every wheel."""
 # Of the extra "dev", what running the tests takes.
-_TESTS = ("jsonschema>=4.23,<5", "kubernetes-validate>=1.31", "pytest-xdist>=3.6", "tlslite-ng>=0.8.2,<0.9")
+_TESTS = (
+    "dpkt>=1.9.8,<2",
+    "jsonschema>=4.23,<5",
+    "kubernetes-validate>=1.31",
+    "pytest-xdist>=3.6",
+    "tlslite-ng>=0.8.2,<0.9",
+)
 _LEFT_OUT = shutil.ignore_patterns("tests", "__pycache__", "_data", "*.pyc")
 
 
