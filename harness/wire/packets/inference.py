@@ -90,15 +90,19 @@ def asked_later(hello: ClientHello | None, answer: ServerHello | None, client: T
 
 
 def data_exchanged(answer: ServerHello | None, client: TlsSide, server: TlsSide) -> Seen:
-    """Whether both sides sent application data after the handshake."""
+    """Whether both sides sent application data after the handshake; where bytes are missing nothing is denied.
+
+    What follows a hole is delivered late, so the order of the two sides' records is not known there either.
+    """
+    complete = all(side.aligned and side.whole and not side.holes for side in (client, server))
     if answer is None or answer.version != "TLSv1.3":
         both = client.application_records and server.application_records
-        return Seen.YES if both else Seen.UNKNOWN if not (client.aligned and server.aligned) else Seen.NO
+        return Seen.YES if both else Seen.NO if complete else Seen.UNKNOWN
     end = _finished(answer, client)
     if end is None:
         return Seen.UNKNOWN
     data = [record for record in client.sealed[end + 1 :] if record.size != ALERT_SIZE]
-    none = Seen.NO if client.aligned and server.aligned else Seen.UNKNOWN
+    none = Seen.NO if complete else Seen.UNKNOWN
     if not data:
         return none
     later = [record for record in server.sealed if record.time > client.sealed[end].time]

@@ -36,7 +36,7 @@ class TlsSide:
     """What one side sent, record by record.
 
     ``messages`` are the handshake messages in the clear, the first of each type but two hellos.  ``whole``: no byte of
-    the handshake in the clear is missing.
+    the handshake in the clear is missing.  ``holes``: some byte is, so that what follows may carry a later time.
     """
 
     def __init__(self, aligned: bool = True) -> None:
@@ -48,7 +48,7 @@ class TlsSide:
         self.alert_sized = 0
         self.hello_time: float | None = None
         self.change_cipher = False
-        self.whole, self.aligned = aligned, aligned
+        self.whole, self.aligned, self.holes = aligned, aligned, False
         self._opaque = not aligned
         self._buffer = bytearray()
         self._handshake = bytearray()
@@ -70,6 +70,7 @@ class TlsSide:
 
     def skip(self, size: int, time: float) -> None:
         """The next *size* bytes are not known."""
+        self.holes = True
         if self._skip >= size:
             self._skip -= size
             return

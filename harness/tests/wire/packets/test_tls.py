@@ -216,6 +216,18 @@ def test_a_lost_packet_makes_nothing_up(one: One, contexts: Contexts, version, l
     assert found.application_data in (Seen.YES, Seen.UNKNOWN)
 
 
+@pytest.mark.parametrize("lost", range(3, 30))
+@pytest.mark.parametrize("version", [V12, V13])
+def test_a_lost_part_of_a_hello_makes_nothing_up(one: One, contexts: Contexts, version, lost: int) -> None:
+    """Newer libraries send hellos of several segments; here every message is."""
+    packets = talk.Frames(mss=200).all(talk.Talk(*contexts(version, EC, REQUIRED)).run())
+    found = one(packets[:lost] + packets[lost + 1 :])
+    assert found.certificate_requested.seen in (Seen.YES, Seen.UNKNOWN)
+    assert found.certificate_sent.seen in (Seen.YES, Seen.UNKNOWN)
+    assert found.resumed.seen in (Seen.NO, Seen.UNKNOWN)
+    assert found.application_data in (Seen.YES, Seen.UNKNOWN)
+
+
 @pytest.mark.parametrize("snaplen", [40, 60, 100, 200, 400, 600])
 @pytest.mark.parametrize("version", [V12, V13])
 def test_a_snaplen_makes_nothing_up(one: One, contexts: Contexts, version, snaplen: int) -> None:
