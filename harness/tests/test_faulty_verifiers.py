@@ -12,6 +12,7 @@ import pytest
 import yaml
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
+from harness.catalogue.registry import catalogue
 from harness.config import Options
 from harness.judge import judge as judge_one
 from harness.model.case import Stimulus
@@ -225,3 +226,9 @@ def test_a_server_elsewhere_cannot_be_told_by_a_fetch() -> None:
     assert [on_loopback(host) for host in ("127.0.0.2", "::1", "localhost", "10.0.0.1", "svc.test")] == [
         True, True, True, False, False,
     ]  # fmt: skip
+
+
+def test_every_class_that_is_to_be_refused_gets_in_somewhere() -> None:
+    """A stimulus that no fault lets in proves nothing by being refused."""
+    refused = {row.name for row in catalogue().classes.values() if row.kind == "token" and row.acceptable_reasons}
+    assert refused - frozenset().union(*(classes for _, _, classes in CAUGHT)) == set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.tests.faulty import lenient
 from harness.tests.faulty.expiry import NeverForgets
 from harness.tests.faulty.faults import (
     AlgNone,
@@ -39,6 +40,11 @@ from harness.tests.faulty.faults import (
     Zero,
 )
 from harness.tests.faulty.verifier import Verifier
+
+
+def _named(classes: str) -> frozenset[str]:
+    return frozenset(classes.split())
+
 
 # Kind of key, verifier, classes that get in there: each a fault of exactly this kind.
 CAUGHT: tuple[tuple[str, type[Verifier], frozenset[str]], ...] = (
@@ -85,4 +91,79 @@ CAUGHT: tuple[tuple[str, type[Verifier], frozenset[str]], ...] = (
     ("RS256", QueryToken, frozenset({"t-query-only"})),
     ("RS256", FirstOfTwo, frozenset({"t-dup-auth"})),
     ("RS256", AnyPadding, frozenset({"enc-pad-canonical", "enc-pad-noncanonical"})),
+    (
+        "RS256",
+        lenient.NobodyIsAsked,
+        _named("str-no-token t-alt-header t-cookie t-proxy-auth t-query-only t-underscore"),
+    ),
+    ("RS256", lenient.EmptyBearer, _named("str-empty-bearer")),
+    ("RS256", lenient.AWordWillDo, _named("str-opaque str-one-seg")),
+    (
+        "RS256",
+        lenient.EmptyIsFine,
+        _named("str-dots-only str-empty-header str-empty-payload str-empty-sig str-two-seg"),
+    ),
+    ("RS256", lenient.FirstThree, _named("str-extra-empty-seg str-extra-seg")),
+    ("RS256", lenient.DotsAreFine, _named("str-dots-only str-many-dots")),
+    ("RS256", lenient.Encrypted, _named("str-jwe-five")),
+    ("RS256", lenient.JsonToo, _named("str-jws-json")),
+    ("RS256", lenient.StandardAlphabet, _named("enc-std-alphabet")),
+    ("RS256", lenient.PercentDecoded, _named("enc-percent")),
+    ("RS256", lenient.OddCharactersDropped, _named("enc-illegal-char enc-inner-space enc-nonascii")),
+    ("RS256", lenient.Canonical, _named("enc-unused-bits")),
+    ("RS256", lenient.LastCharacterDropped, _named("enc-len-mod4-1")),
+    ("RS256", lenient.SignatureCutToSize, _named("sig-extended")),
+    (
+        "RS256",
+        lenient.AnyAlg,
+        _named(
+            "alg-empty alg-header-vs-sig alg-jwe-name alg-lowercase alg-missing alg-nonstring alg-unknown alg-whitespace"
+        ),
+    ),
+    ("RS256", lenient.AnyKid, _named("kid-case kid-empty kid-nonstring kid-unknown")),
+    ("RS256", lenient.HeaderUnread, _named("json-hdr-malformed json-hdr-not-object crit-nonarray")),
+    (
+        "RS256",
+        lenient.HeaderUnreadUnsigned,
+        _named("json-bigint json-deep-nest sig-header-tamper sig-truncated"),
+    ),
+    ("RS256", lenient.FirstObject, _named("json-trailing")),
+    ("RS256", lenient.AnyUnicode, _named("json-bad-utf8 json-bom json-utf16")),
+    ("RS256", lenient.Unwrapped, _named("json-payload-not-object")),
+    ("RS256", lenient.AnyCase, _named("json-name-case")),
+    ("RS256", lenient.JustJson, _named("json-nan-literal json-bom")),
+    ("RS256", lenient.TimesUnread, _named("exp-nan exp-negative")),
+    (
+        "RS256",
+        lenient.NoExpiryMeansNever,
+        _named("exp-bool exp-missing exp-negative exp-null json-name-case"),
+    ),
+    (
+        "RS256",
+        lenient.TimesAsText,
+        _named("exp-container exp-string exp-string-odd iat-nonnumeric nbf-nonnumeric nbf-string"),
+    ),
+    (
+        "RS256",
+        lenient.AnyIssuer,
+        _named("iss-case iss-crlf iss-list iss-missing iss-nonstring iss-slash iss-substring iss-wrong"),
+    ),
+    ("RS256", lenient.IssuerInAnyCase, _named("iss-case")),
+    ("RS256", lenient.PartOfIssuer, _named("iss-substring iss-slash")),
+    ("RS256", lenient.IssuerStripped, _named("iss-crlf")),
+    ("RS256", lenient.IssuerAmong, _named("iss-list")),
+    ("RS256", lenient.NobodyNamed, _named("aud-empty aud-missing aud-wildcard")),
+    (
+        "RS256",
+        lenient.AudienceInText,
+        _named("aud-array-nonstring aud-joined aud-joined-comma aud-object aud-superstring"),
+    ),
+    ("RS256", lenient.AudienceInAnyCase, _named("aud-case")),
+    ("RS256", lenient.AnyScheme, _named("t-scheme-basic t-scheme-missing t-scheme-other")),
+    ("RS256", lenient.NoSpaceNeeded, _named("t-no-space")),
+    ("RS256", lenient.Unquoted, _named("t-quoted")),
+    ("RS256", lenient.FirstWord, _named("t-comma-joined t-space-suffix")),
+    ("RS256", lenient.LastOfTwo, _named("t-dup-auth-bad-first")),
+    ("RS256", lenient.FromCookie, _named("t-cookie")),
+    ("RS256", lenient.FromOtherHeaders, _named("t-alt-header t-proxy-auth t-underscore")),
 )

@@ -99,10 +99,14 @@ class Verifier:
         header = members(octets(head))
         self.header(header)
         self.signature(header, f"{head}.{payload}".encode(), octets(signature))
-        claims = members(octets(payload))
+        claims = self.claims(octets(payload))
         self.times(claims)
         self.issuer(claims.get("iss"))
         self.audience(claims.get("aud"))
+
+    def claims(self, payload: bytes) -> Members:
+        """The claims in *payload*."""
+        return members(payload)
 
     def header(self, header: Members) -> None:
         """Algorithm, extensions, key id."""
