@@ -34,7 +34,7 @@ _USAGES = (
 class Signing:
     """How an issuer signs: the digest, and RSASSA-PSS in place of PKCS #1 v1.5.  An Edwards key has one way only."""
 
-    digest: hashes.SHA256 | hashes.SHA384 | hashes.SHA512 = hashes.SHA256()  # noqa: RUF009 - it has no state
+    digest: hashes.SHA256 | hashes.SHA384 | hashes.SHA512 = field(default_factory=hashes.SHA256)
     pss: bool = False
 
 

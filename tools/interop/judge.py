@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from harness.pki.deployment import Pki
 from harness.products.registry import reference
 from tools.interop.children import CHILDREN, end_on_sigterm
-from tools.interop.servers import FIXTURES, LIBRARIES, ROOT, SERVERS, fill, free_ports, template
+from tools.interop.servers import FIXTURES, LIBRARIES, ROOT, SERVERS, fill, free_ports, server_environment, template
 
 REPORTS = ROOT / "reports" / "realworld"
 HOST, JWKS_HOST = "api.portal.apic.test", "api.apic.test"
@@ -120,7 +120,7 @@ def filled(template: Path, folder: Path, values: Mapping[str, str]) -> Path:
 @contextmanager
 def running(command: list[str], values: Mapping[str, str], folder: Path) -> Iterator[None]:
     """The server, from its first accepted connection until the end of the block."""
-    environment, port = {**os.environ, **values}, int(values["PORT"])
+    environment, port = {**server_environment(), **values}, int(values["PORT"])
     log = folder / "server.log"
     with log.open("wb") as output:
         process = CHILDREN.start(command, environment, output)

@@ -21,6 +21,12 @@ ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = ROOT / "fixtures" / "realworld"
 
 
+def server_environment() -> dict[str, str]:
+    """What servers run in; tox names a folder of packages that are theirs alone in SERVER_PYTHONPATH."""
+    packages = os.environ.get("SERVER_PYTHONPATH")
+    return {**os.environ, "PYTHONPATH": packages} if packages else dict(os.environ)
+
+
 @dataclass(frozen=True)
 class Server:
     """How a server is started, and how it tells its version."""
@@ -38,7 +44,9 @@ class Server:
         """The version it tells; None where it, or what it runs, is not installed."""
         if (program := self.found()) is None:
             return None
-        message = subprocess.run([program, *self.version], capture_output=True, text=True, check=False)
+        message = subprocess.run(
+            [program, *self.version], env=server_environment(), capture_output=True, text=True, check=False
+        )
         if message.returncode:
             return None
         found = re.search(r"\d+\.\d+\.\d+", message.stdout + message.stderr)
