@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 TOX := $(VENV)/bin/tox
 
-.PHONY: conformance test lint types mutants realworld field libraries all-checks clean
+.PHONY: conformance test lint types mutants realworld field interop-libraries all-checks clean
 
 conformance: $(TOX)
 	$(TOX) run -q -e conformance
@@ -13,7 +13,7 @@ conformance: $(TOX)
 test: $(TOX)
 	$(TOX) run -q -e unit
 
-lint types mutants realworld field libraries: $(TOX)
+lint types mutants realworld field interop-libraries: $(TOX)
 	$(TOX) run -q -e $@
 
 all-checks: $(TOX)
