@@ -40,7 +40,7 @@ VERBS = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a verb; returns the exit status (contract: 0, 1, 2, 3).  Never a traceback for bad input."""
     signal.signal(signal.SIGTERM, _as_interrupt)
-    # What is odd about a certificate that somebody uses is no news to a user, and is no sentence of ours.
+    # Warnings of libraries about a certificate in use are no news to the user.
     warnings.filterwarnings("ignore", "Parsed a (negative serial number|serial number)", CryptographyDeprecationWarning)
     warnings.filterwarnings("ignore", "Attribute's length must be", UserWarning)
     arguments = _parser().parse_args(argv)
@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"hopproof: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_status
     except BrokenPipeError:
-        # Whoever read our output has seen enough; there is nobody left to tell.
+        # The reader of our output has gone (a closed pipe): nothing more can be said.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 
 class HopproofError(Exception):
-    """An error told in three parts: *what* happened, *where*, and what to *try* (both optional)."""
+    """An error in three parts: *what* happened, *where*, and what to *try* (both optional)."""
 
     exit_status = 3
 
@@ -30,7 +30,7 @@ class UsageError(HopproofError):
 
 
 class Mistakes(UsageError):
-    """Several mistakes of one input, each told as if it were the only one."""
+    """Several mistakes of one input, each reported as if it were the only one."""
 
     def __init__(self, errors: Sequence[UsageError], where: str = "") -> None:
         self.errors = tuple(errors)
@@ -39,7 +39,7 @@ class Mistakes(UsageError):
 
 
 def refuse(errors: Iterable[UsageError], where: str = "") -> None:
-    """Raise what *errors* come to, if there are any; what is told twice is told once."""
+    """Raise what *errors* come to, if there are any; duplicates are reported once."""
     message = list({str(error): error for error in errors}.values())
     if len(message) == 1:
         raise message[0]
@@ -60,7 +60,7 @@ class CannotJudge(LabError):
 
 
 class EffectUnseen(LabError):
-    """Whether a server acted upon one request cannot be told: that request's verdict cannot rest on it."""
+    """Whether a server acted upon one request cannot be decided: that request's verdict cannot rest on it."""
 
 
 class ReportError(HopproofError):

@@ -25,7 +25,7 @@ _NOT_SEEN = frozenset({Outcome.UNOBSERVED, Outcome.UNSUPPORTED})
 STRANGERS = frozenset(
     {"tls-no-cert", "ta-unknown-ca", "ta-selfsigned-leaf", "str-no-token", "sig-wrong-key", "alg-none"}
 )
-"""Classes that anybody can make who has no credential at all."""
+"""Classes that need no credential to be made."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def _beside_its_twin(question: Question, verdict: Verdict, controls: Controls | 
 
 
 def _among_everybody(question: Question, verdict: Verdict, let_in: str) -> Verdict:
-    """Where everybody is served, that nobody and strangers are is the finding; who else is served shows no more."""
+    """Where any client is served, clients without a credential and strangers are the finding; the rest adds nothing."""
     about_credentials = CHECKS[question.case.expected].about_credentials
     accepted = verdict.outcome is Outcome.FAIL and verdict.code == "accepted"
     if not about_credentials or not (accepted or verdict.outcome is Outcome.PASS):
@@ -119,7 +119,7 @@ def _among_everybody(question: Question, verdict: Verdict, let_in: str) -> Verdi
 def _needs_twin(question: Question, verdict: Verdict) -> bool:
     if verdict.outcome in (Outcome.PASS, Outcome.WRONG_REASON):
         return CHECKS[question.case.expected].needs_twin
-    # In our own lab a server that serves nobody is at fault; elsewhere it may be down, or we may be shut out.
+    # In our own lab a server that serves no client is at fault; elsewhere it may be down, or we may be shut out.
     return not question.both_sides and verdict.outcome is Outcome.FAIL and verdict.code in _NOT_SERVED
 
 

@@ -26,7 +26,7 @@ class Wire:
         os.dup2(2, 1)
 
     def write(self, message: Mapping[str, Any]) -> None:
-        """Writes one line.  A parent that is gone ends the process: there is nobody left to serve."""
+        """Writes one line.  A parent that is gone ends the process."""
         try:
             self._out.write(json.dumps(message, separators=(",", ":")) + "\n")
             self._out.flush()

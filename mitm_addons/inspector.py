@@ -4,7 +4,7 @@
 
 ``hopproof inspect --save`` writes a session.  A recording needs none: ``mitmweb -s ... -r inspection.mitm``.
 
-A saved file is shown as it was judged; loading it judges nothing anew.
+A saved file is shown as it was judged; loading it judges nothing again.
 """
 
 from __future__ import annotations

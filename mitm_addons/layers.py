@@ -97,7 +97,7 @@ class FrontTLS(ClientTLSLayer):
             yield from self._apologise()
 
     def _unheard(self, event: events.Event) -> CommandGenerator[None]:
-        """Answers at once for hooks that nobody listens to: mitmproxy starts a task for each, twice a request."""
+        """Answers at once for hooks without a listener: mitmproxy starts a task for each, twice a request."""
         waiting = deque([event])
         while waiting:
             for command in super()._handle_event(waiting.popleft()):

@@ -1,4 +1,4 @@
-"""What a listener is told to be: read from the command and checked before anything opens.  Knows no proxy."""
+"""A listener's configuration: read from the command and checked before anything opens.  Knows no proxy."""
 
 from __future__ import annotations
 

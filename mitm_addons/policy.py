@@ -2,7 +2,7 @@
 
 mitmproxy swallows an exception in a hook and goes on, so each hook denies first and lifts that as its last step.
 mitmproxy's own NextLayer and TlsConfig are left out for the same reason: where a hook of ours fails there must be
-nobody who relays clear text or presents a certificate in its place.
+no party that relays clear text or presents a certificate in its place.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 class Policy:
     """One addon for both modes.  *tracks* is shared with the server, which fills and empties it (key: client id)."""
 
-    name = "nextlayer"  # the name under which mitmproxy looks for whoever chooses layers
+    name = "nextlayer"  # the name under which mitmproxy looks for the addon that chooses layers
 
     def __init__(self, tracks: dict[str, Track]) -> None:
         self._tracks = tracks

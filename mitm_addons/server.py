@@ -150,7 +150,7 @@ class Balancer:
                 await track.ended.wait()
 
     async def _open(self, listener: Listener, front: Any, upstream: Any) -> int:
-        """The port of the opened listener; a port taken by somebody else in between is tried again with another."""
+        """The port of the opened listener; if the port was taken in between, another one is tried."""
         for _ in range(_ATTEMPTS):
             port = _free_port(listener.host)
             server = f"{listener.upstream_host}:{listener.upstream_port}"
@@ -172,7 +172,7 @@ class Balancer:
 
 
 def _view(track: Track) -> BalancerView:
-    """The record of *track*, at least what identifies it: a connection without a record could not be told from none."""
+    """The record of *track*, at least what identifies it: a connection without a record would look like none."""
     try:
         return track.view()
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Makes the signatures of the faults: what each looks like from outside.  For whoever changes faults or catalogue:
+"""Makes the signatures of the faults: what each looks like from outside.  Run it after a change of faults or catalogue:
 
     python -m tools.fault_signatures [--check]      --check writes nothing and fails where the file is out of date
 
@@ -37,7 +37,7 @@ _CLIENT = "portal-admin-client"
 
 
 def visible() -> list[Fault]:
-    """The faults that somebody else's server can have."""
+    """The faults that a third-party server can have."""
     servers = {name for name, _ in _POSTURES}
     return [fault for fault in FAULTS.values() if fault.where == "subsystem" and servers & set(fault.on)]
 

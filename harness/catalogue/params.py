@@ -84,7 +84,7 @@ class _Fields:
         return script.MustBeServed(self.choice("presents", script.Presented) if "presents" in self.written else None)
 
     def done(self) -> None:
-        """Refuse what nobody read."""
+        """Refuse parameters that were not read."""
         if unknown := set(self.written) - self.read:
             raise self.error(f"unknown key {min(map(str, unknown))!r}")
 

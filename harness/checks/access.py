@@ -102,7 +102,7 @@ def flow_broken(question: Question) -> list[Finding]:
 
 
 def _named(question: Question) -> Iterator[Finding]:
-    """Where whom a token names is what is asked, one that names somebody else must not be served."""
+    """Where the audience or issuer is what is asked, a token that names another one must not be served."""
     misnamed = question.exchange.extra.get("misnamed")
     if misnamed and question.case.params.compares_audience:
         yield violation("other-audience", f"served all the same: {misnamed}")
@@ -262,7 +262,7 @@ def _privacy(question: Question) -> Iterator[Finding]:
 def nothing_passed_on(question: Question) -> list[Finding]:
     """A balancer that re-encrypts must not send the request on to a server that it must not trust.
 
-    That the server got none of it is told by the server, or by a balancer that blames the certificate.
+    That the server received nothing is reported by the server, or by a balancer that blames the certificate.
     """
     balancer, observed, client = question.balancer, question.server_request, question.client
     if observed is not None or question.exchange.effect or question.accepted:

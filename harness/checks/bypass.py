@@ -1,4 +1,4 @@
-"""Whether another way to a protected resource lets anybody in without a credential."""
+"""Whether another way to a protected resource needs no credential."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def not_let_in(question: Question) -> list[Finding]:
 
 
 def _answered(question: Question, one: Answer, ways: Ways) -> Iterator[Finding]:
-    """What a success means: the protected resource, somebody else's page, or the server's own word on methods."""
+    """What a success means: the protected resource, another page, or the server's own word on methods."""
     message = f"answered {one['status']} without a credential, {one['how']}"
     good, aside = ways.get("good"), one.get("aside")
     same = good is not None and good["body_sha256"] == one["body_sha256"] and bool(one["body_characters"])
@@ -54,7 +54,7 @@ def _answered(question: Question, one: Answer, ways: Ways) -> Iterator[Finding]:
 
 
 def _options(one: Answer, good: Answer | None, told: str) -> Iterator[Finding]:
-    """OPTIONS tells what is possible (RFC 9110 section 9.3.7), which everybody may be told."""
+    """OPTIONS lists what is possible (RFC 9110 section 9.3.7), which is public."""
     if one["allow"] or one["body_characters"] or (good is not None and good["body_characters"]):
         yield note("options-told", f"{told}: not the protected answer")
     else:
@@ -76,7 +76,7 @@ def _refused(question: Question, ways: Ways) -> Iterator[Finding]:
         if not question.both_sides and one["status"] in _FROM_WITHIN:
             yield unobserved("from-within", f"{one['how']}: answered {one['status']}, which may be the service's own")
     if client.alert == "protocol_version":
-        yield note("not-offered", f"{_how(ways)}: the server does not offer it, to anybody")
+        yield note("not-offered", f"{_how(ways)}: the server does not offer it, with or without a credential")
     yield from _for_the_reason(question)
 
 

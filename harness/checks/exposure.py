@@ -52,7 +52,7 @@ def _token_finding(connection: Connection, requests: list[HttpRequest]) -> Packe
         connection.files[0] if connection.files else "",
         described(connection),
         f"a bearer token travels in clear text: {first.method} {first.path} ({shown}){more}",
-        "send tokens over TLS only; a token that was captured can be used by whoever captured it until it expires",
+        "send tokens over TLS only; a captured token can be used until it expires",
     )
 
 

@@ -1,6 +1,6 @@
 """What an answer can mean when only the client's side was seen: who gave it, and about which credential.
 
-In our own lab the server says why it turned somebody away.  Elsewhere a status is all there is, and a balancer, a rate
+In our own lab the server says why it refused a client.  Elsewhere a status is all there is, and a balancer, a rate
 limiter or a login page may have sent it.  What could be any of these is unobserved: neither a pass nor a failure.
 """
 

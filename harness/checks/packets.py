@@ -1,6 +1,6 @@
 """What captured packets show of the endpoints that a target file declares.  Pure: from connections to outcomes.
 
-Packets are evidence of what happened while somebody watched.  What is encrypted, was not captured, or did not happen
+Packets are evidence of what happened during the capture.  What is encrypted, was not captured, or did not happen
 in the capture is UNOBSERVED; a PASS says so much of the connections in the capture, and no more.
 """
 
@@ -141,7 +141,7 @@ def _no_clear_text(declared: Declared, connections: Sequence[Connection]) -> End
         return _verdict(declared, "FLW-0", Outcome.PASS, text, refused)
     if unsure:
         return _verdict(declared, "FLW-0", Outcome.UNOBSERVED, "the answer to a request in clear text was not captured")
-    return _verdict(declared, "FLW-0", Outcome.UNOBSERVED, f"{_count(connections)} TLS; nobody asked in clear text")
+    return _verdict(declared, "FLW-0", Outcome.UNOBSERVED, f"{_count(connections)} TLS; no request came in clear text")
 
 
 _ALERT_RECORD = 7

@@ -1,6 +1,6 @@
 """Whether a balancer passes TLS through: the connections on its one side against those on its other.
 
-Whoever terminates TLS makes a ClientHello of its own, with a random and a key share of its own; whoever passes TLS
+A balancer that terminates TLS makes its own ClientHello, with its own random and key share; one that passes TLS
 through cannot change a byte of either hello, or the handshake fails.  So the same ClientHello (random, session id, key
 shares) answered by the same ServerHello on both sides is a passthrough.  A ClientHello that was answered on the one
 side and never appeared on the other was answered by what stands between.
@@ -25,7 +25,7 @@ class Passage(StrEnum):
     PASSED = "passed through"
     TERMINATED = "terminated"
     NEITHER = "neither"
-    UNKNOWN = "cannot be told"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)

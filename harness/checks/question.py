@@ -102,7 +102,7 @@ class Question:
 
     @property
     def balancer(self) -> BalancerView | None:
-        """The balancer's view, None on the direct path or where it told nothing."""
+        """The balancer's view, None on the direct path or where it logged nothing."""
         return None if self.case.path is Path.DIRECT else self.exchange.balancer
 
     @property

@@ -16,8 +16,8 @@ class Check:
 
     ``needs_twin``: its pass is a rejection, which proves something only beside a request that was served.
     ``about_credentials``: it says nothing about a server that lets everybody in.  ``shows``: the credential that a pass
-    shows the server to verify.  ``lets_in``: a pass means that somebody was served; ``lets_anybody_in``: who needs no
-    credential for it.  ``reads_start``: it judges whether a server starts, rather than what it answers.
+    shows the server to verify.  ``lets_in``: a pass means that the client was served; ``lets_anybody_in``: one without
+    any credential.  ``reads_start``: it judges whether a server starts, rather than what it answers.
     """
 
     name: str

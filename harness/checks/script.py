@@ -109,7 +109,7 @@ def _late(question: Question, name: str, facts: AnsweredLate) -> Iterator[Findin
 
 
 def _cut_off(name: str, facts: AnsweredLate) -> Iterator[Finding]:
-    """Whoever had no token verified for it has not been served: neither an answer nor an effect."""
+    """A client whose token was not verified has not been served: neither an answer nor an effect."""
     if facts.effect:
         yield violation("acted-upon", f"{name}: acted upon before the token was verified")
     elif facts.status is not None and facts.status < 400:

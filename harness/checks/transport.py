@@ -13,7 +13,8 @@ CLEAR_TEXT_REFUSALS = frozenset({301, 302, 307, 308, 400, 426, 497})
 def own_certificate(question: Question) -> list[Finding]:
     """What is called a passthrough must leave the handshake to the server: its own certificate is what a client meets.
 
-    That the certificate is the server's shows no more than that: whoever has a copy of its key can end TLS in between.
+    That the certificate is the server's shows no more than that: a copy of its key is enough
+    to terminate TLS in between.
     """
     compared = question.exchange.extra["compared"]
     front, direct = compared["front"], compared.get("direct")

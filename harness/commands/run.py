@@ -83,7 +83,7 @@ def execute(run: Run) -> int:
     folders = [str(folder) for folder in reference().suites]
     results = str(options.report / "allure-results")
     allure = ["-p", "allure_pytest.plugin", "--alluredir", results, "--clean-alluredir"]
-    # Nothing is captured: progress is told while a test waits for its row.
+    # Nothing is captured: progress is printed while a test waits for its row.
     own = ["-c", f"{suites}/pytest.ini", "--rootdir", suites, "--capture=no"]
     status = pytest.main([*own, *allure, *folders], plugins=[_Injected(run), _Quiet()])
     if not run.planned:

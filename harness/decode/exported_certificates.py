@@ -87,7 +87,7 @@ def _from_resource(resource: Resource, found: Collection) -> None:
     for section, is_encoded in (("data", encoded), ("stringData", False)):
         for entry, value in resource.root.fields(section).items():
             if not entry.endswith(_CERTIFICATE_FIELDS):
-                continue  # tls.key and everything else is nobody's business
+                continue  # tls.key and everything else is not read
             text = _decoded(value, is_encoded)
             if text is None:
                 found.unread.append(Unread(resource.file, value.line, f"{resource.label} {entry}: not valid base64"))

@@ -1,4 +1,4 @@
-"""What a balancer is told to be: how each path is balanced, and what a faulty balancer does instead."""
+"""How a balancer is configured: how each path is balanced, and what a faulty balancer does instead."""
 
 from __future__ import annotations
 

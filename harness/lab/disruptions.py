@@ -19,7 +19,7 @@ class Operated(Protocol):
     def operate(self, setup: Setup, action: Action) -> Change | None:
         """Do *action* to what *setup* has to itself.
 
-        pause, resume (hangs: takes connections and says nothing), stop, start (in order), kill (no word to anybody),
+        pause, resume (hangs: takes connections and says nothing), stop, start (in order), kill (connections stay open),
         cut, mend (its way to the platform network), move (the server's jwksUrl is changed; it restarts if it must).
         Returns what a move did.  Raises :class:`harness.errors.LabError`.
         """

@@ -61,7 +61,7 @@ class Folders:
         return folder
 
     def own(self, name: str) -> FilePath:
-        """The deployment's secrets, with published keys that can be changed without touching anybody else's."""
+        """The deployment's secrets, with published keys that can be changed without touching those of other servers."""
         folder = self._home / file_name(name)
         if not folder.exists():
             self._link_secrets(private_folder(folder), but="")
@@ -79,7 +79,7 @@ class Folders:
         return folder
 
     def renew(self, folder: FilePath, secret: str) -> str:
-        """Issue *secret* anew in an own *folder*: another key, the same subject.  Returns its certificate's SHA-256."""
+        """Reissue *secret* in its own *folder*: another key, the same subject.  Returns its certificate's SHA-256."""
         identity = issue(self._pki.profile(secret), self._pki.issuer(secret))
         location = folder / "secrets" / secret
         if location.is_symlink():  # as long as it is the deployment's
@@ -153,11 +153,11 @@ def sweep(place: FilePath) -> None:
 
 
 def running(pid: int) -> bool:
-    """Whether there is a process *pid*; somebody else's counts, since it is not ours to sweep after."""
+    """Whether there is a process *pid*; one of another user counts, since it is not ours to clean up."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except OSError:
-        return True  # somebody else's
+        return True  # another user's
     return True

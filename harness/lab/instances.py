@@ -126,7 +126,7 @@ class Running:
         return {setup: self._entrypoints[setup] for setup in requested}
 
     def _server(self, setup: Setup, keys_at: str = "") -> Instance:
-        """*keys_at* names the management whose platform API it is told to fetch keys from, if not the setup's own."""
+        """*keys_at* names the management whose platform API it fetches keys from, if not the setup's own."""
         return self._plan.server(setup, self._ports[keys_at or self._plan.management_name(setup)])
 
     def _start(self, wanted: Iterable[tuple[Setup, Instance]], port: int = 0) -> None:

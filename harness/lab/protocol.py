@@ -1,4 +1,4 @@
-"""What every lab offers the engine, whether its servers are embedded, in containers or somebody else's."""
+"""What every lab offers the engine, whether its servers are embedded, in containers or third-party."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Lab(Protocol):
     def views(
         self, entrypoint: Entrypoint, client_port: int | None, nonce: str, since: float
     ) -> tuple[BalancerView | None, ServerView | None]:
-        """What balancer and server told of the connection from *client_port*; waits for it a little.  None = nothing.
+        """What balancer and server reported of the connection from *client_port*; waits a little.  None = nothing.
 
         *nonce* is that of its request, *since* the time.monotonic() at which it began: ports come back, and what
         another request or an earlier connection left is not this one's.
@@ -98,7 +98,7 @@ class Lab(Protocol):
         """Make *keys* the ones that this server's management publishes."""
 
     def renew(self, setup: Setup, secret: str) -> str:
-        """Issue the TLS *secret* anew, with another key; returns the SHA-256 of the new certificate."""
+        """Reissue the TLS *secret*, with another key; returns the SHA-256 of the new certificate."""
 
     def register(self, entrypoint: Entrypoint, flow: Flow) -> None:
         """Let management register *flow*'s client (a gateway) once more, which gives it what it presents."""

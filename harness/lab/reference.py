@@ -65,7 +65,7 @@ class OwnLab(Running):
         balancer: BalancerView | None = None
         upstream = client_port
         if client_port is None:
-            self._check_alive()  # nobody could be reached: is there anybody left?
+            self._check_alive()  # no server could be reached: is one still running?
             return None, None
         if entrypoint.setup.path is not Path.DIRECT:
             record = self._record(

@@ -26,7 +26,7 @@ STOP_SECONDS = 5.0
 
 
 class Link(Protocol):
-    """The streams and the life of a process; ``patience`` is how many seconds it may take to end when it is told to."""
+    """The streams and the life of a process; ``patience`` is how many seconds it may take to end when asked to."""
 
     patience: float
 
@@ -190,7 +190,7 @@ class Worker:
 
 
 def _message(line: bytes) -> Mapping[str, Any]:
-    """A line of the child's; what is none of the protocol's is noise, told as such."""
+    """A line of the child's; a line that is not the protocol's is reported as noise."""
     try:
         message = json.loads(line)
     except ValueError:
@@ -209,7 +209,7 @@ class _Letter:
 
 
 class Mailbox:
-    """Keeps connection records until somebody asks for them, by (listener, local port, peer port).
+    """Keeps connection records until they are asked for, by (listener, local port, peer port).
 
     Ports come back, and many records are never asked for: only what arrives after a connection began can be of it.
     """
@@ -234,8 +234,8 @@ class Mailbox:
     ) -> Mapping[str, Any] | None:
         """The record of the connection that carried *nonce*, waited for at most *seconds*; None if none comes.
 
-        A connection that came to no request is told by its ports alone, and by *since*, the time.monotonic() at which
-        it began: of several that arrived later, the oldest.
+        A connection that came to no request is identified by its ports alone, and by *since*, the time.monotonic()
+        at which it began: of several that arrived later, the oldest.
         """
         key = (listener, local_port, peer_port)
         with self._changed:

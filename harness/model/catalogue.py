@@ -110,7 +110,7 @@ class Cells:
 
 @dataclass(frozen=True)
 class Requirement:
-    """A row of the catalogue.  ``finding`` says in one sentence what it means that somebody gets in who must not;
+    """A row of the catalogue.  ``finding`` says in one sentence what it means that a client gets in that must not;
     ``not_in`` why it is not asked in a posture in which servers of its flows verify what it is about."""
 
     id: str

@@ -18,7 +18,7 @@ class Answer(StrEnum):
 
 
 class Protection(StrEnum):
-    """What an endpoint can be claimed to verify of its clients; ``SERVICE`` is only that it serves anybody at all."""
+    """What an endpoint can be claimed to verify of its clients; ``SERVICE`` is only that it serves some client."""
 
     CERTIFICATE = "certificate"
     TOKEN = "token"

@@ -92,7 +92,7 @@ class RequestView:
 
     ``decision`` is ``accepted`` or ``rejected`` at a server; at a balancer it says who answered: ``upstream`` or
     ``balancer``.  ``authorization_sha256`` digests the whole header value, '' where there was none.  ``digested`` False
-    says that whoever saw the request tells no digests (the log of a balancer that is not ours).
+    says that the observer of the request reports no digests (the log of a balancer that is not ours).
     """
 
     method: str
@@ -116,7 +116,7 @@ class RequestView:
 
 @dataclass(frozen=True)
 class ServerView:
-    """One connection as the server saw it, told when it ended.  ``rejected`` is a Reason at the TLS level, or '';
+    """One connection as the server saw it, reported when it ended.  ``rejected`` is a Reason at the TLS level, or '';
     ``handshake_sha256`` is what :class:`ClientView` has, as the server saw it."""
 
     listener: str
@@ -139,7 +139,7 @@ class ServerView:
 
 @dataclass(frozen=True)
 class BalancerView:
-    """One connection as the balancer saw it, told when it ended.
+    """One connection as the balancer saw it, reported when it ended.
 
     ``established`` is the handshake the *balancer* did with the client (never, on a passthrough); ``upstream_port`` is
     the balancer's own local port towards the server (None: it never connected); ``upstream_established`` its own

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Fault:
-    """A named mistake that a subsystem (or a balancer) can be told to make.
+    """A named mistake that a subsystem (or a balancer) can be configured to make.
 
     ``on`` are the kinds of server that can have it; ``implies`` names what fails besides the requirements it breaks,
     because the mistake cannot be made without it: other faults, or requirements (globs of their ids); ``where`` is

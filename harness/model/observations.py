@@ -25,7 +25,7 @@ class DrivenClient(TypedDict, total=False):
 
 class Answer(TypedDict):
     """What one request of a bypass was answered.  ``told`` is the alert or the fault that ended it, ``aside`` what
-    something that nobody protects is answered in the same way."""
+    something unprotected is answered in the same way."""
 
     how: str
     status: int | None
@@ -40,7 +40,7 @@ class Answer(TypedDict):
 
 class Ways(TypedDict):
     """The tries of a bypass.  Where one was served: what the usual way and the good request are answered (``no_good``:
-    why there is none); elsewhere ``closed`` says why nobody comes in that way."""
+    why there is none); elsewhere ``closed`` says why that way is closed to every client."""
 
     tries: list[Answer]
     usual: NotRequired[Answer]
@@ -69,7 +69,7 @@ class Observations(TypedDict, total=False):
     """What only some cases have.
 
     ``unmade`` says why the stimulus could not be made, ``twin_refused`` that its own twin was refused, too,
-    ``everybody_let_in`` that the endpoint serves anybody, ``effect_unseen`` why the effect could not be looked up.
+    ``everybody_let_in`` that the endpoint serves any client, ``effect_unseen`` why the effect could not be looked up.
     ``form`` and ``forms`` name the form of a token and how many were sent; ``fetchable`` and ``fetched`` are about the
     URL in a token; ``past`` are the tries past a balancer; ``curl`` and ``reads`` repeat the request.
     """

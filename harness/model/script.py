@@ -49,7 +49,7 @@ class Verb(StrEnum):
 
 
 class Part(StrEnum):
-    """The part of a deployment that it is done to: whoever publishes the keys, or the server under test."""
+    """The part of a deployment that it is done to: the publisher of the keys, or the server under test."""
 
     KEY_SERVER = "key-server"
     SERVER = "server"
@@ -129,7 +129,7 @@ class Advance:
 
 @dataclass(frozen=True)
 class SwitchKeyServer:
-    """Whoever publishes the keys goes away or comes back."""
+    """The publisher of the keys goes away or comes back."""
 
     up: bool
 

@@ -29,7 +29,7 @@ class Answered:
 @dataclass(frozen=True)
 class AnsweredLate:
     """How a request ended for which the server had to fetch keys.  ``in_time``: it was still being held when the
-    operator acted; ``early``: it was acted upon before the keys arrived (None where nobody looked)."""
+    operator acted; ``early``: it was acted upon before the keys arrived (None where that was not observed)."""
 
     status: int | None
     ended: str

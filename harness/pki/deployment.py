@@ -145,7 +145,7 @@ class Pki:
         return self._revoked[secret]
 
     def other_authority(self, secret: str) -> Identity:
-        """Another authority of the deployment, whose certificates nobody who trusts :meth:`issuer` lets in."""
+        """Another authority of the deployment, whose certificates a server that trusts :meth:`issuer` alone refuses."""
         return self.secrets[self.blueprint.internal]
 
     def profile(self, secret: str) -> Profile:

@@ -14,7 +14,7 @@ _BACK, _LIFE = timedelta(hours=1), timedelta(days=30)
 
 
 def front(host: str) -> tuple[Identity, Identity]:
-    """An authority that nobody trusts yet, and its certificate for *host*, a DNS name or an IP address."""
+    """A CA that is not trusted yet, and its certificate for *host*, a DNS name or an IP address."""
     start = datetime.now(UTC).replace(microsecond=0) - _BACK
     authority = issue(
         Profile(

@@ -111,7 +111,7 @@ def _entries(document: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _read(name: str, entry: Any, text: bytes) -> Published | None:
-    """The key of one *entry*; None for what is none, or of a kind nobody here knows."""
+    """The key of one *entry*; None for what is none, or of an unknown kind."""
     try:
         if isinstance(entry, str):
             return _from_pem(entry.encode(), name, text)

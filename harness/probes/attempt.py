@@ -12,7 +12,7 @@ from harness.model.script_facts import Facts
 
 @dataclass(frozen=True)
 class Attempt:
-    """What one try left behind on the client's side, before anybody else was asked.
+    """What one try left behind on the client's side, before the servers were asked.
 
     ``acts`` says that the request, if accepted, has an effect that can be looked for; ``asked`` is the nonce of the
     request on *client_port*, where that is another than the one which the attempt is about; ``began`` is the

@@ -63,7 +63,7 @@ class Load:
             while not self._finished():
                 number += 1
                 self._count(self._request(number))
-        except Exception as error:  # told by whoever waits for us
+        except Exception as error:  # raised again where the result is awaited
             with self._changed:
                 self._error = error
                 self._changed.notify_all()

@@ -37,7 +37,7 @@ Sender = Callable[[Address, Prepared, ssl.SSLContext | None], ClientView]
 
 
 def at_once(address: Address, request: Prepared, context: ssl.SSLContext | None) -> ClientView:
-    """Sends without waiting for anybody."""
+    """Sends without waiting."""
     return send(address, request, context)
 
 
@@ -63,7 +63,7 @@ class Bench:
     """A lab and what is presented to it.  ``seed`` makes the nonces, which tell a server nothing; ``dialect`` is how
     the lab's servers say no, ``send`` how a request goes out.  ``twins`` None trusts the
     batch's controls; a dictionary is where what became of each class's own twin is remembered.  ``everybody`` names
-    the flows whose server was seen to serve whoever asks, and how that was seen; ``notes`` are
+    the flows whose server was seen to serve any client, and how that was seen; ``notes`` are
     what a reader should know besides, ``told`` what a record keeps of how a request was made, ``keys`` is our JWKS
     server."""
 
@@ -86,7 +86,7 @@ class Bench:
         """Carry out *case*'s stimulus at *door*; *role* tells a control from the case itself."""
         if isinstance(entrypoint, ConfigurationRefused):
             return Attempt(self.nonce(case.id, role), extra={"start": {"refused": entrypoint.message}})
-        # Servers behind a faulty balancer serve the right one too; their effects must be told apart.
+        # Servers behind a faulty balancer serve the right one too; their effects must be distinguished.
         nonce = self.nonce(case.id, role, entrypoint.setup.fault)
         began = time.monotonic()
         try:
@@ -96,7 +96,7 @@ class Bench:
         extra = attempt.extra.copy()
         if refused := self._unvouched(case, entrypoint):
             extra["twin_refused"] = refused
-        # A control vouches that somebody is served, which is so there.
+        # A control proves that a client is served, which is so there.
         if not role and (let_in := self.everybody.get(case.flow.name)):
             extra["everybody_let_in"] = let_in
         return replace(attempt, extra=extra, began=attempt.began or began)

@@ -13,7 +13,7 @@ from harness.wire.packets.table import Reading, read
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was read.  ``compared`` says whether the two sides of a balancer were told apart."""
+    """What was read.  ``compared`` says whether the two sides of a balancer were distinguished."""
 
     reading: Reading
     legs: Sequence[Leg]

@@ -2,7 +2,7 @@
 
 A product's topology (servers, flows) and its requirements are data under suites/; how its subsystems behave is code
 under harness/subsystems/.  What lies between - which secrets there are, what an operator writes to configure a server,
-what a client under test is told to do - is here.
+what a client under test is asked to do - is here.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ class Product:
 
     ``pki`` says which authorities and secrets a deployment has, ``keys`` who publishes keys (None: another product of
     the lab does), ``configure`` writes a server's configuration by its kind, ``actions`` says by flow what a client
-    under test is told to do, ``registered`` are the flows whose client must be registered before it can act,
+    under test is asked to do, ``registered`` are the flows whose client must be registered before it can act,
     ``subsystems`` the module with the kinds of reference subsystem, ``features`` what the reference has, ``suites``
     the folders with its topology and catalogues, ``out_of_scope`` what its documents describe and nothing here judges,
     ``contradictions`` what they forbid of an endpoint in a target file,
@@ -147,7 +147,7 @@ class Product:
 
     @property
     def key_server(self) -> KeyServer:
-        """Who publishes keys; raises :class:`CatalogueError` where nobody does."""
+        """Who publishes keys; raises :class:`CatalogueError` where there is no publisher."""
         if self.keys is None:
             raise CatalogueError(f"no product of this lab publishes keys ({self.title})")
         return self.keys

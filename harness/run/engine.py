@@ -16,7 +16,7 @@ rejection has a *positive twin*: the same request with nothing wrong.  Two kinds
   (``via-intermediate``).  A server that takes no intermediates at all refuses both, and its refusal of the expired one
   says nothing about expiry.  The nearer twin is tried once a setup, and remembered.
 
-An *acceptance* needs no twin: whoever lets a bad credential in has failed, whatever else it does.
+An *acceptance* needs no twin: a server that lets a bad credential in has failed, whatever else it does.
 
 The batch
 ---------
@@ -83,7 +83,7 @@ class Engine:
         self._stop = threading.Event()
 
     def cancel(self) -> None:
-        """Send nothing more: what is under way is told as interrupted, the rest yields nothing."""
+        """Send nothing more: what is under way is reported as interrupted, the rest yields nothing."""
         self._stop.set()
 
     def run(self, cases: Iterable[Case], done: Callable[[Result], None]) -> None:

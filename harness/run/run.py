@@ -132,8 +132,8 @@ class Run:
         self._header = self.header()
         self._recorder = Recorder(self.options.report, self._header)
         for name in (junit.NAME, page.NAME):
-            # An earlier run's must not be taken for this one's, should this one be killed.  What is in the way is told
-            # when they are written.
+            # An earlier run's must not be taken for this one's, should this one be killed.  What is in the way is
+            # reported when they are written.
             with suppress(OSError):
                 (self.options.report / name).unlink()
         self._thread.start()
@@ -148,7 +148,7 @@ class Run:
                 self._engine.run(self.planned, self._done)
         except HopproofError as error:
             self._failure = error
-        except Exception as error:  # anything else is a bug of ours, and must be told as one
+        except Exception as error:  # anything else is a bug of ours, and must be reported as one
             self._failure = HopproofError(f"internal error: {type(error).__name__}: {error}")
         finally:
             try:
@@ -235,7 +235,7 @@ class Run:
         )
         self.answer, self.status = found.answer, found.status
         if self.cannot_judge and isinstance(self._failure, UsageError):
-            self.status = UsageError.exit_status  # what the user gave is at fault, and was told only once it was used
+            self.status = UsageError.exit_status  # the user's input is at fault, which only its use has shown
         self.trouble = list(dict.fromkeys([*self.trouble, *found.trouble] if self.cannot_judge else found.trouble))
 
     def _distrust(self, why: str) -> None:
@@ -243,7 +243,7 @@ class Run:
         self.answer, self.status = Answer.UNTRUSTWORTHY, 3
 
     def _write_beside(self) -> None:
-        """Everything but the record itself: what fails here is told there."""
+        """Everything but the record itself: what fails here is reported there."""
         folder = self.options.report
         try:
             junit.write(folder, self.rows, self.footer(), strict=self.expectations.known)

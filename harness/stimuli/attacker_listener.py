@@ -21,9 +21,9 @@ _POLL = 0.02
 
 
 class QuietServer(ThreadingHTTPServer):
-    """Asks the resolver for nothing and says nothing on the terminal: whoever broke off tells it at their end."""
+    """Asks the resolver for nothing and says nothing on the terminal: the side that broke off reports it."""
 
-    # The base class asks the resolver for our own name, which may be slow, or worse; nobody wants to know it.
+    # The base class asks the resolver for our own name, which may be slow, or worse; it is not needed.
     server_bind = TCPServer.server_bind
 
     def handle_error(self, request: Any, client_address: Any) -> None:

@@ -1,7 +1,7 @@
 """Turns a stimulus into what is sent: a TLS context with the client's certificate, a request with its token.
 
 Contexts are made once and used for every connection (making one costs more than a handshake); the standard client never
-resumes a session unless told to, so each connection still proves its certificate anew.
+resumes a session unless asked to, so each connection proves its certificate again.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A JWKS server of ours, for a service that is told to fetch its keys from us."""
+"""A JWKS server of ours, for a service that is configured to fetch its keys from us."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class KeyServer:
 
     @property
     def asked(self) -> bool:
-        """Whether anybody has fetched the keys yet."""
+        """Whether the keys have been fetched yet."""
         return self.fetched > 0
 
     def close(self) -> None:

@@ -25,7 +25,7 @@ class Worker:
         self._instances: dict[str, Instance] = {}
 
     async def obey(self, command: Any) -> dict[str, Any]:
-        """The reply to *command*.  Raises nothing: a bad command is told and does no harm."""
+        """The reply to *command*.  Raises nothing: a bad command is reported and does no harm."""
         number = command.get("id") if isinstance(command, dict) else None
         try:
             result = await self._do(command)

@@ -77,7 +77,7 @@ EMBEDDED = Target(
 
 
 def containers_bench(catalogue: Catalogue, seed: int) -> Bench:
-    """A bench on the container lab.  Docker's libraries are loaded only here: nobody else pays for them."""
+    """A bench on the container lab.  Docker's libraries are imported only here, so no other run pays for them."""
     from harness.lab.containers.disruptions import OperatedLab
 
     lab = OperatedLab(reference(), catalogue.servers, catalogue.flows, FAULTS)

@@ -201,7 +201,7 @@ def has_issued(ca: Path, certificate: Path) -> bool:
         leaf, *_ = x509.load_pem_x509_certificates(certificate.read_bytes())
         return any(_issued(leaf, by) for by in x509.load_pem_x509_certificates(ca.read_bytes()))
     except (OSError, ValueError):
-        return False  # what is wrong with it is told where it is opened
+        return False  # what is wrong with it is reported where it is opened
 
 
 def _issued(leaf: x509.Certificate, by: x509.Certificate) -> bool:

@@ -1,4 +1,4 @@
-"""A request to somebody else's server as a line of curl, for whoever wants to see it without us.
+"""A request to a third-party server as a curl command line, to be repeated without Hopproof.
 
 What is secret of it - a token, a certificate that was made, with its key - never stands in the line: the line names
 files, and :func:`write` makes them, readable by their owner alone.
@@ -102,7 +102,7 @@ def _short(body: bytes) -> bool:
 
 
 def _read(request: Prepared) -> tuple[str, list[tuple[str, bytes]]]:
-    """The request's target, and its headers without those that curl makes by itself or nobody needs."""
+    """The request's target, and its headers without those that curl makes by itself or that are not needed."""
     first, *lines = request.head.rstrip(b"\r\n").split(b"\r\n")
     pairs = [line.split(b": ", 1) for line in lines]
     headers = [(pair[0].decode("latin-1"), pair[1] if len(pair) > 1 else b"") for pair in pairs]

@@ -128,7 +128,7 @@ class Deployment:
         )
 
     def _shown(self) -> frozenset[str]:
-        """Features that nobody has to claim: what the file gives says that they are there."""
+        """Features that need no declaration: what the file gives says that they are there."""
         revoked = any(endpoint.client and endpoint.client.revoked for endpoint in self.file.endpoints.values())
         return frozenset({builtin.REVOCATION} if revoked else ())
 

@@ -94,7 +94,7 @@ def _sent(
     observed = send(address, request, _context(wanted.ca, cert, key), _KEPT)
     if not observed.server_refused:
         return "", observed
-    # A client's certificate is shown to nobody who cannot prove who he is.
+    # A client's certificate is shown only to a server that has proved its identity.
     return observed.server_refused, send(address, request, _context("", "", ""), _KEPT)
 
 

@@ -1,4 +1,4 @@
-"""Somebody else's servers: reached over the network, seen from the client's side only, never started or changed.
+"""Third-party servers: reached over the network, seen from the client's side only, never started or changed.
 
 It connects to the hosts of the target file and to no others, and no faster than the file allows.
 """
@@ -103,7 +103,7 @@ class ExternalLab:
     def views(
         self, entrypoint: Entrypoint, client_port: int | None, nonce: str, since: float
     ) -> tuple[BalancerView | None, ServerView | None]:
-        """Nobody tells us."""
+        """Not observable from outside."""
         return None, None
 
     def effects(self, setups: Iterable[Setup]) -> Mapping[Setup, Collection[str]]:

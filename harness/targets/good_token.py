@@ -1,6 +1,6 @@
 """Compares what the good token says with what the target file says that it should.  Sends nothing, verifies no service.
 
-A token for somebody else would make every verdict on audience and issuer mean something else than it says.
+A token for another audience would make every verdict on audience and issuer mean something else than it says.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ class Refused:
     """A good request that was not served, and what was looked at besides.
 
     ``seen`` is what came of it at the time ``at``, ``bare`` of the same request without a token; ``shown`` is what the
-    server does in a handshake.  ``keys_asked`` says whether anybody has fetched keys from our JWKS server, None where
+    server does in a handshake.  ``keys_asked`` says whether keys have been fetched from our JWKS server, None where
     there is none.  ``sent`` says what the good request was.
     """
 
@@ -109,7 +109,7 @@ class Refused:
         yield from self._clock()
 
     def _token_lost(self) -> Iterator[Obstacle]:
-        """The good token makes no difference, and nothing shows that anybody has seen it."""
+        """The good token makes no difference, and nothing shows that it was read."""
         if self.posture not in _TOKENS or self.status not in (401, 403) or not _alike(self.seen, self.bare):
             return
         if self.keys_asked is False:
@@ -193,7 +193,7 @@ def untrusted(endpoint: Endpoint, posture: Posture, seen: ClientView, shown: Han
 
 
 def still_required(posture: Posture, bare: ClientView | None, shown: Handshake, good_token: bool) -> Obstacle | None:
-    """An endpoint that was to be judged by tokens alone, and turns away whoever shows no certificate."""
+    """An endpoint that was to be judged by tokens alone, and refuses clients without a certificate."""
     if bare is None or not shown.asked or not for_want_of_one(bare, good_token):
         return None
     return Obstacle(

@@ -21,7 +21,7 @@ _TRIES = 6
 class Patience:
     """Sends a request again that was answered 429, or 503 with a Retry-After, once the time that it names is over.
 
-    While one waits nobody else asks, and all waits together take at most *most* seconds.
+    While one waits no other asks, and all waits together take at most *most* seconds.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Patience:
     def _wait(self, seconds: float, started: float) -> bool:
         with self._lock:
             if self._ended > started:
-                return True  # somebody else has waited since
+                return True  # another caller has waited since
             if seconds > min(self._left, _MOST_AT_ONCE):
                 return False
             self._left -= seconds

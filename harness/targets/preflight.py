@@ -33,7 +33,7 @@ _STRANGER = Stimulus("ta-unknown-ca", "sig-wrong-key")
 class Preflight:
     """Raises :class:`CannotJudge` (exit status 3) for a target about which no verdict would mean anything.
 
-    ``keys_asked`` says whether anybody has fetched keys from our JWKS server, where there is one; ``shown`` shakes
+    ``keys_asked`` says whether keys have been fetched from our JWKS server, where there is one; ``shown`` shakes
     hands and says what the server did.
     """
 
@@ -96,7 +96,7 @@ class Preflight:
             raise CannotJudge(f"the CA file cannot be used: {error}", where=str(endpoint.ca)) from error
 
     def _answers(self, endpoint: Endpoint, flow: Flow) -> None:
-        """Without a good credential: that somebody speaks TLS there, with the right certificate."""
+        """Without a good credential: that a TLS server with the right certificate answers."""
         observed = self._try(endpoint, flow, _NOTHING)
         if observed is not None:
             self._reached(endpoint, flow, observed)

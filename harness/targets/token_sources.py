@@ -1,4 +1,4 @@
-"""Good tokens that somebody else signs: captured once, printed by a command, or given by a token endpoint.
+"""Good tokens that are signed elsewhere: captured once, printed by a command, or given by a token endpoint.
 
 Whatever a source gives is looked at before it is used, and never printed: a page of HTML in a request's header would be
 refused, and the refusal blamed on the service.
@@ -49,7 +49,7 @@ def token_source(target: TargetFile, seconds: float = SECONDS) -> Callable[[], s
 
 
 def check_source(target: TargetFile) -> None:
-    """Raises :class:`UsageError` for a source that cannot be used; runs and asks nobody."""
+    """Raises :class:`UsageError` for a source that cannot be used; runs nothing and sends nothing."""
     tokens = target.tokens
     if "captured" in tokens:
         _captured(target)

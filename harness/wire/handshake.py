@@ -1,4 +1,4 @@
-"""What a server shows and asks for in a TLS handshake that nobody's trust ends.  Sends no request; judges nothing.
+"""What a server shows and asks for in a TLS handshake that no trust decision ends.  Sends no request; judges nothing.
 
 pyOpenSSL, because the standard library says neither whether a certificate was asked for nor which CAs were named.
 """

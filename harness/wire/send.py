@@ -84,7 +84,7 @@ def prepare(method: str, target: str, headers: tuple[tuple[str, bytes], ...], bo
     """Serialise a request exactly as given: no header is added, dropped, folded or normalised."""
     lines = [f"{method} {target} HTTP/1.1".encode("latin-1")]
     lines += [name.encode("latin-1") + b": " + value for name, value in headers]
-    # White space around a field's value is no part of it (RFC 9110 section 5.5): nobody who reads it sees it.
+    # White space around a field's value is no part of it (RFC 9110 section 5.5): a parser drops it.
     given = [value.strip(b" \t") for name, value in headers if name.lower() == "authorization"]
     return Prepared(method, b"\r\n".join([*lines, b"", b""]), body, b", ".join(given) if given else None)
 
@@ -207,7 +207,7 @@ class _Answer:
     def __init__(self, request: Prepared, kept: frozenset[str] = KEPT_HEADERS) -> None:
         self._kept = kept
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=256 * 1024)
-        # The bytes on the wire may be deliberately odd, so h11 is told of a plain request that expects the same answer.
+        # The bytes on the wire may be deliberately odd, so h11 is given a plain request that expects the same answer.
         nominal = h11.Request(method=request.method, target="/", headers=[("host", "x"), ("connection", "close")])
         self._http.send(nominal)
         self._http.send(h11.EndOfMessage())

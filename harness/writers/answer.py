@@ -107,7 +107,7 @@ def gaps(footer: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _gap(item: Mapping[str, Any], cannot: bool) -> str:
-    what = _PROTECTIONS.get(str(item["protection"]), "that anybody is served")
+    what = _PROTECTIONS.get(str(item["protection"]), "that any client is served")
     missing = ", ".join(map(str, item["missing"]))
     why = "" if cannot else f": {item['why']}"  # that is said once, above
     return f"{item['flow']} ({item['posture']}): {what}; nothing was seen of {missing}{why}"

@@ -1,4 +1,4 @@
-"""What kept a run on somebody else's servers from the rest of the catalogue, by reason.  Pure."""
+"""What kept a run on third-party servers from the rest of the catalogue, by reason.  Pure."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def is_failure(row: Row) -> bool:
 
 
 def repeat(row: Row, target: str, report: str) -> str:
-    """A line to paste that repeats *row*: curl for somebody else's server, after a replay that makes what it reads."""
+    """A line to paste that repeats *row*: curl for a third-party server, after a replay that makes what it reads."""
     extra = row.get("evidence", {}).get("extra", {})
     again = ["hopproof", "replay", row["case"], "--report", report]
     if not is_file(target) or "curl" not in extra:
@@ -95,7 +95,7 @@ def repeat(row: Row, target: str, report: str) -> str:
 
 
 def presented(row: Row) -> list[str]:
-    """The token and the certificate that *row*'s client presented, as far as anybody read them."""
+    """The token and the certificate that *row*'s client presented, as far as they were read."""
     views = [row.get("evidence", {}).get(name, {}) for name in ("client", "server", "balancer")]
     requests = [request for view in views for request in view.get("requests", ())]
     tokens = [view["token"] for view in (*views, *requests) if "token" in view]
@@ -111,7 +111,7 @@ def presented(row: Row) -> list[str]:
 
 
 def _seriousness(row: Row) -> int:
-    """0 where anybody gets in, 1 with a forgery, 2 with a credential issued to somebody; 3 where nobody does."""
+    """0 where no credential is needed, 1 for a forgery, 2 for a credential of another party; 3 for none of these."""
     if row.get("reason_code") not in LET_IN:
         return 3
     parts = set(str(row.get("stimulus", "")).split("+"))

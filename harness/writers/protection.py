@@ -1,6 +1,6 @@
 """Who is verified by what, per flow, as the rows showed it; and where the traffic lies open.  Reported, not judged.
 
-A documented default can conform and protect nobody; this table says so beside the conformance.
+A documented default can conform and protect nothing; this table says so beside the conformance.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ _HOLDERS = (
     "kid-unknown",
     "kid-nonstring",
 )
-# Credentials that their issuer did make, for somebody else altogether: what is left is said in these words.
+# Credentials that the issuer did sign, but for another party: what remains of the protection, in these words.
 _LOOSELY = {
     "id-unregistered-dn": "any certificate of the CA",
-    **dict.fromkeys(("aud-wrong", "aud-missing"), "JWT for anybody"),
+    **dict.fromkeys(("aud-wrong", "aud-missing"), "JWT for any audience"),
     **dict.fromkeys(("iss-wrong", "iss-missing"), "JWT of any issuer"),
 }
 _LET_IN, _ANYBODY, _START = (CHECKS.that(trait) for trait in ("lets_in", "lets_anybody_in", "reads_start"))
@@ -63,7 +63,7 @@ def protection(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
 
 
 def open_to_all(rows: Iterable[Row]) -> list[str]:
-    """A sentence for each flow and posture whose server was seen to serve whoever asks, though it should not."""
+    """A sentence for each flow and posture whose server was seen to serve any client, though it should not."""
     found = {(row["flow"], row["posture"]): _seen_open(row) for row in rows if _seen_open(row)}
     return [f"{flow} ({posture}): every client is let in: {how}" for (flow, posture), how in found.items()]
 
@@ -73,7 +73,7 @@ def _seen_open(row: Row) -> str:
 
 
 def held_by_a_client(row: Row) -> bool:
-    """Whether only somebody with a good credential could have sent this: its acceptance lets no stranger in."""
+    """Whether only the holder of a good credential could have sent this: its acceptance lets no stranger in."""
     parts = str(row["stimulus"]).split("+")
     return not _loosely(row) and any(part.startswith(_HOLDERS) for part in parts)
 
@@ -115,7 +115,7 @@ def _loosely(row: Row) -> str:
 
 
 def _unauthenticated(row: Row) -> bool:
-    """Whether this row, which let somebody in, let in one who lacked what identifies a client, rightly or not."""
+    """Whether this row, whose client was let in, let in one without what identifies a client, rightly or not."""
     if row["expected"] in _LET_IN:
         return row["stimulus"] == "tls-no-cert+str-no-token" or row["expected"] in _ANYBODY
     return not _loosely(row)
@@ -126,7 +126,7 @@ ENDED = "what is called a passthrough"
 
 
 def open_in_words(cell: Mapping[str, Any]) -> str:
-    """Where the payload can be read; what only the target file says of that is told as declared."""
+    """Where the payload can be read; what only the target file says of that is marked "as declared"."""
     at = cell.get("clear_text_at", ())
     words = ", ".join(at) or "nowhere"
     return f"{words}, as declared" if cell.get("path_as_declared") and ENDED not in at else words

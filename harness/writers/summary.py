@@ -62,7 +62,7 @@ class Console:
         self._task: Any = None
 
     def _print(self, *what: Any, soft_wrap: bool = False) -> None:
-        """Print, unless whoever read the output has seen enough: the run goes on, and its record is what counts."""
+        """Print, unless the reader has closed the pipe: the run goes on, and its record is what counts."""
         if not self._deaf:
             try:
                 self._console.print(*what, soft_wrap=soft_wrap)

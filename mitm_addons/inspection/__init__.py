@@ -1,1 +1,1 @@
-"""What the inspector is made of: what it is told, how it reads credentials, what it says of an exchange and keeps."""
+"""The inspector's parts: its session file, reading credentials, its note on an exchange, what it saves."""

@@ -43,7 +43,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Examined:
-    """``stimulus`` is the class of what was presented, ``why`` how that is told, ``key`` the verifying key's id."""
+    """``stimulus`` is the class of what was presented, ``why`` how that is known, ``key`` the verifying key's id."""
 
     stimulus: str
     why: str

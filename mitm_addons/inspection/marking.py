@@ -166,7 +166,7 @@ def _outgoing(flow: HTTPFlow, alert: str) -> Exchange:
         closed=answer is None,
         response=answer,
         server_refused=untrusted,
-        # Neither answered nor refused by TLS: that is the network's doing, or nobody knows whose.
+        # Neither answered nor refused by TLS: that is the network's doing, or of unknown cause.
         fault="" if answer or alert or untrusted or server.timestamp_tls_setup else error or "no connection",
     )
     return Exchange(flow.request.headers.get(_NONCE, ""), client, None, None)

@@ -1,4 +1,4 @@
-"""What an inspection is told, as a JSON file: the flow, its server, what verifies its tokens, what is required."""
+"""What an inspection knows, as a JSON file: the flow, its server, what verifies its tokens, what is required."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Expected:
 class TokenRules:
     """What a token of this flow must be.  ``keys`` is a JWK set of public keys; what is empty is not compared.
 
-    ``complete`` says that the server knows no other keys and algorithms.  Of a server of somebody else's that cannot be
+    ``complete`` says that the server knows no other keys and algorithms.  Of a third-party server that cannot be
     said, so a token with another key is not judged there.
     """
 

@@ -20,7 +20,7 @@ _BODY = 20_000
 
 
 def told(flow: HTTPFlow, data: bytes) -> str:
-    """What the view shows of *flow*, whose message has the body *data*: as it was judged, never anew."""
+    """What the view shows of *flow*, whose message has the body *data*: as it was judged, never judged again."""
     return "\n".join(_lines(flow, data))
 
 

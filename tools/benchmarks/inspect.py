@@ -196,7 +196,7 @@ def wrk(where: Place, port: int, load: str, seconds: int) -> tuple[int, float]:
 
 
 def measured(where: Place, port: int, pid: int, load: str, seconds: int) -> Seen:
-    """One round, after a short one that nobody counts."""
+    """One round, after a short one that is not counted."""
     wrk(where, port, load, 1)
     before = sum(map(_ticks, tree(pid)))
     number, rate = wrk(where, port, load, seconds)

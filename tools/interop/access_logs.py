@@ -1,7 +1,7 @@
 """What nginx, HAProxy and Envoy tell of a connection, as the lab's own :class:`BalancerView`.  Pure: lines to views.
 
 Their committed configurations make them log JSON objects.  ``kind`` is ``connection`` (all there is to tell),
-``request`` (the same, with one), or ``end`` (to be told only if no request was); ``port`` and ``peer`` are the
+``request`` (the same, with one), or ``end`` (to be reported only if no request was); ``port`` and ``peer`` are the
 listener's and the client's, ``upstream`` ends with the port that the balancer connected to the server from.  No header
 but our own nonce is in it, and no token.
 """

@@ -125,8 +125,8 @@ class Running:
     def _await(self, ports: set[int]) -> None:
         """Until it listens on *ports*.  Raises LabError.
 
-        Nobody connects to find out: behind a passthrough the server would tell of that too, under a port that is soon
-        somebody else's.
+        No connection is made to find out: behind a passthrough the server would log that too, under a port that is soon
+        reused.
         """
         deadline = time.monotonic() + READY_SECONDS
         while not ports <= _listening():
@@ -153,7 +153,7 @@ class Running:
             os.kill(os.getpid(), signal.SIGTERM)  # so do we, which the lab takes for what it is
 
     def stop(self) -> None:
-        """End it, and wait until everything it told is read."""
+        """End it, and wait until everything it logged is read."""
         self._stopping = True
         self._process.terminate()
         try:
@@ -170,7 +170,7 @@ def _note(line: str) -> None:
 
 
 def _listening() -> set[int]:
-    """The ports that somebody listens on, as Linux tells them (proc(5): local address second, state fourth, in hex)."""
+    """The ports that are listened on, as Linux lists them (proc(5): local address second, state fourth, in hex)."""
     rows = [line.split() for line in Path("/proc/net/tcp").read_text("ascii").splitlines()[1:]]
     return {int(row[1].partition(":")[2], 16) for row in rows if row[3] == "0A"}
 
@@ -201,7 +201,7 @@ class Process:
             result = (
                 self._listen(command["listeners"]) if command["op"] == "listen" else self._close(command["listeners"])
             )
-        except Exception as error:  # what cannot be done is told, and the other listeners go on
+        except Exception as error:  # what cannot be done is reported, and the other listeners go on
             return {"kind": "reply", "id": number, "ok": False, "error": str(error) or repr(error)}
         return {"kind": "reply", "id": number, "ok": True, "result": result}
 
@@ -212,7 +212,7 @@ class Process:
             try:
                 self._running.append(Running(self._product, folder, listeners, self._wire))
             except LabError:
-                if hint == _ATTEMPTS:  # before that, somebody may have taken one of the ports in between
+                if hint == _ATTEMPTS:  # before that, one of the ports may have been taken in between
                     raise
             else:
                 break

@@ -1,4 +1,4 @@
-"""Judges servers nobody here wrote: starts each with its committed configuration and runs hopproof against it.
+"""Judges third-party servers: starts each with its committed configuration and runs hopproof against it.
 
     python -m tools.interop.judge [ROLE]... [--fresh]      --fresh ignores the expected results and prints entries
     python -m tools.interop.judge --libraries              the small servers on libraries in their place

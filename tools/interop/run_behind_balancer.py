@@ -1,4 +1,4 @@
-"""Judges the reference subsystems behind a balancer nobody here wrote, in the place of the built-in one.
+"""Judges the reference subsystems behind a third-party balancer, in the place of the built-in one.
 
 python -m tools.interop.run_behind_balancer PRODUCT --report DIR [--expected FILE] [--only GLOB]... [--fault NAME]
 """

@@ -1,4 +1,4 @@
-"""The servers nobody here wrote: where each program is, how it is started, how its configuration is filled in.
+"""Third-party servers: where each program is, how it is started, how its configuration is filled in.
 
 Knows programs and files, not what they are judged by.
 """
@@ -58,7 +58,7 @@ class Server:
 
 
 _PORTS = range(20000, 32768)
-# Envoy: a second one on this machine would be taken for its successor (hot restart); logs are told at once.
+# Envoy: a second one on this machine would be taken for its successor (hot restart); logs are flushed at once.
 _ENVOY = ("--concurrency", "1", "-l", "warn", "--disable-hot-restart", "--file-flush-interval-msec", "10")
 SERVERS: Mapping[str, Server] = {
     "nginx": Server("nginx", ("-p", "@FOLDER@", "-c", "@CONFIG@"), ("-v",)),
@@ -93,7 +93,7 @@ def template(role: str) -> Path:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody holds right now, none of which the kernel gives to who asks for any."""
+    """Ports of loopback that are free right now and outside the kernel's ephemeral range."""
     sockets: list[socket.socket] = []
     for port in secrets.SystemRandom().sample(_PORTS, len(_PORTS)):
         if len(sockets) == count:

@@ -1,7 +1,7 @@
 """The PKIs that servers outside are tried with: each shape is a folder of files with the same names.
 
 ``ca`` signed the server, ``trusted`` is what servers trust clients by, ``issuing`` (with its key) signed the client's
-certificate, ``other`` is a CA that nobody may trust.  ``server.pem`` and ``client.pem`` hold certificate and key.
+certificate, ``other`` is a CA that must not be trusted.  ``server.pem`` and ``client.pem`` hold certificate and key.
 """
 
 from __future__ import annotations

@@ -164,7 +164,7 @@ def interface(
                 process.wait()
                 raise LabError("the inspector's interface did not start", hint="another --port and --web-port")
             if exercise is not None:
-                # A console is the terminal's own: what is told would stand in it.
+                # A console owns the terminal: a message would stand in it.
                 exercise(wanted.port, tell if wanted.ui == "web" else lambda _line: None)
             return process.wait()
         except KeyboardInterrupt:
@@ -178,7 +178,7 @@ def interface(
 
 def _renew(over: threading.Event, renew: Callable[[], None]) -> None:
     while not over.wait(RENEWAL_SECONDS):
-        with suppress(HopproofError):  # whoever issues tokens is away: the old ones stay
+        with suppress(HopproofError):  # the token issuer is away: the old ones stay
             renew()
 
 

@@ -1,4 +1,4 @@
-"""The session file: what the inspector is told of its subject, and what the catalogue requires of it."""
+"""The session file: what the inspector knows of its subject, and what the catalogue requires of it."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def expected(
     if broken := next((item for item in found.values() if item["check"] == "flow-broken"), None):
         return dict.fromkeys([GOOD, *TOKEN_CLASSES], broken)
     if effective(flow, posture) in (Posture.MTLS, Posture.TLS_ONLY):
-        for one, other in ((GOOD, _NO_TOKEN), (_NO_TOKEN, GOOD)):  # nobody looks at tokens there
+        for one, other in ((GOOD, _NO_TOKEN), (_NO_TOKEN, GOOD)):  # tokens are not verified there
             if one in found:
                 found.setdefault(other, found[one])
     if as_client and (bare := next(filter(_without_certificate, cases), None)):

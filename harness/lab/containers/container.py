@@ -29,7 +29,7 @@ USER = 10001
 DEAD = -1
 _CONFLICT = 409
 _FRAME = struct.Struct(">BxxxL")
-# The image's health check is for those who run it by itself.  Here readiness and life are told over the link, and a
+# The image's health check is for those who run it by itself.  Here the link reports readiness and liveness, and a
 # check that starts while its container ends is what Docker is known to hang over (moby issue 36661): it happened to us.
 _NO_HEALTH_CHECK = {"test": ["NONE"]}
 _KEYS = f"rw,noexec,nosuid,nodev,size=16m,mode=0700,uid={USER},gid={USER}"
@@ -91,7 +91,7 @@ class Attached:
         streams = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
         self._attached = self._container.attach_socket(params=streams)
         raw = _raw(self._attached)
-        raw.settimeout(None)  # it may be silent for as long as it likes, but what it is told it has to take
+        raw.settimeout(None)  # it may be silent for as long as it likes, but it has to read what it is sent
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", ANSWER_SECONDS, 0))
         return raw
 

@@ -73,7 +73,7 @@ def remove_network(network: Network, docker: Docker, patience: float = LEAVING_S
 
     A container that was removed by force may still be on its way out of its networks, or never leave them: then it is
     taken out.  Docker 20.10 can miscount who is in a network when many come and go at once, and then keeps it, with
-    nobody in it, until it is restarted: that is told and no more, since it says nothing about what was judged.
+    nothing in it, until it is restarted: that is reported and no more, since it says nothing about what was judged.
     """
     deadline = time.monotonic() + patience
     with docker.asked("a network cannot be removed", str(network.name)):

@@ -78,13 +78,13 @@ class OperatedLab(ContainerLab):
         self._running(setup, what).link.container.unpause()
 
     def _stop(self, setup: Setup, what: Part) -> None:
-        """In order: it is told to end, and is removed."""
+        """In order: it is asked to end, and is removed."""
         name, instance, _ = self._which(setup, what)
         self._running(setup, what).site.worker.close()
         self._lost(name, instance)
 
     def _kill(self, setup: Setup, what: Part) -> None:
-        """As a node that goes: without a word to anybody."""
+        """As a node that fails: without closing its connections."""
         name, instance, _ = self._which(setup, what)
         housed = self._running(setup, what)
         housed.site.worker.expect_end()
@@ -126,7 +126,7 @@ class OperatedLab(ContainerLab):
     def _move(self, setup: Setup, what: Part) -> Change:
         """The operator changes the server's jwksUrl to another address of the platform API.
 
-        A kind that cannot take it over as it runs is restarted.  Whether it was is told by Docker, not by the server.
+        A kind that cannot take it over as it runs is restarted.  Docker says whether it was, not the server.
         """
         if what == Part.KEY_SERVER:
             raise LabError("management has no jwksUrl")

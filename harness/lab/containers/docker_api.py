@@ -1,6 +1,6 @@
-"""Calls to the Docker daemon: each has a time limit, and every way in which one can fail is told as one kind of error.
+"""Calls to the Docker daemon: each has a time limit, and every failure is raised as one kind of error.
 
-A daemon that leaves a call unanswered is given up for the rest of the run: whoever asks again is told so at once, so
+A daemon that leaves a call unanswered is given up for the rest of the run: further calls fail at once, so
 that a thousand cases do not each wait for it.
 """
 

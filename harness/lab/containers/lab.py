@@ -59,7 +59,7 @@ class ContainerLab(OwnLab):
         self._ports_of = port_ranges(
             insiders=(self._keys.subsystem, *self._apart), balancers=(str(Path.PASSTHROUGH), str(Path.TERMINATING))
         )
-        # When the daemon is gone nobody waits for records any more.
+        # When the daemon is gone there is no waiting for records.
         self._docker = Docker(lambda: self._mailbox.put({"kind": "ended", "expected": False}))
         daemon.sweep()
         with self._docker.asked("the image cannot be had"):

@@ -1,4 +1,4 @@
-"""Which files a site is given: what it could read in a cluster, and nothing of anybody else's.  Knows no Docker."""
+"""Which files a site is given: what it could read in a cluster, and nothing of other sites.  Knows no Docker."""
 
 from __future__ import annotations
 

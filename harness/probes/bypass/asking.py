@@ -1,7 +1,7 @@
 """One request in another way, and what came of it.  Gathers facts; judges nothing.
 
 Each way is one or more tries.  What came of every one is kept, and of the first that was answered with success
-everything; what shows that an answer is the protected one, or nobody's in particular, is asked for only then.
+everything; what shows that an answer is the protected one, or a general one, is asked for only then.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Means(Protocol):
 
 @dataclass(frozen=True)
 class Try:
-    """One request; ``aside`` makes another that nobody protects, as far as anybody can tell, for comparison.
+    """One request; ``aside`` makes another, of something presumably unprotected, for comparison.
 
     ``judged_elsewhere`` says that ``aside`` is this one by what the protocol says, and has a case of its own.
     """
@@ -110,7 +110,7 @@ Tries = Callable[[Asking], Iterable[Try]]
 
 @dataclass(frozen=True)
 class Way:
-    """One way: what it is, and its tries.  ``needs`` says why nobody comes in that way, not even with a good
+    """One way: what it is, and its tries.  ``needs`` says why that way is closed, even with a good
     credential; '' where it is open."""
 
     summary: str

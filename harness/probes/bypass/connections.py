@@ -34,7 +34,7 @@ def no_12(asking: Asking) -> str:
     if good.response is not None and good.response.status == asking.case.flow.success:
         return ""
     if good.alert == _NO_SUCH_VERSION:
-        return ""  # nobody comes in that way, as the alert says
+        return ""  # that way is closed, as the alert says
     message = f"answered {good.response.status}" if good.response else good.alert or good.fault or "not answered"
     return (
         ""

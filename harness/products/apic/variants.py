@@ -8,7 +8,7 @@ from harness.products.product import Variant
 
 VARIANTS: Mapping[str, Variant] = {
     "": Variant(),
-    # Nothing but containers of their own, which an operator may stop, cut off or configure anew.
+    # Nothing but containers of their own, which an operator may stop, cut off or reconfigure.
     "operated": Variant(),
     "impostor-platform-api": Variant(platform="impostor"),
     "platform-wrong-name": Variant(platform="wrong-name"),

@@ -63,7 +63,7 @@ def _stranger(name: x509.Name) -> x509.Name:
 
 @CLASSES.add("id-unregistered-dn")
 def _unregistered(pki: Pki, secret: str) -> Identity:
-    """a subject nobody registered: CN=unregistered-client, the rest as registered"""
+    """an unregistered subject: CN=unregistered-client, the rest as registered"""
     return _named(pki, secret, _stranger)
 
 

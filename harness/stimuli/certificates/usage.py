@@ -1,4 +1,4 @@
-"""Certificate classes on what a certificate may be used for, and on extensions nobody knows."""
+"""Certificate classes on what a certificate may be used for, and on unknown extensions."""
 
 from __future__ import annotations
 

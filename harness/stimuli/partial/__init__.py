@@ -1,4 +1,4 @@
-"""Credentials somebody gave us: what can be made from them honestly, and what cannot.
+"""Credentials that were given to us: what can be made from them honestly, and what cannot.
 
 The class tables of ``wire.certificates`` and ``wire.tokens`` were written for a deployment whose every key we hold.
 Here they meet the keys that a target's owner handed over; what needs a key that is not there raises

@@ -220,7 +220,7 @@ def _profile_of(certificate: x509.Certificate) -> Profile:
 
 
 def _usually_critical(certificate: x509.Certificate) -> frozenset[x509.ObjectIdentifier]:
-    """Which of the extensions that are written anew are critical; those that are not there, as is usual."""
+    """Which of the extensions that are rewritten are critical; those that are not there, as is usual."""
     there = {each.oid: each.critical for each in certificate.extensions if each.oid in _WRITTEN}
     usual = Profile.critical - set(there)
     return usual | {oid for oid, critical in there.items() if critical}

@@ -58,7 +58,7 @@ class PartialStimuli(Stimuli):
     def _forms(self, flow: Flow, stimulus: Stimulus, nonce: str) -> Sequence[Presented]:
         """See :class:`Stimuli`; refuses a class that would be the good token by another name."""
         if stimulus.token == GOOD and not self._tokens and flow.server.default not in (Posture.JWT, Posture.BOTH):
-            # Nobody looks at tokens there, so that there is none to send changes nothing.
+            # Tokens are not verified there, so that there is none to send changes nothing.
             stimulus = replace(stimulus, token="str-no-token")  # noqa: S106 - a class
         presented = super()._forms(flow, stimulus, nonce)
         if stimulus.token == "kid-case" and self._token_issuer.kid.upper() == self._token_issuer.kid:

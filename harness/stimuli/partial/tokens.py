@@ -1,4 +1,4 @@
-"""Mints over what a target's owner gave us: a signing key and claims, or only tokens that somebody else has signed."""
+"""Token issuers over what a target's owner gave us: a signing key and claims, or only tokens signed elsewhere."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class ServiceTokenIssuer(TokenIssuer):
 
 
 class PublicKey:
-    """The half of a signing key that everybody may know; None where nobody told us."""
+    """The public half of a signing key; None where it was not given."""
 
     def __init__(self, key: Public | None) -> None:
         self._key = key
@@ -78,7 +78,7 @@ class GoodToken:
 
 
 class ExternallySignedTokens(TokenIssuer):
-    """Tokens somebody else signs: good ones are had from *fetch*; what would need their key cannot be made.
+    """Tokens signed elsewhere: good ones come from *fetch*; what would need their key cannot be made.
 
     With *fetch* None there is no good token either; forged ones then carry *claims*.  *keys* are the service's public
     keys, as far as they are known, *agreed* the algorithms that it takes.
@@ -91,14 +91,14 @@ class ExternallySignedTokens(TokenIssuer):
         keys: Sequence[Published] = (),
         agreed: Sequence[str] = (),
     ) -> None:
-        # Not the base class's __init__: that wants the key which nobody gave us.
+        # Not the base class's __init__: that wants the key, which was not given.
         self.clock, self._ids, self.sign = time.time, (lambda: "hopproof"), _no_key
         self._forged_claims, self._keys, self._agreed, self._lure = dict(claims), tuple(keys), tuple(agreed), NOWHERE
         self._good = None if fetch is None else GoodToken(fetch)
 
     @property
     def misdirected(self) -> str:  # type: ignore[override]
-        """The good token, where it is for somebody else; else ''."""
+        """The good token, where it names another audience; else ''."""
         return self._current() if self.misnamed else ""
 
     @property

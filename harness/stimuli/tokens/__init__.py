@@ -2,7 +2,7 @@
 
 ``TOKEN_CLASSES[name].build(mint)`` gives the header lines and the query to send, ``forms(mint)`` every form of it.
 Knows how to make them, not how a server ought to judge them: that is in the catalogue.  URLs in tokens name a listener
-of ours on loopback, where the mint was told of one, else port 9 of 127.0.0.1, where nobody listens.
+of ours on loopback, where the issuer was given one, else port 9 of 127.0.0.1, where nothing listens.
 """
 
 from __future__ import annotations

@@ -143,7 +143,7 @@ def _confused(token_issuer: TokenIssuer, forms: Callable[[Published], Iterable[F
 
 
 def _macs(token_issuer: TokenIssuer, secrets: Iterable[Form], kid: str = "") -> Iterator[tuple[str, str]]:
-    # The key id that the good token has is the one that is looked up; only where nobody knows one, the key's own.
+    # The key id that the good token has is the one that is looked up; only where none is known, the key's own.
     named = {"kid": kid} if kid and "kid" not in token_issuer.header() else {}
     for name, secret in secrets:
         for alg in jwa.macs(token_issuer.alg):

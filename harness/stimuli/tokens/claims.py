@@ -1,4 +1,4 @@
-"""Token classes on the claims: time, and what nobody asked for."""
+"""Token classes on the claims: time, and claims beyond the required ones."""
 
 from __future__ import annotations
 
@@ -136,5 +136,5 @@ def _iat_word(token_issuer: TokenIssuer) -> str:
 
 @CLASSES.token("claim-unknown", twin="claim-unknown")
 def _unknown(token_issuer: TokenIssuer) -> str:
-    """an extra claim nobody knows"""
+    """an extra, unknown claim"""
     return token_issuer.with_claims(hopproof="extra")

@@ -1,4 +1,4 @@
-"""A published key in every form that somebody may have configured as text, and then used as an HMAC secret."""
+"""A published key in every form in which it may have been configured as text, and then used as an HMAC secret."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def _nan(token_issuer: TokenIssuer) -> str:
     return token_issuer.token(claims=_with_note(token_issuer.claims(), b"NaN"))
 
 
-# A header is parsed before its signature can be checked, so these two need nobody's key to be sent; they carry an
+# A header is parsed before its signature can be checked, so these two need no key to be sent; they carry an
 # attacker's signature because a parser without such limits may read them, and must then refuse them all the same.
 @CLASSES.token("json-deep-nest")
 def _deep(token_issuer: TokenIssuer) -> str:

@@ -24,7 +24,7 @@ LIFETIME = 900
 ABSENT: Any = object()
 """As the value of a header parameter or a claim: leave it out."""
 
-# Nobody listens on the discard port here: a server that fetches gets nothing.
+# Nothing listens on the discard port here: a server that fetches gets nothing.
 NOWHERE = "http://127.0.0.1:9"
 
 
@@ -37,7 +37,7 @@ class TokenIssuer:
     misnamed = ""
     """What is wrong with the audience that good tokens have, '' where nothing is."""
     misdirected = ""
-    """A token for somebody else that was given as good."""
+    """A token for another audience that was given as good."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class TokenIssuer:
 
     @property
     def stranger(self) -> Any:
-        """A key that could sign such tokens, and that nobody trusts.  Raises StimulusUnavailable."""
+        """A key that could sign such tokens and is not trusted.  Raises StimulusUnavailable."""
         return stranger(self.alg)
 
     def forged(self, **header: Any) -> str:

@@ -49,7 +49,7 @@ def unsigned(message: bytes) -> bytes:
 def jwe(plaintext: bytes, key: Public, kid: str) -> str:
     """A JWE of *plaintext* for *key* with A256GCM: RSA-OAEP-256, or ECDH-ES (RFC 7516 section 5.1).
 
-    Raises StimulusUnavailable for a key that nobody can encrypt to.
+    Raises StimulusUnavailable for a key that cannot encrypt.
     """
     if isinstance(key, rsa.RSAPublicKey):
         cek = os.urandom(32)

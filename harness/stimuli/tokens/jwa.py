@@ -109,7 +109,7 @@ def der(signature: bytes) -> bytes:
 
 @functools.cache
 def stranger(alg: str, name: str = "attacker") -> Any:
-    """A key for *alg* that nobody trusts, made once per process; bytes for an HMAC.  Raises StimulusUnavailable."""
+    """An untrusted key for *alg*, made once per process; bytes for an HMAC.  Raises StimulusUnavailable."""
     if alg in MAC:
         return os.urandom(64)
     if alg not in ALGORITHMS:

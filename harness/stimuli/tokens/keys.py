@@ -62,7 +62,7 @@ def _kid_sql(token_issuer: TokenIssuer) -> Iterator[tuple[str, str]]:
 
 @CLASSES.forms("kid-url")
 def _kid_url(token_issuer: TokenIssuer) -> Iterator[tuple[str, str]]:
-    """signed with an attacker's key, the key id is the URL where he serves it, which nobody may fetch"""
+    """signed with an attacker's key, the key id is the URL where he serves it, which must not be fetched"""
     for name in ("key.json", "key.pem"):
         yield name, token_issuer.forged(kid=token_issuer.url(name))
 
@@ -75,7 +75,7 @@ def _kid_proto(token_issuer: TokenIssuer) -> str:
 
 @CLASSES.token("jku-attacker")
 def _jku(token_issuer: TokenIssuer) -> str:
-    """signed with an attacker's key, jku names the attacker's key set, which nobody may fetch"""
+    """signed with an attacker's key, jku names the attacker's key set, which must not be fetched"""
     return token_issuer.forged(kid=attacker_kid(token_issuer.alg), jku=token_issuer.url("jwks.json"))
 
 
@@ -109,7 +109,7 @@ def _jwk_oct(token_issuer: TokenIssuer) -> str:
 
 @CLASSES.token("x5u-attacker")
 def _x5u(token_issuer: TokenIssuer) -> str:
-    """signed with an attacker's key, x5u names the attacker's certificate, which nobody may fetch"""
+    """signed with an attacker's key, x5u names the attacker's certificate, which must not be fetched"""
     return token_issuer.forged(x5u=token_issuer.url("certificate.pem"))
 
 
@@ -121,7 +121,7 @@ def _x5c(token_issuer: TokenIssuer) -> str:
 
 @CLASSES.token("crit-unknown")
 def _crit_unknown(token_issuer: TokenIssuer) -> str:
-    """crit names an extension nobody knows"""
+    """crit names an unknown extension"""
     return token_issuer.with_header(crit=["x-hopproof"], **{"x-hopproof": 1})
 
 

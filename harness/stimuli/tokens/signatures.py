@@ -87,7 +87,7 @@ def _retired(token_issuer: TokenIssuer) -> str:
 
 @CLASSES.forms("sig-zero")
 def _zero(token_issuer: TokenIssuer) -> Iterator[tuple[str, str]]:
-    """a signature of zeros, which a verifier that does not check its range takes for anybody's (CVE-2022-21449)"""
+    """a signature of zeros, which a verifier that does not check its range takes for any signer's (CVE-2022-21449)"""
     size = len(jwa.signer(token_issuer.alg, token_issuer.stranger)(b""))
     values = {"zeros": bytes(size), "one": bytes(size - 1) + b"\x01"}
     if token_issuer.alg in jwa.EC:

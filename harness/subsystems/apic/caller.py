@@ -1,9 +1,9 @@
 """Portal, gateways and analytics as clients: of management's platform REST API, and a gateway of analytics.
 
 Calls to the platform API are plain TLS; its certificate is validated where the CR names a CA for it
-(``mgmtPlatformEndpointCASecret``), which new installations do and upgraded ones only when told to.  A gateway presents
-to analytics what management gave it when the gateway service was registered: a client certificate and, where the
-product has it and it was switched on, a JWT.
+(``mgmtPlatformEndpointCASecret``), which new installations have by default and upgraded ones only if it was added.  A
+gateway presents to analytics what management gave it when the gateway service was registered: a client certificate
+and, where the product has it and it was switched on, a JWT.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Caller:
     async def act(self, reactor: Any, name: str, target: Mapping[str, str], nonce: str) -> dict[str, Any]:
         """Make the request *name* to *target*: ``{"status", "error", "local_port"}``; status None where no answer came.
 
-        Raises UsageError for an unknown action, or for events of a gateway that nobody has registered.
+        Raises UsageError for an unknown action, or for events of a gateway that is not registered.
         """
         if name not in ACTIONS:
             raise UsageError(f"unknown action {name!r}; known: {', '.join(ACTIONS)}")

@@ -52,7 +52,7 @@ def resumes_without_certificate(rules: ServerPolicy) -> ServerPolicy:
 
 @fault("believes-certificate-header", on=MTLS)
 def believes_certificate_header(rules: ServerPolicy) -> ServerPolicy:
-    """takes the certificate in X-SSL-Client-Cert, whoever sends it, for the client's own"""
+    """takes the certificate in X-SSL-Client-Cert, from any sender, for the client's own"""
 
     def carried(ask: HttpRequest) -> bool:
         try:
@@ -66,7 +66,7 @@ def believes_certificate_header(rules: ServerPolicy) -> ServerPolicy:
 
 @fault("believes-identity-headers", on=MTLS)
 def believes_identity_headers(rules: ServerPolicy) -> ServerPolicy:
-    """takes the name in a proxy's header, whoever sends it, for the client's"""
+    """takes the name in a proxy's header, from any sender, for the client's"""
     return _excusing(rules, lambda ask: any(name in ask.headers for name in _IDENTITY))
 
 

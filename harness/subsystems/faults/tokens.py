@@ -226,7 +226,7 @@ def fetches_keys_unverified(rules: ServerPolicy) -> ServerPolicy:
     implies=("JWT-10-REFETCH", "JWT-8", "JWT-9"),
 )
 def fetches_keys_per_request(rules: ServerPolicy) -> ServerPolicy:
-    """fetches the keys anew for every token"""
+    """fetches the keys again for every token"""
     return replace(rules, key_lifetime=lambda documented: 0.0)
 
 
@@ -296,19 +296,19 @@ def refuses_unknown_members(rules: ServerPolicy) -> ServerPolicy:
 
 @fault("never-refetches-keys", on=VERIFIERS)
 def never_refetches_keys(rules: ServerPolicy) -> ServerPolicy:
-    """does not fetch the keys anew when a token names one it has not seen"""
+    """does not fetch the keys again when a token names one it has not seen"""
     return replace(rules, refetches=lambda documented: False)
 
 
 @fault("refetches-for-every-unknown-key", on=VERIFIERS)
 def refetches_for_every_unknown_key(rules: ServerPolicy) -> ServerPolicy:
-    """fetches the keys anew for every token that names one it has not seen"""
+    """fetches the keys again for every token that names one it has not seen"""
     return replace(rules, refetches=lambda documented: True)
 
 
 @fault("forgets-keys-on-failure", on=VERIFIERS)
 def forgets_keys_on_failure(rules: ServerPolicy) -> ServerPolicy:
-    """drops the keys it has when they cannot be fetched anew"""
+    """drops the keys it has when they cannot be fetched again"""
     return replace(rules, keeps_keys_on_failure=False)
 
 

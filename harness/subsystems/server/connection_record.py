@@ -1,4 +1,4 @@
-"""What one connection was, collected while it lasts and told once, when it is over.  Decides nothing."""
+"""What one connection was, collected while it lasts and reported once, when it is over.  Decides nothing."""
 
 from __future__ import annotations
 

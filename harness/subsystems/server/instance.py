@@ -81,7 +81,7 @@ class Instance:
         return int(self._port.getHost().port)
 
     async def stop(self) -> None:
-        """Close the listener and every connection; returns once all records have been told."""
+        """Close the listener and every connection; returns once all records have been sent."""
         await maybeDeferred(self._port.stopListening)
         doors: list[AcceptedConnection] = list(self._house.doors)
         for door in doors:
@@ -90,7 +90,7 @@ class Instance:
         await gatherResults(left)
 
     def reload(self, config: Path) -> bool:
-        """Take over the jwksUrl of a changed custom resource, for whoever connects from now on; no key is kept.
+        """Take over the jwksUrl of a changed custom resource, for connections from now on; no key is kept.
 
         False if this kind restarts for that instead.  Raises UsageError if the resource is invalid: nothing changes.
         """

@@ -80,7 +80,7 @@ def check_signature(token: Token, key: rsa.RSAPublicKey) -> None:
     """Let PyJWT verify the RS256 signature of *token*; raises Rejected.
 
     Whatever PyJWT raises is a rejection: it lets errors through that are no PyJWTError (a TypeError for an RS256
-    token and an EC key).  Times are judged elsewhere, because PyJWT cannot be told what time it is.
+    token and an EC key).  Times are judged elsewhere, because PyJWT takes no time of its caller.
     """
     try:
         jwt.decode(token.compact, key=key, algorithms=[ALGORITHM], options=_OPTIONS)

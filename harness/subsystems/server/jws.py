@@ -95,7 +95,7 @@ def _members(segment: str, what: str) -> Members:
             text, object_pairs_hook=_unique, parse_constant=_no_literal, parse_float=_finite, parse_int=_bounded
         )
         _check_depth(value)
-        json.dumps(value, ensure_ascii=False).encode("utf-8")  # a lone surrogate must not crash whoever logs it later
+        json.dumps(value, ensure_ascii=False).encode("utf-8")  # a lone surrogate must not crash a later log call
     except (ValueError, RecursionError) as error:
         raise _malformed(f"the {what} is not strict JSON in UTF-8 ({type(error).__name__})") from error
     if not isinstance(value, dict):

@@ -74,7 +74,7 @@ class KeyCache:
         return last is None or not 0 <= self._now() - last < UNKNOWN_KEY_COOLDOWN
 
     async def _refresh(self) -> bool:
-        """One fetch at a time; whoever comes while it is under way waits for its result."""
+        """One fetch at a time; calls that come while it is under way wait for its result."""
         if self._waiting is not None:
             waiter: Deferred[bool] = Deferred()
             self._waiting.append(waiter)

@@ -40,7 +40,7 @@ FORGED = one("token-refused", stimulus="sig-wrong-key", **LET_IN)
         # Somebody else's credential of the right issuer: not nobody, but not this client either.
         ([SERVED, CERTIFICATE, one("certificate-refused", stimulus="id-unregistered-dn", **LET_IN)], [ANY]),
         ([SERVED, CERTIFICATE, one("certificate-refused", stimulus="id-cn-only-match", **LET_IN)], ["certificate"]),
-        ([SERVED, TOKEN, one("token-refused", stimulus="aud-wrong", **LET_IN)], ["JWT for anybody"]),
+        ([SERVED, TOKEN, one("token-refused", stimulus="aud-wrong", **LET_IN)], ["JWT for any audience"]),
         ([SERVED, TOKEN, one("token-refused", stimulus="aud-wrong", **LET_IN), FORGED], ["nobody"]),
         # Only who holds the signing key can send this one, so no stranger was let in.
         ([SERVED, TOKEN, one("token-refused", stimulus="alg-rs-to-ps", **LET_IN)], ["JWT"]),

@@ -58,7 +58,7 @@ class Assembly:
         one, other = (segment.source, segment.source_port), (segment.target, segment.target_port)
         self.directions = {one: Direction(one), other: Direction(other)}
         if one == other:
-            # A socket connected to itself: both directions are one, and cannot be told apart.
+            # A socket connected to itself: both directions are one and cannot be distinguished.
             self.directions = {one: Direction(one)}
         self.first = self.last = time
         self.opener: tuple[bytes, int] | None = None

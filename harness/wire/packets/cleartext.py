@@ -121,7 +121,7 @@ class AnswerSide:
 
 
 def is_request(data: bytes) -> bool | None:
-    """Whether *data* starts like a request, None while that cannot be told."""
+    """Whether *data* starts like a request, None while that is unknown."""
     method, space, _ = data[:9].partition(b" ")
     if space:
         return method in {name.encode() for name in METHODS}

@@ -116,7 +116,7 @@ def data_exchanged(answer: ServerHello | None, client: TlsSide, server: TlsSide)
 
 
 def _finished(answer: ServerHello, client: TlsSide) -> int | None:
-    """Which of the client's encrypted records holds its Finished alone; None where that cannot be told."""
+    """Which of the client's encrypted records holds its Finished alone; None where that is unknown."""
     size = answer.hash_size + 4 + _OVERHEAD
     if not answer.hash_size:
         return None
@@ -173,7 +173,7 @@ def _why_not(hello: ClientHello, answer: ServerHello, client: TlsSide) -> str:
     if answer.retry:
         return "the ServerHello after the HelloRetryRequest was not captured"
     if hello.early_data:
-        return "early data was offered, and its records cannot be told from the handshake's"
+        return "early data was offered, and its records cannot be distinguished from the handshake's"
     if not answer.hash_size:
         return f"the sizes of records under {answer.cipher} are not known here"
     if not client.whole or not client.aligned:

@@ -1,4 +1,4 @@
-"""One direction of a TCP connection in order: retransmissions dropped, reordering undone, gaps told to the reader."""
+"""One direction of a TCP connection in order: retransmissions dropped, reordering undone, gaps reported."""
 
 from __future__ import annotations
 

@@ -157,7 +157,7 @@ class Page:
             keys[public_key(certificate)].add(certificate)
         shared = [certificates for key, certificates in keys.items() if key and len(certificates) > 1]
         if shared:
-            yield "\nOne key for several certificates (whoever has one of them can pose as the others):"
+            yield "\nOne key for several certificates (the holder of one can pose as the others):"
             for certificates in shared:
                 yield f"  {', '.join(sorted(self._described(certificates)))}"
 

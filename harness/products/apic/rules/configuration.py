@@ -24,7 +24,7 @@ def cfg_1(view: View, log: Log) -> None:
                 each.at(SWITCH),
                 f"{SWITCH} is false and this resource sets no {KEYS}. A new install sets {KEYS} by itself; an"
                 " upgraded one"
-                f" does not, and then nobody verifies who calls the {each.kind} subsystem.",
+                f" does not, and then no client of the {each.kind} subsystem is verified.",
                 f"{_JWKS}  # beside {SWITCH}; or {_TURN_ON}",
             )
             continue
@@ -247,7 +247,7 @@ def cfg_16(view: View, log: Log) -> None:
         if not each.validates:
             log.error(
                 each.at(KEYS),
-                f"{KEYS} is empty, which disables JWT, and {SWITCH} is still false. Whoever disables JWT has to"
+                f"{KEYS} is empty, which disables JWT, and {SWITCH} is still false. To disable JWT you have to"
                 " enable mTLS"
                 " again.",
                 _TURN_ON,

@@ -210,8 +210,8 @@ def cfg_18(view: View, log: Log) -> None:
             ca = "management-ca" if "Svc" in name else "ingress-ca"
             log.warning(
                 each.at(KEYS),
-                f"{KEYS} is set without {name}: the keys are fetched from a server that nobody verifies, so whoever can"
-                " pose as it can have any token accepted.",
+                f"{KEYS} is set without {name}: the keys are fetched from a server that is not verified;"
+                " an impostor of it can have any token accepted.",
                 f"{name}: {{secretName: {ca}}}",
             )
 

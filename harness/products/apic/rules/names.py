@@ -66,7 +66,7 @@ def _subjects(view: View, log: Log, each: Subsystem, path: tuple[str, ...], name
     for known, subject in candidates:
         log.checked()
         if not each.validates:
-            continue  # nobody compares it
+            continue  # it is not compared
         problem, certain = difference(wanted, subject)
         if problem:
             certificate = f"{known.resource.label if known.resource else known.name}: {written_out(subject)}"

@@ -20,7 +20,7 @@ _PLACEHOLDER = re.compile(r"\$\{?\w+|\$\(|<[^>]*>|\{\{|%\w+%|__\w+__|@\w+@")
 
 
 def placeholder(text: str) -> bool:
-    """Whether *text* is still to be filled in by whoever renders it."""
+    """Whether *text* is a template's placeholder."""
     return bool(_PLACEHOLDER.search(text))
 
 

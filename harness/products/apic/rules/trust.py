@@ -40,9 +40,9 @@ def held_place(held: Held) -> Place:
 
 
 def renew(known: Known) -> str:
-    """How to have a certificate issued anew."""
+    """How to have a certificate reissued."""
     namespace = f" -n {known.namespace}" if known.namespace else ""
-    return f"kubectl delete secret {known.name}{namespace}  # cert-manager issues it anew"
+    return f"kubectl delete secret {known.name}{namespace}  # cert-manager reissues it"
 
 
 def issued_by_name(known: Known) -> str:
@@ -79,7 +79,7 @@ def pki_11(view: View, log: Log) -> None:
             log.error(
                 held_place(held),
                 f"{known.row.name} carries the name of {name} as its issuer and is not signed with its present key"
-                f"{_explained(held.certificate, named)}. Whoever trusts the renewed CA only refuses it.",
+                f"{_explained(held.certificate, named)}. A peer that trusts only the renewed CA refuses it.",
                 f"{renew(known)}{_restart(known)}",
             )
 
@@ -157,13 +157,13 @@ def pki_16(view: View, log: Log) -> None:
     for held in view.question.certificates.presented():
         known = table.get(id(held))
         if held.resource is not None and known is None and held.name not in referenced:
-            continue  # somebody else's
+            continue  # not issued here
         log.checked()
         if problem := _chain(view, held):
-            fix = renew(known) if known else "issue it anew"
+            fix = renew(known) if known else "reissue it"
             log.error(
                 held_place(held),
-                f"OpenSSL refuses {held.name}: {problem}. Whoever verifies it breaks the connection.",
+                f"OpenSSL refuses {held.name}: {problem}. A peer that verifies it breaks the connection.",
                 fix,
             )
     for known in view.held:
