@@ -172,7 +172,7 @@ def test_what_a_target_file_cannot_say(
     assert SECRET not in text and JWT[-20:] not in text
 
 
-def test_all_mistakes_are_told_at_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_mistakes_are_reported_at_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     changes = [
         ("environment: test", "environment: staging"),
         ("posture: both", "posture: mtls\n    path: terminating"),

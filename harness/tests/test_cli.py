@@ -193,7 +193,7 @@ def test_a_reader_who_has_seen_enough() -> None:
 # Records
 
 
-def test_report_writes_junit_anew(
+def test_report_writes_junit_again(
     call: Call, capsys: pytest.CaptureFixture[str], conforming: Finished, tmp_path: Path
 ) -> None:
     for location in (conforming.report, conforming.report / record.NAME):

@@ -40,7 +40,7 @@ def test_a_run_that_conforms(conforming: Finished) -> None:
     assert "the selected cases conform (exit status 0)" in message and "Next: " in message.splitlines()[-1]
 
 
-def test_progress_is_told(conforming: Finished) -> None:
+def test_progress_is_reported(conforming: Finished) -> None:
     count = len(record.read(conforming.report)[1])
     message = [line.strip() for line in conforming.process.stdout.splitlines() if line.endswith(f"/{count} cases")]
     assert message == [f"{done}/{count} cases" for done in range(1, count + 1)]

@@ -160,12 +160,12 @@ def test_a_borrowed_token_cannot_be_made_to_expire(
     assert "needs the key" in run.rows[0]["reason"]
 
 
-def test_which_form_got_in_is_told(judge: Judge) -> None:
+def test_the_accepted_form_is_named(judge: Judge) -> None:
     run = judge(WithPkcs1Stripped, "RS256", ("*/alg-hs-rsa-pem",))
     assert "HS256, secret: PKCS#1 PEM without its last line break of the key Key-1" in run.rows[0]["reason"]
 
 
-def test_a_fetch_is_told_though_the_token_is_refused(judge: Judge) -> None:
+def test_a_fetch_is_reported_though_the_token_is_refused(judge: Judge) -> None:
     run = judge(FetchesAndRefuses, "RS256", ("*/jku-attacker",))
     assert "fetched the URL that the token names, 1 times" in run.rows[0]["reason"]
 
@@ -217,7 +217,7 @@ def test_a_key_set_with_keys_of_other_kinds(judge: Judge, drops: bool, outcome: 
     assert {row["stimulus"]: row["outcome"] for row in run.rows} == {"j-other-kinds": outcome, "sig-wrong-key": "PASS"}
 
 
-def test_a_server_elsewhere_cannot_be_told_by_a_fetch() -> None:
+def test_a_remote_server_is_not_judged_by_a_fetch() -> None:
     """That it refuses the token says nothing of whether it would have fetched what it cannot reach."""
     about = builders.case("token-refused", posture=Posture.JWT, stimulus=Stimulus(token="bad-token"))
     for fetchable, outcome in ((True, "PASS"), (False, "UNOBSERVED")):

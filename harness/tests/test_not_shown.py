@@ -123,7 +123,7 @@ def judged(secrets: Path, tmp_path: Path) -> Callable[[int, dict[str, Any]], Run
 
 @pytest.mark.parametrize("good", [True, False])
 @pytest.mark.parametrize(("status", "give"), [(302, "sends elsewhere"), (429, "rate")])
-def test_a_server_that_refuses_nobody_shows_nothing(
+def test_a_server_that_refuses_no_client_shows_nothing(
     judged: Callable[..., Run], secrets: Path, status: int, give: str, good: bool
 ) -> None:
     signing = {"signing_key": str(secrets / "signing.key"), "claims": CLAIMS}

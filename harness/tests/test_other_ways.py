@@ -205,12 +205,12 @@ def test_a_session_of_another_name_is_caught(lab: EmbeddedLab, tmp_path: Path) -
         assert "tls-no-cert+resumed-session" in of(run, expected)
 
 
-def test_a_server_without_tls_12_lets_nobody_in_over_it(judge: Judge) -> None:
+def test_a_server_without_tls_12_accepts_no_client_over_it(judge: Judge) -> None:
     run = judge(lambda handler: False, lowest=ssl.TLSVersion.TLSv1_3)
     assert {row["outcome"] for row in run.rows} == {"PASS"}
 
 
-def test_what_is_let_in_is_told_without_any_good_credential(judge: Judge) -> None:
+def test_acceptances_are_reported_without_any_good_credential(judge: Judge) -> None:
     run = judge(OPEN["tls-12"], Posture.JWT, tokens={"none": True})
     assert ways(run, "FAIL") == {"tls-12"}
     assert {row["outcome"] for row in run.rows} == {"FAIL", "UNOBSERVED"}

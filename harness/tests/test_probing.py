@@ -128,13 +128,13 @@ def test_no_file_is_overwritten(probed: Probed, tmp_path: Path) -> None:
     assert "File exists" in message
 
 
-def test_a_certificate_of_another_ca_is_told(probed: Probed, secrets: Path) -> None:
+def test_a_certificate_of_another_ca_is_reported(probed: Probed, secrets: Path) -> None:
     status, out, _ = probed(says(200), NONE, "--ca", str(secrets / "portal-ca" / "ca.crt"))
     assert status == 0
     assert "under the CA given: no: " in out
 
 
-def test_a_client_s_certificate_is_shown_to_nobody_who_is_not_trusted(probed: Probed, secrets: Path) -> None:
+def test_a_client_s_certificate_is_shown_only_to_a_trusted_server(probed: Probed, secrets: Path) -> None:
     given = flags(secrets, client=True)
     given[1] = str(secrets / "portal-ca" / "ca.crt")
     _, out, _ = probed(says(200), REQUIRED, "--json", *given)
@@ -150,7 +150,7 @@ def test_nothing_is_sent_but_get_requests_without_credentials(probed: Probed, se
         assert b"authorization" not in head.lower() and b"cookie" not in head.lower()
 
 
-def test_a_redirect_is_told_and_not_followed(probed: Probed) -> None:
+def test_a_redirect_is_reported_and_not_followed(probed: Probed) -> None:
     _, out, _ = probed(says(302, "Location: https://b.test/login"), NONE)
     assert "redirects to: https://b.test/login" in out
 
@@ -185,7 +185,7 @@ def test_one_that_hangs_gets_a_sentence(probed: Probed, monkeypatch: pytest.Monk
     assert ("no request is answered in time" if tls else "no TLS handshake within") in error
 
 
-def test_nobody_there(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_server_there(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as location:
         port = location.getsockname()[1]
     assert main(["target", "probe", f"https://127.0.0.1:{port}/"]) == 3
@@ -214,7 +214,7 @@ def test_bad_input_is_exit_2(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_files_that_cannot_be_used_are_told(probed: Probed, secrets: Path, tmp_path: Path) -> None:
+def test_files_that_cannot_be_used_are_reported(probed: Probed, secrets: Path, tmp_path: Path) -> None:
     (tmp_path / "garbage").write_bytes(b"\x00garbage")
     garbage = str(tmp_path / "garbage")
     assert probed(says(200), NONE, "--ca", garbage)[0] == 2

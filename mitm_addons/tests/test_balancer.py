@@ -70,7 +70,7 @@ def test_one_bad_listener_opens_none_of_its_command(process: Process, pki: Simpl
     assert "no such listener" in process.ask("close", ["good"])["error"]
 
 
-def test_listeners_with_one_upstream_are_told_apart(
+def test_listeners_with_one_upstream_are_distinguished(
     process: Process, pki: SimpleNamespace, serve: Callable[..., Upstream]
 ) -> None:
     upstream = serve()
@@ -106,7 +106,7 @@ def test_closing_cuts_connections_reports_them_and_leaves_the_others(
 
 
 @pytest.mark.parametrize("taken", [1, 100])
-def test_a_port_taken_in_between_is_tried_again_then_told(monkeypatch: pytest.MonkeyPatch, taken: int) -> None:
+def test_a_port_taken_in_between_is_tried_again_then_reported(monkeypatch: pytest.MonkeyPatch, taken: int) -> None:
     """Between choosing a port and listening on it, another process may take it."""
     choose, attempts = server._free_port, list[int]()
     with socket.create_server(("127.0.0.1", 0)) as rival:

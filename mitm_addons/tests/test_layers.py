@@ -91,6 +91,6 @@ def test_a_refusal_is_of_the_request_in_progress() -> None:
     assert (done.status, pending.status, pending.decision, track.notes) == (201, 504, "balancer", [])
 
 
-def test_nobody_listens_to_what_is_answered_at_once() -> None:
+def test_hooks_without_a_listener_are_answered_at_once() -> None:
     for addon in (Policy, RecordingServer, Inspector, inspection._Teller, inspection._Started):
         assert not [name for name in layers._UNHEARD if hasattr(addon, name)], addon

@@ -48,6 +48,6 @@ def test_two_listen_on_one_port_and_no_answer_waits_for_an_acknowledgement() -> 
     assert asyncio.run(run()) != 0
 
 
-def test_a_port_of_somebody_elses_is_not_shared() -> None:
+def test_a_port_of_another_process_is_not_shared() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(LabError, match="cannot be shared"):
         asyncio.run(_balancer(None).share("x", taken.getsockname()[1]))

@@ -274,7 +274,7 @@ class TestBehaviours:
         answer, _ = _exchange(port, pki, request())
         assert (status(answer), "hostname mismatch" in process.record().upstream_error.lower()) == (502, True)
 
-    def test_verify_upstream_false_trusts_anybody(
+    def test_verify_upstream_false_trusts_any_certificate(
         self, process: Process, pki: SimpleNamespace, serve: Callable[..., Upstream], terminating: Callable[..., int]
     ) -> None:
         upstream = serve(pki.other_server)

@@ -242,7 +242,7 @@ def test_a_server_in_no_posture(suites: Suites, key: str, value: object) -> None
         lambda suites: suites.requirement.update(faults=None),
     ],
 )
-def test_a_wrong_shape_is_told_not_raised(suites: Suites, change: Callable[[Suites], object]) -> None:
+def test_a_wrong_shape_is_reported_not_raised(suites: Suites, change: Callable[[Suites], object]) -> None:
     change(suites)
     refused(suites)
 

@@ -51,7 +51,7 @@ def test_analytics_is_asked_for_no_token_under_mtls(real: Catalogue) -> None:
         assert asked and not [name for name, case in asked.items() if case.expected == "token-refused"]
 
 
-def test_nobody_is_asked_for_a_certificate_and_a_token_behind_a_balancer_that_terminates_tls(real: Catalogue) -> None:
+def test_certificate_and_token_are_not_asked_for_behind_a_terminating_balancer(real: Catalogue) -> None:
     def cells(known: Catalogue) -> set[tuple[str, str]]:
         rows = (row for row in known.requirements if row.area == "tokens")
         blocks = (block for row in rows for block in row.cells)

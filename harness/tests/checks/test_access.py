@@ -44,7 +44,7 @@ def test_served_directly(facts: Exchange, expected: Found) -> None:
     assert found(served(facts)) == expected
 
 
-def test_the_servers_reason_is_told() -> None:
+def test_the_servers_reason_is_reported() -> None:
     (finding,) = [*_findings(exchange(client(401), rejecting(Reason.TOKEN_EXPIRED)))]
     assert "token-expired" in finding and "401" in finding
     assert "nothing" in _findings(exchange(client(401)))[0]
@@ -206,7 +206,7 @@ def test_an_error_the_balancer_made_is_not_the_servers() -> None:
     assert judge(question).outcome is Outcome.UNOBSERVED
 
 
-def test_a_server_that_told_nothing_is_no_violation() -> None:
+def test_a_server_that_logged_nothing_is_no_violation() -> None:
     question = served(exchange(told=None, between=terminating()), path=Path.TERMINATING, posture=Posture.JWT)
     assert judge(question).outcome is Outcome.UNOBSERVED
 

@@ -86,7 +86,7 @@ def test_keys_published(status: int, body: str, expected: Found) -> None:
 
 
 @pytest.mark.parametrize("seen", [client(None, local_port=None, fault="cannot connect"), client(None, timed_out=True)])
-def test_keys_that_nobody_could_ask_for(seen: ClientView) -> None:
+def test_keys_that_cannot_be_asked_for(seen: ClientView) -> None:
     assert judge(ask(case("keys-published"), exchange(seen, effect=None))).outcome is Outcome.UNOBSERVED
 
 

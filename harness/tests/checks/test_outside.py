@@ -108,7 +108,7 @@ DENIED = Refusal(status=200, body='"error"')
         (answered(200, " " * 5000 + '"error"'), (Outcome.FAIL, "accepted")),
     ],
 )
-def test_a_refusal_may_be_told_in_the_body(client: ClientView, told: tuple[Outcome, str]) -> None:
+def test_a_refusal_may_stand_in_the_body(client: ClientView, told: tuple[Outcome, str]) -> None:
     assert outcome("token-refused", Stimulus(token="exp-past"), client, refusal=DENIED) == told
 
 

@@ -91,7 +91,7 @@ def test_neither(turns) -> None:
     assert passage(before, connection(BACK, [])) is Passage.NEITHER
 
 
-def test_what_cannot_be_told(turns) -> None:
+def test_what_cannot_be_decided(turns) -> None:
     before, after = connection(FRONT, turns[0]), connection(BACK, turns[0])
     # A part of the evidence is missing: the hello, on either side, or the answer on one.
     assert passage(connection(FRONT, turns[0], drop=5), after) is Passage.UNKNOWN

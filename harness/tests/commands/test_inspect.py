@@ -121,7 +121,7 @@ def test_what_is_expected_is_the_catalogues() -> None:
     ],
     ids=["flow", "posture", "target", "name", "fault"],
 )
-def test_what_cannot_be_inspected_is_told(wanted: InspectOptions) -> None:
+def test_what_cannot_be_inspected_is_reported(wanted: InspectOptions) -> None:
     with pytest.raises(UsageError):
         inspect(wanted, lambda _line: None)
 

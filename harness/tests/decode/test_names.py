@@ -106,7 +106,7 @@ def test_what_the_library_writes_is_read(meant: x509.Name) -> None:
         ("CN=a+CN=a", ""),
     ],
 )
-def test_what_is_no_name_is_told(text: str, why: str) -> None:
+def test_what_is_no_name_is_reported(text: str, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         readings(text)
 

@@ -62,7 +62,7 @@ def test_no_query_is_kept() -> None:
     assert view.requests[0].path == "/a"
 
 
-def test_the_end_of_a_connection_is_told_where_no_request_was() -> None:
+def test_the_end_of_a_connection_without_a_request_is_reported() -> None:
     end = {"kind": "end", "port": 29002, "peer": 40001, "tls": "-", "detail": "TLS_error"}
     request = {**REQUEST, "status": 201, "answered": "via_upstream"}
     assert len(read("envoy", request, end)) == 1

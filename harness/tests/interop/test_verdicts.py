@@ -58,7 +58,7 @@ def test_what_is_right_differs_in_nothing(verdict: Verdict, seen: Told) -> None:
         (Verdict((2,)), told(exit_status=2, text="Traceback (most recent call last):"), "says 'Traceback"),
     ],
 )
-def test_what_differs_is_told(verdict: Verdict, seen: Told, said: str) -> None:
+def test_what_differs_is_reported(verdict: Verdict, seen: Told, said: str) -> None:
     (found,) = differences(verdict, seen)
     assert found.startswith(said)
 

@@ -196,7 +196,7 @@ def test_a_letter_is_taken_once_and_the_oldest_first() -> None:
 
 
 @pytest.mark.parametrize("address", [("b", 1, 2), ("a", 2, 1), ("a", 1, 3)])
-def test_a_letter_for_somebody_else(address: tuple[str, int, int]) -> None:
+def test_a_record_of_another_connection(address: tuple[str, int, int]) -> None:
     mailbox = Mailbox()
     mailbox.put(LETTER)
     assert mailbox.take(*address, 0.01, "fp-1", LONG_AGO) is None
@@ -207,7 +207,7 @@ def asked(*nonces: str) -> dict[str, Any]:
     return {**LETTER, "requests": [{"nonce": nonce} for nonce in nonces]}
 
 
-def test_a_port_that_came_back_delivers_nobody_elses_letter() -> None:
+def test_a_reused_port_delivers_no_older_record() -> None:
     mailbox = Mailbox()
     for letter in (asked("fp-2"), LETTER, asked("fp-0", "fp-1"), asked("")):
         mailbox.put(letter)
@@ -249,7 +249,7 @@ def test_a_letter_that_comes_later() -> None:
     assert taken(mailbox, 10, lambda: mailbox.put(LETTER)) == LETTER
 
 
-def test_nobody_waits_for_the_dead() -> None:
+def test_a_dead_process_is_not_waited_for() -> None:
     mailbox = Mailbox()
     assert taken(mailbox, 3600, lambda: mailbox.put({"kind": "ended", "expected": False})) is None
     mailbox.put(LETTER)
@@ -257,7 +257,7 @@ def test_nobody_waits_for_the_dead() -> None:
     assert mailbox.take("a", 1, 2, 3600, "fp-1", LONG_AGO) is None
 
 
-def test_an_expected_end_speaks_for_nobody_else() -> None:
+def test_an_expected_end_covers_no_other_process() -> None:
     mailbox = Mailbox()
     mailbox.put({"kind": "ended", "expected": True})
     assert taken(mailbox, 10, lambda: mailbox.put(LETTER)) == LETTER

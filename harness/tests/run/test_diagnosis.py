@@ -81,7 +81,7 @@ class TestMatching:
         assert named(rows("JWT-13-TIME", exp_past="other-status")) == [(("answers-403-for-token",), 1, 1)]
         assert named(rows("JWT-13-TIME", exp_past="server-error")) == []
 
-    def test_those_that_cannot_be_told_apart(self) -> None:
+    def test_those_that_cannot_be_distinguished(self) -> None:
         found = rows("PKI-16", posture="mtls", ta_unknown_ca="accepted")
         assert named(found) == [(("trusts-any-ca", "accepts-no-client-certificate"), 1, 1)]
 

@@ -76,7 +76,7 @@ def test_a_failed_control_does_not_excuse_an_acceptance(lab: FakeLab) -> None:
     assert outcomes(run(lab, [REFUSED])) == {REFUSED.id: (Outcome.FAIL, "accepted")}
 
 
-def test_a_control_that_nobody_saw_is_a_failed_one(lab: FakeLab) -> None:
+def test_an_unseen_control_is_a_failed_one(lab: FakeLab) -> None:
     lab.broken["effects"] = lambda _asked: lab._effects.clear()
     (result,) = run(lab, [REFUSED])
     assert outcomes([result]) == {REFUSED.id: CONTROL_FAILED}

@@ -64,7 +64,7 @@ def test_a_glob_means_all_it_matches(tmp_path: Path) -> None:
         "expected: [{case: a/B/f/jwt/direct/x, outcome: FAIL, reason: r, until: 2027-01-31}]",
     ],
 )
-def test_a_broken_file_is_told(tmp_path: Path, text: str) -> None:
+def test_a_broken_file_is_reported(tmp_path: Path, text: str) -> None:
     with pytest.raises(UsageError):
         read(tmp_path, text)
 

@@ -141,14 +141,14 @@ def test_a_lab_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch, make: Make, t
     assert any("no ports left" in text for text in footer["trouble"]) and footer["trustworthy"] is False
 
 
-def test_an_error_of_usage_under_way_is_told(monkeypatch: pytest.MonkeyPatch, make: Make) -> None:
+def test_an_error_of_usage_under_way_is_reported(monkeypatch: pytest.MonkeyPatch, make: Make) -> None:
     monkeypatch.setattr(module, "target_of", lambda _name: replace(EMBEDDED, bench=raising(UsageError("no such host"))))
     run = make()
     assert finished(run) == 2
     assert any("no such host" in text for text in run.trouble)
 
 
-def test_a_bug_of_ours_is_told_as_one(monkeypatch: pytest.MonkeyPatch, make: Make) -> None:
+def test_a_bug_of_ours_is_reported_as_one(monkeypatch: pytest.MonkeyPatch, make: Make) -> None:
     monkeypatch.setattr(module, "target_of", lambda _name: replace(EMBEDDED, bench=raising(ZeroDivisionError("x"))))
     run = make()
     assert finished(run) == 3
@@ -237,7 +237,7 @@ def test_a_row_that_never_comes(make: Make) -> None:
     run.finish()
 
 
-def test_the_end_is_told_whatever_the_thread_still_does(make: Make) -> None:
+def test_the_end_is_reported_whatever_the_thread_still_does(make: Make) -> None:
     run, linger = make(), threading.Event()
     run._thread = threading.Thread(target=lambda: (run._work(), linger.wait(10)), daemon=True)
     run.start(run.cases[:1])
@@ -251,7 +251,7 @@ def test_the_end_is_told_whatever_the_thread_still_does(make: Make) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_the_end_is_told_even_if_the_lab_cannot_be_closed(lab: Lab, make: Make) -> None:
+def test_the_end_is_reported_even_if_the_lab_cannot_be_closed(lab: Lab, make: Make) -> None:
     run, begun = make(), threading.Event()
 
     def close() -> None:

@@ -82,7 +82,7 @@ def test_a_constrained_leaf_has_a_name_of_a_kind_that_is_not_constrained(pki: Pk
         assert {type(name) for name in names} == {kind}
 
 
-def test_another_client_has_the_same_ca_whoever_else_is_given(pki: Pki) -> None:
+def test_another_client_has_the_same_ca_with_any_other_given(pki: Pki) -> None:
     # The second client comes from elsewhere: a leaf below one of its CA would be refused for the CA alone.
     elsewhere = Pki.create(reference().pki, signing_key=pki.signing_key)
     second = "analytics-ingestion-client"
@@ -146,7 +146,7 @@ def tokens(token_issuer: TokenIssuer) -> set[str]:
     return found
 
 
-def test_a_borrowed_token_is_not_signed_anew(pki: Pki) -> None:
+def test_a_borrowed_token_is_not_signed_again(pki: Pki) -> None:
     found = tokens(borrowed(TokenIssuer.of(pki)))
     assert {"good", "str-no-token", "sig-wrong-key", "sig-payload-tamper", "alg-none", "t-query-only"} <= found
     assert not found & {"exp-past", "kid-unknown", "crit-unknown", "sig-splice", "claim-unknown", "alg-hs-rsa-pem"}

@@ -35,7 +35,7 @@ def test_many_instances(lab: Deployment) -> None:
     lab.process.do("stop", instances=list(answers))
 
 
-def test_a_silent_client_is_sent_away_and_told(lab: Deployment) -> None:
+def test_a_silent_client_is_disconnected_and_reported(lab: Deployment) -> None:
     clock, message = Clock(), list[dict[str, Any]]()
     tls = ServerTls(read_secret(lab.folder, "portal-admin"), Demand.REQUIRED)
     house = ListenerContext("x", tls, ServerPolicy(), LabClock(), clock, lambda door: None, message.append)

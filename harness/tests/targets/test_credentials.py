@@ -164,7 +164,7 @@ def test_encrypted_keys_open_with_their_passwords(folder: Path, monkeypatch: pyt
         (None, "client.key is encrypted"),
     ],
 )
-def test_a_wrong_password_is_told_by_the_file(
+def test_a_wrong_password_is_reported_with_the_file(
     folder: Path, monkeypatch: pytest.MonkeyPatch, password: Any, told: str
 ) -> None:
     monkeypatch.setenv("HOPPROOF_TEST_WRONG", "not the passw0rd")
@@ -225,7 +225,7 @@ def test_signing_keys_may_be_encrypted_too(folder: Path, monkeypatch: pytest.Mon
         ({"key_password": {"env": "HOPPROOF_TEST_UNSET"}}, "HOPPROOF_TEST_UNSET"),
     ],
 )
-def test_a_jwks_server_that_could_not_speak_tls_is_told_first(folder: Path, change: dict[str, Any], told: str) -> None:
+def test_a_jwks_server_that_cannot_speak_tls_is_reported_first(folder: Path, change: dict[str, Any], told: str) -> None:
     tls = {"certificate": "portal-admin/tls.crt", "key": "portal-admin/tls.key", **change}
     jwks = {"listen": "127.0.0.1:0", "signing_key": str(folder.parent / "jwt" / "signing.key"), **tls}
     with pytest.raises(UsageError) as caught:
@@ -242,7 +242,9 @@ def test_a_jwks_server_s_encrypted_key_needs_its_password(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["clear text", "TLS"])
-def test_a_mute_client_keeps_nobody_from_the_keys(folder: Path, tls: bool, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_silent_client_does_not_block_key_requests(
+    folder: Path, tls: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
     files = {"certificate": "portal-admin/tls.crt", "key": "portal-admin/tls.key"} if tls else {}
     jwks = {"listen": "127.0.0.1:0", "signing_key": str(folder.parent / "jwt" / "signing.key"), **files}
     token_issuer, server = open_token_issuer(with_tokens(folder, {"jwks": jwks}))

@@ -96,7 +96,7 @@ def test_without_a_good_credential_nothing_passes(place: Place) -> None:
     assert run.status == 3
 
 
-def test_without_a_good_credential_what_is_let_in_is_told(place: Place) -> None:
+def test_without_a_good_credential_acceptances_are_reported(place: Place) -> None:
     run = place.run(place.file(Posture.JWT, "accepts-alg-none", tokens={"none": True}))
     assert run.status == 1
     assert of(run, "FAIL") == {"alg-none"}
@@ -113,7 +113,7 @@ def test_a_client_key_without_its_ca_key(place: Place) -> None:
     assert any("Hopproof can start" in reason for reason in reasons)
 
 
-def test_a_service_that_does_not_fetch_our_keys_is_told_so(place: Place, tmp_path: Path) -> None:
+def test_a_service_that_does_not_fetch_our_keys_is_named(place: Place, tmp_path: Path) -> None:
     key = tmp_path / "signing.key"
     key.write_bytes(key_pem(rsa.generate_private_key(public_exponent=65537, key_size=2048)))
     jwks = {"listen": "127.0.0.1:0", "signing_key": str(key)}
@@ -129,14 +129,14 @@ def test_a_good_request_must_pass_first(place: Place) -> None:
     assert "PUT /nowhere" in run.trouble[0]
 
 
-def test_the_wrong_ca_is_told(place: Place, lab: EmbeddedLab) -> None:
+def test_the_wrong_ca_is_reported(place: Place, lab: EmbeddedLab) -> None:
     ca = str(lab.secrets / "portal-ca" / "ca.crt")
     run = place.run(place.file(Posture.JWT, tokens=place.signing, server={"ca": ca}))
     assert run.status == 3
     assert "check ca in the target file" in run.trouble[0]
 
 
-def test_nobody_there(place: Place) -> None:
+def test_no_server_there(place: Place) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     run = place.run(place.file(Posture.JWT, tokens=place.signing, server={"connect": f"127.0.0.1:{port}"}))

@@ -90,7 +90,7 @@ def test_a_secret_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) ->
         ({"dialect": {"refusal": {"header": {"name": "X-A: b", "value": "c"}}}}, "dialect.refusal.header"),
     ],
 )
-def test_a_mistake_is_told_by_place(change: dict[str, Any], told: str) -> None:
+def test_a_mistake_is_reported_with_its_place(change: dict[str, Any], told: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse(document(**change))
     assert told in str(caught.value)

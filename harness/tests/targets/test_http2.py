@@ -69,7 +69,7 @@ def trouble(tmp_path: Path) -> Callable[..., str]:
 
 
 @pytest.mark.parametrize("client", [True, False], ids=["with the good certificate", "with nothing"])
-def test_a_server_that_speaks_http2_only_is_told_so(trouble: Callable[..., str], client: bool) -> None:
+def test_a_server_that_speaks_http2_only_is_named(trouble: Callable[..., str], client: bool) -> None:
     assert "servers.service: speaks HTTP/2 only" in trouble(http2, ["h2"], client)
 
 

@@ -103,7 +103,7 @@ def test_a_negative_serial_number_is_read(tmp_path: Path) -> None:
         ("2.5.29.17=DER:3009a507a1050c0378797a", "cannot be read"),
     ],
 )
-def test_what_cannot_be_read_is_told(tmp_path: Path, leaf: str, told: str) -> None:
+def test_what_cannot_be_read_is_reported(tmp_path: Path, leaf: str, told: str) -> None:
     made(tmp_path, leaf)
     with pytest.raises(UsageError, match=told) as caught:
         opened(tmp_path)

@@ -87,21 +87,19 @@ def test_one_that_answers_all_alike(pki: Pki, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("answers", [(201, 201, 403, 201), (201, 403, 201, 201), (201, 302, 302, 201)])
-def test_one_that_turns_somebody_away_does_not_let_everybody_in(
-    pki: Pki, tmp_path: Path, answers: tuple[int, ...]
-) -> None:
+def test_one_that_refuses_some_client_is_not_open_to_all(pki: Pki, tmp_path: Path, answers: tuple[int, ...]) -> None:
     world = World(pki, tmp_path, *answers)
     world.preflight.run([world.flow])
     assert not world.bench.everybody
 
 
-def test_one_that_redirects_all_alike_lets_nobody_in(pki: Pki, tmp_path: Path) -> None:
+def test_one_that_redirects_all_alike_accepts_no_client(pki: Pki, tmp_path: Path) -> None:
     world = World(pki, tmp_path, 302, 302, 302, 302)
     world.preflight.run([replace(world.flow, success=302)])
     assert not world.bench.everybody
 
 
-def test_an_endpoint_that_authenticates_nobody_may(pki: Pki, tmp_path: Path) -> None:
+def test_an_endpoint_without_authentication_may(pki: Pki, tmp_path: Path) -> None:
     world = World(pki, tmp_path, 201, 201)
     world.shown = Handshake(connected=True, established=True)
     open_server = replace(world.flow.server, default=Posture.TLS_ONLY)

@@ -49,7 +49,7 @@ def test_keys_are_had_from_where_they_are_published(pki: Pki, server: KeyServer,
     assert token_issuer.key.public_key().public_numbers() == pki.signing_key.public_key().public_numbers()
 
 
-def test_nobody_is_asked_for_our_own_name(monkeypatch: pytest.MonkeyPatch, pki: Pki) -> None:
+def test_our_own_name_is_not_looked_up(monkeypatch: pytest.MonkeyPatch, pki: Pki) -> None:
     monkeypatch.setattr("socket.getfqdn", lambda name: pytest.fail(f"the resolver is asked for {name}"))
     KeyServer("127.0.0.1:0", pki.jwks()["keys"][0], None).close()
 
@@ -60,7 +60,7 @@ def test_keys_of_a_file(pki: Pki, tmp_path: Path) -> None:
     assert token_issuer.key.public_key().public_numbers() == pki.signing_key.public_key().public_numbers()
 
 
-def test_a_check_asks_nobody(pki: Pki, tmp_path: Path) -> None:
+def test_a_check_sends_nothing(pki: Pki, tmp_path: Path) -> None:
     check_sources(target(tmp_path, {"url": "https://localhost:1/certs", "ca": f"{HERE}/ca.crt"}))
 
 

@@ -106,7 +106,7 @@ def test_what_a_command_gives_is_looked_at(tmp_path: Path, pki: Pki, token: str,
     assert error.exit_status == 3
 
 
-def test_two_lines_are_told_as_two(tmp_path: Path, token: str) -> None:
+def test_two_lines_are_reported_as_two(tmp_path: Path, token: str) -> None:
     assert "in 2 lines" in str(refused(tmp_path, {"command": script(tmp_path, f"echo {token}; echo {token}")}, token))
 
 
@@ -125,7 +125,7 @@ def test_a_command_that_leaves_something_running_gives_its_token_all_the_same(tm
 
 
 @pytest.mark.parametrize("name", ["./missing", "hopproof-no-such-program", "."])
-def test_a_program_that_is_not_there_is_told_before_anything_runs(tmp_path: Path, name: str) -> None:
+def test_a_missing_program_is_reported_before_anything_runs(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="no such program"):
         check_source(target(tmp_path, {"command": [name]}))
 

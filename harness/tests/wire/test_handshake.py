@@ -81,7 +81,7 @@ def test_a_server_that_says_nothing() -> None:
         assert at(server, seconds=0.3).fault == "no TLS handshake within 0 s"
 
 
-def test_nobody_there() -> None:
+def test_no_server_there() -> None:
     with socket.create_server(("127.0.0.1", 0)) as location:
         port = location.getsockname()[1]
     shown = look(Address("127.0.0.1", port, "127.0.0.1"))

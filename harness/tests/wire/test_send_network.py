@@ -16,7 +16,7 @@ from harness.wire import send as module
 from harness.wire.send import Address, prepare, send
 
 
-def test_nobody_listens(trusting: ssl.SSLContext) -> None:
+def test_no_server_listens(trusting: ssl.SSLContext) -> None:
     with socket.create_server(("127.0.0.1", 0)) as reserved:
         port = reserved.getsockname()[1]
     found = send(Address("127.0.0.1", port, HOST), REQUEST, trusting)

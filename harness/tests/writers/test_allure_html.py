@@ -119,7 +119,7 @@ def test_the_tool_gets_history_and_its_page_may_load_nothing(tmp_path: Path, mon
     assert config["historyPath"] == str(tmp_path / "allure-history.jsonl") and config["appendHistory"] is True
 
 
-def test_a_tool_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tool_that_fails_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _results(tmp_path)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     _program(tmp_path, "allure", '[ "$1" = --version ] && echo 3.0.0 && exit; echo no space >&2; exit 5')

@@ -54,11 +54,11 @@ def test_the_client_is_verified_by(rows: list[Row], verified: list[str]) -> None
 BARE = one("served", stimulus="tls-no-cert+str-no-token")
 
 
-def test_who_was_let_in_with_nothing_is_verified_by_nobody() -> None:
+def test_a_client_let_in_with_nothing_is_verified_by_nothing() -> None:
     assert in_words(cell(BARE)) == in_words(cell(SERVED, BARE)) == "nobody"
 
 
-def test_who_was_let_in_against_the_rules_is_verified_by_nobody() -> None:
+def test_a_client_let_in_against_the_rules_is_verified_by_nothing() -> None:
     wrong = one("certificate-refused", stimulus="tls-no-cert", **LET_IN)
     assert cell(SERVED, wrong)["client_verified_by"] == ["nobody"]
 
@@ -98,7 +98,7 @@ def test_a_posture_that_must_not_start() -> None:
     assert cell(one("start-refused", "FAIL"))["state"] == "not shown"
 
 
-def test_flows_and_postures_are_told_apart() -> None:
+def test_flows_and_postures_are_distinguished() -> None:
     rows = [row(f"flows/REQ-1/{flow}/{posture}/direct/x") for flow in ("a", "b") for posture in ("mtls", "jwt")]
     assert {flow: set(cells) for flow, cells in protection(rows).items()} == {
         "a": {"mtls", "jwt"},

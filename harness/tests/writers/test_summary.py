@@ -59,13 +59,13 @@ def test_the_first_and_the_last_words_say_what_was_judged() -> None:
     assert any("not [your] deployment" in line for line in ended([row()]).splitlines()[-3:])
 
 
-def test_a_fault_is_told_at_once() -> None:
+def test_a_fault_is_reported_at_once() -> None:
     message, text = console()
     message.begin({**HEADER, "fault": "ignores-token"}, 12)
     assert "ignores-token" in text.getvalue()
 
 
-def test_a_selection_is_told_first_and_last() -> None:
+def test_a_selection_is_named_first_and_last() -> None:
     message, text = console()
     message.begin({**HEADER, "only": ["JWT-3", "flows/*"]}, 12)
     assert "A selection: only the cases that match JWT-3, flows/*" in text.getvalue()
@@ -137,7 +137,7 @@ def test_failures_are_shown_as_they_are_and_not_too_many() -> None:
     assert "hopproof explain flows/REQ-0/a/mtls/direct/x" in text
 
 
-def test_trouble_is_told() -> None:
+def test_problems_are_reported() -> None:
     assert "not trustworthy: it died [really]" in ended([row(outcome="HARNESS_ERROR")], 3, ("it died [really]",))
 
 
@@ -165,7 +165,7 @@ def test_a_line_a_flow() -> None:
 
 
 @pytest.mark.parametrize("outcome", ["HARNESS_ERROR", "UNOBSERVED"])
-def test_a_flow_that_nobody_saw_does_not_conform(outcome: str) -> None:
+def test_an_unseen_flow_does_not_conform(outcome: str) -> None:
     assert " yes " not in _line([row("f/R/one/mtls/direct/x", outcome)], "one")
 
 

@@ -28,7 +28,7 @@ def _addon(
     return addon
 
 
-def test_a_saved_file_is_never_judged_anew(tmp_path: Path, exchange: Exchange) -> None:
+def test_a_saved_file_is_never_judged_again(tmp_path: Path, exchange: Exchange) -> None:
     with taddons.context() as context:
         addon = _addon(context, tmp_path, hopproof_record=str(tmp_path / "rec"))
         flow = exchange(f"Bearer {token()}", 401)

@@ -124,7 +124,7 @@ def test_a_payload_rule_outweighs_a_good_token(known: Session, exchange: Exchang
 
 
 @pytest.mark.parametrize("text", ["request: {colour: red}", "both: {}", "request: {max_bytes: ten}", "request: ["])
-def test_rules_that_nobody_knows_are_refused(tmp_path: Path, text: str) -> None:
+def test_unknown_rules_are_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "rules.yaml"
     file.write_text(text, "utf-8")
     with pytest.raises(UsageError):
@@ -168,7 +168,7 @@ def test_no_connection_is_no_refusal_of_a_certificate(exchange: Exchange) -> Non
     assert Marker(known).mark(flow).verdict == NOT_JUDGED
 
 
-def test_of_somebody_elses_server_other_keys_are_not_judged(exchange: Exchange) -> None:
+def test_other_keys_are_not_judged_at_a_third_party_server(exchange: Exchange) -> None:
     message = data()
     known = session.from_json({**message, "token": {**message["token"], "complete": False}})
     observed = [Examiner(known.token).examine([f"Bearer {item}"]).stimulus for item in (

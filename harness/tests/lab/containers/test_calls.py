@@ -53,7 +53,7 @@ def test_a_call_that_is_not_answered_is_the_last_one(failure: Exception) -> None
     ("failure", "words"),
     [(errors.APIError("x", explanation="no space left"), "no network: no space left"), (OSError("reset"), "reset")],
 )
-def test_a_refusal_is_told_and_the_next_call_is_made(failure: Exception, words: str) -> None:
+def test_a_refusal_is_reported_and_the_next_call_is_made(failure: Exception, words: str) -> None:
     docker = Docker(lambda: pytest.fail("given up"))
     with pytest.raises(LabError, match=words), docker.asked("no network"):
         raise failure

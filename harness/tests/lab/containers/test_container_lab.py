@@ -82,7 +82,7 @@ def test_keys_are_on_tmpfs_and_only_where_they_belong(lab: OperatedLab) -> None:
     assert signing["management"] and not signing["portal"] and not signing["passthrough"]
 
 
-def test_past_the_balancer_there_is_nobody_unless_one_is_an_insider(lab: OperatedLab) -> None:
+def test_only_a_multi_homed_replica_reaches_past_the_balancer(lab: OperatedLab) -> None:
     flow, entrypoint = catalogue().flows["management-to-portal"], _door(lab, BALANCED)
     assert [item["status"] for item in lab.past_balancer(entrypoint, flow, "fp-past")] == [None, None]
     assert lab.act(entrypoint, flow, "fp-through")["status"] == flow.success
@@ -111,7 +111,7 @@ def test_a_server_calls_the_platform_api_from_its_own_container(lab: OperatedLab
         assert act["status"] == flow.success and low <= act["local_port"] <= high
 
 
-def test_whoever_connects_to_a_listener_has_ports_of_its_own(lab: OperatedLab) -> None:
+def test_each_client_of_a_listener_has_its_own_ports(lab: OperatedLab) -> None:
     flow = catalogue().flows["management-to-portal"]
     lab.act(_door(lab, DIRECT), flow, "fp-ports")
     ranges = [(32768, 65535)]  # the harness itself
@@ -134,7 +134,7 @@ def test_nothing_is_left_when_it_is_closed() -> None:
     assert len(_mine()) == before and not lab.folder.exists()
 
 
-def test_a_daemon_that_falls_silent_is_told_and_keeps_nobody_waiting(
+def test_a_daemon_that_falls_silent_is_reported_and_blocks_no_call(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     proxy, known = Proxied(tmp_path / "docker.sock"), catalogue()

@@ -43,13 +43,13 @@ def _network(inside: dict[str, Any]) -> Mock:
     return network
 
 
-def test_a_network_that_docker_keeps_though_it_is_empty_is_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_empty_network_that_docker_keeps_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         daemon.remove_network(_network({}), Docker(), patience=0.01)
     assert "the network n stays until Docker is restarted: has active endpoints" in caplog.text
 
 
-def test_a_network_in_which_somebody_is_cannot_be_removed() -> None:
+def test_a_network_with_a_container_cannot_be_removed() -> None:
     network = _network({"a container": {}})
     with pytest.raises(LabError, match="n: a network cannot be removed: has active endpoints"):
         daemon.remove_network(network, Docker(), patience=0.01)

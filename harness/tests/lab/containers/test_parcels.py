@@ -42,7 +42,7 @@ def test_only_management_can_sign(folders: Folders, tmp_path: Path) -> None:
     assert not [name for name in _packed(Parcels(tmp_path, []).pack([])) if "/jwt/" in name]
 
 
-def test_a_balancer_gets_what_it_is_told_to_use(folders: Folders, tmp_path: Path) -> None:
+def test_a_balancer_gets_the_credentials_it_is_configured_with(folders: Folders, tmp_path: Path) -> None:
     front = folders.deployment / "secrets" / "front-portal-admin" / "tls-combined.pem"
     names = _packed(Parcels(tmp_path, []).pack([front]))
     assert [name for name in names if not name.endswith("ca.crt")] == [str(front.relative_to(tmp_path))]
@@ -92,6 +92,6 @@ def test_what_is_packed_is_private_and_the_containers_user_s(folders: Folders, t
     assert {(entry.mode & 0o777, entry.uid) for entry in files} == {(0o600, 10001)}
 
 
-def test_a_draft_is_nobody_s(folders: Folders, tmp_path: Path) -> None:
+def test_a_draft_has_no_owner(folders: Folders, tmp_path: Path) -> None:
     (folders.deployment / "jwt" / ".jwks.json.1e7db3ad").write_text("{")
     assert not [name for name in _packed(Parcels(tmp_path, [], signs=True).pack([])) if ".jwks" in name]

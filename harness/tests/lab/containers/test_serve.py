@@ -28,7 +28,7 @@ def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running
     started.give_up()
 
 
-def test_what_is_told_works_when_pasted_and_goes_with_ctrl_c(running: Running) -> None:
+def test_the_printed_command_works_when_pasted_and_ends_with_ctrl_c(running: Running) -> None:
     message = running.until_told("Ctrl-C ends it").splitlines()
     line = next(curl for entrypoint, curl in pairwise(message) if entrypoint.startswith("  jwt, terminating: ")).strip()
     for changed, status in ((line, "201"), (re.sub(r" -H @\S+", "", line), "401")):

@@ -51,7 +51,7 @@ def test_files_that_dpkt_writes() -> None:
         assert found[3].time == pytest.approx(1700000003.5, abs=1e-5)
 
 
-def test_a_second_section_starts_anew() -> None:
+def test_a_second_section_starts_afresh() -> None:
     both = talk.pcapng([1], [(0, FRAMES[0])]) + talk.pcapng([113], [(0, FRAMES[1])], ">")
     assert [packet.link for packet in packets(both)[0]] == [1, 113]
 
