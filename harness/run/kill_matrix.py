@@ -59,7 +59,7 @@ class Kill:
 
 @dataclass
 class Matrix:
-    """All kills, what the reference failed, and where the harness itself failed, which is no kill."""
+    """All kills, what the reference failed, and where the harness itself failed, which does not count as a kill."""
 
     kills: list[Kill] = field(default_factory=list)
     reference: list[str] = field(default_factory=list)

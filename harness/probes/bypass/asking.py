@@ -154,7 +154,7 @@ def served(asking: Asking, client: ClientView) -> bool:
 
 
 def _fact(asking: Asking, how: str, client: ClientView) -> Answer:
-    """What came of one request; the nonce, which differs, is no part of what a body says."""
+    """What came of one request; the nonce, which differs, is left out of the body."""
     body = client.response.body if client.response else ""
     for name in (asking.nonce + GOOD, asking.nonce + ASIDE, asking.nonce):
         body = body.replace(name, "")
