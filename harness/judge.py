@@ -205,7 +205,7 @@ def _untrusted(rows: list[Mapping[str, object]], planned: set[str], own_lab: boo
 
 
 def _explained(row: Mapping[str, object], rows: list[Mapping[str, object]]) -> bool:
-    """What could not be seen needs no explanation where the same flow fails in the same posture, or over the same balancer."""
+    """An unseen effect needs no explanation where the same flow fails in the same posture or over the same balancer."""
     broken = (other for other in rows if other["outcome"] in BROKEN and other["level"] == Level.MUST)
     return any(other["flow"] == row["flow"] and _beside(row, other) for other in broken)
 
