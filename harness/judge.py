@@ -209,7 +209,7 @@ def _untrusted(rows: list[Row], planned: set[str], own_lab: bool) -> list[str]:
 
 
 def _explained(row: Row, rows: list[Row]) -> bool:
-    """What could not be seen is no riddle where the same flow fails in the same posture, or over the same balancer."""
+    """An unseen effect needs no explanation where the same flow fails in the same posture or over the same balancer."""
     broken = (other for other in rows if other["outcome"] in BROKEN and other["level"] == Level.MUST)
     return any(other["flow"] == row["flow"] and _beside(row, other) for other in broken)
 

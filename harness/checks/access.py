@@ -124,17 +124,19 @@ def _answered(question: Question) -> Iterator[Finding]:
             if client.alert
             else "the connection was closed unanswered"
         )
-        yield violation("not-served", f"{how}; the server says: {_told(question)}")
+        yield violation("not-served", f"{how}; the server says: {_server_reason(question)}")
     elif question.marked:
         yield violation("not-served", f"answered {client.response.status}, which dialect.refusal marks as a refusal")
     elif client.response.status != flow.success:
-        text = f"answered {client.response.status} instead of {flow.success}; the server says: {_told(question)}"
+        text = (
+            f"answered {client.response.status} instead of {flow.success}; the server says: {_server_reason(question)}"
+        )
         yield violation("not-served", text)
     elif question.exchange.effect is False:
         yield violation("no-effect", f"answered {flow.success}, but not done: {flow.effect}")
 
 
-def _told(question: Question) -> str:
+def _server_reason(question: Question) -> str:
     server, request = question.exchange.server, question.server_request
     if server is None:
         return "nothing"

@@ -53,12 +53,12 @@ def _answered(question: Question, one: Answer, ways: Ways) -> Iterator[Finding]:
         )
 
 
-def _options(one: Answer, good: Answer | None, told: str) -> Iterator[Finding]:
+def _options(one: Answer, good: Answer | None, how: str) -> Iterator[Finding]:
     """OPTIONS lists what is possible (RFC 9110 section 9.3.7), which is public."""
     if one["allow"] or one["body_characters"] or (good is not None and good["body_characters"]):
-        yield note("options-told", f"{told}: not the protected answer")
+        yield note("options-told", f"{how}: not the protected answer")
     else:
-        yield unobserved("options-empty", f"{told}, with nothing in it, as the protected answer has nothing in it")
+        yield unobserved("options-empty", f"{how}, with nothing in it, as the protected answer has nothing in it")
 
 
 def _closed(question: Question, ways: Ways) -> Iterator[Finding]:

@@ -104,7 +104,7 @@ def _of(claim: Claim, seen: _Seen, selection: bool) -> list[Gap]:
         if missing:
             found.append(_gap(claim, seen, protection, missing))
     if not found and seen.rows and not any(row["outcome"] == Outcome.PASS for row in seen.rows):
-        found.append(_told(claim, Protection.SERVICE, ("good",), [str(seen.rows[0]["reason"])]))
+        found.append(_new_gap(claim, Protection.SERVICE, ("good",), [str(seen.rows[0]["reason"])]))
     return found
 
 
@@ -118,10 +118,10 @@ def _claimed(claim: Claim, seen: _Seen) -> Iterator[tuple[Protection, Sequence[t
 
 def _gap(claim: Claim, seen: _Seen, protection: Protection, missing: Sequence[tuple[str, ...]]) -> Gap:
     reasons = dict.fromkeys(seen.why(classes) for classes in missing)
-    return _told(claim, protection, tuple(classes[0] for classes in missing), list(reasons))
+    return _new_gap(claim, protection, tuple(classes[0] for classes in missing), list(reasons))
 
 
-def _told(claim: Claim, protection: Protection, missing: tuple[str, ...], reasons: Sequence[str]) -> Gap:
+def _new_gap(claim: Claim, protection: Protection, missing: tuple[str, ...], reasons: Sequence[str]) -> Gap:
     give = dict.fromkeys(filter(None, map(_give, reasons)))
     return Gap(claim.flow, claim.posture, protection, missing, "; ".join(reasons), "; ".join(give) or _LOOK)
 

@@ -25,7 +25,7 @@ def as_scripted(question: Question) -> list[Finding]:
 
 
 def _step(question: Question, name: str, step: Step, facts: Facts) -> Iterator[Finding]:
-    """What is wrong with one step.  Facts of another kind than the step's are no evidence."""
+    """What is wrong with one step.  Facts of another kind than the step's prove nothing."""
     match step, facts:
         case Fetches(), Fetched():
             if facts.fetches != step.number:

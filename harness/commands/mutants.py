@@ -30,11 +30,11 @@ def _mutants(arguments: Arguments) -> int:
 
 
 def _mutant_progress(quiet: bool) -> Callable[[str, int, int], None]:
-    def told(what: str, number: int, total: int) -> None:
+    def progress(what: str, number: int, total: int) -> None:
         if not quiet:
             print(f"  {number}/{total} {what}", flush=True)  # noqa: T201
 
-    return told
+    return progress
 
 
 def _matrix_in_words(found: Matrix) -> str:

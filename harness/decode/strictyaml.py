@@ -16,7 +16,7 @@ _MOST_NODES = 100_000
 
 
 def read(file: Path, what: str, *, error: type[UsageError] = UsageError, hint: str = "") -> Any:
-    """What *file* says; raises *error* where it cannot be read, is no YAML, or says something twice."""
+    """What *file* says; raises *error* where it cannot be read, is not YAML, or has a duplicate key."""
     try:
         return yaml.load(file.read_bytes(), Loader=StrictLoader)  # noqa: S506 - a SafeLoader
     except OSError as problem:
@@ -38,7 +38,7 @@ class StrictLoader(yaml.SafeLoader):
         return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Refuse a key that stands twice, and one that is no single value."""
+        """Refuse a duplicate key, and one that is not a scalar."""
         observed = set()
         for key, _ in node.value:
             if key.tag == _MERGE:

@@ -139,7 +139,7 @@ class Worker:
             self._wait_for(lambda: self._ready, READY_SECONDS, "did not get ready")
 
     def expect_end(self) -> None:
-        """Say that its end, from now on, is no accident."""
+        """Expect its end from now on."""
         self._closing = True
 
     def close(self) -> None:

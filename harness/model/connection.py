@@ -137,7 +137,7 @@ class Traffic:
 
 @dataclass(frozen=True)
 class Connection:
-    """One TCP connection as captured.  ``client_by`` says how client and server were told apart."""
+    """One TCP connection as captured.  ``client_by`` says how client and server were distinguished."""
 
     client: Endpoint
     server: Endpoint

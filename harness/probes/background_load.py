@@ -32,7 +32,7 @@ class Load:
         self._thread = threading.Thread(target=self._run, name="hopproof-load", daemon=True)
 
     def __enter__(self) -> Self:
-        """Start, and wait until a first request was served: without a before there is no outage to measure."""
+        """Start, and wait until a first request was served: an outage is measured against what worked before it."""
         self._thread.start()
         with self._changed:
             if not self._changed.wait_for(lambda: self._served or self._error, RECOVERY_SECONDS):

@@ -42,7 +42,7 @@ def unshown(others: Sequence[ClientView], again: ClientView, dialect: Dialect) -
     unclear = [other for other in others if not _refused(other, dialect)]
     if _served(again, dialect) and unclear:
         status = unclear[0].response.status if unclear[0].response else "nothing"
-        return f"a never-seen token that expired at the same moment is answered {status}, which is no refusal"
+        return f"a never-seen token that expired at the same moment is answered {status}, which is not a refusal"
     return ""
 
 

@@ -51,10 +51,10 @@ def paced(wait: Callable[[], None], keep: frozenset[str] = frozenset()) -> Sende
     return sender
 
 
-Told = Callable[[Case, Prepared, Identity | None], Observations]
+Describe = Callable[[Case, Prepared, Identity | None], Observations]
 
 
-def _nothing_told(_case: Case, _request: Prepared, _identity: Identity | None) -> Observations:
+def _nothing_more(_case: Case, _request: Prepared, _identity: Identity | None) -> Observations:
     return {}
 
 
@@ -64,7 +64,7 @@ class Bench:
     the lab's servers say no, ``send`` how a request goes out.  ``twins`` None trusts the
     batch's controls; a dictionary is where what became of each class's own twin is remembered.  ``everybody`` names
     the flows whose server was seen to serve any client, and how that was seen; ``notes`` are
-    what a reader should know besides, ``told`` what a record keeps of how a request was made, ``keys`` is our JWKS
+    what a reader should know besides, ``describe`` what a record keeps of how a request was made, ``keys`` is our JWKS
     server."""
 
     lab: Lab
@@ -76,7 +76,7 @@ class Bench:
     keys: KeyServer | None = None
     everybody: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    told: Told = _nothing_told
+    describe: Describe = _nothing_more
 
     def nonce(self, *parts: str) -> str:
         """An opaque name for one request of this run."""
@@ -199,7 +199,7 @@ def _send(bench: Bench, case: Case, entrypoint: Entrypoint, sending: Sending, co
     identity = bench.stimuli.presented(case.flow.client_secret, case.stimulus.certificate)
     if identity is not None:
         client = replace(client, client_chain=tuple(map(view, identity.chain)))
-    extra = bench.told(case, sending.request, identity)
+    extra = bench.describe(case, sending.request, identity)
     if sending.form:
         extra["form"] = sending.form
     if case.stimulus.token == GOOD and bench.stimuli.misnamed:
@@ -227,7 +227,7 @@ def _clear_text(bench: Bench, case: Case, entrypoint: Entrypoint, nonce: str) ->
     """The same request, not encrypted."""
     request = bench.stimuli.request(_flow(case), case.stimulus, entrypoint.host_header, nonce)
     client = bench.send(entrypoint.address, request, None)
-    extra = bench.told(case, request, None)
+    extra = bench.describe(case, request, None)
     return Attempt(nonce, entrypoint, client, client.local_port, bool(case.flow.effect), extra)
 
 
@@ -270,7 +270,7 @@ def _another_way(bench: Bench, case: Case, entrypoint: Entrypoint, nonce: str) -
     sent, client, extra = WAYS[case.stimulus.transport].go(Asking(bench, case, entrypoint, nonce))
     if sent.address == entrypoint.address:
         identity = bench.stimuli.presented(case.flow.client_secret, case.stimulus.certificate)
-        extra.update(bench.told(case, sent.request, identity))
+        extra.update(bench.describe(case, sent.request, identity))
     return Attempt(nonce, entrypoint, client, client.local_port, bool(case.flow.effect), extra)
 
 

@@ -10,9 +10,9 @@ from harness.model.observations import Compared, DrivenClient, Met
 from harness.wire.handshake import Handshake, look
 
 
-def account(told: Mapping[str, object]) -> DrivenClient:
+def account(report: Mapping[str, object]) -> DrivenClient:
     """What a client under test says of its own request, which crossed a process border."""
-    status, error, port = told.get("status"), told.get("error"), told.get("local_port")
+    status, error, port = report.get("status"), report.get("error"), report.get("local_port")
     return {
         "status": status if isinstance(status, int) else None,
         "error": str(error or ""),

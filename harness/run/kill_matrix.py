@@ -38,7 +38,7 @@ from harness.model.vocabulary import BROKEN, Depth, Outcome, Path
 from harness.run.engine import Engine, Result
 from harness.targets.builtin import EMBEDDED
 
-Told = Callable[[str, int, int], None]
+Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Kill:
 
 @dataclass
 class Matrix:
-    """All kills, what the reference failed, and where the harness itself failed, which is no kill."""
+    """All kills, what the reference failed, and where the harness itself failed, which does not count as a kill."""
 
     kills: list[Kill] = field(default_factory=list)
     reference: list[str] = field(default_factory=list)
@@ -103,7 +103,7 @@ class Matrix:
         return bool(self.kills) and all(kill.killed for kill in self.kills) and not (self.false_alarms or self.errors)
 
 
-def matrix(area: str, seed: int, told: Told) -> Matrix:
+def matrix(area: str, seed: int, progress: Progress) -> Matrix:
     """Run the kill matrix for *area* ('' = all); raises :class:`UsageError` for an area without faults."""
     known = catalogue()
     faults = [fault for fault in FAULTS.values() if not area or area in _areas(known, fault)]
@@ -115,7 +115,7 @@ def matrix(area: str, seed: int, told: Told) -> Matrix:
     try:
         cases = [case for case in everything if not area or case.requirement.area == area]
         for number, fault in enumerate((None, *faults)):
-            told(fault.name if fault else "the reference", number, len(faults))
+            progress(fault.name if fault else "the reference", number, len(faults))
             affected = [case for case in cases if fault is None or _affected(case, fault)]
             # A fault may break requirements of another area; those cases belong to its proof all the same.
             affected += [

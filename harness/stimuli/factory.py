@@ -82,7 +82,7 @@ class Stimuli:
         return self._make_context(ca, client_secret, certificate)
 
     def certificate(self, client_secret: str) -> x509.Certificate | None:
-        """The client's own certificate, which is no secret; None for a client that has none."""
+        """The client's own certificate, which is public; None for a client that has none."""
         identity = self._identity(client_secret, GOOD) if client_secret else None
         return None if identity is None else identity.certificate
 

@@ -238,7 +238,7 @@ class Deployment:
             kept = frozenset({dialect.refusal.header.lower()} if dialect.refusal else ())
             send = paced(Pace(file.rate).wait, kept)
             send = Patience(send) if self.wait else send
-            bench = Bench(lab, stimuli, seed, dialect, send, {}, told=self._told)
+            bench = Bench(lab, stimuli, seed, dialect, send, {}, describe=self._describe)
             bench = replace(bench, keys=keys)
             asked = None if keys is None else lambda: keys.asked
             try:
@@ -254,7 +254,7 @@ class Deployment:
             raise
         return bench
 
-    def _told(self, case: Case, request: Prepared, identity: Identity | None) -> Observations:
+    def _describe(self, case: Case, request: Prepared, identity: Identity | None) -> Observations:
         """How to repeat *request* without us: a line of curl, and the folder whose files it reads, if any."""
         endpoint, folder = self.file.endpoints[case.flow.server.name], curl.folder_of(case)
         found = curl.recipe(case, endpoint, request, folder)

@@ -28,7 +28,7 @@ _KEPT = frozenset({"location"})
 
 
 def probe(wanted: ProbeOptions) -> Probe:
-    """Look at what *wanted* names; raises :class:`UsageError` for what is no place, CannotJudge where nothing is."""
+    """Look at what *wanted* names; raises :class:`UsageError` for a bad address, CannotJudge where nothing answers."""
     endpoint = wanted.endpoint()
     address = address_of(endpoint)
     shown = look(address, ("h2", "http/1.1"), seconds=SECONDS)

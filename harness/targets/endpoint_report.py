@@ -40,7 +40,7 @@ class ProbeOptions:
     key: str = ""
 
     def endpoint(self) -> Endpoint:
-        """Where that is; raises :class:`UsageError` for what is no https URL or no place."""
+        """Where that is; raises :class:`UsageError` for what is not an https URL or not an address."""
         if self.url.lower().startswith("http://"):
             raise UsageError(PLAIN_HTTP, where=self.url, hint="give the https URL")
         if bool(self.cert) is not bool(self.key):

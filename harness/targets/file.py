@@ -143,7 +143,7 @@ def read(file: FilePath) -> TargetFile:
 
 
 def load(file: FilePath) -> Any:
-    """What *file* says, whatever it means; raises :class:`UsageError` where that is no YAML."""
+    """What *file* says, whatever it means; raises :class:`UsageError` where that is not YAML."""
     return strictyaml.read(file, "the target file", hint="hopproof target init writes one")
 
 

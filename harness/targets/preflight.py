@@ -59,7 +59,7 @@ class Preflight:
             good = self._try(endpoint, flow, Stimulus())
             if good is not None:
                 self._served(endpoint, flow, good, obstacles.now())
-                self._told_apart(endpoint, flow, good)
+                self._distinguished(endpoint, flow, good)
                 self._reissued(endpoint, flow)
                 self._look(endpoint, flow)
             else:
@@ -101,7 +101,7 @@ class Preflight:
         if observed is not None:
             self._reached(endpoint, flow, observed)
             self._without_certificate(endpoint, flow, observed, good_token=False)
-            self._told_apart(endpoint, flow, None)
+            self._distinguished(endpoint, flow, None)
 
     def _reached(self, endpoint: Endpoint, flow: Flow, seen: ClientView) -> None:
         where = f"servers.{endpoint.name}"
@@ -176,7 +176,7 @@ class Preflight:
         )
         return next(refused.causes())
 
-    def _told_apart(self, endpoint: Endpoint, flow: Flow, good: ClientView | None) -> None:
+    def _distinguished(self, endpoint: Endpoint, flow: Flow, good: ClientView | None) -> None:
         """Find an endpoint that serves clients without credentials: no other row shows anything there.
 
         An endpoint that is meant to be open (a gateway's documented default) is skipped, and so is one whose declared

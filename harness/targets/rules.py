@@ -11,7 +11,7 @@ from harness.products.registry import product
 from harness.targets.file import Endpoint, TargetFile
 
 SERVICE = "service"
-"""The kind of a target that is no documented product's: any JWT or mTLS service."""
+"""The kind of a target outside the documented products: any JWT or mTLS service."""
 
 
 def mistakes(target: TargetFile, flows: Mapping[str, Flow]) -> Iterator[UsageError]:

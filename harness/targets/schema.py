@@ -83,10 +83,10 @@ def _mistake(found: Any, file: FilePath) -> UsageError:
     value = error.instance
     if error.validator == "pattern" and isinstance(value, str) and value.lower().startswith("http://"):
         return UsageError(f"{spot}: {PLAIN_HTTP}", where=str(file), hint="give the https URL")
-    return UsageError(f"{spot}: {_told(error)}", where=str(file), hint=_ATTEMPT)
+    return UsageError(f"{spot}: {_sentence(error)}", where=str(file), hint=_ATTEMPT)
 
 
-def _told(error: Any) -> str:
+def _sentence(error: Any) -> str:
     """What is wrong, without a value that may be a secret written where the name of a file belongs."""
     path, rule = list(error.absolute_path), error.validator_value
     if path == ["tokens"] and error.validator == "oneOf":

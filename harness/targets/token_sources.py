@@ -70,7 +70,7 @@ def _captured(target: TargetFile) -> str:
 
 
 def _unusable(text: str) -> str:
-    """Why *text* is no good token, '' if it may be one; says nothing of what it is."""
+    """Why *text* cannot be a token, '' if it may be one; never quotes it."""
     if not text:
         return "is empty"
     if not _BEARER.fullmatch(text):

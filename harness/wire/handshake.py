@@ -67,7 +67,7 @@ def look(
         except TimeoutError:
             return replace(facts, fault=f"no TLS handshake within {seconds:.0f} s")
         except SSL.Error as error:
-            return replace(facts, asked=bool(asked), failed=_told(error))
+            return replace(facts, asked=bool(asked), failed=_failure(error))
         except OSError as error:
             return replace(facts, asked=bool(asked), failed=error.strerror or str(error))
         return _seen(connection, facts, asked=bool(asked))
@@ -136,7 +136,7 @@ def _chain(connection: SSL.Connection) -> tuple[x509.Certificate, ...]:
         return ()
 
 
-def _told(error: SSL.Error) -> str:
+def _failure(error: SSL.Error) -> str:
     if isinstance(error, SSL.SysCallError):
         return "the connection was closed"
     reasons = [part[-1] for part in (error.args[0] if error.args else ()) if isinstance(part, tuple) and part]

@@ -23,10 +23,10 @@ def reach(rows: Sequence[Row], header: Header) -> list[str]:
         let_in = sum(row["reason_code"] == "accepted" for row in rows)
         message = ", ".join(f"{number} {how}" for how, number in outside.most_common())
         lines.append(f"  seen from outside, without a good credential: {message}; {let_in} let in")
-    return lines + _told("unobserved", unseen) + _told("withheld", withheld)
+    return lines + _by_reason("unobserved", unseen) + _by_reason("withheld", withheld)
 
 
-def _told(what: str, reasons: Counter[str]) -> list[str]:
+def _by_reason(what: str, reasons: Counter[str]) -> list[str]:
     lines = [f"  {number} {what}: {reason}" for reason, number in reasons.most_common(_SHOWN)]
     rest = sum(reasons.values()) - sum(number for _, number in reasons.most_common(_SHOWN))
     return [*lines, f"  {rest} {what} for other reasons; the record names them"] if rest else lines

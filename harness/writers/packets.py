@@ -144,8 +144,8 @@ def _connection(item: Connection, first: float) -> Iterator[str]:
         if chain:
             yield f"  {whose} chain: {' < '.join(view.subject or '(no subject)' for view in chain)}"
     if item.content is Content.TLS:
-        yield f"  client certificate: requested {_told(item.certificate_requested)}"
-        yield f"  client certificate: sent {_told(item.certificate_sent)}"
+        yield f"  client certificate: requested {_inferred(item.certificate_requested)}"
+        yield f"  client certificate: sent {_inferred(item.certificate_sent)}"
         renegotiated = ", renegotiated" if item.renegotiated else ""
         yield (
             f"  resumed {item.resumed.seen}, 0-RTT {item.early_data.seen}, application data both ways "
@@ -198,7 +198,7 @@ def _amounts(item: Connection, first: float) -> str:
     )
 
 
-def _told(inference: Inference) -> str:
+def _inferred(inference: Inference) -> str:
     why = f": {inference.why}" if inference.why else ""
     return f"{inference.seen} ({inference.confidence}{why})"
 

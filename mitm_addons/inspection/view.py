@@ -19,7 +19,7 @@ NAME = "Hopproof"
 _BODY = 20_000
 
 
-def told(flow: HTTPFlow, data: bytes) -> str:
+def described(flow: HTTPFlow, data: bytes) -> str:
     """What the view shows of *flow*, whose message has the body *data*: as it was judged, never judged again."""
     return "\n".join(_lines(flow, data))
 
@@ -84,7 +84,7 @@ def _modern(base: Any) -> Any:
             """mitmproxy 12's call."""
             if not isinstance(metadata.flow, HTTPFlow):
                 raise ValueError("an HTTP exchange is needed")
-            return told(metadata.flow, data)
+            return described(metadata.flow, data)
 
         def render_priority(self, data: bytes, metadata: Any) -> float:
             """First for what was marked; -1 would hide the view."""
@@ -101,7 +101,7 @@ def _legacy(base: Any) -> Any:
             """mitmproxy 11's call."""
             if not isinstance(flow, HTTPFlow):
                 return NAME, [[("text", "an HTTP exchange is needed")]]
-            return NAME, [[("text", line)] for line in told(flow, data).split("\n")]
+            return NAME, [[("text", line)] for line in described(flow, data).split("\n")]
 
         def render_priority(self, data: bytes, *, flow: Any = None, **_more: Any) -> float:
             """First for what was marked."""

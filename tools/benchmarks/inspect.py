@@ -212,17 +212,17 @@ def compare(where: Place, seconds: int) -> None:
                 theirs.append(measured(where, port, pid, load, seconds))
             with inspector(where) as (port, pid):
                 ours.append(measured(where, port, pid, load, seconds))
-            print(f"{load}: {_told(theirs[-1], ours[-1])}   load {os.getloadavg()[0]:.1f}", flush=True)
+            print(f"{load}: {_comparison(theirs[-1], ours[-1])}   load {os.getloadavg()[0]:.1f}", flush=True)
         # The best rounds too: whatever else the machine does can only slow a round down.
         for name, of_rates, of_costs in (("median", statistics.median, statistics.median), ("best", max, min)):
             one, other = (
                 Seen(of_rates(item.rate for item in observed), of_costs(item.cost for item in observed))
                 for observed in (theirs, ours)
             )
-            print(f"{load}: {_told(one, other)}   {name} of {ROUNDS}, {os.cpu_count()} cores", flush=True)
+            print(f"{load}: {_comparison(one, other)}   {name} of {ROUNDS}, {os.cpu_count()} cores", flush=True)
 
 
-def _told(theirs: Seen, ours: Seen) -> str:
+def _comparison(theirs: Seen, ours: Seen) -> str:
     return (
         f"stock {theirs.rate:6.0f}/s {theirs.cost:5.2f} ms   inspect {ours.rate:6.0f}/s {ours.cost:5.2f} ms   "
         f"ratio {ours.rate / theirs.rate:.2f}, by processor time {theirs.cost / ours.cost:.2f}"

@@ -26,7 +26,7 @@ _ACCEPTED = re.compile(r": \*(\d+) accept: [\d.]+:(\d+) fd:")
 _HANDSHAKE = re.compile(r": \*(\d+) (.*) while SSL handshaking, client: [\d.]+, server: [\d.]+:(\d+)$")
 
 
-class Told:
+class AccessLogReader:
     """Reads what one *product* writes; *listeners* are the lab's ids and modes by port."""
 
     def __init__(self, product: str, listeners: Mapping[int, tuple[str, str]]) -> None:
@@ -43,48 +43,48 @@ class Told:
         elif line.startswith("{"):
             yield from self._read(json.loads(line))
 
-    def _read(self, told: Mapping[str, Any]) -> Iterator[BalancerView]:
-        connection = (int(told["port"]), int(told["peer"]))
-        if told["kind"] == "request":
+    def _read(self, entry: Mapping[str, Any]) -> Iterator[BalancerView]:
+        connection = (int(entry["port"]), int(entry["peer"]))
+        if entry["kind"] == "request":
             self._requested.add(connection)
-        elif told["kind"] == "end" and connection in self._requested:
+        elif entry["kind"] == "end" and connection in self._requested:
             self._requested.discard(connection)
             return
-        yield self._view(told)
+        yield self._view(entry)
 
-    def _view(self, told: Mapping[str, Any]) -> BalancerView:
-        port = int(told["port"])
+    def _view(self, entry: Mapping[str, Any]) -> BalancerView:
+        port = int(entry["port"])
         listener, mode = self._listeners[port]
-        requests = (self._request(told),) if told.get("kind") == "request" else ()
+        requests = (self._request(entry),) if entry.get("kind") == "request" else ()
         return BalancerView(
             listener=listener,
             mode=mode,
             local_port=port,
-            peer_port=int(told["peer"]),
-            established=bool(_text(told, "tls")),
-            tls_version=_text(told, "tls"),
-            sni=_text(told, "sni"),
-            upstream_port=_port(_text(told, "upstream")),
-            upstream_error=_text(told, "upstream_error"),
-            detail=_text(told, "detail"),
+            peer_port=int(entry["peer"]),
+            established=bool(_text(entry, "tls")),
+            tls_version=_text(entry, "tls"),
+            sni=_text(entry, "sni"),
+            upstream_port=_port(_text(entry, "upstream")),
+            upstream_error=_text(entry, "upstream_error"),
+            detail=_text(entry, "detail"),
             requests=requests,
         )
 
-    def _request(self, told: Mapping[str, Any]) -> RequestView:
-        status = int(told["status"] or 0)
+    def _request(self, entry: Mapping[str, Any]) -> RequestView:
+        status = int(entry["status"] or 0)
         return RequestView(
-            method=_text(told, "method"),
-            path=_text(told, "path").partition("?")[0],  # a query may hold a token (RFC 6750 section 2.3)
-            nonce=_text(told, "nonce"),
+            method=_text(entry, "method"),
+            path=_text(entry, "path").partition("?")[0],  # a query may hold a token (RFC 6750 section 2.3)
+            nonce=_text(entry, "nonce"),
             status=status if status > 0 else None,
-            decision="upstream" if self._answered(str(told["answered"])) else "balancer",
+            decision="upstream" if self._answered(str(entry["answered"])) else "balancer",
             digested=False,
         )
 
 
-def _text(told: Mapping[str, Any], name: str) -> str:
+def _text(entry: Mapping[str, Any], name: str) -> str:
     """A member as text; what a product writes for nothing ("-") is nothing."""
-    value = told.get(name)
+    value = entry.get(name)
     return "" if value in (None, "-") else str(value).strip()
 
 

@@ -25,7 +25,7 @@ from typing import Any
 
 from harness.decode.redaction import redact
 from harness.errors import LabError
-from tools.interop.access_logs import Told
+from tools.interop.access_logs import AccessLogReader
 from tools.interop.servers import SERVERS, fill, free_ports, template
 
 READY_SECONDS = 20.0
@@ -99,7 +99,7 @@ class Running:
     def __init__(self, product: str, folder: Path, listeners: Sequence[Listener], wire: Wire) -> None:
         self.open = {item.order["id"] for item in listeners}
         self._wire = wire
-        self._told = Told(product, {item.port: (item.order["id"], item.order["mode"]) for item in listeners})
+        self._logs = AccessLogReader(product, {item.port: (item.order["id"], item.order["mode"]) for item in listeners})
         source = template(f"{product}-balancer")
         # Every address of 127.0.0.0/8 is this host's, on Linux.
         address = ".".join(("127", *(str(secrets.randbelow(254) + 1) for _ in range(3))))
@@ -141,7 +141,7 @@ class Running:
         for raw in self._process.stdout:
             line = raw.decode("utf-8", "replace").rstrip("\n")
             try:
-                for view in self._told.read(line):
+                for view in self._logs.read(line):
                     self._wire.write({"kind": "connection", **asdict(view)})
             except (ValueError, KeyError, TypeError) as error:
                 _note(f"not understood ({error!r}): {line}")

@@ -32,7 +32,7 @@ from tools.interop.children import CHILDREN, end_on_sigterm
 from tools.interop.judge import running
 from tools.interop.programs import NotInstalled, command, packages
 from tools.interop.servers import ROOT, fill, free_ports
-from tools.interop.verdicts import Run, Told, differences, runs
+from tools.interop.verdicts import Run, RunResult, differences, runs
 
 FIELD = ROOT / "fixtures" / "field"
 ISSUER, AUDIENCE = "https://sts.example.test", "orders"
@@ -43,16 +43,16 @@ _AT_ONCE = 2
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table: a run, what was told, how that differs; ``told`` is None where it could not be run."""
+    """A line of the table: a run and how it differs from what is right; no ``result`` where it could not run."""
 
     run: Run
-    told: Told | None
+    result: RunResult | None
     wrong: tuple[str, ...]
 
     @property
     def word(self) -> str:
         """What stands in the last column."""
-        return "NOT RUN" if self.told is None else "WRONG" if self.wrong else "ok"
+        return "NOT RUN" if self.result is None else "WRONG" if self.wrong else "ok"
 
 
 def main() -> int:
@@ -108,18 +108,18 @@ def judge(run: Run, base: Path, folder: Path) -> Row:
     shutil.rmtree(location, ignore_errors=True)
     location.mkdir()
     try:
-        message = _told(run, base / run.case.partition("@")[0], location)
+        message = _result(run, base / run.case.partition("@")[0], location)
     except NotInstalled as error:
         print(f"{run.name}: NOT RUN: {error}", file=sys.stderr, flush=True)
         return Row(run, None, (str(error),) if error.must else ())
     except (SystemExit, OSError, subprocess.SubprocessError) as error:
-        return Row(run, Told(-1, (), 0.0, str(error)), (f"the server did not start: {error}",))
+        return Row(run, RunResult(-1, (), 0.0, str(error)), (f"the server did not start: {error}",))
     row = Row(run, message, tuple(differences(run.verdict, message)))
     print(f"{run.name}: {row.word}", file=sys.stderr, flush=True)
     return row
 
 
-def _told(run: Run, source: Path, place: Path) -> Told:
+def _result(run: Run, source: Path, place: Path) -> RunResult:
     values = _values(run, place)
     paths = packages(run.needs)
     paths["PYTHONPATH"] += [str(FIELD / "common"), str(source)]
@@ -183,7 +183,7 @@ def _each_text(data: Any, change: Callable[[str], str]) -> Any:
     return data
 
 
-def _product(run: Run, place: Path, values: Mapping[str, str]) -> Told:
+def _product(run: Run, place: Path, values: Mapping[str, str]) -> RunResult:
     report = place / "report"
     options = ["--target", str(place / "target.yaml"), "--depth", run.depth, "--seed", "1", "--report", str(report)]
     output = place / "stdout"
@@ -198,15 +198,15 @@ def _product(run: Run, place: Path, values: Mapping[str, str]) -> Told:
     lines = [json.loads(line) for line in record.read_text("utf-8").splitlines()] if record.exists() else []
     rows = tuple(line for line in lines if line["kind"] == "row")
     seconds = next((float(line["seconds"]) for line in lines if line["kind"] == "footer"), 0.0)
-    return Told(status, rows, seconds, output.read_text("utf-8"))
+    return RunResult(status, rows, seconds, output.read_text("utf-8"))
 
 
 def _data(row: Row) -> Mapping[str, Any]:
-    message = row.told and {"exit": row.told.exit, "seconds": row.told.seconds, "summary": row.told.summary()}
+    message = row.result and {"exit": row.result.exit, "seconds": row.result.seconds, "summary": row.result.summary()}
     return {
         "run": row.run.name,
         "right": list(row.run.verdict.exit),
-        "told": message,
+        "result": message,
         "verdict": row.word,
         "wrong": row.wrong,
     }
@@ -218,7 +218,7 @@ def _table(rows: Sequence[Row]) -> str:
     for row in rows:
         verdict = row.run.verdict
         right = f"exit {'/'.join(map(str, verdict.exit))} {' '.join(verdict.fails)}".rstrip()
-        now = row.told.summary() if row.told else "not run"
+        now = row.result.summary() if row.result else "not run"
         lines += [f"{row.run.name:{width}}  {row.word:7}  right: {right}; now: {now}"]
         lines += [f"{'':{width}}           - {text}" for text in row.wrong]
     counts = {word: sum(row.word == word for row in rows) for word in ("ok", "WRONG", "NOT RUN")}

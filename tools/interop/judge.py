@@ -61,7 +61,7 @@ def judge(role: str, fresh: bool) -> tuple[str, int]:
     """Start the server of *role* and judge it; returns a line of the table and the exit status."""
     product, _, kind = role.partition("-")
     server = {**SERVERS, **LIBRARIES}[product]
-    version = server.told_version()
+    version = server.installed_version()
     if version is None:
         return f"{role:16} {product} is not installed", 3
     if kind == BALANCER:

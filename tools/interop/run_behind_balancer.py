@@ -38,9 +38,10 @@ FAULTS = (
 def behind(product: str) -> Target:
     """The reference subsystems on the paths on which *product* is the balancer."""
     lab = type("Behind", (EmbeddedLab,), {"balancer": ("tools.interop.balancers", product)})
+    version = SERVERS[product].installed_version()
     return Target(
         name=f"{product}-balancer",
-        scope=f"Hopproof's own reference subsystems on loopback, behind {product} {SERVERS[product].told_version()}.",
+        scope=f"Hopproof's own reference subsystems on loopback, behind {product} {version}.",
         own_lab=False,  # what a balancer's log does not tell remains unobserved, and is named
         grade=EmbeddedLab.grade,
         features=reference().features,

@@ -40,7 +40,7 @@ class Server:
         beside = str(Path(sys.executable).parent)
         return shutil.which(self.program, path=os.environ.get("PATH", "") + os.pathsep + beside)
 
-    def told_version(self) -> str | None:
+    def installed_version(self) -> str | None:
         """The version it tells; None where it, or what it runs, is not installed."""
         if (program := self.found()) is None:
             return None

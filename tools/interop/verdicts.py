@@ -61,7 +61,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Told:
+class RunResult:
     """What the product said of a server."""
 
     exit: int
@@ -118,37 +118,37 @@ def _run(case: str, mode: str, shape: str, depth: str, words: Mapping[str, Any])
     )
 
 
-def differences(right: Verdict, told: Told) -> list[str]:
-    """How what was *told* differs from what is *right*; nothing where it does not."""
+def differences(right: Verdict, result: RunResult) -> list[str]:
+    """How *result* differs from what is *right*; nothing where it does not."""
     found = []
-    if told.exit not in right.exit:
-        found.append(f"exit {told.exit}, not {' or '.join(map(str, right.exit))}")
-    must = [row for row in told.failing() if row["level"] == "MUST"]
+    if result.exit not in right.exit:
+        found.append(f"exit {result.exit}, not {' or '.join(map(str, right.exit))}")
+    must = [row for row in result.failing() if row["level"] == "MUST"]
     found += [f"{pattern} does not fail" for pattern in right.fails if not _any(pattern, must)]
     found += [
-        f"{pattern} fails: {_named(pattern, told.failing())}"
+        f"{pattern} fails: {_named(pattern, result.failing())}"
         for pattern in right.spares
-        if _any(pattern, told.failing())
+        if _any(pattern, result.failing())
     ]
-    found += [f"does not say {text!r}" for text in right.says if text.lower() not in told.text.lower()]
-    found += [f"says {text!r}" for text in _NEVER_SAID if text.lower() in told.text.lower()]
-    if told.count("HARNESS_ERROR"):
-        found.append(f"{told.count('HARNESS_ERROR')} HARNESS_ERROR")
-    return found + (list(_on_a_right_server(right, told)) if right.right else [])
+    found += [f"does not say {text!r}" for text in right.says if text.lower() not in result.text.lower()]
+    found += [f"says {text!r}" for text in _NEVER_SAID if text.lower() in result.text.lower()]
+    if result.count("HARNESS_ERROR"):
+        found.append(f"{result.count('HARNESS_ERROR')} HARNESS_ERROR")
+    return found + (list(_on_a_right_server(right, result)) if right.right else [])
 
 
-def _on_a_right_server(right: Verdict, told: Told) -> Iterator[str]:
-    unexplained = [row for row in told.failing() if not any(_any(pattern, [row]) for pattern in right.known)]
+def _on_a_right_server(right: Verdict, result: RunResult) -> Iterator[str]:
+    unexplained = [row for row in result.failing() if not any(_any(pattern, [row]) for pattern in right.known)]
     if unexplained:
         yield f"fails without a reason: {_named('*', unexplained)}"
     for pattern in right.known:
-        if not _any(pattern, told.failing()):
+        if not _any(pattern, result.failing()):
             yield f"{pattern} no longer fails"
     most = MOST_UNOBSERVED if right.unobserved is None else right.unobserved
-    if told.count("UNOBSERVED") > most:
-        yield f"{told.count('UNOBSERVED')} UNOBSERVED, not {most} at most"
-    if told.seconds > MOST_SECONDS:
-        yield f"took {told.seconds:.0f} s, not {MOST_SECONDS:.0f} at most"
+    if result.count("UNOBSERVED") > most:
+        yield f"{result.count('UNOBSERVED')} UNOBSERVED, not {most} at most"
+    if result.seconds > MOST_SECONDS:
+        yield f"took {result.seconds:.0f} s, not {MOST_SECONDS:.0f} at most"
 
 
 def _any(patterns: str, rows: Iterable[Mapping[str, Any]]) -> bool:

@@ -130,7 +130,7 @@ def expected(
     found: dict[str, Any] = {}
     for case in cases:
         if case.stimulus.certificate == GOOD and case.expected in ("served", "token-refused", "flow-broken"):
-            found.setdefault(case.stimulus.token, _told(case))
+            found.setdefault(case.stimulus.token, _credential(case))
     if broken := next((item for item in found.values() if item["check"] == "flow-broken"), None):
         return dict.fromkeys([GOOD, *TOKEN_CLASSES], broken)
     if effective(flow, posture) in (Posture.MTLS, Posture.TLS_ONLY):
@@ -138,7 +138,7 @@ def expected(
             if one in found:
                 found.setdefault(other, found[one])
     if as_client and (bare := next(filter(_without_certificate, cases), None)):
-        found[NO_CERTIFICATE] = _told(bare)
+        found[NO_CERTIFICATE] = _credential(bare)
     return found
 
 
@@ -152,7 +152,7 @@ def _plain(case: Case) -> bool:
     return case.stimulus.transport == GOOD and not case.params.script and not case.params.variant
 
 
-def _told(case: Case) -> dict[str, Any]:
+def _credential(case: Case) -> dict[str, Any]:
     row = case.requirement
     requirement = {
         "id": row.id, "area": row.area, "text": row.text, "why": row.why, "level": str(row.level),

@@ -45,10 +45,10 @@ def inspect(wanted: InspectOptions, tell: Tell) -> int:
         subject.close()
 
 
-def _save(file: Path, told: dict[str, object], tell: Tell) -> int:
-    upstream = told["upstream"]
+def _save(file: Path, session: dict[str, object], tell: Tell) -> int:
+    upstream = session["upstream"]
     assert isinstance(upstream, dict)
-    _write(file, told)
+    _write(file, session)
     tell(f"{file}: no key and no token is in it.  To use it, here or elsewhere:")
     tell(
         f"  mitmweb -s mitm_addons/inspector.py --set hopproof_session={file} "
@@ -57,18 +57,18 @@ def _save(file: Path, told: dict[str, object], tell: Tell) -> int:
     return 0
 
 
-def _keep(folder: Path, told: dict[str, object]) -> None:
+def _keep(folder: Path, session: dict[str, object]) -> None:
     """The session beside the recordings, which can then be looked at wherever they are taken."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"the recording cannot be written: {error.strerror}", where=str(folder)) from error
-    _write(folder / "session.json", told)
+    _write(folder / "session.json", session)
 
 
-def _write(file: Path, told: dict[str, object]) -> None:
+def _write(file: Path, session: dict[str, object]) -> None:
     try:
-        private_file(file, json.dumps(told, indent=1).encode())
+        private_file(file, json.dumps(session, indent=1).encode())
     except OSError as error:
         raise UsageError(f"cannot write: {error.strerror}", where=str(file), hint="name another place") from error
 

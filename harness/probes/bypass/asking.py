@@ -124,7 +124,7 @@ class Way:
         for one in self.tries(asking):
             client = asking.means.send(one.address, one.request, one.context)
             observed.append((one, client))
-            message.append(_told(asking, one, client))
+            message.append(_answer(asking, one, client))
             if served(asking, client) and one.aside is None:
                 break
         if not observed:
@@ -154,7 +154,7 @@ def served(asking: Asking, client: ClientView) -> bool:
 
 
 def _fact(asking: Asking, how: str, client: ClientView) -> Answer:
-    """What came of one request; the nonce, which differs, is no part of what a body says."""
+    """What came of one request; the nonce, which differs, is left out of the body."""
     body = client.response.body if client.response else ""
     for name in (asking.nonce + GOOD, asking.nonce + ASIDE, asking.nonce):
         body = body.replace(name, "")
@@ -169,7 +169,7 @@ def _fact(asking: Asking, how: str, client: ClientView) -> Answer:
     }
 
 
-def _told(asking: Asking, one: Try, client: ClientView) -> Answer:
+def _answer(asking: Asking, one: Try, client: ClientView) -> Answer:
     """What came of *one*; where it was served, also what something else is answered in the same way."""
     found = _fact(asking, one.how, client)
     if found["served"] and one.aside is not None:

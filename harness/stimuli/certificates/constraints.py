@@ -26,7 +26,7 @@ _ZONE = "clients.apic.test"
 
 @CLASSES.add("ca-false", twin="via-intermediate")
 def _ca_false(pki: Pki, secret: str) -> Identity:
-    """issued by an intermediate whose basic constraints say it is no CA"""
+    """issued by an intermediate whose basic constraints say it is not a CA"""
     return below(pki, secret, intermediate(pki, secret, constraints=x509.BasicConstraints(ca=False, path_length=None)))
 
 

@@ -185,7 +185,7 @@ class ExternallySignedTokens(TokenIssuer):
 
 
 def parts_of(token: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
-    """Header and claims of *token*, unverified; None where it is no JWT."""
+    """Header and claims of *token*, unverified; None where it is not a JWT."""
     try:
         parts = jwt.api_jwt.decode_complete(token, options={"verify_signature": False})
     except jwt.PyJWTError:

@@ -1,4 +1,4 @@
-"""Token classes on JSON: header and payload that are no JSON objects, or JSON no parser likes."""
+"""Token classes on JSON: header and payload that are not JSON objects, or JSON that parsers reject."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def _empty_bearer(token_issuer: TokenIssuer) -> Presented:
 
 @CLASSES.token("str-opaque")
 def _opaque(token_issuer: TokenIssuer) -> str:
-    """a word that is no JWT"""
+    """a word that is not a JWT"""
     return "abc"
 
 

@@ -119,7 +119,7 @@ def ignores_extended_key_usage(rules: ServerPolicy) -> ServerPolicy:
 
 @fault("accepts-leaf-as-ca", on=MTLS)
 def accepts_leaf_as_ca(rules: ServerPolicy) -> ServerPolicy:
-    """accepts a chain in which a certificate that is no CA has issued another"""
+    """accepts a chain in which a certificate that is not a CA has issued another"""
     return _forgiving(
         rules, lambda problem: problem.errno in NOT_A_CA or (problem.errno == WRONG_PURPOSE and problem.depth > 0)
     )

@@ -99,7 +99,7 @@ class Request(http.Request):
             base.handleContentChunk(data)
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
-        """The request is complete.  Twisted's parsing of forms is left out: a form is no JSON and never a token."""
+        """The request is complete.  Twisted's parsing of forms is left out: a form is never JSON nor a token."""
         self.method, self.uri, self.clientproto, self.args = command, path, version, {}
         self.path, _, query = path.partition(b"?")
         work = Deferred.fromCoroutine(self._serve(self._ask(query)))

@@ -73,7 +73,7 @@ def check_claim_types(claims: Members) -> None:
 
 
 def date(claims: Members, name: str) -> float | None:
-    """The NumericDate *name*; None if it is absent.  Raises Rejected (token-claims) if it is no JSON number."""
+    """The NumericDate *name*; None if it is absent.  Raises Rejected (token-claims) if it is not a JSON number."""
     if name not in claims:
         return None
     value = claims[name]

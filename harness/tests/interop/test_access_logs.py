@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from harness.model.exchange import BalancerView
-from tools.interop.access_logs import Told
+from tools.interop.access_logs import AccessLogReader
 
 LISTENERS = {29001: ("portal|passthrough", "passthrough"), 29002: ("portal|terminating", "terminating")}
 REQUEST = {
@@ -26,7 +26,7 @@ BY_ITSELF = {"nginx": "", "haproxy": "-1", "envoy": "upstream_reset_before_respo
 
 
 def read(product: str, *lines: str | dict[str, Any]) -> list[BalancerView]:
-    message = Told(product, LISTENERS)
+    message = AccessLogReader(product, LISTENERS)
     return [view for line in lines for view in message.read(line if isinstance(line, str) else json.dumps(line))]
 
 

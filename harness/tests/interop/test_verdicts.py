@@ -9,7 +9,7 @@ import yaml
 
 from tools.interop import shapes
 from tools.interop.field import FIELD
-from tools.interop.verdicts import Told, Verdict, differences, runs
+from tools.interop.verdicts import RunResult, Verdict, differences, runs
 
 TABLES = (FIELD / "expected.yaml", FIELD / "servers" / "expected.yaml")
 
@@ -19,8 +19,8 @@ def row(name: str, outcome: str = "FAIL", level: str = "MUST") -> dict[str, Any]
     return {"requirement": requirement, "stimulus": stimulus, "outcome": outcome, "level": level}
 
 
-def told(*rows: dict[str, Any], exit_status: int = 1, seconds: float = 1.0, text: str = "") -> Told:
-    return Told(exit_status, rows, seconds, text)
+def result(*rows: dict[str, Any], exit_status: int = 1, seconds: float = 1.0, text: str = "") -> RunResult:
+    return RunResult(exit_status, rows, seconds, text)
 
 
 RIGHT, BROKEN = Verdict((0,)), Verdict((1,), fails=("PKI-16-ANCHOR",))
@@ -30,35 +30,35 @@ KNOWN = Verdict((0,), known={"JWT-13-KEY-ID/*": "a hint only"})
 @pytest.mark.parametrize(
     ("verdict", "seen"),
     [
-        (RIGHT, told(row("A/x", "PASS"), *[row("A/y", "UNOBSERVED")] * 3, exit_status=0)),
-        (BROKEN, told(row("PKI-16-ANCHOR/ta-unknown-ca"), row("FLW-2/other"))),
-        (Verdict((1,), fails=("X|PKI-*/ta-*",)), told(row("PKI-16-ANCHOR/ta-unknown-ca"))),
-        (KNOWN, told(row("JWT-13-KEY-ID/kid-case", level="SHOULD"), exit_status=0)),
-        (Verdict((2, 3), says=("Clock",)), told(exit_status=3, text="the clock is wrong")),
-        (Verdict((1,), spares=("STS-5",)), told(row("STS-5-ISSUER/x"))),
+        (RIGHT, result(row("A/x", "PASS"), *[row("A/y", "UNOBSERVED")] * 3, exit_status=0)),
+        (BROKEN, result(row("PKI-16-ANCHOR/ta-unknown-ca"), row("FLW-2/other"))),
+        (Verdict((1,), fails=("X|PKI-*/ta-*",)), result(row("PKI-16-ANCHOR/ta-unknown-ca"))),
+        (KNOWN, result(row("JWT-13-KEY-ID/kid-case", level="SHOULD"), exit_status=0)),
+        (Verdict((2, 3), says=("Clock",)), result(exit_status=3, text="the clock is wrong")),
+        (Verdict((1,), spares=("STS-5",)), result(row("STS-5-ISSUER/x"))),
     ],
 )
-def test_what_is_right_differs_in_nothing(verdict: Verdict, seen: Told) -> None:
+def test_what_is_right_differs_in_nothing(verdict: Verdict, seen: RunResult) -> None:
     assert differences(verdict, seen) == []
 
 
 @pytest.mark.parametrize(
     ("verdict", "seen", "said"),
     [
-        (RIGHT, told(exit_status=1), "exit 1, not 0"),
-        (RIGHT, told(row("A/x", level="SHOULD"), exit_status=0), "fails without a reason: A/x"),
-        (RIGHT, told(*[row("A/x", "UNOBSERVED")] * 4, exit_status=0), "4 UNOBSERVED, not 3 at most"),
-        (RIGHT, told(exit_status=0, seconds=101.0), "took 101 s, not 100 at most"),
-        (RIGHT, told(row("A/x", "HARNESS_ERROR"), exit_status=0), "1 HARNESS_ERROR"),
-        (BROKEN, told(row("PKI-16-ANCHOR/x", "PASS")), "PKI-16-ANCHOR does not fail"),
-        (BROKEN, told(row("PKI-16-ANCHOR/x", level="SHOULD")), "PKI-16-ANCHOR does not fail"),
-        (KNOWN, told(exit_status=0), "JWT-13-KEY-ID/* no longer fails"),
-        (Verdict((3,), says=("clock",)), told(exit_status=3), "does not say 'clock'"),
-        (Verdict((1,), spares=("STS-5",)), told(row("STS-5/x", "WRONG_REASON")), "STS-5 fails: STS-5/x"),
-        (Verdict((2,)), told(exit_status=2, text="Traceback (most recent call last):"), "says 'Traceback"),
+        (RIGHT, result(exit_status=1), "exit 1, not 0"),
+        (RIGHT, result(row("A/x", level="SHOULD"), exit_status=0), "fails without a reason: A/x"),
+        (RIGHT, result(*[row("A/x", "UNOBSERVED")] * 4, exit_status=0), "4 UNOBSERVED, not 3 at most"),
+        (RIGHT, result(exit_status=0, seconds=101.0), "took 101 s, not 100 at most"),
+        (RIGHT, result(row("A/x", "HARNESS_ERROR"), exit_status=0), "1 HARNESS_ERROR"),
+        (BROKEN, result(row("PKI-16-ANCHOR/x", "PASS")), "PKI-16-ANCHOR does not fail"),
+        (BROKEN, result(row("PKI-16-ANCHOR/x", level="SHOULD")), "PKI-16-ANCHOR does not fail"),
+        (KNOWN, result(exit_status=0), "JWT-13-KEY-ID/* no longer fails"),
+        (Verdict((3,), says=("clock",)), result(exit_status=3), "does not say 'clock'"),
+        (Verdict((1,), spares=("STS-5",)), result(row("STS-5/x", "WRONG_REASON")), "STS-5 fails: STS-5/x"),
+        (Verdict((2,)), result(exit_status=2, text="Traceback (most recent call last):"), "says 'Traceback"),
     ],
 )
-def test_what_differs_is_reported(verdict: Verdict, seen: Told, said: str) -> None:
+def test_what_differs_is_reported(verdict: Verdict, seen: RunResult, said: str) -> None:
     (found,) = differences(verdict, seen)
     assert found.startswith(said)
 

@@ -89,7 +89,7 @@ class Capture:
         self._stream = stream
 
     def __iter__(self) -> Iterator[Packet]:
-        """Every packet; raises :class:`UsageError` for a file that cannot be opened or is no capture."""
+        """Every packet; raises :class:`UsageError` for a file that cannot be opened or is not a capture."""
         stream = self._stream or _open(self.name)
         try:
             yield from self._packets(stream)

@@ -147,7 +147,7 @@ def _request(method: str, target: str, headers: dict[str, str]) -> HttpRequest:
 
 
 def _host(value: str) -> str:
-    """A Host value; what is no host may be anything, a secret too."""
+    """A Host value; what is not a host name may be anything, a secret too."""
     return value if _HOST.fullmatch(value) else "not a host"
 
 
@@ -160,5 +160,5 @@ def _scheme(authorization: str | None) -> str:
 
 
 def _safe(text: str) -> str:
-    """*text* without bytes that are no UTF-8."""
+    """*text* without bytes that are not UTF-8."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

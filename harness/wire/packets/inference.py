@@ -153,17 +153,17 @@ def _encrypted(hello: ClientHello, answer: ServerHello, client: TlsSide) -> Pair
         return (_unknown(doubt),) * 2
     sizes = [record.size for record in client.sealed[:6]]
     finished = answer.hash_size + 4 + _OVERHEAD
-    told = ", ".join(map(str, sizes[:4]))
+    listed = ", ".join(map(str, sizes[:4]))
     if sizes[0] == finished:
         why = f"the client's first encrypted record has {finished} bytes, a Finished alone"
         return (Inference(Seen.NO, Confidence.HIGH, why),) * 2
     if sizes[0] == ALERT_SIZE:
         return (_unknown("the client ended the handshake with a record the size of an alert"),) * 2
     if sizes[:2] == [_EMPTY, finished] or sizes[0] == finished + 8:
-        why = f"the client's encrypted records have {told} bytes: an empty Certificate, then Finished"
+        why = f"the client's encrypted records have {listed} bytes: an empty Certificate, then Finished"
         sure = Confidence.HIGH if sizes[0] == _EMPTY else Confidence.MEDIUM
         return Inference(Seen.YES, sure, why), Inference(Seen.NO, sure, why)
-    return _larger(sizes, finished, told)
+    return _larger(sizes, finished, listed)
 
 
 def _why_not(hello: ClientHello, answer: ServerHello, client: TlsSide) -> str:
@@ -181,8 +181,8 @@ def _why_not(hello: ClientHello, answer: ServerHello, client: TlsSide) -> str:
     return "" if client.sealed else "the client sent no encrypted record"
 
 
-def _larger(sizes: list[int], finished: int, told: str) -> Pair:
-    why = f"the client's encrypted records have {told} bytes"
+def _larger(sizes: list[int], finished: int, listed: str) -> Pair:
+    why = f"the client's encrypted records have {listed} bytes"
     end = sizes.index(finished) if finished in sizes else None
     if end is not None and end >= 2 and sizes[0] >= _MIN_CHAIN and sizes[end - 1] in _SIGNATURES:
         text = f"{why}: a chain, a signature's size, Finished"

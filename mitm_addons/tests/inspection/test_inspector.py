@@ -140,7 +140,7 @@ def test_a_recording_says_what_it_said_without_any_session(tmp_path: Path, excha
             loaded = next(iter(io.FlowReader(file).stream()))
         without = inspector.Inspector()
         assert without.marker is None and "why it matters: because" in without.explain([loaded])
-    text = view.told(loaded, b"")  # type: ignore[arg-type]
+    text = view.described(loaded, b"")  # type: ignore[arg-type]
     assert text.startswith("Verdict: violates JWT-3") and "BAD exp = 1" in text and "verified with key k1" in text
 
 

@@ -185,7 +185,7 @@ def test_the_view_judges_each_claim(known: Session, exchange: Exchange) -> None:
     compact = token(exp=1)
     flow = exchange(f"Bearer {compact}", body=b'{"id_token": "' + compact.encode() + b'"}')
     Marker(known).mark(flow).put(flow)
-    text = view.told(flow, flow.request.content or b"")
+    text = view.described(flow, flow.request.content or b"")
     assert "BAD exp = 1" in text and 'ok  iss = "issuer"  (as agreed)' in text
     assert "why it matters: because\n  MUST: A document, 1" in text
     assert "verified with key k1" in text

@@ -31,7 +31,7 @@ def _verifiers(view: View) -> Iterator[Subsystem]:
 
 
 def _url(each: Subsystem) -> SplitResult | None:
-    """The JWKS URL in parts; None where it is still to be filled in, or is no URL at all."""
+    """The JWKS URL in parts; None where it is a placeholder or not a URL."""
     text = each.jwks
     if "://" not in text:
         text = f"//{text}"
