@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from harness.checks import CHECKS, Question
 from harness.model.claims import Answer, Gap
+from harness.model.record import Row, Twin
 from harness.model.verdict import Finding, FindingKind, Verdict
 from harness.model.vocabulary import BROKEN, Grade, Level, Outcome, Path
 
@@ -45,6 +46,10 @@ class Controls:
     def missing(self) -> bool:
         """Whether there was no good credential to try it with."""
         return self.opening.startswith(UNMADE)
+
+    def to_json(self) -> Twin:
+        """As it stands in the evidence of a row."""
+        return {"opening": self.opening, "closing": self.closing}
 
 
 def judge(question: Question, controls: Controls | None = None) -> Verdict:
@@ -152,7 +157,7 @@ class Conclusion:
 
 
 def conclude(
-    rows: Iterable[Mapping[str, object]],
+    rows: Iterable[Row],
     planned: Iterable[str],
     *,
     own_lab: bool,
@@ -163,8 +168,7 @@ def conclude(
     """The answer of a run from its rows, and the exit status (contract): untrustworthy is 3, before broken 1.
 
     What is not shown of a target's claims (*gaps*) makes 3 of what would be 0, never of 1: what is broken is proven.
-    Each row needs ``case``, ``flow``, ``posture``, ``path``, ``level``, ``outcome``, ``as_expected``, ``reason`` and
-    ``reason_code``.  With *expected_known* (a file that names every row which does not pass) any other makes it 1.
+    With *expected_known* (a file that names every row which does not pass) any other makes it 1.
     *trouble* is what makes the run untrustworthy besides.
     """
     rows = list(rows)
@@ -181,9 +185,9 @@ def conclude(
     return Conclusion(Answer.DOES_NOT_CONFORM if broken else Answer.CONFORMS, 0)
 
 
-def _untrusted(rows: list[Mapping[str, object]], planned: set[str], own_lab: bool) -> list[str]:
+def _untrusted(rows: list[Row], planned: set[str], own_lab: bool) -> list[str]:
     texts = []
-    judged = Counter(str(row["case"]) for row in rows)
+    judged = Counter(row["case"] for row in rows)
     missing = planned - set(judged)
     if strangers := {case for case in judged if case not in planned or judged[case] > 1}:
         texts.append(f"{len(strangers)} cases have a row that was not planned, or two, such as {min(strangers)}")
@@ -204,16 +208,16 @@ def _untrusted(rows: list[Mapping[str, object]], planned: set[str], own_lab: boo
     return texts
 
 
-def _explained(row: Mapping[str, object], rows: list[Mapping[str, object]]) -> bool:
+def _explained(row: Row, rows: list[Row]) -> bool:
     """An unseen effect needs no explanation where the same flow fails in the same posture or over the same balancer."""
     broken = (other for other in rows if other["outcome"] in BROKEN and other["level"] == Level.MUST)
     return any(other["flow"] == row["flow"] and _beside(row, other) for other in broken)
 
 
-def _beside(row: Mapping[str, object], other: Mapping[str, object]) -> bool:
+def _beside(row: Row, other: Row) -> bool:
     balanced = row["path"] != Path.DIRECT and row["path"] == other["path"]
     return balanced or row["posture"] == other["posture"]
 
 
-def _sum_up(rows: list[Mapping[str, object]], what: str) -> list[str]:
+def _sum_up(rows: list[Row], what: str) -> list[str]:
     return [f"{len(rows)} cases {what}, such as {rows[0]['case']}: {rows[0]['reason']}"] if rows else []

@@ -18,10 +18,10 @@ import pytest
 from harness.config import OPTIONS, refuse_former_names, resolve
 from harness.errors import HopproofError, UsageError
 from harness.model.case import Case
+from harness.model.record import Row
 from harness.model.vocabulary import BROKEN, Outcome
 from harness.run.run import Run
 from harness.writers.findings import known_words
-from harness.writers.rows import Row
 from harness.writers.summary import Console
 
 RUN = pytest.StashKey[Run]()
@@ -45,8 +45,8 @@ class Verdict:
         title: Any = allure.dynamic.title  # no annotations; set in a fixture it would not last
         title(self.case.id)
         outcome, reason = self.row["outcome"], self.row["reason"]
-        if self.row["known"]:
-            pytest.skip(f"{known_words(self.row['known'])}: {reason}")
+        if excuse := self.row.get("known"):
+            pytest.skip(f"{known_words(excuse)}: {reason}")
         if outcome in BROKEN:
             pytest.fail(f"{outcome}: {reason}", pytrace=False)
         if outcome == Outcome.HARNESS_ERROR:

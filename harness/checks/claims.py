@@ -9,12 +9,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
 
 from harness.model.claims import Claim, Gap, Protection
+from harness.model.record import LeftOut, Row
 from harness.model.vocabulary import BROKEN, Outcome
-
-Row = Mapping[str, Any]
 
 CERTIFICATE_CORE = (("tls-no-cert",), ("ta-unknown-ca",))
 """No certificate, and one of a foreign CA.  Of the classes side by side any one will do."""
@@ -72,9 +70,7 @@ class _Seen:
         return (row for row in self.rows if row["expected"] in _REFUSALS)
 
 
-def gaps(
-    claims: Iterable[Claim], rows: Iterable[Row], left_out: Iterable[Mapping[str, str]], *, selection: bool
-) -> list[Gap]:
+def gaps(claims: Iterable[Claim], rows: Iterable[Row], left_out: Iterable[LeftOut], *, selection: bool) -> list[Gap]:
     """What the *rows* leave unshown of *claims*.
 
     *left_out* are the cases that were withheld or skipped.  Of a *selection* (``--only``) no more is asked than it
@@ -89,7 +85,7 @@ def gaps(
     return found
 
 
-def _seen(claim: Claim, rows: Iterable[Row], left_out: Iterable[Mapping[str, str]]) -> _Seen:
+def _seen(claim: Claim, rows: Iterable[Row], left_out: Iterable[LeftOut]) -> _Seen:
     location = (claim.flow, claim.posture)
     own = [row for row in rows if (row["flow"], row["posture"]) == location]
     reasons: dict[str, str] = {}

@@ -9,11 +9,11 @@ from harness.commands.run import execute
 from harness.commands.verb import Arguments, Verbs, verb
 from harness.config import Options, validated
 from harness.errors import UsageError
+from harness.model.record import Row
 from harness.model.vocabulary import is_file
 from harness.pki.private_files import private_folder
 from harness.run.run import Run
 from harness.writers import record
-from harness.writers.rows import Row
 
 
 def add(verbs: Verbs) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness.commands.verb import Arguments, Verbs, verb
+from harness.model.record import Record
 from harness.run.page_guide import guide
 from harness.writers import allure_html, conformance, junit, page, record
 
-_FORMATS: dict[str, Callable[[Path, record.Record], Path]] = {
+_FORMATS: dict[str, Callable[[Path, Record], Path]] = {
     "page": lambda folder, read: page.write(folder, *read, guide()),
     "allure": lambda folder, read: allure_html.generate(folder, read[0], read[2]),
     "junit": lambda folder, read: junit.write(folder, read[1], read[2], strict=bool(read[0].get("expected"))),

@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable, Iterable
 
 from harness.decode.tokens import bearer, describe, digest
-from harness.model.exchange import Json, TokenView
+from harness.model.exchange import TokenView
+from harness.model.record import Members
 
 # Wider than base64url on purpose: a token in the wrong alphabet, padded or percent-encoded has a good signature too.
 _RUN = re.compile(r"(?:[A-Za-z0-9_\-+/=.]|%2[eE])+")
@@ -65,7 +66,7 @@ def _token(compact: str) -> str:
     return f"{head} header={_compact_json(observed.header)} claims={_compact_json(observed.claims)}>"
 
 
-def _compact_json(value: Json | None) -> str:
+def _compact_json(value: Members | None) -> str:
     if value is None:
         return "?"
     # A claim may hold a token again.

@@ -8,7 +8,8 @@ import json
 import math
 from typing import Any
 
-from harness.model.exchange import Json, TokenView
+from harness.model.exchange import TokenView
+from harness.model.record import Members
 
 MAX_DEPTH = 64
 """Deeper JSON is not shown: every later walk over it (``asdict``, ``json.dumps``) recurses."""
@@ -54,7 +55,7 @@ def _bytes(text: str) -> bytes:
         return text.encode("utf-8", "surrogatepass")
 
 
-def _json_object(segment: str) -> Json | None:
+def _json_object(segment: str) -> Members | None:
     try:
         # Padding is tolerated: a report must be able to show a token that a server should refuse for it.
         bare = _bytes(segment).rstrip(b"=")
@@ -90,12 +91,12 @@ def _children(item: Any) -> list[Any]:
     return [child for child in children if isinstance(child, dict | list)]
 
 
-def _printable(value: Json) -> Json:
+def _printable(value: Members) -> Members:
     """*value* with lone surrogates (legal as JSON escapes, RFC 8259 section 8.2) replaced: no file can hold them."""
     text = json.dumps(value, ensure_ascii=False)
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        replaced: Json = json.loads(text.encode("utf-8", "replace"))
+        replaced: Members = json.loads(text.encode("utf-8", "replace"))
         return replaced
     return value

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+
+from harness.model import record
 
 
 class Answer(StrEnum):
@@ -37,9 +38,17 @@ class Claim:
     audience: bool = False
     issuer: bool = False
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> record.Claim:
         """As it stands in a record's header."""
-        return asdict(self)
+        return {
+            "flow": self.flow,
+            "posture": self.posture,
+            "path": self.path,
+            "certificate": self.certificate,
+            "token": self.token,
+            "audience": self.audience,
+            "issuer": self.issuer,
+        }
 
 
 @dataclass(frozen=True)
@@ -53,6 +62,13 @@ class Gap:
     why: str
     give: str
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> record.Gap:
         """As it stands in a record's footer."""
-        return {**asdict(self), "protection": str(self.protection), "missing": list(self.missing)}
+        return {
+            "flow": self.flow,
+            "posture": self.posture,
+            "protection": str(self.protection),
+            "missing": list(self.missing),
+            "why": self.why,
+            "give": self.give,
+        }

@@ -12,9 +12,8 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 from harness.model.observations import Observations
+from harness.model.record import Evidence, Members
 from harness.model.script_facts import Facts
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -22,8 +21,8 @@ class TokenView:
     """A JWT as a report may show it.  ``header`` and ``claims`` are None where they could not be decoded."""
 
     sha256: str
-    header: Json | None = None
-    claims: Json | None = None
+    header: Members | None = None
+    claims: Members | None = None
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any] | None) -> TokenView | None:
@@ -165,7 +164,7 @@ class BalancerView:
         return cls(**_connection(data))
 
 
-def _connection(data: Mapping[str, Any]) -> Json:
+def _connection(data: Mapping[str, Any]) -> Members:
     fields = {key: value for key, value in data.items() if key != "kind"}
     fields["requests"] = tuple(RequestView.from_json(request) for request in data.get("requests", ()))
     if "client_chain" in data:
@@ -191,10 +190,9 @@ class Exchange:
     lab_fault: str = ""
     steps: tuple[Facts, ...] = ()
 
-    def to_json(self) -> Json:
+    def to_json(self) -> Evidence:
         """Plain JSON; members of views that say nothing are left out, what a token or a target said stays."""
-        slim = _slim(replace(self, steps=()))
-        assert isinstance(slim, dict)
+        slim: Evidence = _slim(replace(self, steps=()))
         if self.steps:
             slim["extra"] = {**self.extra, "steps": [facts.to_json() for facts in self.steps]}
         return slim

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 from harness import paths
 from harness.catalogue.registry import FAULTS
 from harness.decode import strictyaml
+from harness.model.record import Likeness, Row
 from harness.model.vocabulary import BROKEN, Outcome
 
 FILE = paths.FIXTURES / "diagnosis" / "signatures.yaml"
@@ -40,9 +40,17 @@ class FaultMatch:
     summary: str
     change: str
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Likeness:
         """As it stands in a record's footer."""
-        return {**asdict(self), "faults": list(self.faults)}
+        return {
+            "flow": self.flow,
+            "posture": self.posture,
+            "faults": list(self.faults),
+            "seen": self.seen,
+            "of": self.of,
+            "summary": self.summary,
+            "change": self.change,
+        }
 
 
 @cache
@@ -59,7 +67,7 @@ def remedies() -> Mapping[str, str]:
     return found
 
 
-def diagnose(rows: Iterable[Mapping[str, Any]]) -> list[FaultMatch]:
+def diagnose(rows: Iterable[Row]) -> list[FaultMatch]:
     """The fewest likenesses that explain the failures among *rows*, whole ones first; [] where nothing fits."""
     groups: defaultdict[tuple[str, str], dict[_Key, str]] = defaultdict(dict)
     for row in rows:

@@ -13,6 +13,7 @@ import yaml
 
 from harness.decode import strictyaml
 from harness.errors import UsageError
+from harness.model.record import Excuse, Row
 from harness.model.vocabulary import Outcome
 
 UNEXPECTED = "unexpected.yaml"
@@ -34,7 +35,7 @@ class Entry:
         """Whether it is about *case*."""
         return fnmatchcase(case, self.case)
 
-    def to_json(self) -> dict[str, str | None]:
+    def to_json(self) -> Excuse:
         """As it stands in the rows that it excuses."""
         return {
             "reason": self.reason,
@@ -77,19 +78,19 @@ class Expectations:
         entry = self._entry(case)
         return entry.outcome if entry and not self._expired(entry) else Outcome.PASS
 
-    def met(self, row: Mapping[str, Any]) -> bool:
+    def met(self, row: Row) -> bool:
         """Whether *row* came out as expected.  An entry whose row passes is never met, even once it has expired."""
         entry = self._entry(row["case"])
         if entry and row["outcome"] == Outcome.PASS:
             return False
-        return bool(row["outcome"] == self.of(row["case"]))
+        return row["outcome"] == self.of(row["case"])
 
-    def excuse(self, row: Mapping[str, Any]) -> Entry | None:
+    def excuse(self, row: Row) -> Entry | None:
         """The entry that excuses *row* today."""
         entry = self._entry(row["case"])
         return entry if entry and row["outcome"] != Outcome.PASS and self.met(row) else None
 
-    def lapsed(self, row: Mapping[str, Any]) -> str:
+    def lapsed(self, row: Row) -> str:
         """What to add to the reason of *row*, whose entry would excuse it had it not expired; '' elsewhere."""
         entry = self._entry(row["case"])
         if entry is None or not self._expired(entry) or row["outcome"] != entry.outcome:
@@ -152,7 +153,7 @@ def _day(where: str, row: Mapping[str, Any]) -> date | None:
     return day
 
 
-def entries_for(rows: Iterable[Mapping[str, Any]], expectations: Expectations) -> str:
+def entries_for(rows: Iterable[Row], expectations: Expectations) -> str:
     """Ready-to-edit entries for the rows that were not foreseen; what should go from the file comes first."""
     surprising = [row for row in rows if not expectations.met(row) and row["outcome"] != Outcome.HARNESS_ERROR]
     lines = [f"# {row['case']} passes now: take its entry out" for row in surprising if row["outcome"] == Outcome.PASS]

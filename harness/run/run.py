@@ -7,11 +7,9 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from harness import __version__
 from harness.catalogue import Catalogue, expand
@@ -25,6 +23,7 @@ from harness.judge import conclude
 from harness.lab import KeepsLogs, Lab
 from harness.model.case import Case, Withheld
 from harness.model.claims import Answer, Gap
+from harness.model.record import Footer, Header, Likeness, Protection, Row
 from harness.model.vocabulary import Depth
 from harness.probes.live import Bench
 from harness.products.registry import out_of_scope
@@ -38,7 +37,7 @@ from harness.writers import allure_html, junit, page
 from harness.writers.counts import Counts
 from harness.writers.protection import protection
 from harness.writers.record import Recorder
-from harness.writers.rows import Row, missing_row, outcomes, row
+from harness.writers.rows import missing_row, outcomes, row
 
 Progress = Callable[[Row, int, int], None]
 
@@ -78,14 +77,15 @@ class Run:
         self._by_case: dict[str, Row] = {}
         self._failure: HopproofError | None = None
         self._recorder: Recorder | None = None
-        self._header: dict[str, Any] = {}
+        self._header: Header
         self._engine: Engine | None = None
         self._thread = threading.Thread(target=self._work, name="hopproof-run", daemon=True)
         self.progress: Progress = lambda _row, _done, _planned: None
 
-    def header(self) -> dict[str, Any]:
+    def header(self) -> Header:
         """What the record starts with."""
         return {
+            "kind": "header",
             "tool": f"hopproof {__version__}",
             "python": ".".join(map(str, sys.version_info[:3])),
             "target": self.options.target,
@@ -176,7 +176,7 @@ class Run:
                 self.trouble.append(f"the servers' logs could not be kept: {error}")
 
     def _done(self, result: Result) -> None:
-        controls = asdict(result.controls) if result.controls else None
+        controls = result.controls.to_json() if result.controls else None
         self._add(row(result.case, result.exchange, result.verdict, controls, result.ms))
 
     def _add(self, item: Row) -> None:
@@ -275,11 +275,15 @@ class Run:
         failure = None if self.interrupted else self._failure
         return f"cannot be judged: {failure.what}" if isinstance(failure, CannotJudge | UsageError) else ""
 
-    def footer(self) -> dict[str, Any]:
+    def footer(self) -> Footer:
         """What the record ends with."""
         return {
+            "kind": "footer",
             "cases": len(self.rows),
-            **self._shown,
+            "outcomes": outcomes(self.rows),
+            "protection": self._protection,
+            "idle_exceptions": self.expectations.idle([case.id for case in self.planned]),
+            "diagnosis": self._diagnosis,
             "answer": str(self.answer),
             "not_shown": [gap.to_json() for gap in self.not_shown],
             "trustworthy": self.answer is not Answer.UNTRUSTWORTHY,
@@ -291,14 +295,14 @@ class Run:
         }
 
     @cached_property
-    def _shown(self) -> dict[str, Any]:
+    def _protection(self) -> Protection:
         """What the rows show, once they are all there: page, record and terminal tell the same."""
-        return {
-            "outcomes": outcomes(self.rows),
-            "protection": protection(self.rows),
-            "idle_exceptions": self.expectations.idle([case.id for case in self.planned]),
-            "diagnosis": [] if self.target.own_lab else [found.to_json() for found in diagnose(self.rows)],
-        }
+        return protection(self.rows)
+
+    @cached_property
+    def _diagnosis(self) -> list[Likeness]:
+        """Worked out once, as the rows are all there."""
+        return [] if self.target.own_lab else [found.to_json() for found in diagnose(self.rows)]
 
     @property
     def seconds(self) -> float:

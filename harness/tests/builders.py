@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from harness.catalogue.params import read_params
 from harness.checks import Question
@@ -20,8 +20,8 @@ from harness.model.exchange import (
     ServerView,
     TokenView,
 )
+from harness.model.record import Footer, Header, Row
 from harness.model.vocabulary import Basis, Depth, Grade, Level, Path, Posture, Reason
-from harness.writers.rows import Row
 
 NOW = 1_800_000_000.0
 LEAF = "1e4f" * 16
@@ -203,4 +203,43 @@ def row(name: str = "flows/REQ-1/management-to-portal/mtls/direct/good", outcome
         "evidence": {},
         "ms": 1.5,
     }
-    return {**made, **changes}
+    return cast("Row", {**made, **changes})
+
+
+def header(**changes: Any) -> Header:
+    """The first line of a record, of a run of the case that :func:`row` has."""
+    made: Header = {
+        "kind": "header",
+        "tool": "hopproof 0.1.0",
+        "python": "3.11.7",
+        "target": "embedded",
+        "product": "A product",
+        "depth": "quick",
+        "seed": 1,
+        "fault": None,
+        "only": [],
+        "expected": None,
+        "catalogue_sha256": "5" * 64,
+        "started": "2026-11-26T08:00:00+00:00",
+        "planned": [row()["case"]],
+        "withheld": [],
+        "skipped": [],
+        "scope": "A lab.",
+        "claims": [],
+    }
+    return cast("Header", {**made, **changes})
+
+
+def footer(**changes: Any) -> Footer:
+    """The last line of a record with one row that passed."""
+    made: Footer = {
+        "kind": "footer",
+        "cases": 1,
+        "answer": "conforms",
+        "not_shown": [],
+        "trustworthy": True,
+        "trouble": [],
+        "exit_status": 0,
+        "seconds": 1.0,
+    }
+    return cast("Footer", {**made, **changes})

@@ -6,13 +6,14 @@ import dataclasses
 import json
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 from jsonschema import Draft202012Validator
 
 from harness import paths
-from harness.model import exchange, vocabulary
+from harness.decode.shape import misfit
+from harness.model import exchange, record, vocabulary
 from harness.model.case import Stimulus
 from harness.model.exchange import CertificateView, Exchange, Response
 from harness.model.script_facts import Answered, AnsweredLate, Change, Done, Fetched, LoadResult
@@ -111,6 +112,34 @@ def test_footers_of_every_kind(schema: dict[str, Any], real: list[dict[str, Any]
 
 
 # Drift
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("header", record.Header),
+        ("row", record.Row),
+        ("footer", record.Footer),
+        ("leftOut", record.LeftOut),
+        ("known", record.Excuse),
+        ("token", record.Token),
+        ("certificate", record.Certificate),
+        ("response", record.Response),
+        ("request", record.Request),
+        ("client", record.Client),
+        ("server", record.Server),
+        ("balancer", record.Balancer),
+        ("evidence", record.Evidence),
+        ("shield", record.Shield),
+    ],
+)
+def test_the_types_have_what_the_schema_has(schema: dict[str, Any], name: str, form: type) -> None:
+    assert set(get_type_hints(form)) == properties(schema, name)
+
+
+def test_real_lines_have_the_form_of_the_types(real: list[dict[str, Any]]) -> None:
+    forms = {"header": record.Header, "row": record.Row, "footer": record.Footer}
+    assert [text for line in real if (text := misfit(line, forms[line["kind"]]))] == []
 
 
 def test_every_property_is_written(schema: dict[str, Any], real: list[dict[str, Any]]) -> None:

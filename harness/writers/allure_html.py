@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import ReportError, UsageError
+from harness.model.record import Footer, Header
 from harness.writers import answer
 
 RESULTS, HTML, HISTORY, CONFIG = "allure-results", "allure-report", "allure-history.jsonl", "allurerc.json"
@@ -37,7 +38,7 @@ _PATTERNS = {"HARNESS_ERROR": r"[\s\S]*HarnessError[\s\S]*", "KNOWN": r"[\s\S]*\
 _ENVIRONMENT = ("target", "product", "tool", "python", "depth", "seed", "fault", "only", "started", "catalogue_sha256")
 
 
-def complete(folder: Path, header: Mapping[str, Any], footer: Mapping[str, Any]) -> None:
+def complete(folder: Path, header: Header, footer: Footer) -> None:
     """Write categories and environment, the answer in it, beside the results in *folder*, if there are any."""
     results = folder / RESULTS
     if not results.is_dir():
@@ -51,12 +52,12 @@ def complete(folder: Path, header: Mapping[str, Any], footer: Mapping[str, Any])
         raise ReportError(f"Allure results cannot be completed: {error.strerror}", where=str(results)) from error
 
 
-def _answer(footer: Mapping[str, Any]) -> dict[str, str]:
+def _answer(footer: Footer) -> dict[str, str]:
     missing = [f"{text} Give {give}." for text, give in answer.gaps(footer)]
     return {"answer": str(answer.answer(footer)), **({"not_shown": " ".join(missing)} if missing else {})}
 
 
-def generate(folder: Path, header: Mapping[str, Any], footer: Mapping[str, Any]) -> Path:
+def generate(folder: Path, header: Header, footer: Footer) -> Path:
     """Make ``allure-report/index.html`` in *folder*, adding this run to the history there.
 
     Raises :class:`UsageError` where there are no results or no tool, :class:`ReportError` where the tool fails.
@@ -133,7 +134,7 @@ def _categories() -> list[dict[str, Any]]:
     ]
 
 
-def _config(folder: Path, header: Mapping[str, Any]) -> dict[str, Any]:
+def _config(folder: Path, header: Header) -> dict[str, Any]:
     options = {"singleFile": True, "groupBy": ["epic", "feature", "story"]}
     return {
         "name": f"Hopproof: {header.get('target')}",

@@ -5,13 +5,12 @@ Decides nothing: the answer and what is not shown stand in the record's footer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from harness.model.claims import Answer
+from harness.model.record import Claim, Footer, Gap, Header, Row
 from harness.model.vocabulary import BROKEN, Level, Outcome
-from harness.writers.rows import Row
 
 _OF_STATUS = {0: Answer.CONFORMS, 1: Answer.DOES_NOT_CONFORM}
 """What records from before they held the answer let one say."""
@@ -35,13 +34,13 @@ class Headline:
     colour: str
 
 
-def answer(footer: Mapping[str, Any]) -> Answer:
+def answer(footer: Footer) -> Answer:
     """The answer that *footer* holds."""
     message = footer.get("answer")
     return Answer(message) if message else _OF_STATUS.get(footer.get("exit_status", 3), Answer.UNTRUSTWORTHY)
 
 
-def headline(header: Mapping[str, Any], rows: Sequence[Row], footer: Mapping[str, Any]) -> Headline:
+def headline(header: Header, rows: Sequence[Row], footer: Footer) -> Headline:
     """What to say first, and last."""
     found = answer(footer)
     if found is Answer.CONFORMS and _broken_musts(rows):
@@ -65,11 +64,11 @@ def headline(header: Mapping[str, Any], rows: Sequence[Row], footer: Mapping[str
     return Headline(words, text, *_SYMBOLS[found])
 
 
-def _unshown(footer: Mapping[str, Any]) -> str:
+def _unshown(footer: Footer) -> str:
     return "not shown: it cannot be judged" if footer.get("cannot_judge") else "not shown"
 
 
-def _conforming(header: Mapping[str, Any], rows: Sequence[Row]) -> Headline:
+def _conforming(header: Header, rows: Sequence[Row]) -> Headline:
     """Exit status 0 is a wide word: of a selection, of what could be seen, of an endpoint that claims nothing."""
     only, unseen = bool(header.get("only")), _unseen_musts(rows)
     words = "the selected cases conform" if only else "conforms"
@@ -84,7 +83,7 @@ def _conforming(header: Mapping[str, Any], rows: Sequence[Row]) -> Headline:
     return Headline(words, text, symbol, colour)
 
 
-def unclaimed(header: Mapping[str, Any]) -> list[str]:
+def unclaimed(header: Header) -> list[str]:
     """A line for each flow that is declared open: no row can show a protection there."""
     return [
         f"{claim['flow']} ({claim['posture']}) claims no client authentication"
@@ -93,11 +92,11 @@ def unclaimed(header: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _claims_something(claim: Mapping[str, Any]) -> bool:
+def _claims_something(claim: Claim) -> bool:
     return bool(claim["certificate"] or claim["token"])
 
 
-def gaps(footer: Mapping[str, Any]) -> list[tuple[str, str]]:
+def gaps(footer: Footer) -> list[tuple[str, str]]:
     """What is not shown, and what to give, in words."""
     cannot = bool(footer.get("cannot_judge"))
     return [
@@ -106,7 +105,7 @@ def gaps(footer: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _gap(item: Mapping[str, Any], cannot: bool) -> str:
+def _gap(item: Gap, cannot: bool) -> str:
     what = _PROTECTIONS.get(str(item["protection"]), "that any client is served")
     missing = ", ".join(map(str, item["missing"]))
     why = "" if cannot else f": {item['why']}"  # that is said once, above
@@ -121,7 +120,7 @@ class FlowAnswer:
     outcome: str
 
 
-def of_flow(rows: Iterable[Row], footer: Mapping[str, Any]) -> FlowAnswer:
+def of_flow(rows: Iterable[Row], footer: Footer) -> FlowAnswer:
     """Whether the MUSTs among *rows*, all of one flow, are met; ``yes`` only where that was seen and counts."""
     rows = list(rows)
     musts = [row["outcome"] for row in rows if row["level"] == Level.MUST]
@@ -139,7 +138,7 @@ def of_flow(rows: Iterable[Row], footer: Mapping[str, Any]) -> FlowAnswer:
     return FlowAnswer("yes", Outcome.PASS)
 
 
-def verified_in_part(footer: Mapping[str, Any], flow: str, posture: str) -> set[str]:
+def verified_in_part(footer: Footer, flow: str, posture: str) -> set[str]:
     """The protections of which not even the core was judged there: ``certificate``, ``token``."""
     location = (flow, posture)
     return {

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
+from harness.model.record import Row
 from harness.model.vocabulary import BROKEN, Outcome
-
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)

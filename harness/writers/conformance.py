@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,16 @@ import yaml
 
 from harness.errors import ReportError
 from harness.model.claims import Answer
+from harness.model.record import Excuse, Footer, Header, LeftOut, Row
 from harness.model.vocabulary import BROKEN, Outcome
 from harness.writers import answer
 from harness.writers.findings import Finding, findings, known
-from harness.writers.rows import Row, outcomes
+from harness.writers.rows import outcomes
 
 NAME = "conformance.yaml"
 
 
-def report(header: Mapping[str, Any], rows: list[Row], footer: Mapping[str, Any], record: bytes) -> dict[str, Any]:
+def report(header: Header, rows: list[Row], footer: Footer, record: bytes) -> dict[str, Any]:
     """The report as plain data; *record* is the file that it sums up, whose digest it carries."""
     by_requirement: defaultdict[str, list[Row]] = defaultdict(list)
     found = findings(rows, header.get("planned", ()))
@@ -57,7 +58,7 @@ def report(header: Mapping[str, Any], rows: list[Row], footer: Mapping[str, Any]
     }
 
 
-def write(folder: Path, header: Mapping[str, Any], rows: list[Row], footer: Mapping[str, Any], record: bytes) -> Path:
+def write(folder: Path, header: Header, rows: list[Row], footer: Footer, record: bytes) -> Path:
     """Write the report into *folder*; raises :class:`ReportError`."""
     file = folder / NAME
     try:
@@ -73,12 +74,12 @@ def _finding(one: Finding) -> dict[str, Any]:
     return {"finding": one.sentence, "level": one.level, "requirement": one.requirement, "cases": cases}
 
 
-def _known(excuse: Mapping[str, Any], rows: list[Row]) -> dict[str, Any]:
+def _known(excuse: Excuse, rows: list[Row]) -> dict[str, Any]:
     message = {name: value for name, value in excuse.items() if value}
     return {**message, "cases": [{"case": row["case"], "outcome": row["outcome"]} for row in rows]}
 
 
-def _conforms(header: Mapping[str, Any], rows: list[Row], footer: Mapping[str, Any]) -> bool:
+def _conforms(header: Header, rows: list[Row], footer: Footer) -> bool:
     broken = any(_broken(row) and row["level"] == "MUST" for row in rows)
     return answer.answer(footer) is Answer.CONFORMS and not broken and not header.get("only")
 
@@ -94,7 +95,7 @@ def _broken(row: Row) -> bool:
     return row["outcome"] in BROKEN
 
 
-def _reasons(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+def _reasons(rows: Iterable[Row | LeftOut]) -> dict[str, int]:
     """How many for which reason, most first."""
     found: defaultdict[str, int] = defaultdict(int)
     for row in rows:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass
 
+from harness.model import record
+from harness.model.record import Header, Row
 from harness.model.vocabulary import BROKEN, Outcome
-from harness.writers.rows import Row
 
 
 @dataclass(frozen=True)
@@ -25,9 +26,17 @@ class Counts:
     unselected: int = 0
     skipped: int = 0
 
-    def to_json(self) -> dict[str, int]:
+    def to_json(self) -> record.Counts:
         """As it stands in a record's header."""
-        return asdict(self)
+        return {
+            "catalogue": self.catalogue,
+            "withheld": self.withheld,
+            "apply": self.apply,
+            "run": self.run,
+            "deeper": self.deeper,
+            "unselected": self.unselected,
+            "skipped": self.skipped,
+        }
 
     def lines(self) -> list[str]:
         """In words."""
@@ -46,10 +55,10 @@ class Counts:
         )
 
 
-def of_header(header: Mapping[str, object]) -> Counts | None:
+def of_header(header: Header) -> Counts | None:
     """What a record's header says; None for one from before it was counted."""
     found = header.get("counts")
-    return Counts(**found) if isinstance(found, dict) else None
+    return Counts(**found) if found else None
 
 
 def of_rows(rows: Iterable[Row]) -> str:

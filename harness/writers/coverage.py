@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from harness.model.record import Header, Row
 from harness.model.vocabulary import Grade, Outcome
-from harness.writers.rows import Row
 
 _SHOWN = 8
 
 
-def reach(rows: Sequence[Row], header: Mapping[str, Any]) -> list[str]:
+def reach(rows: Sequence[Row], header: Header) -> list[str]:
     """Lines for people; none for our own lab, where everything is reached or the run does not count."""
     if not rows or any(row["grade"] != Grade.CLIENT_ONLY for row in rows):
         return []

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
+from harness.model.record import Excuse, Row
 from harness.model.verdict import LET_IN
 from harness.model.vocabulary import BROKEN, Level, is_file
 from harness.writers.protection import held_by_a_client
-from harness.writers.rows import Row
 
 _ABSENT = ("str-no-token", "tls-no-cert")
 
@@ -62,16 +61,17 @@ def findings(rows: Iterable[Row], planned: Iterable[str] = ()) -> list[Finding]:
     return sorted(found, key=lambda one: (not one.binding, min(map(_seriousness, one.rows))))
 
 
-def known(rows: Iterable[Row]) -> list[tuple[Mapping[str, Any], list[Row]]]:
+def known(rows: Iterable[Row]) -> list[tuple[Excuse, list[Row]]]:
     """The known failures among *rows*: each exception with the rows that it excuses."""
-    groups: dict[tuple[str, str, str], list[Row]] = {}
+    groups: dict[tuple[str, str, str], tuple[Excuse, list[Row]]] = {}
     for row in rows:
         if excuse := row.get("known"):
-            groups.setdefault((excuse["reason"], excuse["owner"] or "", excuse["expires"] or ""), []).append(row)
-    return [(members[0]["known"], members) for members in groups.values()]
+            same = (excuse["reason"], excuse["owner"] or "", excuse["expires"] or "")
+            groups.setdefault(same, (excuse, []))[1].append(row)
+    return list(groups.values())
 
 
-def known_words(excuse: Mapping[str, Any]) -> str:
+def known_words(excuse: Excuse) -> str:
     """``known failure (reason; owner X; until 2027-01-31)``."""
     owner = f"owner {excuse['owner']}" if excuse["owner"] else ""
     until = f"until {excuse['expires']}" if excuse["expires"] else ""
@@ -96,10 +96,11 @@ def repeat(row: Row, target: str, report: str) -> str:
 
 def presented(row: Row) -> list[str]:
     """The token and the certificate that *row*'s client presented, as far as they were read."""
-    views = [row.get("evidence", {}).get(name, {}) for name in ("client", "server", "balancer")]
-    requests = [request for view in views for request in view.get("requests", ())]
-    tokens = [view["token"] for view in (*views, *requests) if "token" in view]
-    chains = [view["client_chain"] for view in views if view.get("client_chain")]
+    evidence = row["evidence"]
+    client, server, balancer = (evidence.get("client", {}), evidence.get("server", {}), evidence.get("balancer", {}))
+    requests = [*server.get("requests", ()), *balancer.get("requests", ())]
+    tokens = [seen["token"] for seen in (client, *requests) if "token" in seen]
+    chains = [view["client_chain"] for view in (client, server) if view.get("client_chain")]
     message = [
         f"certificate: {chain[0].get('subject', '')!r}, issued by {chain[0].get('issuer', '')!r}"
         for chain in chains[:1]

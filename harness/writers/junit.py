@@ -8,23 +8,22 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree as ET
 
 from harness.errors import ReportError
 from harness.model.claims import Answer
+from harness.model.record import Footer, Row
 from harness.model.vocabulary import Outcome
 from harness.writers import answer
 from harness.writers.findings import is_failure, known_words
-from harness.writers.rows import Row
 
 NAME = "junit.xml"
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def write(folder: Path, rows: Sequence[Row], footer: Mapping[str, Any], *, strict: bool = False) -> Path:
+def write(folder: Path, rows: Sequence[Row], footer: Footer, *, strict: bool = False) -> Path:
     """Write ``junit.xml`` into *folder*; raises :class:`ReportError`.
 
     What makes the run untrustworthy, and each protection that is not shown, is a test case of its own: an error where
@@ -65,7 +64,7 @@ def write(folder: Path, rows: Sequence[Row], footer: Mapping[str, Any], *, stric
     return target
 
 
-def _beside(footer: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+def _beside(footer: Footer) -> Iterator[tuple[str, str, str]]:
     """Name, element and text of what no row tells."""
     for number, text in enumerate(footer.get("trouble", ()), 1):
         yield f"trustworthy {number}", "error", str(text)
@@ -92,8 +91,8 @@ def _element(row: Row, strict: bool) -> str:
 
 
 def _message(row: Row) -> str:
-    if row.get("known"):
-        return f"{known_words(row['known'])}: {row['reason']}"
+    if excuse := row.get("known"):
+        return f"{known_words(excuse)}: {row['reason']}"
     if row["outcome"] == Outcome.PASS:
         return "passes now, but is listed as a known failure: take its entry out"
     finding = row.get("finding", "")

@@ -6,12 +6,11 @@ A documented default can conform and protect nothing; this table says so beside 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable
 
 from harness.checks import CHECKS
+from harness.model.record import Protection, Row, Shield
 from harness.model.vocabulary import Grade, Outcome, Path
-from harness.writers.rows import Row
 
 # Classes that are a good credential in another form, or one that only its issuer can make.
 _HOLDERS = (
@@ -45,7 +44,7 @@ _LET_IN, _ANYBODY, _START = (CHECKS.that(trait) for trait in ("lets_in", "lets_a
 _SHOWS = tuple((CHECKS[name].shows, name) for name in CHECKS if CHECKS[name].shows)
 
 
-def protection(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
+def protection(rows: Iterable[Row]) -> Protection:
     """Flow -> posture -> ``server_verified_by``, ``client_verified_by`` (list), ``clear_text_at``, ``works_over``.
 
     Only what a passed case showed is said; what no case looked at is ``not shown``.
@@ -56,7 +55,7 @@ def protection(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
         # What an odd balancer does is a finding of its own, not how the flow is protected.
         if not row["case"].startswith("balancers/"):
             cells[row["flow"], row["posture"]].append(row)
-    table: dict[str, dict[str, Any]] = {row["flow"]: {} for row in rows}
+    table: Protection = {row["flow"]: {} for row in rows}
     for (flow, posture), members in cells.items():
         table[flow][posture] = _cell(members)
     return table
@@ -78,7 +77,7 @@ def held_by_a_client(row: Row) -> bool:
     return not _loosely(row) and any(part.startswith(_HOLDERS) for part in parts)
 
 
-def _cell(rows: list[Row]) -> dict[str, Any]:
+def _cell(rows: list[Row]) -> Shield:
     passed = [row for row in rows if row["outcome"] == Outcome.PASS]
     if any(row["expected"] in _START for row in passed):
         return {"state": "refused at start"}
@@ -125,7 +124,7 @@ ENDED = "what is called a passthrough"
 """Where the payload lies open though the target file says otherwise; this was seen."""
 
 
-def open_in_words(cell: Mapping[str, Any]) -> str:
+def open_in_words(cell: Shield) -> str:
     """Where the payload can be read; what only the target file says of that is marked "as declared"."""
     at = cell.get("clear_text_at", ())
     words = ", ".join(at) or "nowhere"
@@ -135,7 +134,7 @@ def open_in_words(cell: Mapping[str, Any]) -> str:
 _NAMES = {"certificate": "certificate", "JWT": "token"}
 
 
-def in_words(cell: Mapping[str, Any], in_part: Collection[str] = ()) -> str:
+def in_words(cell: Shield, in_part: Collection[str] = ()) -> str:
     """One cell for people: ``certificate + JWT``; ``nobody``; ``refused at start``.
 
     *in_part* are the protections (``certificate``, ``token``) of which not even the core was judged.

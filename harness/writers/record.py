@@ -8,40 +8,26 @@ from __future__ import annotations
 import json
 import os
 import threading
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
+from harness.decode.shape import misfit
 from harness.errors import ReportError, UsageError
+from harness.model.claims import Answer
+from harness.model.record import Extra, Footer, Header, Record, Row
 from harness.writers.folder import report_folder
-from harness.writers.rows import Row
 
 NAME = "run.jsonl"
 _DRAFT = ".run.jsonl.part"
-# What a reader of a record relies on.
-_HEADER = ("seed", "target", "planned")
-_ROW = (
-    "case",
-    "requirement",
-    "level",
-    "source",
-    "flow",
-    "posture",
-    "path",
-    "stimulus",
-    "expected",
-    "outcome",
-    "reason",
-    "ms",
-)
-
-Record = tuple[dict[str, Any], list[Row], dict[str, Any]]
-"""Header, rows, footer."""
+_HINT = "run again"
+_FORMS: Mapping[object, type[Header | Row | Footer]] = {"header": Header, "row": Row, "footer": Footer}
 
 
 class Recorder:
     """A record under way.  Safe for several threads; raises :class:`ReportError` when it cannot write."""
 
-    def __init__(self, folder: Path, header: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, header: Header) -> None:
         self._draft, self._final = folder / _DRAFT, report_folder(folder) / NAME
         self._lock = threading.Lock()
         try:
@@ -55,12 +41,12 @@ class Recorder:
                 hint="name another folder with --report",
             ) from error
         try:
-            self.write({"kind": "header", **header})
+            self.write(header)
         except ReportError:
             self.abandon()
             raise
 
-    def write(self, line: dict[str, Any]) -> None:
+    def write(self, line: Header | Row | Footer) -> None:
         """Append one line."""
         with self._lock:
             try:
@@ -69,9 +55,9 @@ class Recorder:
             except (OSError, ValueError) as error:
                 raise self._failure(error) from error
 
-    def finish(self, footer: dict[str, Any]) -> Path:
+    def finish(self, footer: Footer) -> Path:
         """Write the footer and give the file its name; returns where it is."""
-        self.write({"kind": "footer", **footer})
+        self.write(footer)
         try:
             os.fsync(self._file.fileno())
             self._file.close()
@@ -108,12 +94,13 @@ def read(folder: Path) -> Record:
         raise UsageError(f"not a record of a run: {error}", where=str(file)) from error
     kinds = [line.get("kind") if isinstance(line, dict) else None for line in lines]
     if len(lines) < 2 or kinds[0] != "header" or kinds[-1] != "footer" or set(kinds[1:-1]) - {"row"}:
-        raise UsageError("the record is not whole", where=str(file), hint="run again")
-    header, rows, footer = lines[0], lines[1:-1], lines[-1]
-    missing = [name for name in _HEADER if name not in header]
-    missing += [f"{name} in a row" for row in rows for name in _ROW - row.keys()][:1]
-    if missing:
-        raise UsageError(f"the record lacks {missing[0]}", where=str(file), hint="run again")
-    if footer.get("cases") != len(rows) or set(header["planned"]) - {row["case"] for row in rows}:
-        raise UsageError("rows are missing from the record", where=str(file), hint="run again")
-    return header, rows, footer
+        raise UsageError("the record is not whole", where=str(file), hint=_HINT)
+    for number, (kind, line) in enumerate(zip(kinds, lines, strict=True), 1):
+        if wrong := misfit(line, _FORMS[kind], loose=(Extra,)):
+            raise UsageError(f"the record is broken: {wrong}", where=f"{file}, line {number}", hint=_HINT)
+    found = Record(lines[0], lines[1:-1], lines[-1])
+    if found.footer["cases"] != len(found.rows) or set(found.header["planned"]) - {row["case"] for row in found.rows}:
+        raise UsageError("rows are missing from the record", where=str(file), hint=_HINT)
+    if (message := found.footer.get("answer")) and message not in set(Answer):
+        raise UsageError(f"the record is broken: answer is {message!r}", where=f"{file}, the last line", hint=_HINT)
+    return found

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from harness.decode.redaction import redact
 from harness.model.case import Case
 from harness.model.catalogue import Requirement
 from harness.model.exchange import Exchange
+from harness.model.record import Row, Twin
 from harness.model.verdict import KEPT_OUT, LET_IN, Verdict
 from harness.model.vocabulary import BROKEN, Grade, Outcome
 
-Row = dict[str, Any]
 
-
-def row(case: Case, exchange: Exchange, verdict: Verdict, controls: Mapping[str, str] | None, ms: float) -> Row:
+def row(case: Case, exchange: Exchange, verdict: Verdict, controls: Twin | None, ms: float) -> Row:
     """The row of one case.  Whatever a target said passes through redaction before it gets here."""
     requirement = case.requirement
     evidence = exchange.to_json()
     if controls is not None:
-        evidence["twin"] = dict(controls)
+        evidence["twin"] = controls
     if verdict.notes:
         evidence["notes"] = list(verdict.notes)
     return {
@@ -86,5 +85,6 @@ def outcomes(rows: Iterable[Row]) -> dict[str, int]:
 
 def canonical(rows: Iterable[Row]) -> list[tuple[str, ...]]:
     """What two runs with one seed must agree on: sorted case, requirement, expected, outcome, reason code."""
-    keys = ("case", "requirement", "expected", "outcome", "reason_code")
-    return sorted(tuple(str(item[key]) for key in keys) for item in rows)
+    return sorted(
+        (item["case"], item["requirement"], item["expected"], item["outcome"], item["reason_code"]) for item in rows
+    )

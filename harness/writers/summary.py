@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from harness.model.record import Footer, Header, Likeness, Row, Shield
 from harness.model.vocabulary import Outcome, is_file
 from harness.model.vocabulary import Path as FlowPath
 from harness.writers import answer
@@ -24,7 +25,7 @@ from harness.writers.counts import of_header, of_rows
 from harness.writers.coverage import reach
 from harness.writers.findings import Finding, findings, known, known_words, presented, repeat
 from harness.writers.protection import in_words, open_in_words, open_to_all, protection
-from harness.writers.rows import Row, outcomes
+from harness.writers.rows import outcomes
 
 LEGEND = {
     Outcome.PASS: "as the requirement says",
@@ -79,7 +80,7 @@ class Console:
             Text(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", text), no_wrap=True, overflow="ignore"), soft_wrap=True
         )
 
-    def begin(self, header: Mapping[str, Any], planned: int) -> None:
+    def begin(self, header: Header, planned: int) -> None:
         """First words: what is judged."""
         fault = f", with the fault [bold]{plain(str(header['fault']))}[/]" if header.get("fault") else ""
         self._print(f"Judging {plain(str(header['scope']))}")
@@ -98,7 +99,7 @@ class Console:
         elif done == planned or done % max(1, planned // _PLAIN_STEPS) == 0:
             self._print_in(2, f"{done}/{planned} cases")
 
-    def end(self, header: Mapping[str, Any], rows: Sequence[Row], footer: Mapping[str, Any], report: Path) -> None:
+    def end(self, header: Header, rows: Sequence[Row], footer: Footer, report: Path) -> None:
         """Last words: flows, failures, what they look like, outcomes, scope, what to do next."""
         if self._bar is not None:
             self._bar.stop()
@@ -132,13 +133,13 @@ class Console:
         # Never folded: it is there to be pasted.
         self._print_line(f"Next: {_next(rows, header, report)}")
 
-    def _not_shown(self, header: Mapping[str, Any], footer: Mapping[str, Any]) -> None:
+    def _not_shown(self, header: Header, footer: Footer) -> None:
         for text, give in answer.gaps(footer):
             self._print(f"[yellow]not shown:[/] {plain(text)}\n  give {plain(give)}")
         for text in answer.unclaimed(header):
             self._print(plain(text))
 
-    def _diagnosis(self, found: Sequence[Mapping[str, Any]]) -> None:
+    def _diagnosis(self, found: Sequence[Likeness]) -> None:
         for one in found:
             names, share = " or ".join(one["faults"]), f"{one['seen']} of {one['of']}"
             location = f"{one['flow']} ({one['posture']})"
@@ -147,7 +148,7 @@ class Console:
             )
             self._print_in(4, f"what to change: {plain(one['change'])}")
 
-    def _selection(self, header: Mapping[str, Any]) -> None:
+    def _selection(self, header: Header) -> None:
         if header.get("only"):
             self._print(f"A selection: only the cases that match {plain(', '.join(header['only']))}")
 
@@ -173,7 +174,7 @@ class Console:
         for text in presented(first):
             self._print_in(4, f"{plain(text if len(text) <= _LONG else f'{text[:_LONG]}...')}")
 
-    def _known(self, rows: Sequence[Row], footer: Mapping[str, Any]) -> None:
+    def _known(self, rows: Sequence[Row], footer: Footer) -> None:
         excused = known(rows)
         if excused:
             self._print("[bold]Known failures:[/]")
@@ -191,7 +192,7 @@ class Console:
             self._print()
 
 
-def _flows(rows: Sequence[Row], footer: Mapping[str, Any], width: int) -> Iterator[Table | str]:
+def _flows(rows: Sequence[Row], footer: Footer, width: int) -> Iterator[Table | str]:
     """A table with a line a flow; who verifies whom stands beside it, or below it where that would be folded."""
     beside = width >= _WIDE
     table = Table(title=None, box=None, pad_edge=False)
@@ -213,7 +214,7 @@ def _flows(rows: Sequence[Row], footer: Mapping[str, Any], width: int) -> Iterat
     yield from () if beside else below
 
 
-def _protection(flow: str, cells: Mapping[str, Mapping[str, Any]], footer: Mapping[str, Any]) -> tuple[str, str]:
+def _protection(flow: str, cells: Mapping[str, Shield], footer: Footer) -> tuple[str, str]:
     """Who verifies the client, and where the payload can be read, each with the postures."""
     parts = {posture: answer.verified_in_part(footer, flow, posture) for posture in cells}
     verified = _grouped({posture: in_words(cell, parts[posture]) for posture, cell in cells.items()})
@@ -222,7 +223,7 @@ def _protection(flow: str, cells: Mapping[str, Mapping[str, Any]], footer: Mappi
     return verified, _grouped(message) or "nowhere"
 
 
-def _conforms(rows: Sequence[Row], footer: Mapping[str, Any]) -> str:
+def _conforms(rows: Sequence[Row], footer: Footer) -> str:
     message = answer.of_flow(rows, footer)
     words = plain(message.words.partition(" (")[0])
     colour = _FLOW_COLOURS.get(Outcome(message.outcome))
@@ -242,7 +243,7 @@ def _score(rows: Sequence[Row]) -> str:
     return f"{counts[Outcome.PASS]}/{len(rows)}" if rows else "-"
 
 
-def _next(rows: Sequence[Row], header: Mapping[str, Any], report: Path) -> str:
+def _next(rows: Sequence[Row], header: Header, report: Path) -> str:
     """A command to paste."""
     found = findings(rows, header["planned"])
     target = str(header["target"])
@@ -257,7 +258,7 @@ def _next(rows: Sequence[Row], header: Mapping[str, Any], report: Path) -> str:
     return "hopproof list faults" if header.get("fault") else "hopproof explain FLW-3"
 
 
-def _deeper(header: Mapping[str, Any]) -> bool:
+def _deeper(header: Header) -> bool:
     """Whether ``--depth full`` would send more."""
     counted = of_header(header)
     return header["depth"] == "quick" and (counted is None or counted.deeper > 0)
@@ -267,7 +268,7 @@ def _at(target: str) -> list[str]:
     return ["--target", target] if is_file(target) else []
 
 
-def _more(rows: Sequence[Row], header: Mapping[str, Any], report: Path) -> list[str]:
+def _more(rows: Sequence[Row], header: Header, report: Path) -> list[str]:
     """What else there is to look at."""
     entries = report / "unexpected.yaml"
     foreseen = [f"Entries for --expected, ready to edit: {entries}"] if entries.is_file() else []

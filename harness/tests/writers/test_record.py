@@ -11,17 +11,18 @@ from typing import Any
 import pytest
 
 from harness.errors import ReportError, UsageError
-from harness.tests.builders import row
+from harness.model.record import Footer, Header
+from harness.tests.builders import footer, header, row
 from harness.writers import junit
 from harness.writers.record import NAME, Recorder, read
 
-HEADER: dict[str, Any] = {"tool": "hopproof", "planned": [row()["case"]], "seed": 1, "target": "embedded"}
-FOOTER: dict[str, Any] = {"cases": 1}
+HEADER: Header = header()
+FOOTER: Footer = footer()
 DRAFT = ".run.jsonl.part"
 FULL = Path("/dev/full")
 
 
-def lines(file: Path) -> list[dict[str, Any]]:
+def lines(file: Path) -> list[Any]:
     return [json.loads(line) for line in file.read_text("utf-8").splitlines()]
 
 
@@ -30,8 +31,8 @@ def test_header_rows_footer(tmp_path: Path) -> None:
     recorder.write(row())
     file = recorder.finish(FOOTER)
     assert file == tmp_path / "new" / "folder" / NAME
-    assert lines(file) == [{"kind": "header", **HEADER}, row(), {"kind": "footer", **FOOTER}]
-    assert read(file) == read(file.parent) == ({"kind": "header", **HEADER}, [row()], {"kind": "footer", **FOOTER})
+    assert lines(file) == [HEADER, row(), FOOTER]
+    assert read(file) == read(file.parent) == (HEADER, [row()], FOOTER)
     assert os.listdir(file.parent) == [NAME]
 
 
@@ -51,14 +52,14 @@ def test_an_abandoned_record_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_an_abandoned_record_does_not_leave_the_last_runs(tmp_path: Path) -> None:
-    Recorder(tmp_path, {**HEADER, "seed": 1}).finish(FOOTER)
-    Recorder(tmp_path, {**HEADER, "seed": 2}).abandon()
+    Recorder(tmp_path, header(seed=1)).finish(FOOTER)
+    Recorder(tmp_path, header(seed=2)).abandon()
     assert not (tmp_path / NAME).exists()
 
 
 def test_the_last_record_wins(tmp_path: Path) -> None:
     for seed in (1, 2):
-        recorder = Recorder(tmp_path, {**HEADER, "seed": seed})
+        recorder = Recorder(tmp_path, header(seed=seed))
         recorder.write(row())
         recorder.finish(FOOTER)
     assert read(tmp_path)[0]["seed"] == 2
@@ -103,7 +104,7 @@ def test_a_folder_that_cannot_be(tmp_path: Path, below: str) -> None:
 
 
 def test_several_threads(tmp_path: Path) -> None:
-    recorder = Recorder(tmp_path, {**HEADER, "planned": []})
+    recorder = Recorder(tmp_path, header(planned=[]))
 
     def write(worker: int) -> None:
         for number in range(50):
@@ -114,7 +115,7 @@ def test_several_threads(tmp_path: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    recorder.finish({"cases": 200})
+    recorder.finish(footer(cases=200))
     assert len({item["case"] for item in read(tmp_path)[1]}) == 200
 
 
@@ -136,10 +137,10 @@ def test_what_is_no_json(tmp_path: Path) -> None:
 
 # What report and replay read of a row.
 NEEDED = ("case", "requirement", "flow", "outcome", "reason", "ms")
-WHOLE = [{"kind": "header", **HEADER}, row(), {"kind": "footer", **FOOTER}]
+WHOLE = [HEADER, row(), FOOTER]
 
 
-def stored(folder: Path, content: list[dict[str, Any]]) -> Path:
+def stored(folder: Path, content: list[Any]) -> Path:
     (folder / NAME).write_text("".join(json.dumps(line) + "\n" for line in content), "utf-8")
     return folder
 
@@ -158,7 +159,7 @@ def stored(folder: Path, content: list[dict[str, Any]]) -> Path:
         [WHOLE[0], {}, WHOLE[2]],
     ],
 )
-def test_a_record_that_is_not_whole(tmp_path: Path, content: list[dict[str, Any]]) -> None:
+def test_a_record_that_is_not_whole(tmp_path: Path, content: list[Any]) -> None:
     with pytest.raises(UsageError, match="not whole"):
         read(stored(tmp_path, content))
 
@@ -181,15 +182,60 @@ def test_no_record_at_all(tmp_path: Path) -> None:
     [
         [WHOLE[0], {"kind": "row"}, WHOLE[2]],
         [WHOLE[0], WHOLE[2]],
-        [{"kind": "header", **HEADER, "planned": ["a", "b"]}, WHOLE[1], WHOLE[2]],
+        [header(planned=["a", "b"]), WHOLE[1], WHOLE[2]],
         [{"kind": "header"}, WHOLE[1], WHOLE[2]],
         *([WHOLE[0], {key: value for key, value in row().items() if key != name}, WHOLE[2]] for name in NEEDED),
     ],
     ids=["empty row", "a row lost", "never run", "empty header", *NEEDED],
 )
-def test_a_record_with_holes(tmp_path: Path, content: list[dict[str, Any]]) -> None:
+def test_a_record_with_holes(tmp_path: Path, content: list[Any]) -> None:
     with pytest.raises(UsageError):
         read(stored(tmp_path, content))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ([header(seed="7"), row(), FOOTER], "seed is text, not an integer"),
+        ([header(planned="all"), row(), FOOTER], "planned is text, not an array"),
+        ([header(planned=[7]), row(), FOOTER], r"planned\[0\] is an integer, not text"),
+        ([header(fault=[]), row(), FOOTER], "fault is an array, not text"),
+        ([header(withheld=[{"case": "a"}]), row(), FOOTER], r"withheld\[0\].reason is missing"),
+        ([header(counts={}), row(), FOOTER], "counts.* is missing"),
+        ([HEADER, row(ms=True), FOOTER], "ms is true or false, not a number"),
+        ([HEADER, row(case=None), FOOTER], "case is null, not text"),
+        ([HEADER, row(outcome="FINE"), FOOTER], "outcome is 'FINE', not 'PASS'"),
+        ([HEADER, row(evidence=[]), FOOTER], "evidence is an array, not an object"),
+        ([HEADER, row(evidence={"client": {"token": "eyJ"}}), FOOTER], "evidence.client.token is text, not an object"),
+        ([HEADER, row(evidence={"extra": {"curl": 1}}), FOOTER], "evidence.extra.curl is an integer, not text"),
+        ([HEADER, row(known={"reason": "x", "owner": 5, "expires": None}), FOOTER], "known.owner is an integer"),
+        ([HEADER, row(), footer(answer="well")], "answer is 'well'"),
+        ([HEADER, row(), footer(cases="1")], "cases is text, not an integer"),
+        ([HEADER, row(), footer(not_shown=[{}])], r"not_shown\[0\]\..* is missing"),
+    ],
+)
+def test_a_member_of_the_wrong_kind(tmp_path: Path, content: list[Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
+        read(stored(tmp_path, content))
+    assert caught.value.exit_status == 2
+    assert NAME in caught.value.where
+
+
+def test_what_readers_do_not_need_is_left_alone(tmp_path: Path) -> None:
+    """Another release's record may have more, and what only a check reads may have another form there."""
+    odd = row(evidence={"extra": {"ways": [], "new": 1}, "new": 1}, new=[1])
+    assert read(stored(tmp_path, [header(new=1), odd, footer(new=None)])).rows == [odd]
+
+
+def test_a_record_of_an_earlier_release(tmp_path: Path) -> None:
+    """Before there were answers, claims, counts and sentences."""
+    old: list[dict[str, Any]] = [dict(HEADER), dict(row()), dict(FOOTER)]
+    for line, names in zip(
+        old, (("only", "claims", "expected"), ("known", "finding", "as_expected"), ("answer", "not_shown")), strict=True
+    ):
+        for name in names:
+            del line[name]
+    assert [*read(stored(tmp_path, old))] == [old[0], [old[1]], old[2]]
 
 
 def test_a_row_without_its_source(tmp_path: Path) -> None:
@@ -199,8 +245,8 @@ def test_a_row_without_its_source(tmp_path: Path) -> None:
 
 
 def test_a_record_made_under_the_former_name_is_read(tmp_path: Path) -> None:
-    recorder = Recorder(tmp_path, {**HEADER, "tool": "flowproof 0.1.0"})
+    recorder = Recorder(tmp_path, header(tool="flowproof 0.1.0"))
     recorder.write(row())
     recorder.finish(FOOTER)
-    header, rows, _ = read(tmp_path)
-    assert (header["tool"], rows) == ("flowproof 0.1.0", [row()])
+    found = read(tmp_path)
+    assert (found.header["tool"], found.rows) == ("flowproof 0.1.0", [row()])

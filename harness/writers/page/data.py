@@ -9,12 +9,12 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypedDict
 
+from harness.model.record import Evidence, Header, LeftOut, Row
 from harness.model.vocabulary import Outcome, is_file
 from harness.writers.page.guide import Guide
-from harness.writers.rows import Row
 
 BLOCK = 200
 WITHHELD, SKIPPED = "withheld", "skipped"
@@ -30,25 +30,85 @@ _PARTS = ("area", "requirement", "flow", "posture", "path", "stimulus")
 _ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "<>&'"}
 
 
-def entries(header: Mapping[str, Any], rows: Iterable[Row], guide: Guide) -> list[Row]:
+class Entry(TypedDict):
+    """A case that the page lists; ``outcome`` is ``withheld`` or ``skipped`` where it was not judged."""
+
+    area: str
+    case: str
+    requirement: str
+    level: str
+    basis: str
+    source: str
+    flow: str
+    posture: str
+    path: str
+    stimulus: str
+    expected: str
+    outcome: str
+    reason: str
+    reason_code: str
+    grade: str
+    evidence: Evidence
+    ms: float
+
+
+def entries(header: Header, rows: Iterable[Row], guide: Guide) -> list[Entry]:
     """Everything the page lists: each row, and each case that was not judged, the worst first."""
-    found = [{"area": row["case"].partition("/")[0], **row} for row in rows]
-    for kind in (WITHHELD, SKIPPED):
-        found += [_unjudged(kind, item, guide) for item in header.get(kind, ())]
+    found = [_judged(row) for row in rows]
+    found += [_unjudged(WITHHELD, item, guide) for item in header["withheld"]]
+    found += [_unjudged(SKIPPED, item, guide) for item in header["skipped"]]
     rank = {str(name): number for number, name in enumerate(ORDER)}
     return sorted(found, key=lambda row: (rank.get(row["outcome"], -1), row["case"]))
 
 
-def _unjudged(kind: str, item: Mapping[str, str], guide: Guide) -> Row:
+def _judged(row: Row) -> Entry:
+    return {
+        "area": row["case"].partition("/")[0],
+        "case": row["case"],
+        "requirement": row["requirement"],
+        "level": row["level"],
+        "basis": row["basis"],
+        "source": row["source"],
+        "flow": row["flow"],
+        "posture": row["posture"],
+        "path": row["path"],
+        "stimulus": row["stimulus"],
+        "expected": row["expected"],
+        "outcome": row["outcome"],
+        "reason": row["reason"],
+        "reason_code": row["reason_code"],
+        "grade": row["grade"],
+        "evidence": row["evidence"],
+        "ms": row["ms"],
+    }
+
+
+def _unjudged(kind: str, item: LeftOut, guide: Guide) -> Entry:
     parts = item["case"].split("/", len(_PARTS) - 1)
-    location = dict(zip(_PARTS, parts + [""] * (len(_PARTS) - len(parts)), strict=True))
-    message = guide.requirements.get(location["requirement"], {})
-    same = {key: message.get(key, "") for key in ("level", "basis", "source")}
-    empty = {"expected": "", "grade": "", "reason_code": "", "ms": 0, "evidence": {}}
-    return {**location, **same, **empty, "case": item["case"], "outcome": kind, "reason": item["reason"]}
+    area, requirement, flow, posture, path, stimulus = parts + [""] * (len(_PARTS) - len(parts))
+    message = guide.requirements.get(requirement, {})
+    return {
+        "area": area,
+        "case": item["case"],
+        "requirement": requirement,
+        "level": message.get("level", ""),
+        "basis": message.get("basis", ""),
+        "source": message.get("source", ""),
+        "flow": flow,
+        "posture": posture,
+        "path": path,
+        "stimulus": stimulus,
+        "expected": "",
+        "outcome": kind,
+        "reason": item["reason"],
+        "reason_code": "",
+        "grade": "",
+        "evidence": {},
+        "ms": 0,
+    }
 
 
-def index(listed: Sequence[Row], header: Mapping[str, Any], guide: Guide, report: str) -> str:
+def index(listed: Sequence[Entry], header: Header, guide: Guide, report: str) -> str:
     """The index as JSON that can stand in a script element."""
     tables: dict[str, list[str]] = {}
     columns: dict[str, list[int]] = {}
@@ -75,7 +135,7 @@ def index(listed: Sequence[Row], header: Mapping[str, Any], guide: Guide, report
     )
 
 
-def blocks(listed: Sequence[Row]) -> Iterator[str]:
+def blocks(listed: Sequence[Entry]) -> Iterator[str]:
     """The evidence of BLOCK entries each: JSON, deflated, in base64."""
     for start in range(0, len(listed), BLOCK):
         packed = json.dumps([row["evidence"] for row in listed[start : start + BLOCK]], separators=(",", ":"))

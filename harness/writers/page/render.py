@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.errors import ReportError
+from harness.model.record import Footer, Header, Row
 from harness.model.vocabulary import Outcome, Posture
 from harness.writers import answer
 from harness.writers.counts import of_header, of_rows
@@ -21,7 +22,6 @@ from harness.writers.findings import findings, known, known_words, presented, re
 from harness.writers.page import data, topology
 from harness.writers.page.guide import Guide
 from harness.writers.protection import in_words, open_in_words, open_to_all, protection
-from harness.writers.rows import Row
 from harness.writers.summary import LEGEND
 
 NAME = "index.html"
@@ -36,9 +36,7 @@ _LEGEND = {
 }
 
 
-def write(
-    folder: Path, header: Mapping[str, Any], rows: Sequence[Row], footer: Mapping[str, Any], guide: Guide
-) -> Path:
+def write(folder: Path, header: Header, rows: Sequence[Row], footer: Footer, guide: Guide) -> Path:
     """Write ``index.html`` into *folder*, whole or not at all; raises :class:`ReportError`."""
     target, draft = folder / NAME, folder / f".{NAME}.part"
     try:
@@ -62,9 +60,7 @@ def read_kills(folder: Path, catalogue_sha256: str) -> dict[str, Any] | None:
     return found if same and set(found) >= _KILLS_SAY else None
 
 
-def _pieces(
-    folder: Path, header: Mapping[str, Any], rows: Sequence[Row], footer: Mapping[str, Any], guide: Guide
-) -> Iterator[str]:
+def _pieces(folder: Path, header: Header, rows: Sequence[Row], footer: Footer, guide: Guide) -> Iterator[str]:
     listed = data.entries(header, rows, guide)
     style, script = _text("page.css"), "\n".join(_text(name) for name in _SCRIPTS)
     environment = Environment(
@@ -90,9 +86,7 @@ def _pieces(
     )
 
 
-def _summary(
-    header: Mapping[str, Any], listed: Sequence[Row], rows: Sequence[Row], footer: Mapping[str, Any]
-) -> dict[str, Any]:
+def _summary(header: Header, listed: Sequence[data.Entry], rows: Sequence[Row], footer: Footer) -> dict[str, Any]:
     status = footer.get("exit_status", 3)
     counted = of_header(header)
     reasons = Counter((row["outcome"], row["reason"]) for row in listed if row["outcome"] in _NOT_JUDGED)
@@ -126,7 +120,7 @@ _POSTURES = {str(name): number for number, name in enumerate(Posture)}
 _NOT_JUDGED = (Outcome.UNOBSERVED, Outcome.UNSUPPORTED, Outcome.HARNESS_ERROR, data.WITHHELD, data.SKIPPED)
 
 
-def _protected(rows: Sequence[Row], footer: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _protected(rows: Sequence[Row], footer: Footer) -> list[dict[str, Any]]:
     """The protection table: a line a flow and posture, with whether its cases are as required beside it."""
     own: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:

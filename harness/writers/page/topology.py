@@ -5,14 +5,13 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlencode
 
+from harness.model.record import Row, Shield
 from harness.model.vocabulary import Outcome, Path, Posture
 from harness.writers.page.data import ORDER
 from harness.writers.page.guide import Guide
 from harness.writers.protection import ENDED, in_words, protection
-from harness.writers.rows import Row
 
 WIDTH, TOP, GAP = 1080, 34, 22
 CLIENT_X, BOX_X, SERVER_X = 8, 330, 912
@@ -117,7 +116,7 @@ def _ends(flow: str, guide: Guide) -> tuple[str, str]:
     return message.get("client", client), message.get("server", server or flow)
 
 
-def _lane(flow: str, posture: str, rows: Sequence[Row], cells: Mapping[str, Mapping[str, Any]], top: int) -> Lane:
+def _lane(flow: str, posture: str, rows: Sequence[Row], cells: Mapping[str, Shield], top: int) -> Lane:
     here = {"flow": flow, **({"posture": posture} if posture else {})}
     lines: list[Line] = []
     y = top + 44
@@ -136,9 +135,7 @@ def _lane(flow: str, posture: str, rows: Sequence[Row], cells: Mapping[str, Mapp
     )
 
 
-def _path(
-    path: str, rows: Sequence[Row], cells: Mapping[str, Mapping[str, Any]], here: Mapping[str, str], y: int
-) -> list[Line]:
+def _path(path: str, rows: Sequence[Row], cells: Mapping[str, Shield], here: Mapping[str, str], y: int) -> list[Line]:
     passed = sum(row["outcome"] == Outcome.PASS for row in rows)
     outcome = worst([row["outcome"] for row in rows])
     works = [posture for posture, cell in cells.items() if path in cell.get("works_over", ())]
@@ -155,7 +152,7 @@ def _path(
     return [first, *(Line(f"    {line}", y + TIGHT * n) for n, line in enumerate(textwrap.wrap(said, _COLUMNS), 1))]
 
 
-def _verified(cells: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def _verified(cells: Mapping[str, Shield]) -> list[str]:
     """Who verifies whom, in lines."""
     clients = {posture: in_words(cell) for posture, cell in cells.items()}
     servers = {posture: str(cell.get("server_verified_by", "not shown")) for posture, cell in cells.items()}

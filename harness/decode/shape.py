@@ -1,0 +1,140 @@
+"""Whether data read from JSON has the form that a TypedDict declares, and where it differs.  Pure.
+
+The form is declared once, for mypy and for the reader: ``Annotated[str, SomeEnum]`` is a text that the enumeration has,
+a member of another name is left alone, and a float may be written as an integer.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Collection
+from enum import Enum
+from functools import cache
+from typing import Annotated, Any, Literal, NotRequired, TypeGuard, TypeVar, Union, get_args, get_origin
+from typing import get_type_hints as hints_of
+from typing import is_typeddict as is_form
+
+T = TypeVar("T")
+_Check = Callable[[object, str], str]
+_WORDS = {str: "text", bool: "true or false", int: "an integer", float: "a number", types.NoneType: "null"}
+_FOUND = {**_WORDS, dict: "an object", list: "an array"}
+
+
+def misfit(data: object, form: Any, loose: Collection[Any] = ()) -> str:
+    """Where *data* differs from *form*, in words; '' where it does not.
+
+    Of a *loose* form only the texts, numbers and truth values are compared: its readers need no more.
+
+    """
+    return _check(form, frozenset(loose))(data, "")
+
+
+def has_form(data: object, form: type[T]) -> TypeGuard[T]:
+    """Whether *data* has the *form* of a TypedDict."""
+    return not misfit(data, form)
+
+
+@cache
+def _check(form: Any, loose: frozenset[Any]) -> _Check:
+    origin = get_origin(form)
+    if is_form(form):
+        return _object(form, loose)
+    if origin in (Union, types.UnionType):
+        return _any_of([_check(one, loose) for one in get_args(form)])
+    if origin is Literal:
+        return _one_of(get_args(form))
+    if origin is Annotated:
+        kind, values = get_args(form)
+        assert issubclass(values, Enum) and kind is str
+        return _one_of(tuple(str(member.value) for member in values))
+    if origin is list:
+        return _array(_check(get_args(form)[0], loose))
+    if origin is dict:
+        return _mapping(_check(get_args(form)[1], loose))
+    return _anything if form is Any else _plain(form)
+
+
+@cache
+def _members(form: Any, loose: frozenset[Any]) -> tuple[frozenset[str], dict[str, _Check]]:
+    """The names that must be there, and what each member has to be."""
+    members: dict[str, _Check] = {}
+    required = set(form.__required_keys__)
+    for name, hint in hints_of(form, include_extras=True).items():
+        kind = hint
+        if get_origin(hint) is NotRequired:
+            # Annotations that are strings hide this from __required_keys__.
+            required.discard(name)
+            kind = get_args(hint)[0]
+        if form not in loose or kind in _WORDS:
+            members[name] = _check(kind, loose)
+    return frozenset(required), members
+
+
+def _object(form: Any, loose: frozenset[Any]) -> _Check:
+    def check(data: object, place: str) -> str:
+        if not isinstance(data, dict):
+            return _wrong(data, place, "an object")
+        before = f"{place}." if place else ""
+        # Looked up when it is needed, since a form may hold itself.
+        required, members = _members(form, loose)
+        if missing := required - data.keys():
+            return f"{before}{min(missing)} is missing"
+        for name, item in data.items():
+            member = members.get(name)
+            if member is not None and (wrong := member(item, f"{before}{name}")):
+                return wrong
+        return ""
+
+    return check
+
+
+def _array(item: _Check) -> _Check:
+    def check(data: object, place: str) -> str:
+        if not isinstance(data, list):
+            return _wrong(data, place, "an array")
+        return next((wrong for number, one in enumerate(data) if (wrong := item(one, f"{place}[{number}]"))), "")
+
+    return check
+
+
+def _mapping(value: _Check) -> _Check:
+    def check(data: object, place: str) -> str:
+        if not isinstance(data, dict):
+            return _wrong(data, place, "an object")
+        return next((wrong for name, one in data.items() if (wrong := value(one, f"{place}.{name}"))), "")
+
+    return check
+
+
+def _any_of(checks: list[_Check]) -> _Check:
+    def check(data: object, place: str) -> str:
+        wrong = [one(data, place) for one in checks]
+        return "" if "" in wrong else wrong[0]
+
+    return check
+
+
+def _one_of(values: tuple[object, ...]) -> _Check:
+    def check(data: object, place: str) -> str:
+        if isinstance(data, str) and data in values:
+            return ""
+        return f"{place} is {str(data)[:40]!r}, not {' or '.join(map(repr, values))}"
+
+    return check
+
+
+def _plain(kind: Any) -> _Check:
+    accepted = (int, float) if kind is float else (kind,)
+
+    def check(data: object, place: str) -> str:
+        return "" if type(data) in accepted else _wrong(data, place, _WORDS[kind])
+
+    return check
+
+
+def _anything(data: object, place: str) -> str:
+    return ""
+
+
+def _wrong(data: object, place: str, wanted: str) -> str:
+    return f"{place or 'it'} is {_FOUND.get(type(data), 'something else')}, not {wanted}"
