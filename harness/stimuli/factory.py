@@ -47,7 +47,7 @@ class Sending:
 class Stimuli:
     """Makes contexts and requests for one deployment.
 
-    *pki* signs certificates, *token_issuer* signs tokens, *folder* (private) takes the client key files that ``ssl`` reads.
+    *pki* signs certificates, *token_issuer* signs tokens, *folder* (private) holds the client key files for ``ssl``.
     Safe for several threads.
     """
 
