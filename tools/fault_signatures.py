@@ -46,8 +46,8 @@ def visible() -> list[Fault]:
 
 
 @contextmanager
-def observatory() -> Iterator[SignatureRecorder]:
-    """An observatory, closed at the end."""
+def signature_recorder() -> Iterator[SignatureRecorder]:
+    """A recorder on a lab of its own, closed at the end."""
     known = catalogue()
     lab = EmbeddedLab(reference(), known.servers, known.flows, FAULTS)
     folder = Path(tempfile.mkdtemp(prefix="hopproof-signatures-"))
@@ -152,7 +152,7 @@ def _all() -> dict[str, Signature]:
 
 def _some(names: Sequence[str]) -> dict[str, Signature]:
     """The signatures of these faults, on a lab of their own."""
-    with observatory() as recorder:
+    with signature_recorder() as recorder:
         return {name: recorder.signature(FAULTS[name]) for name in names}
 
 

@@ -47,7 +47,7 @@ class Sending:
 class Stimuli:
     """Makes contexts and requests for one deployment.
 
-    *pki* signs certificates, *mint* signs tokens, *folder* (private) takes the client key files that ``ssl`` reads.
+    *pki* signs certificates, *token_issuer* signs tokens, *folder* (private) holds the client key files for ``ssl``.
     Safe for several threads.
     """
 
@@ -136,12 +136,12 @@ class Stimuli:
         return found
 
     def _forms(self, flow: Flow, stimulus: Stimulus, nonce: str) -> Sequence[Presented]:
-        token_issuer = self._mint_for(flow)
+        token_issuer = self._issuer_for(flow)
         if stimulus.token in LURING:
             token_issuer = token_issuer.luring(self.lure.url(nonce))
         return TOKEN_CLASSES[stimulus.token].forms(token_issuer)
 
-    def _mint_for(self, flow: Flow) -> TokenIssuer:
+    def _issuer_for(self, flow: Flow) -> TokenIssuer:
         server = flow.server
         return (
             self._token_issuer.naming(server.issuer, server.audience)

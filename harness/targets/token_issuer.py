@@ -42,7 +42,7 @@ def check_sources(target: TargetFile) -> None:
 
 
 def open_token_issuer(target: TargetFile) -> tuple[TokenIssuer, KeyServer | None]:
-    """The mint that *target*'s tokens section describes, and the JWKS server it needs, if any.
+    """The token issuer that *target*'s tokens section describes, and the JWKS server it needs, if any.
 
     Raises :class:`UsageError` for files that cannot be used and for a good token that is not what the file says,
     CannotJudge where the server cannot listen or no token is had.

@@ -94,7 +94,7 @@ def send(
 ) -> ClientView:
     """One connection, one request, one answer.
 
-    *context* None sends in clear text; the headers of *keep* (in small letters) are kept beside the usual ones.  Never
+    *context* None sends in clear text; the headers of *keep* (in lower case) are kept beside the usual ones.  Never
     raises for what the network or the server does: that is a fact (``fault``, ``alert``, ``closed``, ``timed_out``).
     """
     started = time.perf_counter()

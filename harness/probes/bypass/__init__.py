@@ -24,14 +24,14 @@ WAYS: Mapping[str, Way] = {
     "method-safe": Way("the other methods that change nothing: GET, HEAD, OPTIONS", requests.methods("safe")),
     "method-post": Way("POST (PUT where the request is a POST)", requests.methods("post")),
     "method-write": Way("the other methods that write: PUT, PATCH, DELETE", requests.methods("write")),
-    "method-unknown": Way("an unknown method, and the request's own in small letters", requests.methods("unknown")),
+    "method-unknown": Way("an unknown method, and the request's own in lower case", requests.methods("unknown")),
     "method-override": Way("another method, with the request's own in X-HTTP-Method-Override", requests.overridden),
     "path-dots": Way(
         "the path with segments that stand for nothing: //, /./, /%2e/, /../",
         requests.paths(lambda asking: bypass.dotted(asking.path)),
     ),
     "path-spelling": Way(
-        "the path spelled otherwise: a slash after it, ;x=1, a letter percent-encoded, capitals",
+        "the path spelled otherwise: a slash after it, ;x=1, a letter percent-encoded, upper case",
         requests.paths(lambda asking: bypass.respelled(asking.path)),
     ),
     "path-absolute-form": Way(

@@ -113,7 +113,7 @@ def _multivalued(pki: Pki, secret: str) -> Identity:
 
 @CLASSES.add("id-case")
 def _case(pki: Pki, secret: str) -> Identity:
-    """the registered CN in capitals: equal by RFC 5280 section 7.1, different as a string"""
+    """the registered CN in upper case: equal by RFC 5280 section 7.1, different as a string"""
     return _named(pki, secret, lambda name: with_value(name, _text(name).upper()))
 
 

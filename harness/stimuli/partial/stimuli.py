@@ -62,7 +62,9 @@ class PartialStimuli(Stimuli):
             stimulus = replace(stimulus, token="str-no-token")  # noqa: S106 - a class
         presented = super()._forms(flow, stimulus, nonce)
         if stimulus.token == "kid-case" and self._token_issuer.kid.upper() == self._token_issuer.kid:
-            raise StimulusUnavailable("the key id has no small letters, so writing it in capitals changes nothing")
+            raise StimulusUnavailable(
+                "the key id has no lower-case letters, so writing it in upper case changes nothing"
+            )
         for prefix, name in _NAMES.items():
             if stimulus.token.startswith(prefix) and not name(self._token_issuer):
                 raise StimulusUnavailable(f"a good token names no {name.__name__} (tokens.claims in the target file)")

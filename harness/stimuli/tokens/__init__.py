@@ -1,6 +1,6 @@
 """Tokens by class, as suites/tokens/catalogue.yaml names them, each differing from its twin in exactly one thing.
 
-``TOKEN_CLASSES[name].build(mint)`` gives the header lines and the query to send, ``forms(mint)`` every form of it.
+``TOKEN_CLASSES[name].build(issuer)`` gives the header lines and the query to send, ``forms(issuer)`` every form of it.
 Knows how to make them, not how a server ought to judge them: that is in the catalogue.  URLs in tokens name a listener
 of ours on loopback, where the issuer was given one, else port 9 of 127.0.0.1, where nothing listens.
 """

@@ -54,7 +54,7 @@ def _nonstring(token_issuer: TokenIssuer) -> str:
 
 @CLASSES.token("alg-lowercase")
 def _lowercase(token_issuer: TokenIssuer) -> str:
-    """the right alg in small letters"""
+    """the right alg in lower case"""
     return token_issuer.with_header(alg=token_issuer.alg.lower())
 
 

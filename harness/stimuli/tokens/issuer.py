@@ -59,23 +59,23 @@ class TokenIssuer:
 
     @classmethod
     def of(cls, pki: Pki, clock: Callable[[], float] = time.time) -> TokenIssuer:
-        """The mint of *pki*'s management."""
+        """The token issuer of *pki*'s management."""
         return cls(pki.signing_key, pki.kid, clock)
 
     def naming(self, issuer: str, audience: str) -> TokenIssuer:
-        """A mint whose good tokens name *issuer* and *audience*; '' leaves what they name otherwise."""
+        """A token issuer whose good tokens name *issuer* and *audience*; '' leaves what they name otherwise."""
         other = copy.copy(self)
         other._named = {name: value for name, value in (("iss", issuer), ("aud", audience)) if value}
         return other
 
     def luring(self, url: str) -> Self:
-        """The same mint, whose tokens that name a URL name one below *url*."""
+        """The same token issuer, whose tokens that name a URL name one below *url*."""
         other = copy.copy(self)
         other._lure = url
         return other
 
     def url(self, name: str) -> str:
-        """Where the attacker's keys for this mint's algorithm are said to be, as a file called *name*."""
+        """Where the attacker's keys for this issuer's algorithm are said to be, as a file called *name*."""
         return f"{self._lure}/{self.alg}/{name}"
 
     @property

@@ -40,7 +40,7 @@ def _kid_empty(token_issuer: TokenIssuer) -> str:
 
 @CLASSES.token("kid-case")
 def _kid_case(token_issuer: TokenIssuer) -> str:
-    """the right key id in capitals"""
+    """the right key id in upper case"""
     return token_issuer.with_header(kid=token_issuer.kid.upper())
 
 

@@ -13,12 +13,12 @@ _OTHER_ISSUER, _OTHER_AUDIENCE = "https://another-sts.example", "another-service
 
 
 def issuer(token_issuer: TokenIssuer) -> str:
-    """What a good token of *mint* is issued by; '' where that is not said."""
+    """What a good token of *token_issuer* is issued by; '' where that is not said."""
     return str(token_issuer.claims().get("iss", ""))
 
 
 def audience(token_issuer: TokenIssuer) -> str:
-    """Whom a good token of *mint* is for, the first of several; '' where that is not said."""
+    """Whom a good token of *token_issuer* is for, the first of several; '' where that is not said."""
     value: Any = token_issuer.claims().get("aud", "")
     return str((value or [""])[0] if isinstance(value, list) else value)
 

@@ -14,7 +14,7 @@ def _bad(token_issuer: TokenIssuer) -> str:
 
 @CLASSES.add("t-scheme-lower", twin="t-scheme-lower")
 def _lower(token_issuer: TokenIssuer) -> Presented:
-    """a good token with the scheme in small letters"""
+    """a good token with the scheme in lower case"""
     return authorization(f"bearer {token_issuer.token()}")
 
 

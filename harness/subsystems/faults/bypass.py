@@ -89,7 +89,7 @@ def protects_exact_path(rules: ServerPolicy) -> ServerPolicy:
 
 
 def _usual(path: str) -> str:
-    """*path* as a lenient reader takes it: decoded, in small letters, without empty and dotted segments."""
+    """*path* as a lenient reader takes it: decoded, in lower case, without empty and dotted segments."""
     after_scheme = path.partition("://")[2]
     path = f"/{after_scheme.partition('/')[2]}" if after_scheme else path
     kept: list[str] = []

@@ -22,7 +22,7 @@ MAX_NONCE = 128
 @dataclass(frozen=True)
 class HttpRequest:
     """An HTTP request, complete.  ``authorization`` has the value of every Authorization field, in their order;
-    ``headers`` the last value of every field by its name in small letters; ``tls_version`` and ``sni`` are those of its
+    ``headers`` the last value of every field by its name in lower case; ``tls_version`` and ``sni`` are those of its
     connection."""
 
     method: str

@@ -9,7 +9,7 @@ import pytest
 from harness.catalogue.registry import FAULTS, catalogue
 from harness.run import diagnosis
 from harness.run.diagnosis import Signature, diagnose, remedies, signatures
-from tools.fault_signatures import SignatureRecorder, observatory, visible
+from tools.fault_signatures import SignatureRecorder, signature_recorder, visible
 
 AUDIENCE = dict.fromkeys(("aud-wrong", "aud-missing", "aud-case", "aud-joined"), "accepted")
 LOOSE = dict.fromkeys(("aud-case", "aud-joined"), "accepted")
@@ -109,7 +109,7 @@ def test_every_case_of_a_signature_is_in_the_catalogue() -> None:
 
 @pytest.fixture(scope="module")
 def recorder() -> Iterator[SignatureRecorder]:
-    with observatory() as found:
+    with signature_recorder() as found:
         yield found
 
 

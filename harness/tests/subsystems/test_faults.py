@@ -257,7 +257,7 @@ def test_every_fault_has_a_probe() -> None:
     probes = set(PROBES) | set(MANAGEMENT_PROBES)
     assert set(FAULTS) == probes | SHOWN_BY_THE_KILL_MATRIX
     assert not probes & SHOWN_BY_THE_KILL_MATRIX
-    # Faults are named in small letters, requirements in capitals.
+    # Faults are named in lower case, requirements in capitals.
     implied = {(fault.name, name) for fault in FAULTS.values() for name in fault.implies if name == name.lower()}
     assert all(name in FAULTS and name != fault for fault, name in implied)
     assert {fault.area for fault in FAULTS.values()} == {"flows", "tokens", "chains", "bypass", "forgeries"}
