@@ -21,11 +21,11 @@ from typing import Any
 from mitmproxy.http import HTTPFlow
 
 from harness.errors import HopproofError
+from harness.model.protocol import LOOPBACK, Behaviours, Listener
 from mitm_addons import inspector
 from mitm_addons.inspection import payload, session
 from mitm_addons.inspection.marking import KEY, VIOLATES, Marker
 from mitm_addons.inspection.recording import Recorder
-from mitm_addons.listeners import LOOPBACK
 from mitm_addons.server import Balancer
 
 
@@ -87,17 +87,17 @@ async def _headless(marker: Marker, recorder: Recorder | None, port: int) -> Non
     await running
 
 
-def _listener(known: session.Session) -> dict[str, Any]:
-    return {
-        "id": "inspect",
-        "mode": "terminating",
-        "upstream_host": known.upstream["host"],
-        "upstream_port": known.upstream["port"],
-        "server_name": known.upstream["server_name"],
-        "certificate": known.certificate,
-        "upstream_ca": known.upstream["ca"],
-        "behaviours": {"client_certificate": known.client_certificate} if known.as_client else {},
-    }
+def _listener(known: session.Session) -> Listener:
+    return Listener(
+        id="inspect",
+        mode="terminating",
+        upstream_host=known.upstream["host"],
+        upstream_port=known.upstream["port"],
+        server_name=known.upstream["server_name"],
+        certificate=known.certificate,
+        upstream_ca=known.upstream["ca"],
+        behaviours=Behaviours(client_certificate=known.client_certificate) if known.as_client else Behaviours(),
+    )
 
 
 def _until_end(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
