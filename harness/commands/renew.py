@@ -15,7 +15,7 @@ def add(verbs: Verbs) -> None:
     renew = verb(
         verbs, "renew", run, "how to renew a CA: what to renew, copy and restart, in which order, and what stops"
     )
-    renew.add_argument("ca", metavar="CA", help="the CA to renew, such as ingress-ca")
+    renew.add_argument("ca", metavar="CA", help="the CA to renew, by the name of its secret")
     add_paths(renew)
     renew.add_argument("--format", choices=writer.FORMATS, default="text")
 
