@@ -31,6 +31,7 @@ VERBS = (
     "inspect",
     "target",
     "lint",
+    "renew",
     "packets",
     "compare",
     "replay",

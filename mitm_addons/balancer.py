@@ -10,11 +10,12 @@ import signal
 import sys
 import threading
 from collections.abc import Mapping
-from typing import IO, Any
+from typing import IO
 
 from harness.errors import LabError
 from harness.model.exchange import BalancerView
-from mitm_addons.records import connection_event
+from harness.model.protocol import CloseListeners, Connection, Listen, Ready, Reply
+from mitm_addons.listeners import parse
 from mitm_addons.server import Balancer
 
 
@@ -25,17 +26,17 @@ class Wire:
         self._out: IO[str] = os.fdopen(os.dup(1), "w", encoding="ascii")
         os.dup2(2, 1)
 
-    def write(self, message: Mapping[str, Any]) -> None:
+    def write(self, message: Ready | Reply | Connection) -> None:
         """Writes one line.  A parent that is gone ends the process."""
         try:
-            self._out.write(json.dumps(message, separators=(",", ":")) + "\n")
+            self._out.write(json.dumps(message.to_json(), separators=(",", ":")) + "\n")
             self._out.flush()
         except BrokenPipeError:
             os._exit(0)
 
     def report(self, view: BalancerView) -> None:
         """Tells of one ended connection."""
-        self.write(connection_event(view))
+        self.write(Connection(view))
 
 
 async def serve(wire: Wire) -> None:
@@ -49,7 +50,7 @@ async def serve(wire: Wire) -> None:
     await asyncio.wait({running, asyncio.create_task(started.wait())}, return_when=asyncio.FIRST_COMPLETED)
     if running.done():
         await running  # raises what kept the proxy from starting
-    wire.write({"kind": "ready"})
+    wire.write(Ready())
     # A thread, because asyncio can wait for pipes only and stdin may be a file or a terminal.
     threading.Thread(target=_read, args=(loop, lines), daemon=True).start()
     while True:
@@ -73,34 +74,41 @@ def _read(loop: asyncio.AbstractEventLoop, lines: asyncio.Queue[bytes]) -> None:
     os._exit(0)
 
 
-async def _reply(balancer: Balancer, line: bytes) -> dict[str, Any]:
-    number: Any = None
+async def _reply(balancer: Balancer, line: bytes) -> Reply:
+    number: object = None
     try:
         command = json.loads(line)
         if not isinstance(command, dict):
             raise LabError("a command is a JSON object")
         number = command.get("id")
-        return {"kind": "reply", "id": number, "ok": True, "result": await _obey(balancer, command)}
+        return Reply(number, result=await _obey(balancer, _command(command)))
     except Exception as error:  # whatever a command does, the listeners of the others go on
         logging.getLogger(__name__).warning("command failed", exc_info=not isinstance(error, LabError))
         text = str(error) if isinstance(error, LabError) else f"{type(error).__name__}: {error}"
-        return {"kind": "reply", "id": number, "ok": False, "error": text}
+        return Reply(number, ok=False, error=text)
 
 
-async def _obey(balancer: Balancer, command: Mapping[str, Any]) -> dict[str, Any]:
+def _command(command: Mapping[str, object]) -> Listen | CloseListeners:
+    """The command that a line of JSON is; raises LabError for one that is none."""
     listeners = command.get("listeners")
     if not isinstance(listeners, list):
         raise LabError("listeners must be an array")
     match command.get("op"):
-        case "listen" if all(isinstance(item, dict) for item in listeners):
-            return dict(await balancer.listen(listeners))
-        case "close" if all(isinstance(item, str) for item in listeners):
-            await balancer.close(listeners)
-            return {}
-        case "listen" | "close":
+        case Listen.op if all(isinstance(item, dict) for item in listeners):
+            return Listen(tuple(parse(item) for item in listeners))
+        case CloseListeners.op if all(isinstance(item, str) for item in listeners):
+            return CloseListeners(tuple(listeners))
+        case Listen.op | CloseListeners.op:
             raise LabError("op listen takes objects, op close takes ids")
         case op:
             raise LabError(f"unknown op {op!r}")
+
+
+async def _obey(balancer: Balancer, command: Listen | CloseListeners) -> object:
+    if isinstance(command, Listen):
+        return await balancer.listen(command.listeners)
+    await balancer.close(command.listeners)
+    return {}
 
 
 def main() -> None:

@@ -3,55 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, Literal, TypeVar
+from dataclasses import dataclass
 
 from OpenSSL import SSL
 
+from harness.decode.shape import read
 from harness.errors import LabError
+from harness.model.protocol import Behaviours, Listener
 from mitm_addons import contexts
-
-UPSTREAM_TIMEOUT = 10.0
-"""Seconds from a complete request to the server's complete answer, unless the listener says otherwise."""
-
-LOOPBACK = "127.0.0.1"  # macOS has no other loopback address
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Behaviours:
-    """How a terminating balancer strays from forwarding unchanged, as balancers in the field do.
-
-    ``authorization``: ``keep``, ``strip`` (header removed) or ``alter`` (a character of the token's last part
-    changed).  ``rewrite_body``: a blank is appended, which JSON permits but a digest notices.  ``client_certificate``:
-    a PEM file with key and chain which the balancer presents upstream as its own.
-    """
-
-    send_sni: bool = True
-    authorization: Literal["keep", "strip", "alter"] = "keep"
-    client_certificate: str | None = None
-    rewrite_body: bool = False
-    verify_upstream: bool = True
-
-
-@dataclass(frozen=True)
-class Listener:
-    """One address of the balancer, on ``host``.
-
-    ``certificate``: PEM file, key and chain for clients; ``upstream_ca``: PEM, a file or its text.
-    """
-
-    id: str
-    mode: Literal["passthrough", "terminating"]
-    upstream_host: str
-    upstream_port: int
-    server_name: str = ""
-    certificate: str | None = None
-    upstream_ca: str | None = None
-    upstream_timeout: float = UPSTREAM_TIMEOUT
-    host: str = LOOPBACK
-    behaviours: Behaviours = field(default_factory=Behaviours)
 
 
 @dataclass(frozen=True)
@@ -64,18 +23,19 @@ class OpenListener:
     upstream: SSL.Context | None
 
 
-def parse(data: Mapping[str, Any]) -> Listener:
-    """The listener that *data*, the arguments of the order ``listen``, describes.  Raises LabError if it is wrong."""
-    where = f"listener {data.get('id')!r}"
-    behaviours = data.get("behaviours") or {}
-    if not isinstance(behaviours, Mapping):
-        raise LabError("behaviours must be an object", where=where)
-    strange = Behaviours(**_known(Behaviours, behaviours, where))
-    listener = Listener(**{**_known(Listener, data, where), "behaviours": strange})
-    problem = _problem(listener)
-    if problem:
-        raise LabError(problem, where=where)
-    return listener
+def parse(data: object) -> Listener:
+    """The listener that *data*, JSON of the command ``listen``, describes.  Raises LabError if it is wrong."""
+    try:
+        return read(data, Listener)
+    except ValueError as error:
+        where = f"listener {data.get('id')!r}" if isinstance(data, Mapping) else ""
+        raise LabError(str(error), where=where) from error
+
+
+def check(listener: Listener) -> None:
+    """Raise LabError if *listener* makes no sense."""
+    if problem := _problem(listener):
+        raise LabError(problem, where=f"listener {listener.id!r}")
 
 
 def load_contexts(listener: Listener) -> tuple[SSL.Context | None, SSL.Context | None]:
@@ -92,27 +52,13 @@ def load_contexts(listener: Listener) -> tuple[SSL.Context | None, SSL.Context |
         raise LabError(f"certificate files cannot be used: {error!r}", where=f"listener {listener.id!r}") from error
 
 
-def _known(kind: type[T], data: Mapping[str, Any], where: str) -> dict[str, Any]:
-    names = {item.name for item in fields(kind)}  # type: ignore[arg-type]  # called with dataclasses only
-    unknown = sorted(set(data) - names)
-    if unknown:
-        raise LabError(f"unknown {kind.__name__.lower()} settings: {', '.join(unknown)}", where=where)
-    try:
-        kind(**data)
-    except TypeError as error:
-        raise LabError(str(error), where=where) from error
-    return dict(data)
-
-
 def _problem(listener: Listener) -> str:
     """Why *listener* makes no sense, or ''."""
-    if not isinstance(listener.id, str) or not listener.id:
+    if not listener.id:
         return "id must be a non-empty text"
-    if listener.mode not in ("passthrough", "terminating"):
-        return f"unknown mode {listener.mode!r}"
-    if not isinstance(listener.upstream_port, int) or not 0 < listener.upstream_port < 65536:
+    if not 0 < listener.upstream_port < 65536:
         return f"upstream_port {listener.upstream_port!r} is not a valid TCP port"
-    if not isinstance(listener.upstream_timeout, int | float) or listener.upstream_timeout <= 0:
+    if listener.upstream_timeout <= 0:
         return "upstream_timeout must be a number of seconds above 0"
     return _terminating_problem(listener) if listener.mode == "terminating" else _passthrough_problem(listener)
 
@@ -128,6 +74,4 @@ def _terminating_problem(listener: Listener) -> str:
         return "a terminating listener needs the server_name it verifies upstream"
     if listener.behaviours.verify_upstream and not listener.upstream_ca:
         return "a terminating listener needs an upstream_ca to verify the server with"
-    if listener.behaviours.authorization not in ("keep", "strip", "alter"):
-        return f"unknown authorization behaviour {listener.behaviours.authorization!r}"
     return ""

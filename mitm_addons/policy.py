@@ -20,9 +20,9 @@ from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.tls import TlsData
 from OpenSSL import SSL
 
+from harness.model.protocol import Behaviours
 from mitm_addons import contexts
 from mitm_addons.layers import FrontTLS, Passthrough, Refuse, looks_like_tls, page
-from mitm_addons.listeners import Behaviours
 from mitm_addons.records import Track
 
 _DENIED = "the balancer denies what it could not check"

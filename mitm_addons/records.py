@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -165,8 +165,3 @@ class Track:
             detail="; ".join(self.notes),
             requests=tuple(observed.view() for observed in self.requests.values()),
         )
-
-
-def connection_event(view: BalancerView) -> dict[str, Any]:
-    """*view* as the line of the worker protocol that ``BalancerView.from_json`` reads back."""
-    return {"kind": "connection", **asdict(view)}

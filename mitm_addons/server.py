@@ -17,7 +17,8 @@ from mitmproxy.proxy.mode_specs import ProxyMode
 
 from harness.errors import LabError
 from harness.model.exchange import BalancerView
-from mitm_addons.listeners import LOOPBACK, Listener, OpenListener, load_contexts, parse
+from harness.model.protocol import LOOPBACK, Listener, Opened
+from mitm_addons.listeners import OpenListener, check, load_contexts
 from mitm_addons.policy import Policy
 from mitm_addons.records import Track
 
@@ -102,15 +103,16 @@ class Balancer:
         if track is not None:
             track.requests.pop(flow, None)
 
-    async def listen(self, listeners: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
+    async def listen(self, listeners: Sequence[Listener]) -> dict[str, Opened]:
         """Opens all of *listeners* or none; their ports by id.  Raises LabError."""
-        parsed = [parse(data) for data in listeners]
-        ids = [listener.id for listener in parsed]
+        for listener in listeners:
+            check(listener)
+        ids = [listener.id for listener in listeners]
         taken = {item for item in ids if item in self._modes or ids.count(item) > 1}
         if taken:
             raise LabError(f"listener id in use: {', '.join(sorted(taken))}")
-        loaded = [(listener, *load_contexts(listener)) for listener in parsed]
-        ports: dict[str, dict[str, int]] = {}
+        loaded = [(listener, *load_contexts(listener)) for listener in listeners]
+        ports: dict[str, Opened] = {}
         try:
             for listener, front, upstream in loaded:
                 ports[listener.id] = {"port": await self._open(listener, front, upstream)}

@@ -23,7 +23,7 @@ def add(verbs: Verbs) -> None:
     judge = verb(
         verbs, "lint", _lint, "judge manifests and certificates before anything runs: folders, files, or - for input"
     )
-    _add_paths(judge)
+    add_paths(judge)
     judge.add_argument("--format", choices=_FORMATS, default="text")
     judge.add_argument(
         "--fail-on", choices=["error", "warning"], default="error", help="what ends with exit status 1 (default error)"
@@ -31,11 +31,12 @@ def add(verbs: Verbs) -> None:
     show = verb(
         verbs, "certs", _certs, "who signed whom, what expires when, what each certificate is for, and what is wrong"
     )
-    _add_paths(show)
+    add_paths(show)
 
 
-def _add_paths(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="a folder, a file, or - for standard input")
+def add_paths(parser: argparse.ArgumentParser, number: str = "+") -> None:
+    """Add what every verb on files has: which files (*number* of them), and as what they are judged."""
+    parser.add_argument("paths", nargs=number, metavar="PATH", help="a folder, a file, or - for standard input")
     parser.add_argument("--product", default="apic", help="whose rules (default apic)")
     parser.add_argument(
         "--release", default="", metavar="R", help="judge as this release (default: what the files say)"
@@ -45,7 +46,8 @@ def _add_paths(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _question(arguments: Arguments) -> tuple[FileRules, Question, list[Unread]]:
+def question_of(arguments: Arguments) -> tuple[FileRules, Question, list[Unread]]:
+    """The product's rules, what is to be judged, and what could not be read; raises :class:`UsageError`."""
     rules = product(arguments.product).files
     if rules is None:
         raise UsageError(f"there are no rules for the files of {arguments.product!r}", hint="--product apic")
@@ -63,7 +65,7 @@ def _question(arguments: Arguments) -> tuple[FileRules, Question, list[Unread]]:
 
 
 def _lint(arguments: Arguments) -> int:
-    rules, question, unread = _question(arguments)
+    rules, question, unread = question_of(arguments)
     judgement = rules.lint(question)
     fail_on = Severity(arguments.fail_on)
     if arguments.format == "json":
@@ -82,7 +84,7 @@ def _lint(arguments: Arguments) -> int:
 
 
 def _certs(arguments: Arguments) -> int:
-    rules, question, unread = _question(arguments)
+    rules, question, unread = question_of(arguments)
     if not question.certificates.held:
         raise UsageError("no certificates in these files", hint="export the Secrets, or name PEM files")
     for line in rules.certificates(question).splitlines():

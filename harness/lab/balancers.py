@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
-from typing import Any
 
 from harness.model.case import Setup
 from harness.model.catalogue import Server
 from harness.model.fault import Fault
+from harness.model.protocol import LOOPBACK, Behaviours, Listener
 from harness.model.vocabulary import Path
 from harness.products.product import Variant
-
-Behaviours = dict[str, Any]
 
 
 def _fault(name: str, summary: str, *implies: str) -> Fault:
@@ -55,11 +53,11 @@ BALANCER_FAULTS: Mapping[str, Fault] = {
     )
 }
 
-_BEHAVIOURS: Mapping[str, Behaviours] = {
-    "balancer-strips-authorization": {"authorization": "strip"},
-    "balancer-alters-authorization": {"authorization": "alter"},
-    "balancer-rewrites-body": {"rewrite_body": True},
-    "balancer-skips-verification": {"verify_upstream": False},
+_CHANGES: Mapping[str, Callable[[Behaviours], Behaviours]] = {
+    "balancer-strips-authorization": lambda usual: replace(usual, authorization="strip"),
+    "balancer-alters-authorization": lambda usual: replace(usual, authorization="alter"),
+    "balancer-rewrites-body": lambda usual: replace(usual, rewrite_body=True),
+    "balancer-skips-verification": lambda usual: replace(usual, verify_upstream=False),
 }
 
 
@@ -75,22 +73,28 @@ class Before:
     impostor: Callable[[], FilePath]
 
 
-def listener(name: str, setup: Setup, before: Before, variant: Variant) -> dict[str, Any]:
-    """The order for *setup*'s balancer, as the balancer process takes it."""
+def listener(name: str, setup: Setup, before: Before, variant: Variant) -> Listener:
+    """The order for *setup*'s balancer."""
     fault = setup.fault
     server = before.server
     terminating = setup.path is Path.TERMINATING or fault == "passthrough-terminates"
-    behaviours = {**variant.balancer, **_BEHAVIOURS.get(fault, {})} if terminating else {}
-    if terminating and before.client_secret and (variant.holds_client_key or fault == "balancer-holds-client-key"):
-        behaviours["client_certificate"] = str(before.secrets / before.client_secret / "tls-combined.pem")
+    behaviours = _behaviours(fault, before, variant) if terminating else Behaviours()
     fronts = before.impostor() / "secrets" if variant.front == "impostor" else before.secrets
-    return {
-        "id": name,
-        "mode": str(Path.TERMINATING if terminating else setup.path),
-        "upstream_host": "127.0.0.1",
-        "upstream_port": before.port,
-        "server_name": server.host,
-        "certificate": str(fronts / f"front-{server.secret}" / "tls-combined.pem") if terminating else None,
-        "upstream_ca": str(before.secrets / server.secret / "ca.crt") if terminating else None,
-        "behaviours": behaviours,
-    }
+    return Listener(
+        id=name,
+        mode="terminating" if terminating else "passthrough",
+        upstream_host=LOOPBACK,
+        upstream_port=before.port,
+        server_name=server.host,
+        certificate=str(fronts / f"front-{server.secret}" / "tls-combined.pem") if terminating else None,
+        upstream_ca=str(before.secrets / server.secret / "ca.crt") if terminating else None,
+        behaviours=behaviours,
+    )
+
+
+def _behaviours(fault: str, before: Before, variant: Variant) -> Behaviours:
+    behaviours = _CHANGES[fault](variant.balancer) if fault in _CHANGES else variant.balancer
+    if before.client_secret and (variant.holds_client_key or fault == "balancer-holds-client-key"):
+        key = str(before.secrets / before.client_secret / "tls-combined.pem")
+        return replace(behaviours, client_certificate=key)
+    return behaviours

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 from harness.lab.protocol import Entrypoint
 from harness.model.case import Setup
 from harness.model.catalogue import Flow
+from harness.model.observations import DrivenClient
 from harness.model.script import Action
 from harness.model.script_facts import Change
 
@@ -24,5 +25,5 @@ class Operated(Protocol):
         Returns what a move did.  Raises :class:`harness.errors.LabError`.
         """
 
-    def past_balancer(self, entrypoint: Entrypoint, flow: Flow, nonce: str) -> Sequence[Mapping[str, Any]]:
+    def past_balancer(self, entrypoint: Entrypoint, flow: Flow, nonce: str) -> Sequence[DrivenClient]:
         """Have management try each address of the server behind *door*, without the balancer; its accounts."""

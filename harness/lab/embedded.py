@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from harness.lab.plan import Instance
-from harness.lab.reference import LOOPBACK, OwnLab, Site
+from harness.lab.reference import OwnLab, Site
 from harness.lab.worker import Child, Worker
 from harness.model.case import Setup
+from harness.model.protocol import LOOPBACK
 from harness.model.vocabulary import Path
 
 _SUBSYSTEMS = "harness.subsystems"

@@ -11,9 +11,8 @@ import tempfile
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
-from typing import Any
 
 from harness.decode.certificates import view
 from harness.lab.balancers import Before, listener
@@ -24,13 +23,20 @@ from harness.lab.worker import Mailbox, Worker
 from harness.model.case import Setup
 from harness.model.catalogue import Flow, Server
 from harness.model.fault import Fault
+from harness.model.protocol import (
+    LOOPBACK,
+    CloseListeners,
+    InstanceOrder,
+    Listen,
+    Listener,
+    StartInstances,
+    StopInstances,
+)
 from harness.model.vocabulary import Path
 from harness.pki.deployment import Pki
 from harness.pki.private_files import private_file
 from harness.products.product import Product
 from harness.wire.send import Address
-
-LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -134,51 +140,51 @@ class Running:
         with self._changing:
             known = self._ports.keys() | self._refused.keys()
             missing = {instance.name: (setup, instance) for setup, instance in wanted if instance.name not in known}
-            orders: defaultdict[Site, list[dict[str, Any]]] = defaultdict(list)
+            orders: defaultdict[Site, list[InstanceOrder]] = defaultdict(list)
             for setup, instance in missing.values():
                 site = self._site_of(instance, setup)
                 orders[site].append(self._order(site, instance, setup, port))
             for site, instances in orders.items():
                 self._start_at(site, instances)
 
-    def _start_at(self, site: Site, instances: list[dict[str, Any]]) -> None:
-        self._deliver(site, [FilePath(instance["config"]) for instance in instances])
-        for name, result in site.worker.call("start", instances=instances).items():
+    def _start_at(self, site: Site, instances: list[InstanceOrder]) -> None:
+        self._deliver(site, [FilePath(instance.config) for instance in instances])
+        for name, result in site.worker.call(StartInstances(tuple(instances))).items():
             self._places[name] = site
             if "port" in result:
                 self._ports[name] = result["port"]
             else:
                 self._refused[name] = result["refused"]
 
-    def _order(self, site: Site, instance: Instance, setup: Setup, port: int) -> dict[str, Any]:
+    def _order(self, site: Site, instance: Instance, setup: Setup, port: int) -> InstanceOrder:
         config = private_file(self.folder / f"{file_name(instance.name)}.yaml", instance.config.encode())
         platform = self._seen(site, self._site_of(self._plan.management(setup), setup))
         hosts = {
             **dict.fromkeys(self._plan.hosts, LOOPBACK),
             **dict.fromkeys(self._keys.hosts, platform),
         }
-        return {**instance.order(config, hosts, port), "address": site.address}
+        return instance.order(config, hosts, site.address, port)
 
     def _start_balancers(self, setups: Iterable[Setup]) -> None:
-        listeners: defaultdict[Site, list[dict[str, Any]]] = defaultdict(list)
+        listeners: defaultdict[Site, list[Listener]] = defaultdict(list)
         for setup in setups:
             if self._plan.server_name(setup) not in self._refused:
                 site = self._balancers(setup.path)
                 listeners[site].append(self._listener(site, setup))
         for site, orders in listeners.items():
-            keys = [order["behaviours"].get("client_certificate") for order in orders]
-            keys += [order[name] for order in orders for name in ("certificate", "upstream_ca")]
+            keys = [order.behaviours.client_certificate for order in orders]
+            keys += [key for order in orders for key in (order.certificate, order.upstream_ca)]
             self._deliver(site, [FilePath(key) for key in keys if key])
-            for name, result in site.worker.call("listen", listeners=orders).items():
+            for name, result in site.worker.call(Listen(tuple(orders))).items():
                 self._ports[name] = result["port"]
                 self._places[name] = site
 
-    def _listener(self, site: Site, setup: Setup) -> dict[str, Any]:
+    def _listener(self, site: Site, setup: Setup) -> Listener:
         server, instance = self._servers[setup.server], self._plan.server_name(setup)
         client = next(flow.client_secret for flow in self._flows.values() if flow.server.name == server.name)
         before = Before(server, self._ports[instance], self.secrets, client, self._folders.impostor)
         order = listener(self._listener_id(setup), setup, before, self.product.variants[setup.variant])
-        return {**order, "host": site.address, "upstream_host": self._seen(site, self._places[instance])}
+        return replace(order, host=site.address, upstream_host=self._seen(site, self._places[instance]))
 
     def _entered(self, setup: Setup) -> str:
         """The name of what a client connects to."""
@@ -205,7 +211,7 @@ class Running:
         listeners = [self._listener_id(setup) for setup in gone if self._listener_id(setup) in self._ports]
         instances = {self._plan.server_name(setup) for setup in gone} - kept
         for site, names in self._by_site(listeners).items():
-            site.worker.call("close", listeners=names)
+            site.worker.call(CloseListeners(tuple(names)))
         instances |= {name for setup in gone if setup.own for name in self._copies(self._plan.management_name(setup))}
         self._end(sorted(name for name in instances if name in self._ports and name not in self._down))
         self._forget((*listeners, *instances))
@@ -213,7 +219,7 @@ class Running:
 
     def _end(self, names: Iterable[str]) -> None:
         for site, here in self._by_site(names).items():
-            site.worker.call("stop", instances=here)
+            site.worker.call(StopInstances(tuple(here)))
 
     def _forget(self, names: Iterable[str]) -> None:
         for name in names:

@@ -26,12 +26,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path as FilePath
-from typing import Any
 
 from harness.lab.folders import Folders
 from harness.model.case import Setup
 from harness.model.catalogue import Flow, Server
 from harness.model.fault import Fault
+from harness.model.protocol import InstanceOrder
 from harness.model.vocabulary import Posture
 from harness.products.product import EXTERNAL, IN_CLUSTER, KeyEndpoint, Product, Variant
 
@@ -46,17 +46,11 @@ class Instance:
     folder: FilePath
     faults: tuple[str, ...] = ()
 
-    def order(self, config: FilePath, hosts: Mapping[str, str], port: int = 0) -> dict[str, Any]:
-        """The order to start it, as the subsystem process takes it; *config* is the file that holds its resource."""
-        return {
-            "id": self.name,
-            "kind": self.kind,
-            "config": str(config),
-            "folder": str(self.folder),
-            "hosts": dict(hosts),
-            "faults": list(self.faults),
-            "port": port,
-        }
+    def order(self, config: FilePath, hosts: Mapping[str, str], address: str, port: int = 0) -> InstanceOrder:
+        """The order to start it; *config* is the file that holds its resource."""
+        return InstanceOrder(
+            self.name, self.kind, str(config), str(self.folder), dict(hosts), self.faults, port, address
+        )
 
 
 class Plan:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from harness.model.case import Setup
 from harness.model.catalogue import Flow
 from harness.model.exchange import BalancerView, ServerView
+from harness.model.observations import DrivenClient
 from harness.model.vocabulary import Grade
 from harness.stimuli.attacker_listener import on_loopback
 from harness.wire.send import Address
@@ -83,7 +84,7 @@ class Lab(Protocol):
     def effects(self, setups: Iterable[Setup]) -> Mapping[Setup, Collection[str]]:
         """The nonces of what each server has acted upon; a setup for which that cannot be seen is left out."""
 
-    def act(self, entrypoint: Entrypoint, flow: Flow, nonce: str) -> Mapping[str, Any]:
+    def act(self, entrypoint: Entrypoint, flow: Flow, nonce: str) -> DrivenClient:
         """Make the flow's client under test send its own request through *door*; returns its account of it."""
 
     # For servers that a case has to itself (``setup.own``):

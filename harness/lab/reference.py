@@ -7,23 +7,24 @@ import shutil
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path as FilePath
-from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from harness.errors import LabError
 from harness.lab.folders import publish
-from harness.lab.instances import LOOPBACK, Running, Site
+from harness.lab.instances import Running, Site
 from harness.lab.plan import Instance
 from harness.lab.protocol import Entrypoint
 from harness.model.case import Setup
 from harness.model.catalogue import Flow, Server
 from harness.model.exchange import BalancerView, ServerView
 from harness.model.fault import Fault
+from harness.model.observations import DrivenClient
+from harness.model.protocol import Act, Destination, ReadState, SetClock, State
 from harness.model.vocabulary import Grade, Path
 from harness.products.product import Product
 
-__all__ = ["LOOPBACK", "OwnLab", "Site"]
+__all__ = ["OwnLab", "Site"]
 
 RECORD_SECONDS = 5.0
 REGISTRATION_SECONDS = 300.0
@@ -68,22 +69,20 @@ class OwnLab(Running):
             self._check_alive()  # no server could be reached: is one still running?
             return None, None
         if entrypoint.setup.path is not Path.DIRECT:
-            record = self._record(
-                self._listener_id(entrypoint.setup), entrypoint.address.port, client_port, nonce, since
-            )
-            if record is None:
+            seen = self._record(self._listener_id(entrypoint.setup), entrypoint.address.port, client_port, nonce, since)
+            if not isinstance(seen, BalancerView):
                 return None, None
-            balancer = BalancerView.from_json(record)
+            balancer = seen
             upstream = balancer.upstream_port
             if upstream is None:
                 return balancer, None
         instance = self._plan.server_name(entrypoint.setup)
-        record = self._record(instance, self._ports[instance], upstream or 0, nonce, since)
-        return balancer, ServerView.from_json(record) if record else None
+        server = self._record(instance, self._ports[instance], upstream or 0, nonce, since)
+        return balancer, server if isinstance(server, ServerView) else None
 
     def _record(
         self, listener_id: str, local_port: int, peer_port: int, nonce: str, since: float
-    ) -> Mapping[str, Any] | None:
+    ) -> ServerView | BalancerView | None:
         record = self._mailbox.take(listener_id, local_port, peer_port, RECORD_SECONDS, nonce, since)
         if record is None:
             self._check_alive()
@@ -91,22 +90,22 @@ class OwnLab(Running):
 
     def _check_alive(self) -> None:
         for site in self._sites():
-            if not site.worker.alive:
-                site.worker.call("ping")  # raises, with what the process said last
+            site.worker.check_alive()
 
-    def _states(self, names: Iterable[str]) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+    def _states(self, names: Iterable[str]) -> Mapping[str, State]:
+        found: dict[str, State] = {}
         for site, here in self._by_site(names).items():
-            found |= site.worker.call("state", instances=here)
+            states = site.worker.call(ReadState(tuple(here)))
+            found |= states
         return found
 
     def effects(self, setups: Iterable[Setup]) -> Mapping[Setup, Collection[str]]:
         """See :meth:`harness.lab.protocol.Lab.effects`."""
         names = {setup: self._plan.server_name(setup) for setup in setups}
         states = self._states(sorted({name for name in names.values() if name in self._ports} - self._down))
-        return {setup: frozenset(states.get(name, {}).get("effects", ())) for setup, name in names.items()}
+        return {setup: frozenset(states[name]["effects"] if name in states else ()) for setup, name in names.items()}
 
-    def act(self, entrypoint: Entrypoint, flow: Flow, nonce: str) -> Mapping[str, Any]:
+    def act(self, entrypoint: Entrypoint, flow: Flow, nonce: str) -> DrivenClient:
         """See :meth:`harness.lab.protocol.Lab.act`."""
         client = self._client(entrypoint.setup, flow)
         if flow.name in self.product.registered:
@@ -119,14 +118,14 @@ class OwnLab(Running):
 
     def _request(
         self, client: Instance, flow: Flow, nonce: str, entrypoint: Entrypoint, address: tuple[str, int]
-    ) -> Mapping[str, Any]:
+    ) -> DrivenClient:
         """*client*'s own account of the request it makes for the name of *door* at *address*."""
-        target = {"url": f"https://{entrypoint.address.server_name}:{address[1]}", "connect": address[0]}
+        target = Destination(f"https://{entrypoint.address.server_name}:{address[1]}", address[0])
         return self._act(client, self.product.actions[flow.name], target, nonce)
 
-    def _act(self, client: Instance, action: str, target: Mapping[str, Any], nonce: str) -> Mapping[str, Any]:
+    def _act(self, client: Instance, action: str, target: Destination, nonce: str) -> DrivenClient:
         worker = self._places[client.name].worker
-        return dict(worker.call("act", instance=client.name, action=action, target=target, nonce=nonce))
+        return worker.call(Act(client.name, action, target, nonce))
 
     def _register(self, entrypoint: Entrypoint, gateway: Instance) -> None:
         """Let management register *gateway*, which gives it what it presents to analytics; the JWT is switched on."""
@@ -136,7 +135,7 @@ class OwnLab(Running):
             management = self._registrar(entrypoint.setup)
             host, port = self._servers[gateway.kind].host, self._ports[gateway.name]
             connect = self._seen(self._places[management.name], self._places[gateway.name])
-            target = {"url": f"https://{host}:{port}", "connect": connect, "with_jwt": True}
+            target = Destination(f"https://{host}:{port}", connect, with_jwt=True)
             result = self._act(management, self.product.registration, target, f"registration-{next(self._numbers)}")
             if result["status"] != 201:
                 raise LabError(f"{gateway.name} could not be registered: {result['error'] or result['status']}")
@@ -153,7 +152,7 @@ class OwnLab(Running):
         names = [self._plan.server_name(setup), *self._copies(self._plan.management_name(setup))]
         self._offsets[setup] = offset
         for site, here in self._by_site(name for name in names if name not in self._down).items():
-            site.worker.call("clock", offset=offset, instances=here)
+            site.worker.call(SetClock(offset, tuple(here)))
 
     def set_management(self, setup: Setup, *, up: bool) -> None:
         """See :meth:`harness.lab.protocol.Lab.set_management`."""

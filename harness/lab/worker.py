@@ -1,9 +1,8 @@
 """Drives one worker process over JSON lines on its stdin and stdout.  Knows the protocol, not what the worker does,
 and not where it runs: a :class:`Link` is a child process here, or a container's streams elsewhere.
 
-Worker to harness: ``{"kind": "ready"}`` once, ``{"kind": "reply", "id": n, "ok": bool, ...}`` a command, and events of
-any other kind whenever it likes.  End of its stdin ends the worker, so that it cannot outlive the harness, however that
-died.
+:mod:`harness.model.protocol` declares what is said.  End of its stdin ends the worker, so that it cannot outlive the
+harness, however that died.
 """
 
 from __future__ import annotations
@@ -13,12 +12,26 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
-from typing import IO, Any, Protocol
+from typing import IO, Any, Protocol, cast
 
+from harness.decode.shape import misfit
 from harness.errors import LabError
+from harness.model.exchange import BalancerView, ServerView
+from harness.model.protocol import (
+    Command,
+    Connection,
+    Ended,
+    Event,
+    Noise,
+    Ready,
+    Reply,
+    Result,
+    line_of,
+    message_of,
+)
 
 READY_SECONDS = 30.0
 REPLY_SECONDS = 30.0
@@ -102,10 +115,10 @@ class Child:
 class Worker:
     """A process at the end of *link* that obeys commands; *name* is for messages.  Safe for several threads."""
 
-    def __init__(self, name: str, link: Link, on_event: Callable[[Mapping[str, Any]], None], log: FilePath) -> None:
+    def __init__(self, name: str, link: Link, on_event: Callable[[Event], None], log: FilePath) -> None:
         self._name, self._link, self._on_event, self._log = name, link, on_event, log
         self._changed = threading.Condition()
-        self._replies: dict[int, Mapping[str, Any]] = {}
+        self._replies: dict[object, Reply] = {}
         self._next_id = 0
         self._ready = self._ended = self._closing = False
         self._reader = threading.Thread(target=self._read, name=f"{name}-reader", daemon=True)
@@ -116,22 +129,30 @@ class Worker:
         """Whether the child still answers."""
         return not self._ended and self._link.status() is None
 
-    def call(self, op: str, **arguments: Any) -> Any:
-        """Send a command and wait for its result; raises :class:`LabError` if it fails, dies or takes too long."""
+    def check_alive(self) -> None:
+        """Raise :class:`LabError`, with what the child said last, unless it still answers."""
+        if not self.alive:
+            raise self._failure("ended unexpectedly")
+
+    def call(self, command: Command[Result]) -> Result:
+        """Send *command* and wait for its result; raises :class:`LabError` if it fails, dies or takes too long."""
         with self._changed:
             self._wait_for(lambda: self._ready, READY_SECONDS, "did not get ready")
             self._next_id += 1
             number = self._next_id
-            line = json.dumps({"id": number, "op": op, **arguments}).encode() + b"\n"
+            op, line = command.op, json.dumps(line_of(command, number)).encode() + b"\n"
             try:
                 self._link.write(line)
             except (OSError, ValueError) as error:
                 raise self._failure(f"does not support {op}: {error}") from error
             self._wait_for(lambda: number in self._replies, REPLY_SECONDS, f"did not answer {op}")
             reply = self._replies.pop(number)
-        if not reply.get("ok"):
-            raise self._failure(f"{op} failed: {reply.get('error', 'no reason given')}")
-        return reply.get("result")
+        if not reply.ok:
+            raise self._failure(f"{op} failed: {reply.error}")
+        if wrong := misfit(reply.result, command.form):
+            raise self._failure(f"answered {op} with another form of result: {wrong}")
+        result: Any = reply.result
+        return cast("Result", result)
 
     def await_ready(self) -> None:
         """Wait until it takes commands; raises :class:`LabError` if it never does."""
@@ -174,30 +195,28 @@ class Worker:
     def _read(self) -> None:
         for line in self._link.lines():
             message = _message(line)
-            if message["kind"] in ("ready", "reply"):
+            if isinstance(message, Ready | Reply):
                 with self._changed:
-                    if message["kind"] == "ready":
-                        self._ready = True
+                    if isinstance(message, Reply):
+                        self._replies[message.id] = message
                     else:
-                        self._replies[message["id"]] = message
+                        self._ready = True
                     self._changed.notify_all()
             else:
                 self._on_event(message)
         with self._changed:
             self._ended = True
             self._changed.notify_all()
-        self._on_event({"kind": "ended", "expected": self._closing})
+        self._on_event(Ended(expected=self._closing))
 
 
-def _message(line: bytes) -> Mapping[str, Any]:
+def _message(line: bytes) -> Ready | Reply | Connection | Noise:
     """A line of the child's; a line that is not the protocol's is reported as noise."""
     try:
-        message = json.loads(line)
+        message = message_of(json.loads(line))
     except ValueError:
         message = None
-    if isinstance(message, dict) and "kind" in message and (message["kind"] != "reply" or "id" in message):
-        return message
-    return {"kind": "noise", "line": line.decode("utf-8", "replace")[:200]}
+    return message or Noise(line.decode("utf-8", "replace")[:200])
 
 
 @dataclass(frozen=True)
@@ -205,7 +224,7 @@ class _Letter:
     """A connection record, and the time.monotonic() at which it arrived."""
 
     arrived: float
-    message: Mapping[str, Any]
+    view: ServerView | BalancerView
 
 
 class Mailbox:
@@ -219,19 +238,20 @@ class Mailbox:
         self._letters: dict[tuple[str, int, int], list[_Letter]] = {}
         self._broken = False
 
-    def put(self, message: Mapping[str, Any]) -> None:
+    def put(self, event: Event) -> None:
         """Take an event; an unexpected end of the process wakes everyone who waits."""
         with self._changed:
-            if message.get("kind") == "connection":
-                key = (message["listener"], message["local_port"], message["peer_port"])
-                self._letters.setdefault(key, []).append(_Letter(time.monotonic(), message))
-            elif message.get("kind") == "ended" and not message.get("expected"):
+            if isinstance(event, Connection):
+                view = event.view
+                key = (view.listener, view.local_port, view.peer_port)
+                self._letters.setdefault(key, []).append(_Letter(time.monotonic(), view))
+            elif isinstance(event, Ended) and not event.expected:
                 self._broken = True
             self._changed.notify_all()
 
     def take(
         self, listener: str, local_port: int, peer_port: int, seconds: float, nonce: str, since: float
-    ) -> Mapping[str, Any] | None:
+    ) -> ServerView | BalancerView | None:
         """The record of the connection that carried *nonce*, waited for at most *seconds*; None if none comes.
 
         A connection that came to no request is identified by its ports alone, and by *since*, the time.monotonic()
@@ -246,7 +266,7 @@ class Mailbox:
             self._letters[key].remove(letter)
             if not self._letters[key]:
                 del self._letters[key]
-            return letter.message
+            return letter.view
 
 
 def _fitting(letters: Sequence[_Letter], nonce: str, since: float) -> _Letter | None:
@@ -255,7 +275,7 @@ def _fitting(letters: Sequence[_Letter], nonce: str, since: float) -> _Letter | 
     for letter in letters:
         if letter.arrived < since:
             continue
-        named = {request["nonce"] for request in letter.message.get("requests", ())} - {""}
+        named = {request.nonce for request in letter.view.requests} - {""}
         if nonce in named:
             return letter
         nameless = nameless or (None if named else letter)

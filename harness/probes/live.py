@@ -23,7 +23,7 @@ from harness.pki.issue import Identity
 from harness.probes.attempt import Attempt
 from harness.probes.bypass import WAYS, Asking
 from harness.probes.expiry import present_again
-from harness.probes.observing import account, compare
+from harness.probes.observing import compare
 from harness.probes.script import Player
 from harness.stimuli.certificates import CERTIFICATE_CLASSES
 from harness.stimuli.factory import Sending, Stimuli
@@ -244,7 +244,7 @@ def _script(bench: Bench, case: Case, entrypoint: Entrypoint, nonce: str) -> Att
 
 def _initiated(bench: Bench, case: Case, entrypoint: Entrypoint, nonce: str) -> Attempt:
     """The subsystem under test is the client; the harness only sets it off."""
-    act = account(bench.lab.act(entrypoint, case.flow, nonce))
+    act = bench.lab.act(entrypoint, case.flow, nonce)
     extra: Observations = {"act": act, "now": bench.lab.now()}
     return Attempt(nonce, entrypoint, None, act.get("local_port"), bool(case.flow.effect), extra)
 
@@ -258,9 +258,9 @@ def _past_balancer(bench: Bench, case: Case, entrypoint: Entrypoint, nonce: str)
     """The subsystem under test tries the server's own addresses, and then, as its twin, the balancer's."""
     if not isinstance(bench.lab, Operated):
         raise LabError("all servers of this lab share one address", where=case.id)
-    past = [account(item) for item in bench.lab.past_balancer(entrypoint, case.flow, nonce)]
+    past = list(bench.lab.past_balancer(entrypoint, case.flow, nonce))
     twin = bench.nonce(case.id, "twin")
-    act = account(bench.lab.act(entrypoint, case.flow, twin))
+    act = bench.lab.act(entrypoint, case.flow, twin)
     extra: Observations = {"past": past, "act": act, "now": bench.lab.now()}
     return Attempt(nonce, entrypoint, None, act.get("local_port"), bool(case.flow.effect), extra, twin)
 

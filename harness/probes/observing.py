@@ -1,23 +1,11 @@
-"""Facts that need no request of ours: handshakes to compare, and the account of a client under test."""
+"""Facts that need no request of ours: handshakes to compare."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from harness.decode.certificates import view
 from harness.lab import Entrypoint
-from harness.model.observations import Compared, DrivenClient, Met
+from harness.model.observations import Compared, Met
 from harness.wire.handshake import Handshake, look
-
-
-def account(report: Mapping[str, object]) -> DrivenClient:
-    """What a client under test says of its own request, which crossed a process border."""
-    status, error, port = report.get("status"), report.get("error"), report.get("local_port")
-    return {
-        "status": status if isinstance(status, int) else None,
-        "error": str(error or ""),
-        "local_port": port if isinstance(port, int) else None,
-    }
 
 
 def compare(entrypoint: Entrypoint) -> Compared:

@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeVar
 from harness import paths
 from harness.errors import CatalogueError
 from harness.model.catalogue import Server
+from harness.model.protocol import Behaviours
 from harness.model.vocabulary import Posture
 from harness.pki.deployment import Blueprint
 from harness.products.rules import FileRules
@@ -57,7 +58,7 @@ class Variant:
 
     platform: str = ""
     server: str = ""
-    balancer: Settings = field(default_factory=dict)
+    balancer: Behaviours = field(default_factory=Behaviours)
     holds_client_key: bool = False
     front: str = ""
     spec: Settings = field(default_factory=dict)

@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from harness.decode.exported_certificates import Collection
 from harness.model.finding import Finding, Judgement, Severity
 from harness.model.resource import Files, Resource
+from harness.model.runbook import Runbook
 
 PLATFORMS = ("kubernetes", "openshift", "cp4i", "vmware")
 View = TypeVar("View")
@@ -111,9 +112,11 @@ def apply(rules: Sequence[Rule[View]], view: View, judgement: Judgement) -> Judg
 class FileRules:
     """What a product makes of files: ``lint`` judges them, ``certificates`` explains the certificates among them.
 
-    ``sources`` maps each requirement to the text and the document that it comes from.
+    ``sources`` maps each requirement to the text and the document that it comes from.  ``renewal`` makes the runbook
+    for the renewal of a CA.
     """
 
     lint: Callable[[Question], Judgement]
     certificates: Callable[[Question], str]
     sources: Mapping[str, tuple[str, str]]
+    renewal: Callable[[Question, str], Runbook] | None = None

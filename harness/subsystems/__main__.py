@@ -17,6 +17,7 @@ from twisted.internet.defer import Deferred
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
+from harness.model.protocol import Connection, Ready, Reply
 from harness.subsystems.registry import Registry
 from harness.subsystems.server._twisted import PythonLoggingObserver, StandardIO
 from harness.subsystems.worker import Worker
@@ -38,7 +39,7 @@ class Pipes(LineOnlyReceiver):
     def connectionMade(self) -> None:
         """Both pipes are open."""
         self._worker = Worker(self._registry, reactor, self.say)
-        self.say({"kind": "ready"})
+        self.say(Ready())
 
     def lineReceived(self, line: bytes) -> None:
         """A command."""
@@ -56,10 +57,10 @@ class Pipes(LineOnlyReceiver):
         if reactor.running:
             reactor.stop()
 
-    def say(self, message: dict[str, Any]) -> None:
+    def say(self, message: Ready | Reply | Connection) -> None:
         """Write one message."""
         base: Any = super()
-        base.sendLine(json.dumps(message).encode())
+        base.sendLine(json.dumps(message.to_json()).encode())
 
 
 def _parsed(line: bytes) -> Any:

@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path as FilePath
-from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -19,6 +18,7 @@ from harness.lab.protocol import ConfigurationRefused, Entrypoint
 from harness.model.case import Setup
 from harness.model.catalogue import Flow
 from harness.model.exchange import BalancerView, ServerView
+from harness.model.observations import DrivenClient
 from harness.model.vocabulary import Grade
 from harness.targets.file import Endpoint, TargetFile
 from harness.wire.send import Address
@@ -110,7 +110,7 @@ class ExternalLab:
         """Only of endpoints whose target file says how to see them."""
         return {setup: _Effects(self.looks[setup.server]) for setup in setups if setup.server in self.looks}
 
-    def act(self, entrypoint: Entrypoint, flow: Flow, nonce: str) -> Mapping[str, Any]:
+    def act(self, entrypoint: Entrypoint, flow: Flow, nonce: str) -> DrivenClient:
         """Not possible: the client is not ours."""
         raise _not_ours("make its client send a request")
 

@@ -12,7 +12,7 @@ import socket
 import ssl
 import time
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TypedDict
 
 import h11
 from cryptography import x509
@@ -257,8 +257,17 @@ class _Answer:
         return Response(self._head.status_code, headers, body)
 
 
-def _end(error: OSError) -> dict[str, Any]:
-    """How a connection ended, as members of a ClientView."""
+class _Ending(TypedDict, total=False):
+    """Members of a ClientView."""
+
+    alert: str
+    closed: bool
+    timed_out: bool
+    fault: str
+
+
+def _end(error: OSError) -> _Ending:
+    """How a connection ended."""
     if isinstance(error, ssl.SSLError):
         return _tls_end(error)
     if isinstance(error, TimeoutError):
@@ -268,7 +277,7 @@ def _end(error: OSError) -> dict[str, Any]:
     return {"fault": str(error)}
 
 
-def _tls_end(error: ssl.SSLError) -> dict[str, Any]:
+def _tls_end(error: ssl.SSLError) -> _Ending:
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return {"closed": True}
     alert = alert_name(error.reason or "")

@@ -16,16 +16,16 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import Any
 
 from mitmproxy.http import HTTPFlow
 
 from harness.errors import HopproofError
+from harness.model.inspection import Line, Violation
+from harness.model.protocol import LOOPBACK, Behaviours, Listener
 from mitm_addons import inspector
 from mitm_addons.inspection import payload, session
 from mitm_addons.inspection.marking import KEY, VIOLATES, Marker
 from mitm_addons.inspection.recording import Recorder
-from mitm_addons.listeners import LOOPBACK
 from mitm_addons.server import Balancer
 
 
@@ -45,9 +45,14 @@ class _Teller:
         self._balancer.forget(flow.client_conn.id, flow.id)
         mark = flow.metadata.get(KEY, {})
         if mark.get("verdict") == VIOLATES:
-            _say(
-                {"kind": "violation", **mark, "request": f"{flow.request.method} {flow.request.path.partition('?')[0]}"}
-            )
+            request = f"{flow.request.method} {flow.request.path.partition('?')[0]}"
+            found: Violation = {
+                "kind": "violation",
+                "requirement": mark["requirement"],
+                "request": request,
+                "reason": mark["reason"],
+            }
+            _say(found)
 
 
 class _Started:
@@ -60,7 +65,7 @@ class _Started:
         self._started.set()
 
 
-def _say(message: dict[str, Any]) -> None:
+def _say(message: Line) -> None:
     sys.stdout.write(json.dumps(message) + "\n")
     sys.stdout.flush()
 
@@ -87,17 +92,17 @@ async def _headless(marker: Marker, recorder: Recorder | None, port: int) -> Non
     await running
 
 
-def _listener(known: session.Session) -> dict[str, Any]:
-    return {
-        "id": "inspect",
-        "mode": "terminating",
-        "upstream_host": known.upstream["host"],
-        "upstream_port": known.upstream["port"],
-        "server_name": known.upstream["server_name"],
-        "certificate": known.certificate,
-        "upstream_ca": known.upstream["ca"],
-        "behaviours": {"client_certificate": known.client_certificate} if known.as_client else {},
-    }
+def _listener(known: session.Session) -> Listener:
+    return Listener(
+        id="inspect",
+        mode="terminating",
+        upstream_host=known.upstream["host"],
+        upstream_port=known.upstream["port"],
+        server_name=known.upstream["server_name"],
+        certificate=known.certificate,
+        upstream_ca=known.upstream["ca"],
+        behaviours=Behaviours(client_certificate=known.client_certificate) if known.as_client else Behaviours(),
+    )
 
 
 def _until_end(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:

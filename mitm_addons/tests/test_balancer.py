@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from harness.errors import LabError
+from harness.model.protocol import Opened
 from mitm_addons import server
+from mitm_addons.listeners import parse
 from mitm_addons.tests.conftest import passthrough_listener, terminating_listener
 from mitm_addons.tests.peers import PATIENCE, Process, Upstream, client, read_message, request, status
 
@@ -121,11 +123,11 @@ def test_a_port_taken_in_between_is_tried_again_then_reported(monkeypatch: pytes
     assert (ports is not None, len(attempts)) == ((True, 2) if taken == 1 else (False, 5))
 
 
-async def _open_and_close() -> dict[str, dict[str, int]] | None:
+async def _open_and_close() -> dict[str, Opened] | None:
     balancer = server.Balancer(lambda _view: None)
-    ports: dict[str, dict[str, int]] | None
+    ports: dict[str, Opened] | None
     try:
-        ports = await balancer.listen([passthrough_listener("a", 1)])
+        ports = await balancer.listen([parse(passthrough_listener("a", 1))])
     except LabError:
         ports = None
     await balancer.close(["a"] if ports else [])

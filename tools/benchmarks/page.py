@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from harness.model.record import Record
 from harness.run.page_guide import guide
 from harness.writers import page, record
 from tools.browser.chromium import driver
@@ -31,7 +32,7 @@ _FILTER = """
 """
 
 
-def written(folder: Path, size: int, found: record.Record) -> tuple[Path, float]:
+def written(folder: Path, size: int, found: Record) -> tuple[Path, float]:
     """A page of *size* rows in *folder*, and the seconds it took to write."""
     header, rows, footer = found
     times = -(-size // len(rows))

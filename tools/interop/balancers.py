@@ -24,7 +24,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.decode.redaction import redact
+from harness.decode.shape import read
 from harness.errors import LabError
+from harness.model import protocol
 from tools.interop.access_logs import AccessLogReader
 from tools.interop.servers import SERVERS, fill, free_ports, template
 
@@ -42,7 +44,7 @@ _CONDITION = re.compile(r"\s*#\? ([\w-]+)$", re.MULTILINE)
 class Listener:
     """What the lab orders (:func:`harness.lab.balancers.listener`), on *port*, as a configuration has it."""
 
-    order: Mapping[str, Any]
+    order: protocol.Listener
     port: int
 
     @property
@@ -51,17 +53,18 @@ class Listener:
         order = self.order
         return {
             "PORT": str(self.port),
-            "UPSTREAM_PORT": str(order["upstream_port"]),
-            "HOST": order["server_name"],
-            "CERTIFICATE": order["certificate"] or "",
-            "UPSTREAM_CA": order["upstream_ca"] or "",
-            "CLIENT": order["behaviours"].get("client_certificate") or "",
+            "UPSTREAM_PORT": str(order.upstream_port),
+            "HOST": order.server_name,
+            "CERTIFICATE": order.certificate or "",
+            "UPSTREAM_CA": order.upstream_ca or "",
+            "CLIENT": order.behaviours.client_certificate or "",
         }
 
     @property
     def has(self) -> frozenset[str]:
         """The conditions under which a line of the configuration stays.  Raises LabError for what no product does."""
-        behaviours = dict(self.order["behaviours"])
+        usual = asdict(protocol.Behaviours())
+        behaviours = {name: value for name, value in asdict(self.order.behaviours).items() if value != usual[name]}
         found = {
             "sni": behaviours.pop("send_sni", True),
             "client-key": behaviours.pop("client_certificate", None) is not None,
@@ -71,7 +74,7 @@ class Listener:
         if found["strips-token"]:
             del behaviours["authorization"]
         if behaviours:
-            raise LabError(f"only the built-in balancer supports {', '.join(behaviours)}", where=self.order["id"])
+            raise LabError(f"only the built-in balancer supports {', '.join(behaviours)}", where=self.order.id)
         return frozenset(name if holds else f"no-{name}" for name, holds in found.items())
 
 
@@ -79,7 +82,7 @@ def configuration(text: str, listeners: Sequence[Listener], values: Mapping[str,
     """The template *text* with its sections repeated for *listeners*."""
 
     def repeated(section: re.Match[str]) -> str:
-        return "".join(_block(section[2], item) for item in listeners if item.order["mode"] == section[1])
+        return "".join(_block(section[2], item) for item in listeners if item.order.mode == section[1])
 
     return fill(_SECTION.sub(repeated, text), values)
 
@@ -97,9 +100,9 @@ class Running:
     """One server with its listeners, from its start until :meth:`stop`."""
 
     def __init__(self, product: str, folder: Path, listeners: Sequence[Listener], wire: Wire) -> None:
-        self.open = {item.order["id"] for item in listeners}
+        self.open = {item.order.id for item in listeners}
         self._wire = wire
-        self._logs = AccessLogReader(product, {item.port: (item.order["id"], item.order["mode"]) for item in listeners})
+        self._logs = AccessLogReader(product, {item.port: (item.order.id, item.order.mode) for item in listeners})
         source = template(f"{product}-balancer")
         # Every address of 127.0.0.0/8 is this host's, on Linux.
         address = ".".join(("127", *(str(secrets.randbelow(254) + 1) for _ in range(3))))
@@ -142,7 +145,7 @@ class Running:
             line = raw.decode("utf-8", "replace").rstrip("\n")
             try:
                 for view in self._logs.read(line):
-                    self._wire.write({"kind": "connection", **asdict(view)})
+                    self._wire.write(protocol.Connection(view))
             except (ValueError, KeyError, TypeError) as error:
                 _note(f"not understood ({error!r}): {line}")
             if not line.startswith("{") and "[debug]" not in line:
@@ -181,10 +184,10 @@ class Wire:
     def __init__(self) -> None:
         self._lock = threading.Lock()
 
-    def write(self, message: Mapping[str, Any]) -> None:
+    def write(self, message: protocol.Ready | protocol.Reply | protocol.Connection) -> None:
         """Write one line."""
         with self._lock:
-            print(json.dumps(message), flush=True)
+            print(json.dumps(message.to_json()), flush=True)
 
 
 class Process:
@@ -194,18 +197,20 @@ class Process:
         self._product, self._folder, self._wire = product, folder, wire
         self._running: list[Running] = []
 
-    def obey(self, command: Mapping[str, Any]) -> Mapping[str, Any]:
+    def obey(self, command: Mapping[str, Any]) -> protocol.Reply:
         """Do what *command* says and answer it."""
         number = command.get("id")
         try:
-            result = (
-                self._listen(command["listeners"]) if command["op"] == "listen" else self._close(command["listeners"])
-            )
+            result: object
+            if command["op"] == protocol.Listen.op:
+                result = self._listen([read(item, protocol.Listener) for item in command["listeners"]])
+            else:
+                result = self._close(command["listeners"])
         except Exception as error:  # what cannot be done is reported, and the other listeners go on
-            return {"kind": "reply", "id": number, "ok": False, "error": str(error) or repr(error)}
-        return {"kind": "reply", "id": number, "ok": True, "result": result}
+            return protocol.Reply(number, ok=False, error=str(error) or repr(error))
+        return protocol.Reply(number, result=result)
 
-    def _listen(self, orders: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    def _listen(self, orders: Sequence[protocol.Listener]) -> dict[str, protocol.Opened]:
         for hint in range(1, _ATTEMPTS + 1):
             listeners = [Listener(*pair) for pair in zip(orders, free_ports(len(orders)), strict=True)]
             folder = Path(tempfile.mkdtemp(prefix="balancer-", dir=self._folder))
@@ -216,9 +221,9 @@ class Process:
                     raise
             else:
                 break
-        return {item.order["id"]: {"port": item.port} for item in listeners}
+        return {item.order.id: {"port": item.port} for item in listeners}
 
-    def _close(self, ids: Sequence[str]) -> Mapping[str, Any]:
+    def _close(self, ids: Sequence[str]) -> protocol.Nothing:
         for server in self._running:
             server.open -= set(ids)
             if not server.open:
@@ -240,7 +245,7 @@ def main() -> None:
         sys.exit(f"{product} is not installed")
     with tempfile.TemporaryDirectory(prefix="hopproof-realworld-") as folder:
         process = Process(product, Path(folder), wire)
-        wire.write({"kind": "ready"})
+        wire.write(protocol.Ready())
         try:
             for line in sys.stdin:
                 wire.write(process.obey(json.loads(line)))

@@ -17,11 +17,11 @@ from harness.lab.plan import Instance
 from harness.lab.protocol import Entrypoint
 from harness.model.case import Setup
 from harness.model.catalogue import Flow
+from harness.model.observations import DrivenClient
+from harness.model.protocol import Reload
 from harness.model.script import Action, Part, Verb
 from harness.model.script_facts import Change
 from harness.pki.private_files import private_file
-
-Facts = Mapping[str, Any]
 
 
 class OperatedLab(ContainerLab):
@@ -46,7 +46,7 @@ class OperatedLab(ContainerLab):
         with self._docker.asked(f"cannot {action}"):
             return actions[action.verb](setup, action.part)
 
-    def past_balancer(self, entrypoint: Entrypoint, flow: Flow, nonce: str) -> list[Facts]:
+    def past_balancer(self, entrypoint: Entrypoint, flow: Flow, nonce: str) -> list[DrivenClient]:
         """See :class:`harness.lab.disruptions.Operated`."""
         server, client = self._housed[self._home(entrypoint.setup)], self._client(entrypoint.setup, flow)
         if flow.name in self.product.registered:
@@ -153,7 +153,7 @@ class OperatedLab(ContainerLab):
         planned, site = self._server(setup, self._keys_at[instance]), self._running(setup, what).site
         config = private_file(self.folder / f"{file_name(instance)}.yaml", planned.config.encode())
         self._deliver(site, [config])
-        return bool(site.worker.call("reload", instance=instance, config=str(config))["reloaded"])
+        return site.worker.call(Reload(instance, str(config)))["reloaded"]
 
     def _process(self, setup: Setup, what: Part) -> tuple[str, ...]:
         container = self._running(setup, what).link.container

@@ -31,6 +31,7 @@ from harness.lab.reference import OwnLab, Site
 from harness.lab.worker import Worker
 from harness.model.case import Setup
 from harness.model.catalogue import Flow
+from harness.model.protocol import Ended, SetClock
 from harness.model.vocabulary import Path
 
 PLATFORM = "platform"
@@ -60,7 +61,7 @@ class ContainerLab(OwnLab):
             insiders=(self._keys.subsystem, *self._apart), balancers=(str(Path.PASSTHROUGH), str(Path.TERMINATING))
         )
         # When the daemon is gone there is no waiting for records.
-        self._docker = Docker(lambda: self._mailbox.put({"kind": "ended", "expected": False}))
+        self._docker = Docker(lambda: self._mailbox.put(Ended(expected=False)))
         daemon.sweep()
         with self._docker.asked("the image cannot be had"):
             daemon.reap(docker_api.client())
@@ -168,7 +169,7 @@ class ContainerLab(OwnLab):
                 self._start([(setup, copy)])
                 offset = self._offsets.get(setup, 0.0)
                 if offset and instance.kind == self._keys.subsystem:
-                    self._places[copy.name].worker.call("clock", offset=offset, instances=[copy.name])
+                    self._places[copy.name].worker.call(SetClock(offset, (copy.name,)))
         return copy
 
     def _copies(self, name: str) -> list[str]:

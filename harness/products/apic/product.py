@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.products.apic.manifests import CONFIGURE, KEYS
-from harness.products.apic.rules import FILE_RULES
+from harness.products.apic.operations.files import OPERATIONS
 from harness.products.apic.secrets import PKI
 from harness.products.apic.target_rules import contradictions
 from harness.products.apic.variants import VARIANTS
@@ -44,5 +44,5 @@ APIC = Product(
     out_of_scope=(
         "Out of scope: gateway peering, replication between data centres, traffic inside a subsystem, API invocation."
     ),
-    files=FILE_RULES,
+    files=OPERATIONS,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from harness.model.protocol import Behaviours
 from harness.products.product import Variant
 
 VARIANTS: Mapping[str, Variant] = {
@@ -21,8 +22,8 @@ VARIANTS: Mapping[str, Variant] = {
     "validation-off": Variant(server="server-wrong-ca", client_spec={"mgmtPlatformEndpointCASecret": None}),
     "old-switch-name": Variant(spec={"mtlsValidateClient": None, "validateApimClient": True}),
     "empty-jwks-url": Variant(spec={"jwksUrl": ""}),
-    "balancer-without-sni": Variant(balancer={"send_sni": False}),
-    "balancer-strips-token": Variant(balancer={"authorization": "strip"}),
+    "balancer-without-sni": Variant(balancer=Behaviours(send_sni=False)),
+    "balancer-strips-token": Variant(balancer=Behaviours(authorization="strip")),
     "balancer-with-client-key": Variant(holds_client_key=True),
     "balancer-corporate-front": Variant(front="impostor"),
 }

@@ -16,6 +16,8 @@ from typing import Any
 from cryptography import x509
 
 from harness.errors import UsageError
+from harness.model.observations import DrivenClient
+from harness.model.protocol import Destination
 from harness.subsystems.apic.gateway import Gateway
 from harness.subsystems.apic.management import INGRESS_CA, KEYS_PATH, PLATFORM_PATH
 from harness.subsystems.server.certificates import Material, Secret, certificates, material, read_file
@@ -45,14 +47,14 @@ class Caller:
     ingestion: Callable[[bool], Credentials | None]
     sends_token: bool
 
-    async def act(self, reactor: Any, name: str, target: Mapping[str, str], nonce: str) -> dict[str, Any]:
+    async def act(self, reactor: Any, name: str, target: Destination, nonce: str) -> DrivenClient:
         """Make the request *name* to *target*: ``{"status", "error", "local_port"}``; status None where no answer came.
 
         Raises UsageError for an unknown action, or for events of a gateway that is not registered.
         """
         if name not in ACTIONS:
             raise UsageError(f"unknown action {name!r}; known: {', '.join(ACTIONS)}")
-        url, address = target["url"].rstrip("/"), target.get("connect", "127.0.0.1")
+        url, address = target.url.rstrip("/"), target.connect
         if name in _PLATFORM_PATHS:
             headers = {"X-Hopproof-Case": nonce}
             request, trust = Call("GET", url + _PLATFORM_PATHS[name], address, headers), self._platform_trust()

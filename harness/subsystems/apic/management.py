@@ -21,6 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from harness.errors import UsageError
+from harness.model.observations import DrivenClient
+from harness.model.protocol import Destination
 from harness.subsystems.server.application import Application, HttpResponse, nothing_here
 from harness.subsystems.server.certificates import Secret, certificates, material, read_file, read_secret
 from harness.subsystems.server.client import Call, CallFailed, Reply, Trust, call
@@ -89,7 +91,7 @@ class Sender:
     rules: ServerPolicy
     stored: Mapping[str, Secret]
 
-    async def act(self, reactor: Any, name: str, target: dict[str, str], nonce: str) -> dict[str, Any]:
+    async def act(self, reactor: Any, name: str, target: Destination, nonce: str) -> DrivenClient:
         """Do the action *name* to *target*: ``{"status", "error", "local_port"}``; status None where no answer came.
 
         Raises UsageError for an unknown action or missing key material.
@@ -102,18 +104,18 @@ class Sender:
             return {"status": None, "error": str(error), "local_port": error.local_port}
         return {"status": reply.status, "error": "", "local_port": reply.local_port}
 
-    async def _send(self, reactor: Any, name: str, target: dict[str, str], nonce: str) -> Reply:
+    async def _send(self, reactor: Any, name: str, target: Destination, nonce: str) -> Reply:
         action = ACTIONS[name]
         if action.client not in self.clients:
             raise UsageError(f"the management CR names no client secret at spec.{action.client}.secretName")
         body: dict[str, Any] = {name: value.replace("{nonce}", nonce) for name, value in action.body.items()}
         if name == "register-gateway":
-            body["ingestion"] = self._ingestion(with_jwt=bool(target.get("with_jwt")))
+            body["ingestion"] = self._ingestion(with_jwt=target.with_jwt)
         headers = {"X-Hopproof-Case": nonce, "Content-Type": "application/json"}
         if self.rules.sends_token:
             headers["Authorization"] = f"Bearer {self._token()}"
-        url = target["url"].rstrip("/") + action.path.replace("{nonce}", nonce)
-        request = Call(action.method, url, target.get("connect", "127.0.0.1"), headers, json.dumps(body).encode())
+        url = target.url.rstrip("/") + action.path.replace("{nonce}", nonce)
+        request = Call(action.method, url, target.connect, headers, json.dumps(body).encode())
         return await call(reactor, request, self._trust(self.clients[action.client]))
 
     def _ingestion(self, *, with_jwt: bool) -> dict[str, str]:

@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
+from harness.model import protocol
 from harness.model.vocabulary import Reason
 from harness.subsystems.server._twisted import TLSMemoryBIOFactory
 from harness.subsystems.server.clock import LabClock
@@ -41,7 +42,7 @@ class ListenerContext:
     clock: LabClock
     reactor: Any
     channel: Callable[[AcceptedConnection], Any]
-    tell: Callable[[dict[str, Any]], None]
+    tell: Callable[[protocol.Connection], None]
     doors: set[AcceptedConnection] = field(default_factory=set)
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 from cryptography import x509
 
 from harness.decode.certificates import view
 from harness.decode.tokens import bearer, describe
+from harness.model import protocol
 from harness.model.exchange import RequestView, ServerView
 from harness.model.vocabulary import Reason
 from harness.subsystems.server.rejection import Rejected
@@ -70,8 +70,8 @@ class Connection:
         if not self.rejected:
             self.rejected, self.detail = reason.value, detail
 
-    def message(self) -> dict[str, Any]:
-        """The event for the parent: a ServerView as JSON."""
+    def message(self) -> protocol.Connection:
+        """The event for the parent."""
         observed = ServerView(
             self.listener,
             self.local_port,
@@ -85,7 +85,7 @@ class Connection:
             tuple(self.requests),
             self.handshake_sha256,
         )
-        return {"kind": "connection", **asdict(observed)}
+        return protocol.Connection(observed)
 
 
 def request_view(ask: HttpRequest, status: int | None, rejection: Rejected | None) -> RequestView:

@@ -12,6 +12,8 @@ from typing import Any
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 
 from harness.errors import UsageError
+from harness.model.observations import DrivenClient
+from harness.model.protocol import LOOPBACK, Connection, Destination, State
 from harness.subsystems.server.access import Gate
 from harness.subsystems.server.client import Call, CallFailed, Trust, call
 from harness.subsystems.server.clock import LabClock
@@ -23,8 +25,6 @@ from harness.subsystems.server.key_cache import FetchFailed, KeyCache
 from harness.subsystems.server.kind import Acting, Kind, Making
 from harness.subsystems.server.policy import ServerPolicy
 from harness.subsystems.server.tls import ServerTls, server_context
-
-LOOPBACK = "127.0.0.1"
 
 _log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class Surroundings:
     """What the instances of a process share."""
 
     reactor: Any
-    tell: Callable[[dict[str, Any]], None]
+    tell: Callable[[Connection], None]
 
 
 class Instance:
@@ -109,11 +109,11 @@ class Instance:
         _log.info("%s: reloaded, %s", order.id, now)
         return True
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> State:
         """What it did and how often."""
         return {"effects": self._application.effects(), "counters": dict(self.counters)}
 
-    async def act(self, action: str, target: dict[str, str], nonce: str) -> dict[str, Any]:
+    async def act(self, action: str, target: Destination, nonce: str) -> DrivenClient:
         """Make a request to another subsystem.  Raises UsageError."""
         if self._actor is None:
             raise UsageError(f"a {self._order.kind.name} makes no requests of its own")

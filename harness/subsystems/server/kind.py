@@ -10,6 +10,8 @@ from typing import Any, Protocol
 
 from cryptography import x509
 
+from harness.model.observations import DrivenClient
+from harness.model.protocol import Destination
 from harness.subsystems.server.application import Application
 from harness.subsystems.server.clock import LabClock
 from harness.subsystems.server.policy import ServerPolicy
@@ -48,7 +50,7 @@ class Acting(Making):
 class Actor(Protocol):
     """A subsystem's client half."""
 
-    def act(self, reactor: Any, name: str, target: dict[str, str], nonce: str) -> Awaitable[dict[str, Any]]:
+    def act(self, reactor: Any, name: str, target: Destination, nonce: str) -> Awaitable[DrivenClient]:
         """Make the request *name* to *target*; raises UsageError for an unknown one."""
         ...
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import yaml
 
 from harness.errors import LabError
+from harness.model import protocol
 from tools.interop.balancers import Listener, configuration
 from tools.interop.servers import SERVERS, template
 
@@ -16,19 +17,18 @@ PRODUCTS = tuple(SERVERS)
 VALUES = {"FOLDER": "/lab", "CONFIG": "/lab/server", "SOURCE": "127.1.2.3"}
 
 
-def order(mode: str = "terminating", **behaviours: Any) -> dict[str, Any]:
+def order(mode: Literal["passthrough", "terminating"] = "terminating", **behaviours: Any) -> protocol.Listener:
     terminating = mode == "terminating"
-    return {
-        "id": f"portal|{mode}",
-        "mode": mode,
-        "upstream_host": "127.0.0.1",
-        "upstream_port": 41000,
-        "server_name": "portal.test",
-        "certificate": "/front.pem" if terminating else None,
-        "upstream_ca": "/ca.crt" if terminating else None,
-        "behaviours": behaviours,
-        "host": "127.0.0.1",
-    }
+    return protocol.Listener(
+        id=f"portal|{mode}",
+        mode=mode,
+        upstream_host="127.0.0.1",
+        upstream_port=41000,
+        server_name="portal.test",
+        certificate="/front.pem" if terminating else None,
+        upstream_ca="/ca.crt" if terminating else None,
+        behaviours=protocol.Behaviours(**behaviours),
+    )
 
 
 def filled(product: str, *listeners: Listener) -> str:

@@ -1,22 +1,81 @@
-"""The worker: a child that obeys, children that die, hang, fail or talk nonsense; and the mailbox of what they saw."""
+"""The worker: a child that obeys, children that die, hang, fail or talk nonsense."""
 
 from __future__ import annotations
 
 import os
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, TypedDict
 
 import pytest
 
 from harness.errors import LabError
 from harness.lab import worker as module
-from harness.lab.worker import Child, Mailbox, Worker
+from harness.lab.worker import Child, Worker
+from harness.model.exchange import ServerView
+from harness.model.protocol import Command, Connection, Ended, Event, Noise, Nothing
 
 Start = Callable[..., Worker]
 CHILD = "harness.tests.lab.children"
+
+
+class Echo(TypedDict):
+    """The command, as the child read it."""
+
+    id: int
+    op: str
+    text: str
+    number: float
+
+
+@dataclass(frozen=True)
+class Do(Command[Echo]):
+    op: ClassVar[str] = "do"
+    form: ClassVar[Any] = Echo
+    text: str = ""
+    number: float = 0
+
+
+@dataclass(frozen=True)
+class Fail(Command[Nothing]):
+    op: ClassVar[str] = "fail"
+    form: ClassVar[Any] = Nothing
+
+
+@dataclass(frozen=True)
+class FailBecause(Fail):
+    error: str
+
+
+@dataclass(frozen=True)
+class Die(Command[Nothing]):
+    op: ClassVar[str] = "die"
+    form: ClassVar[Any] = Nothing
+
+
+@dataclass(frozen=True)
+class BeSilent(Command[Nothing]):
+    op: ClassVar[str] = "be silent"
+    form: ClassVar[Any] = Nothing
+
+
+@dataclass(frozen=True)
+class Say(Command[Nothing]):
+    op: ClassVar[str] = "say"
+    form: ClassVar[Any] = Nothing
+    line: object
+
+
+@dataclass(frozen=True)
+class CountDown(Do):
+    """Of which the child's answer is not the form that it should have."""
+
+    form: ClassVar[Any] = dict[str, int]
+
+
+LETTER = Connection(ServerView("a", 1, 2))
 
 
 class Events:
@@ -24,17 +83,17 @@ class Events:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._told: list[Mapping[str, Any]] = []
+        self._told: list[Event] = []
 
-    def put(self, message: Mapping[str, Any]) -> None:
+    def put(self, event: Event) -> None:
         with self._changed:
-            self._told.append(message)
+            self._told.append(event)
             self._changed.notify_all()
 
-    def kinds(self, count: int) -> list[str]:
+    def first(self, count: int) -> list[Event]:
         with self._changed:
             assert self._changed.wait_for(lambda: len(self._told) >= count, 10), self._told
-            return [str(item["kind"]) for item in self._told]
+            return list(self._told)
 
 
 @pytest.fixture
@@ -67,13 +126,13 @@ def pid(worker: Worker) -> int:
 
 def test_it_obeys(start: Start) -> None:
     child = start()
-    assert child.call("do", text="\u2028 \U0001f512", number=1.5) == {
+    assert child.call(Do("\u2028 \U0001f512", 1.5)) == {
         "id": 1,
         "op": "do",
         "text": "\u2028 \U0001f512",
         "number": 1.5,
     }
-    assert child.call("do")["id"] == 2
+    assert child.call(Do())["id"] == 2
     assert child.alive
 
 
@@ -83,7 +142,7 @@ def test_several_threads_get_their_own_answers(start: Start) -> None:
 
     def ask(number: int) -> None:
         for _ in range(20):
-            assert child.call("do", number=number)["number"] == number
+            assert child.call(Do(number=number))["number"] == number
         found[number] = 20
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(4)]
@@ -97,56 +156,56 @@ def test_several_threads_get_their_own_answers(start: Start) -> None:
 def test_it_answers_with_an_error(start: Start) -> None:
     child = start()
     with pytest.raises(LabError, match="fail failed: no such thing") as caught:
-        child.call("fail", error="no such thing")
+        child.call(FailBecause("no such thing"))
     assert "child.log" in caught.value.where
     with pytest.raises(LabError, match="no reason given"):
-        child.call("fail")
-    assert child.call("do")["op"] == "do"
+        child.call(Fail())
+    assert child.call(Do())["op"] == "do"
 
 
 def test_it_dies_at_once(start: Start) -> None:
     child = start("stillborn")
     with pytest.raises(LabError, match="ended unexpectedly") as caught:
-        child.call("do")
+        child.call(Do())
     assert "no luck at all" in caught.value.hint
 
 
 def test_there_is_no_such_module(start: Start) -> None:
     with pytest.raises(LabError, match="No module named"):
-        start(module="harness.no_such_module").call("do")
+        start(module="harness.no_such_module").call(Do())
 
 
 def test_it_dies_under_way(start: Start, events: Events) -> None:
     child = start()
     with pytest.raises(LabError, match="did not answer die") as caught:
-        child.call("die")
+        child.call(Die())
     assert "cannot go on" in caught.value.hint
-    assert events.kinds(1) == ["ended"]
+    assert events.first(1) == [Ended(expected=False)]
     assert not child.alive
     with pytest.raises(LabError, match="ended unexpectedly|does not support do"):
-        child.call("do")
+        child.call(Do())
 
 
 def test_it_never_gets_ready(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "READY_SECONDS", 0.05)
     with pytest.raises(LabError, match="did not get ready"):
-        start("mute").call("do")
+        start("mute").call(Do())
 
 
 def test_it_never_answers(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     child = start()
-    child.call("do")
+    child.call(Do())
     monkeypatch.setattr(module, "REPLY_SECONDS", 0.05)
     with pytest.raises(LabError, match="did not answer be silent"):
-        child.call("be silent")
+        child.call(BeSilent())
     monkeypatch.undo()
-    assert child.call("do")["op"] == "do"
+    assert child.call(Do())["op"] == "do"
 
 
 def test_it_does_not_end_with_its_input(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Child, "patience", 0.1)
     child = start("deaf")
-    child.call("do")
+    child.call(Do())
     child.close()
     with pytest.raises(ProcessLookupError):
         os.kill(pid(child), 0)
@@ -154,20 +213,38 @@ def test_it_does_not_end_with_its_input(start: Start, monkeypatch: pytest.Monkey
 
 def test_closing_twice_and_calling_afterwards(start: Start, events: Events) -> None:
     child = start()
-    child.call("do")
+    child.call(Do())
     child.close()
     child.close()
-    assert events.kinds(1) == ["ended"]
+    assert events.first(1) == [Ended(expected=True)]
     with pytest.raises(LabError, match="exit status 0") as caught:
-        child.call("do")
+        child.call(Do())
     assert "which is empty" in caught.value.hint
 
 
 def test_what_it_tells_unasked(start: Start, events: Events) -> None:
     child = start()
-    child.call("say", line={"kind": "connection", "listener": "a"})
-    child.call("say", line="Traceback (most recent call last):")
-    assert events.kinds(2) == ["connection", "noise"]
+    for line in (LETTER.to_json(), "Traceback (most recent call last):", {"kind": "connection", "listener": "a"}):
+        child.call(Say(line))
+    assert events.first(3) == [
+        LETTER,
+        Noise("Traceback (most recent call last):\n"),
+        Noise('{"kind": "connection", "listener": "a"}\n'),
+    ]
+
+
+def test_a_result_of_another_form(start: Start) -> None:
+    with pytest.raises(LabError, match="answered do with another form of result: op is text, not an integer"):
+        start().call(CountDown())
+
+
+def test_whether_it_lives(start: Start) -> None:
+    child = start()
+    child.call(Do())
+    child.check_alive()
+    child.close()
+    with pytest.raises(LabError, match="ended unexpectedly, exit status 0"):
+        child.check_alive()
 
 
 @pytest.mark.parametrize("line", ["[]", "3", '{"kind": "reply"}'])
@@ -175,95 +252,5 @@ def test_nonsense_that_is_json(start: Start, monkeypatch: pytest.MonkeyPatch, li
     monkeypatch.setattr(threading, "excepthook", lambda _arguments: None)
     monkeypatch.setattr(module, "REPLY_SECONDS", 0.3)
     child = start()
-    assert child.call("say", line=line)["op"] == "say"
-
-
-# Mailbox
-
-LETTER = {"kind": "connection", "listener": "a", "local_port": 1, "peer_port": 2}
-LONG_AGO = 0.0
-
-
-def test_a_letter_is_taken_once_and_the_oldest_first() -> None:
-    mailbox = Mailbox()
-    for number in (1, 2):
-        mailbox.put({**LETTER, "number": number})
-    assert [mailbox.take("a", 1, 2, 0, "fp-1", LONG_AGO) for _ in range(3)] == [
-        {**LETTER, "number": 1},
-        {**LETTER, "number": 2},
-        None,
-    ]
-
-
-@pytest.mark.parametrize("address", [("b", 1, 2), ("a", 2, 1), ("a", 1, 3)])
-def test_a_record_of_another_connection(address: tuple[str, int, int]) -> None:
-    mailbox = Mailbox()
-    mailbox.put(LETTER)
-    assert mailbox.take(*address, 0.01, "fp-1", LONG_AGO) is None
-    assert mailbox.take("a", 1, 2, 0, "fp-1", LONG_AGO) == LETTER
-
-
-def asked(*nonces: str) -> dict[str, Any]:
-    return {**LETTER, "requests": [{"nonce": nonce} for nonce in nonces]}
-
-
-def test_a_reused_port_delivers_no_older_record() -> None:
-    mailbox = Mailbox()
-    for letter in (asked("fp-2"), LETTER, asked("fp-0", "fp-1"), asked("")):
-        mailbox.put(letter)
-    found = [mailbox.take("a", 1, 2, 0, "fp-1", LONG_AGO) for _ in range(4)]
-    assert found == [asked("fp-0", "fp-1"), LETTER, asked(""), None]
-    assert mailbox.take("a", 1, 2, 0, "fp-2", LONG_AGO) == asked("fp-2")
-
-
-def test_what_arrived_before_a_connection_began_is_not_its_record() -> None:
-    mailbox = Mailbox()
-    stale, own = {**LETTER, "rejected": "certificate-missing"}, {**LETTER, "rejected": "certificate-untrusted"}
-    mailbox.put(stale)
-    began = time.monotonic()
-    assert mailbox.take("a", 1, 2, 0.01, "fp-2", began) is None
-    mailbox.put(own)
-    assert mailbox.take("a", 1, 2, 0, "fp-2", began) == own
-    assert mailbox.take("a", 1, 2, 0, "fp-1", LONG_AGO) == stale  # whoever began before it still gets it
-
-
-def test_the_right_letter_is_waited_for_beside_a_wrong_one() -> None:
-    mailbox = Mailbox()
-    mailbox.put(asked("fp-2"))
-    assert taken(mailbox, 10, lambda: mailbox.put(asked("fp-1"))) == asked("fp-1")
-
-
-def taken(mailbox: Mailbox, seconds: float, then: Callable[[], None]) -> Any:
-    """What a waiting thread takes when *then* is done meanwhile."""
-    found: list[Any] = []
-    waiting = threading.Thread(target=lambda: found.append(mailbox.take("a", 1, 2, seconds, "fp-1", LONG_AGO)))
-    waiting.start()
-    then()
-    waiting.join(10)
-    assert found, "still waiting"
-    return found[0]
-
-
-def test_a_letter_that_comes_later() -> None:
-    mailbox = Mailbox()
-    assert taken(mailbox, 10, lambda: mailbox.put(LETTER)) == LETTER
-
-
-def test_a_dead_process_is_not_waited_for() -> None:
-    mailbox = Mailbox()
-    assert taken(mailbox, 3600, lambda: mailbox.put({"kind": "ended", "expected": False})) is None
-    mailbox.put(LETTER)
-    assert mailbox.take("a", 1, 2, 3600, "fp-1", LONG_AGO) == LETTER
-    assert mailbox.take("a", 1, 2, 3600, "fp-1", LONG_AGO) is None
-
-
-def test_an_expected_end_covers_no_other_process() -> None:
-    mailbox = Mailbox()
-    mailbox.put({"kind": "ended", "expected": True})
-    assert taken(mailbox, 10, lambda: mailbox.put(LETTER)) == LETTER
-
-
-def test_noise_is_no_letter() -> None:
-    mailbox = Mailbox()
-    mailbox.put({"kind": "noise", "line": "x"})
-    assert mailbox.take("a", 1, 2, 0, "fp-1", LONG_AGO) is None
+    child.call(Say(line))
+    assert child.alive

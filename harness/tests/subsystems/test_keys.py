@@ -234,7 +234,6 @@ def test_management_refuses_a_server_it_cannot_verify(own_lab: Deployment, manag
     server.stop()
     gone = act(own_lab, management, "register-portal", server, "n3")
     assert gone["status"] is None and "refused" in gone["error"]
-    assert (
-        "unknown action"
-        in own_lab.process.ask("act", instance=own_lab.start("portal").id, action="x", target={}, nonce="")["error"]
-    )
+    order = {"instance": own_lab.start("portal").id, "action": "x", "target": {"url": ""}, "nonce": ""}
+    assert "unknown action" in own_lab.process.ask("act", **order)["error"]
+    assert "target.url is missing" in own_lab.process.ask("act", **{**order, "target": {}})["error"]

@@ -10,6 +10,8 @@ from cryptography import x509
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
+from harness.model.exchange import ServerView
+from harness.model.protocol import Connection
 from harness.subsystems.server.certificates import read_secret
 from harness.subsystems.server.clock import LabClock
 from harness.subsystems.server.connection import HANDSHAKE_SECONDS, ConnectionFactory, ListenerContext
@@ -36,7 +38,7 @@ def test_many_instances(lab: Deployment) -> None:
 
 
 def test_a_silent_client_is_disconnected_and_reported(lab: Deployment) -> None:
-    clock, message = Clock(), list[dict[str, Any]]()
+    clock, message = Clock(), list[Connection]()
     tls = ServerTls(read_secret(lab.folder, "portal-admin"), Demand.REQUIRED)
     house = ListenerContext("x", tls, ServerPolicy(), LabClock(), clock, lambda door: None, message.append)
     door, transport = ConnectionFactory(house).buildProtocol(None), make_transport()
@@ -45,8 +47,10 @@ def test_a_silent_client_is_disconnected_and_reported(lab: Deployment) -> None:
     clock.advance(HANDSHAKE_SECONDS + 1)
     assert transport.disconnected
     door.connectionLost()
-    assert [(item["rejected"], item["requests"]) for item in message] == [("tls-handshake", ())]
-    assert "within" in message[0]["detail"]
+    (view,) = (item.view for item in message)
+    assert isinstance(view, ServerView)
+    assert (view.rejected, view.requests) == ("tls-handshake", ())
+    assert "within" in view.detail
     door.connectionLost()
     assert len(message) == 1
 

@@ -170,6 +170,11 @@ def certificates(question: Question) -> str:
 
 
 def _judged(question: Question, view: View) -> Judgement:
+    return apply(RULES, view, headed(question, view))
+
+
+def headed(question: Question, view: View) -> Judgement:
+    """A judgement that says what *question* is judged as, and nothing else yet; raises :class:`UsageError`."""
     if question.release and not parse(question.release):
         raise UsageError(f"{question.release!r} is not a release", hint="such as --release 10.0.8")
     name = ".".join(map(str, view.release))
@@ -182,7 +187,7 @@ def _judged(question: Question, view: View) -> Judgement:
         judgement.remarks.append(
             f"{known}; judged as {NEWEST.name}, the newest that is. Give --release to change that."
         )
-    return apply(RULES, view, judgement)
+    return judgement
 
 
 FILE_RULES = FileRules(lint, certificates, SOURCES)
