@@ -109,14 +109,23 @@ def apply(rules: Sequence[Rule[View]], view: View, judgement: Judgement) -> Judg
 
 
 @dataclass(frozen=True)
+class Plan:
+    """A change in two documents: ``steps`` for who makes it, ``sheet`` for who runs the balancers."""
+
+    steps: Runbook
+    sheet: Runbook
+
+
+@dataclass(frozen=True)
 class FileRules:
     """What a product makes of files: ``lint`` judges them, ``certificates`` explains the certificates among them.
 
     ``sources`` maps each requirement to the text and the document that it comes from.  ``renewal`` makes the runbook
-    for the renewal of a CA.
+    for the renewal of a CA, ``termination`` the plan for flows whose balancers are to terminate TLS.
     """
 
     lint: Callable[[Question], Judgement]
     certificates: Callable[[Question], str]
     sources: Mapping[str, tuple[str, str]]
     renewal: Callable[[Question, str], Runbook] | None = None
+    termination: Callable[[Question, Sequence[str]], Plan] | None = None

@@ -12,7 +12,7 @@ import socket
 import ssl
 import time
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TypedDict
 
 import h11
 from cryptography import x509
@@ -24,6 +24,7 @@ from harness.model.exchange import CertificateView, ClientView, Response, TokenV
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 12.0
+BODY_SECONDS = 3.0  # from the head of the answer on: a stream of events has no end
 MAX_ANSWER_BYTES = 1 << 20
 # What a report needs of an answer; the rest is the target's and stays with it.
 KEPT_BODY_CHARACTERS = 2000
@@ -179,15 +180,7 @@ def _talk(stream: socket.socket, facts: ClientView, request: Prepared, parser: _
     except OSError as error:
         write_error = error
     try:
-        while not parser.complete:
-            remaining = deadline - time.monotonic()
-            if remaining <= 0:
-                raise TimeoutError("no complete answer within the deadline")
-            stream.settimeout(remaining)
-            data = stream.recv(65536)
-            parser.feed(data)
-            if not data:
-                break
+        _read(stream, parser, deadline)
     except OSError as error:
         facts = replace(facts, **_end(error))
     except h11.RemoteProtocolError as error:
@@ -199,6 +192,21 @@ def _talk(stream: socket.socket, facts: ClientView, request: Prepared, parser: _
     if parser.response is None:
         return facts
     return replace(facts, response=parser.response, closed=False, fault="", timed_out=False)
+
+
+def _read(stream: socket.socket, parser: _Answer, deadline: float) -> None:
+    while not parser.complete:
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
+            raise TimeoutError("no complete answer within the deadline")
+        stream.settimeout(remaining)
+        waiting = parser.response is None
+        data = stream.recv(65536)
+        parser.feed(data)
+        if not data:
+            return
+        if waiting and parser.response is not None:
+            deadline = min(deadline, time.monotonic() + BODY_SECONDS)
 
 
 class _Answer:
@@ -249,8 +257,17 @@ class _Answer:
         return Response(self._head.status_code, headers, body)
 
 
-def _end(error: OSError) -> dict[str, Any]:
-    """How a connection ended, as members of a ClientView."""
+class _Ending(TypedDict, total=False):
+    """Members of a ClientView."""
+
+    alert: str
+    closed: bool
+    timed_out: bool
+    fault: str
+
+
+def _end(error: OSError) -> _Ending:
+    """How a connection ended."""
     if isinstance(error, ssl.SSLError):
         return _tls_end(error)
     if isinstance(error, TimeoutError):
@@ -260,7 +277,7 @@ def _end(error: OSError) -> dict[str, Any]:
     return {"fault": str(error)}
 
 
-def _tls_end(error: ssl.SSLError) -> dict[str, Any]:
+def _tls_end(error: ssl.SSLError) -> _Ending:
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return {"closed": True}
     alert = alert_name(error.reason or "")
