@@ -11,6 +11,7 @@ from harness.decode.exported_certificates import Collection
 from harness.model.finding import Finding, Judgement, Severity
 from harness.model.resource import Files, Resource
 from harness.model.runbook import Runbook
+from harness.model.vocabulary import Path, Posture
 from harness.products.rehearsal import Rehearsal
 
 PLATFORMS = ("kubernetes", "openshift", "cp4i", "vmware")
@@ -110,11 +111,23 @@ def apply(rules: Sequence[Rule[View]], view: View, judgement: Judgement) -> Judg
 
 
 @dataclass(frozen=True)
+class TwinState:
+    """A state that a flow passes through: its server in ``posture``, behind a balancer on ``path``."""
+
+    title: str
+    flow: str
+    posture: Posture
+    path: Path
+
+
+@dataclass(frozen=True)
 class Plan:
-    """A change in two documents: ``steps`` for who makes it, ``sheet`` for who runs the balancers."""
+    """A change in two documents: ``steps`` for who makes it, ``sheet`` for who runs the balancers; and the ``states``
+    that its flows pass through, in order."""
 
     steps: Runbook
     sheet: Runbook
+    states: tuple[TwinState, ...]
 
 
 @dataclass(frozen=True)
