@@ -11,6 +11,7 @@ from harness.decode.exported_certificates import Collection
 from harness.model.finding import Finding, Judgement, Severity
 from harness.model.resource import Files, Resource
 from harness.model.runbook import Runbook
+from harness.products.rehearsal import Rehearsal
 
 PLATFORMS = ("kubernetes", "openshift", "cp4i", "vmware")
 View = TypeVar("View")
@@ -121,7 +122,8 @@ class FileRules:
     """What a product makes of files: ``lint`` judges them, ``certificates`` explains the certificates among them.
 
     ``sources`` maps each requirement to the text and the document that it comes from.  ``renewal`` makes the runbook
-    for the renewal of a CA, ``termination`` the plan for flows whose balancers are to terminate TLS.
+    for the renewal of a CA, ``termination`` the plan for flows whose balancers are to terminate TLS, ``rehearsal``
+    what the embedded lab does of a renewal.
     """
 
     lint: Callable[[Question], Judgement]
@@ -129,3 +131,4 @@ class FileRules:
     sources: Mapping[str, tuple[str, str]]
     renewal: Callable[[Question, str], Runbook] | None = None
     termination: Callable[[Question, Sequence[str]], Plan] | None = None
+    rehearsal: Callable[[str], Rehearsal] | None = None

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from harness.model.runbook import Runbook
 from harness.products.apic.operations import plan, renewal
+from harness.products.apic.operations.rehearsal import rehearsal
 from harness.products.apic.operations.sheet import sheet
 from harness.products.apic.rules import FILE_RULES, headed
 from harness.products.apic.rules.view import View
@@ -28,4 +29,4 @@ def terminate(question: Question, flows: Sequence[str]) -> Plan:
     return Plan(plan.runbook(wanted, judgement.heading, judgement.remarks), sheet(wanted, judgement.heading))
 
 
-OPERATIONS = replace(FILE_RULES, renewal=renew, termination=terminate)
+OPERATIONS = replace(FILE_RULES, renewal=renew, termination=terminate, rehearsal=rehearsal)
