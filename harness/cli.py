@@ -32,6 +32,7 @@ VERBS = (
     "target",
     "lint",
     "renew",
+    "plan",
     "packets",
     "compare",
     "replay",

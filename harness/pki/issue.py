@@ -117,11 +117,12 @@ def issue(
     *,
     key: Key | None = None,
     signer: Key | None = None,
+    serial: int | None = None,
 ) -> Identity:
     """A certificate that says what *profile* says, alone in its chain.
 
     *issuer* gives issuer name, authority key identifier and signature (None: self-signed); *signer* signs in its place
-    while the names stay.  *key* is the subject's key, a fresh P-256 one without it.
+    while the names stay.  *key* is the subject's key, a fresh P-256 one without it; *serial* is random without it.
     """
     key = key or new_key()
     by = issuer.certificate.subject if issuer else profile.subject
@@ -130,7 +131,7 @@ def issue(
         .subject_name(profile.subject)
         .issuer_name(by)
         .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
+        .serial_number(x509.random_serial_number() if serial is None else serial)
         .not_valid_before(profile.not_before)
         .not_valid_after(profile.not_after)
     )

@@ -132,6 +132,8 @@ OPEN: dict[str, Excuse] = {
     "tls-12": lambda handler: handler.connection.version() == "TLSv1.2",
     "other-sni": misdirected,
     "identity-headers": lambda handler: "X-Remote-User" in handler.headers,
+    "source-headers": lambda handler: handler.headers["X-Real-IP"] == "127.0.0.1",
+    "path-in-header": lambda handler: handler.headers["X-Forwarded-Uri"] == "/healthz" and handler.path == "/things",
     "certificate-in-header": lambda handler: "BEGIN" in (handler.headers["ssl-client-cert"] or ""),
     "method-safe": lambda handler: handler.command == "HEAD",
     "method-post": lambda handler: handler.command == "POST",
@@ -169,7 +171,7 @@ def test_the_same_where_a_token_is_asked_for(judge: Judge, way: str) -> None:
 def test_a_server_that_asks_whichever_way_passes(judge: Judge, posture: Posture) -> None:
     run = judge(lambda handler: False, posture)
     assert {row["outcome"] for row in run.rows} == {"PASS"}
-    assert len(run.rows) == (14 if posture is Posture.MTLS else 11)
+    assert len(run.rows) == (16 if posture is Posture.MTLS else 13)
 
 
 def test_a_server_that_is_open_where_a_query_follows_is_caught(judge: Judge) -> None:

@@ -24,6 +24,7 @@ from harness.model.exchange import CertificateView, ClientView, Response, TokenV
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 12.0
+BODY_SECONDS = 3.0  # from the head of the answer on: a stream of events has no end
 MAX_ANSWER_BYTES = 1 << 20
 # What a report needs of an answer; the rest is the target's and stays with it.
 KEPT_BODY_CHARACTERS = 2000
@@ -179,15 +180,7 @@ def _talk(stream: socket.socket, facts: ClientView, request: Prepared, parser: _
     except OSError as error:
         write_error = error
     try:
-        while not parser.complete:
-            remaining = deadline - time.monotonic()
-            if remaining <= 0:
-                raise TimeoutError("no complete answer within the deadline")
-            stream.settimeout(remaining)
-            data = stream.recv(65536)
-            parser.feed(data)
-            if not data:
-                break
+        _read(stream, parser, deadline)
     except OSError as error:
         facts = replace(facts, **_end(error))
     except h11.RemoteProtocolError as error:
@@ -199,6 +192,21 @@ def _talk(stream: socket.socket, facts: ClientView, request: Prepared, parser: _
     if parser.response is None:
         return facts
     return replace(facts, response=parser.response, closed=False, fault="", timed_out=False)
+
+
+def _read(stream: socket.socket, parser: _Answer, deadline: float) -> None:
+    while not parser.complete:
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
+            raise TimeoutError("no complete answer within the deadline")
+        stream.settimeout(remaining)
+        waiting = parser.response is None
+        data = stream.recv(65536)
+        parser.feed(data)
+        if not data:
+            return
+        if waiting and parser.response is not None:
+            deadline = min(deadline, time.monotonic() + BODY_SECONDS)
 
 
 class _Answer:
