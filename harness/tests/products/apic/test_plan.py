@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 import yaml
@@ -14,7 +15,7 @@ from harness.products.rules import Plan
 from harness.tests.exports import question, resource
 from harness.writers import runbook as writer
 
-CA = {"mgmtPlatformEndpointCASecret": {"secretName": "ingress-ca"}}
+CA: dict[str, Any] = {"mgmtPlatformEndpointCASecret": {"secretName": "ingress-ca"}}
 
 
 def endpoint(host: str) -> dict[str, object]:
