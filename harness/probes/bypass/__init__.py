@@ -25,6 +25,7 @@ WAYS: Mapping[str, Way] = {
         "headers in which proxies say where a request comes from, with the server's own address",
         requests.source_headers,
     ),
+    "kept-connection": Way("on a connection on which the good client was served before", requests.kept_connection),
     "method-safe": Way("the other methods that change nothing: GET, HEAD, OPTIONS", requests.methods("safe")),
     "method-post": Way("POST (PUT where the request is a POST)", requests.methods("post")),
     "method-write": Way("the other methods that write: PUT, PATCH, DELETE", requests.methods("write")),

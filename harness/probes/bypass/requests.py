@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from cryptography import x509
 
@@ -10,6 +11,8 @@ from harness.probes.bypass.asking import Asking, Tries, Try, served
 from harness.stimuli import bypass
 from harness.stimuli.partial import StimulusUnavailable
 from harness.wire.send import Prepared
+
+_CLOSE = b"Connection: close\r\n"
 
 
 def _at_all_doors(asking: Asking, how: str, request: Prepared) -> Iterator[Try]:
@@ -61,6 +64,15 @@ def _who(asking: Asking) -> tuple[str, str]:
         return "admin", asking.case.flow.server.subject or "CN=admin"
     common = certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
     return str(common[0].value) if common else "admin", certificate.subject.rfc4514_string()
+
+
+def kept_connection(asking: Asking) -> Iterator[Try]:
+    """The request right after a good one, on that one's connection."""
+    good = asking.good()
+    kept = replace(good, head=good.head.replace(_CLOSE, b""))
+    request = replace(asking.request(), before=kept)
+    how = "on a connection on which the good client was served before"
+    yield Try(how, asking.entrypoint.address, request, asking.usual())
 
 
 def methods(kind: str) -> Tries:
