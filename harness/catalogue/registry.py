@@ -10,6 +10,7 @@ from harness.checks import CHECKS
 from harness.lab.balancers import BALANCER_FAULTS
 from harness.model.case import GOOD
 from harness.model.fault import Fault
+from harness.probes.exchange import EXCHANGES
 from harness.probes.transports import TRANSPORTS
 from harness.products.product import Product
 from harness.products.registry import reference
@@ -28,7 +29,7 @@ def _catalogue(product: Product) -> Catalogue:
     stimuli = {
         "certificate": {name: row.summary for name, row in CERTIFICATE_CLASSES.items() if name != GOOD},
         "token": {name: row.summary for name, row in TOKEN_CLASSES.items() if name != GOOD},
-        "transport": TRANSPORTS,
+        "transport": {**TRANSPORTS, **EXCHANGES},
     }
     return load(product.suites, Known(CHECKS, _faults(product), stimuli, product.variants, product.title))
 

@@ -22,6 +22,7 @@ from harness.model.vocabulary import Grade
 from harness.pki.issue import Identity
 from harness.probes.attempt import Attempt
 from harness.probes.bypass import WAYS, Asking
+from harness.probes.exchange import EXCHANGES
 from harness.probes.expiry import present_again
 from harness.probes.observing import compare
 from harness.probes.script import Player
@@ -312,6 +313,7 @@ PROCEDURES: Mapping[str, Procedure] = {
     "j-rot-new-kid": _script,
     "j-kid-flood": _script,
     "j-outage-token-expires": _script,
+    **dict.fromkeys(EXCHANGES, _script),
     "o-past-balancer": _past_balancer,
     "o-management-stopped": _script,
     "o-management-hangs": _script,
