@@ -11,9 +11,11 @@ import pytest
 
 from harness.checks.agreement import agreement, pairs
 from harness.checks.passage import Passage
-from harness.model.connection import Confidence, Content, HttpRequest, Inference, Seen
+from harness.model.connection import Confidence, Connection, Content, HttpRequest, Inference, Seen
 from harness.model.exchange import TokenView
-from harness.tests.checks.test_passage import BACK, FRONT, connection
+from harness.model.record import Row
+from harness.tests import builders
+from harness.tests.checks.test_passage import BACK, FRONT, Pair, connection
 from harness.tests.wire.packets import talk
 
 CLIENT = {"local_port": 40000, "peer_port": 443, "established": True, "tls_version": "TLSv1.3", "handshake_sha256": "a"}
@@ -21,30 +23,33 @@ BALANCER = {"local_port": 443, "peer_port": 40000, "upstream_port": 50000}
 SERVER = {"local_port": 8443, "peer_port": 50000, "established": True, "handshake_sha256": "a"}
 
 
-def row(path: str = "passthrough", outcome: str = "PASS", **views: dict[str, Any]) -> Any:
-    evidence = {"client": CLIENT, "balancer": BALANCER, "server": SERVER}
+Captured = dict[tuple[int, int], list[Connection]]
+
+
+def row(path: str = "passthrough", outcome: str = "PASS", **views: dict[str, Any]) -> Row:
+    evidence: dict[str, dict[str, Any]] = {"client": CLIENT, "balancer": BALANCER, "server": SERVER}
     merged = {name: {**view, **views.get(name, {})} for name, view in evidence.items()}
-    return {"case": "flows/FLW-5/x", "path": path, "outcome": outcome, "evidence": merged}
+    return builders.row(outcome=outcome, path=path, evidence=merged)
 
 
 @pytest.fixture
-def both(tmp_path: Path) -> tuple[talk.Turns, talk.Turns]:
+def both(tmp_path: Path) -> Pair:
     client, server = (talk.context(tmp_path, who, who is not None) for who in (None, talk.identity("server")))
     client.minimum_version = ssl.TLSVersion.TLSv1_3
     return talk.Talk(client, server).run(), talk.Talk(client, server).run()
 
 
 @pytest.fixture
-def passed(both) -> dict[tuple[int, int], list[Any]]:
+def passed(both: Pair) -> Captured:
     return {(40000, 443): [connection(FRONT, both[0])], (50000, 8443): [connection(BACK, both[0], 100.01)]}
 
 
 @pytest.fixture
-def terminated(both) -> dict[tuple[int, int], list[Any]]:
+def terminated(both: Pair) -> Captured:
     return {(40000, 443): [connection(FRONT, both[0])], (50000, 8443): [connection(BACK, both[1], 100.01)]}
 
 
-def test_both_say_the_same(passed, terminated) -> None:
+def test_both_say_the_same(passed: Captured, terminated: Captured) -> None:
     found = agreement(row(), passed)
     assert found.passage is Passage.PASSED and not found.contradictions and not found.missing
     assert {"end-to-end", "path", "encrypted", "version", "token-encrypted"} <= set(found.compared)
@@ -52,14 +57,14 @@ def test_both_say_the_same(passed, terminated) -> None:
     assert found.passage is Passage.TERMINATED and not found.contradictions
 
 
-def test_end_to_end(passed, terminated) -> None:
+def test_end_to_end(passed: Captured, terminated: Captured) -> None:
     (message,) = agreement(row(server={"handshake_sha256": "b"}), passed).contradictions
     assert message == "passed through on the wire, but different handshakes at both ends"
     (message,) = agreement(row("terminating"), terminated).contradictions
     assert message == "terminated on the wire, but the same handshakes at both ends"
 
 
-def test_a_pass_over_another_path(passed, terminated) -> None:
+def test_a_pass_over_another_path(passed: Captured, terminated: Captured) -> None:
     (message,) = agreement(row(server={"handshake_sha256": "b"}), terminated).contradictions
     assert message == "PASS over passthrough, but the packets show TLS terminated"
     (message,) = agreement(row("terminating"), passed).contradictions
@@ -85,7 +90,7 @@ def test_a_pass_over_another_path(passed, terminated) -> None:
         ),
     ],
 )
-def test_one_fact_differs(passed, views, change, message) -> None:
+def test_one_fact_differs(passed: Captured, views: dict[str, Any], change: dict[str, Any], message: str) -> None:
     front = passed[40000, 443]
     assert agreement(row(client=views), {**passed, (40000, 443): [replace(front[0], **change)]}).contradictions == (
         message,
@@ -93,7 +98,7 @@ def test_one_fact_differs(passed, views, change, message) -> None:
 
 
 @pytest.mark.parametrize(("given", "seen"), [([{"sha256": "x"}], Seen.NO), ([], Seen.YES)])
-def test_client_certificate(passed, given, seen) -> None:
+def test_client_certificate(passed: Captured, given: list[dict[str, str]], seen: Seen) -> None:
     def with_inference(confidence: Confidence) -> Any:
         back = replace(passed[50000, 8443][0], certificate_sent=Inference(seen, confidence, "its size"))
         return agreement(row(server={"client_chain": given}), {**passed, (50000, 8443): [back]})
@@ -103,8 +108,8 @@ def test_client_certificate(passed, given, seen) -> None:
     assert "client-certificate" not in with_inference(Confidence.MEDIUM).compared
 
 
-def test_what_cannot_be_compared(passed) -> None:
-    assert agreement({**row(), "evidence": {}}, passed).missing == "its evidence names no connection"
+def test_what_cannot_be_compared(passed: Captured) -> None:
+    assert agreement(builders.row(evidence={}), passed).missing == "its evidence names no connection"
     assert agreement(row(), {}).missing == "a connection of it is not in the capture"
     twice = {**passed, (40000, 443): passed[40000, 443] * 2}
     assert agreement(row(), twice).missing == "its ports were used more than once in the run"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,11 +19,12 @@ from harness.wire.packets.capture import Capture, Packet
 from harness.wire.packets.recorder import Recorder
 from harness.wire.packets.table import read
 
+Tool = Callable[[str], None]
 LISTENING = "echo 'listening on lo' >&2\n"
 
 
 @pytest.fixture
-def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tool:
     """Puts a script in the place of tcpdump."""
 
     def placed(script: str) -> None:
@@ -35,7 +37,7 @@ def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     return placed
 
 
-def test_capturing_is_not_allowed(tool, tmp_path: Path) -> None:
+def test_capturing_is_not_allowed(tool: Tool, tmp_path: Path) -> None:
     tool("echo 'tcpdump: lo: You have no permission to capture on that device' >&2; exit 1\n")
     with pytest.raises(UsageError, match=r"cannot be captured here: tcpdump: lo: You have no permission"):
         RunCapture(tmp_path / "report", "lo", keys=False)
@@ -47,7 +49,7 @@ def test_no_tool(monkeypatch: pytest.MonkeyPatch) -> None:
         recorder.command("lo")
 
 
-def test_the_tool_dies(tool, tmp_path: Path) -> None:
+def test_the_tool_dies(tool: Tool, tmp_path: Path) -> None:
     tool(LISTENING)
     found = Recorder(tmp_path / "x.pcap", "lo")
     found._process.wait()
@@ -55,7 +57,7 @@ def test_the_tool_dies(tool, tmp_path: Path) -> None:
         found.stop()
 
 
-def test_packets_that_never_come(tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_packets_that_never_come(tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tool(f"{LISTENING}exec cat /dev/zero > /dev/null\n")
     monkeypatch.setattr(recorder, "STOP_SECONDS", 0.01)
     found = Recorder(tmp_path / "x.pcap", "lo")
