@@ -29,7 +29,7 @@ def add(verbs: Verbs) -> None:
     """Add ``load``."""
     load = verb(verbs, "load", _load, "what mTLS, JWT or both cost: a bounded load, compared side by side")
     load.add_argument("--target", default="embedded", help="embedded (default), containers, or a target file")
-    load.add_argument("--flow", default="api-gateway-to-analytics", help="the flow whose requests are sent")
+    load.add_argument("--flow", default="", help="the flow whose requests are sent (default: ingestion)")
     load.add_argument("--compare", default="mtls,jwt", metavar="LIST", help="of mtls, jwt, both (default mtls,jwt)")
     load.add_argument("--path", default="direct", metavar="LIST", help="of direct, passthrough, terminating")
     load.add_argument(

@@ -25,6 +25,7 @@ from harness.model.catalogue import Flow
 from harness.model.load import Arm, Connections, LoadRecord, Order, Plan, Slice
 from harness.model.vocabulary import Path, Posture
 from harness.probes.live import Bench
+from harness.products.registry import reference
 
 LIMIT = 2_000_000
 """Requests after which a load stops, whatever its time."""
@@ -87,7 +88,8 @@ def run(
 
 
 def flow_of(catalogue: Catalogue, name: str) -> Flow:
-    """The flow called *name*; raises :class:`UsageError` for an unknown one."""
+    """The flow called *name*, '' for the one whose throughput counts; raises :class:`UsageError` for an unknown one."""
+    name = name or reference().ingestion
     if name not in catalogue.flows:
         raise UsageError(f"unknown flow {name!r}", hint=f"one of: {', '.join(catalogue.flows)}")
     return catalogue.flows[name]
