@@ -45,6 +45,17 @@ PLAYED = (
     Fetched(2),
 )
 
+READ = {"judged_as": ["x"], "checked": 1, "not_checked": "", "findings": []}
+CONFIGURED = {
+    "flow": "a-to-b",
+    "certificate": True,
+    "token": False,
+    "object": "B ns/b",
+    "file": "b.yaml",
+    "line": 1,
+    "said_certificate": True,
+    "said_token": False,
+}
 OWN = {"leaf": "1e4f", "asked": True, "fault": ""}
 
 CONFORMING: dict[str, list[Question]] = {
@@ -193,6 +204,8 @@ CONFORMING: dict[str, list[Question]] = {
             exchange(extra={**ACT, "past": [{"status": None, "error": "no route", "local_port": None}]}, effect=False),
         ),
     ],
+    "files-conform": [ask(case("files-conform"), exchange(extra={"files": READ}))],
+    "as-configured": [ask(case("as-configured"), exchange(extra={"files": {**READ, "configured": [CONFIGURED]}}))],
     "as-scripted": [ask(case("as-scripted", steps=SCRIPT), exchange(steps=PLAYED))],
 }
 QUESTIONS = [(name, number) for name, questions in CONFORMING.items() for number in range(len(questions))]

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from harness.model.runbook import Runbook
+from harness.products.apic.exports import FAULTS, REFERENCE
 from harness.products.apic.operations import renewal
 from harness.products.apic.rules import FILE_RULES, headed
+from harness.products.apic.rules.posture import configured
 from harness.products.apic.rules.view import View
 from harness.products.rules import Question
 
@@ -18,4 +20,4 @@ def renew(question: Question, name: str) -> Runbook:
     return renewal.runbook(view, name, judgement.heading, judgement.remarks)
 
 
-OPERATIONS = replace(FILE_RULES, renewal=renew)
+OPERATIONS = replace(FILE_RULES, renewal=renew, reference=REFERENCE, faults=FAULTS, configured=configured)
