@@ -15,7 +15,7 @@ from harness import __version__
 from harness.catalogue import Catalogue, expand
 from harness.catalogue.product import of_product
 from harness.catalogue.registry import FAULTS, catalogue
-from harness.catalogue.selection import named, select
+from harness.catalogue.selection import select
 from harness.checks.claims import gaps, unread
 from harness.config import Options
 from harness.errors import CannotJudge, HopproofError, UsageError
@@ -24,9 +24,11 @@ from harness.lab import KeepsLogs, Lab
 from harness.model.case import Case, Withheld
 from harness.model.claims import Answer, Gap
 from harness.model.record import Footer, Header, Likeness, Protection, Row
-from harness.model.vocabulary import Depth, Grade
+from harness.model.vocabulary import Grade
 from harness.probes.live import Bench
 from harness.products.registry import out_of_scope
+from harness.run.capture import RunCapture, started
+from harness.run.counting import counted
 from harness.run.diagnosis import diagnose
 from harness.run.engine import INTERRUPTED, Engine, Result
 from harness.run.expectations import UNEXPECTED, Expectations, entries_for
@@ -79,6 +81,7 @@ class Run:
         self._failure: HopproofError | None = None
         self._results: list[Result] = []
         self._recorder: Recorder | None = None
+        self._capture: RunCapture | None = None
         self._header: Header
         self._engine: Engine | None = None
         self._thread = threading.Thread(target=self._work, name="hopproof-run", daemon=True)
@@ -109,29 +112,22 @@ class Run:
 
     def counts(self) -> Counts:
         """How many cases there are, and why not all of them are run."""
-        planned = {case.id for case in self.planned or self.cases}
-        skipped = {case.id for case, _ in self._skipped}
-        left = [case for case in self._applicable if case.id not in planned | skipped]
-        too_deep = [case for case in left if case.depth is not Depth.QUICK and self.options.depth is Depth.QUICK]
-        deeper = sum(named(case, self.options) for case in too_deep)
-        apply = len(self._applicable)
-        return Counts(
-            catalogue=apply + len(self._withheld),
-            withheld=len(self._withheld),
-            apply=apply,
-            run=len(planned),
-            deeper=deeper,
-            unselected=len(left) - deeper,
-            skipped=len(skipped),
-        )
+        skipped, withheld = [case for case, _ in self._skipped], len(self._withheld)
+        return counted(self._applicable, self.planned or self.cases, skipped, withheld, self.options)
 
     def _out_of_scope(self) -> str:
         return out_of_scope(server.product for server in self.catalogue.servers.values())
+
+    def prepare(self) -> None:
+        """Start what must be possible before anything is sent; raises :class:`UsageError` where it is not."""
+        if self._capture is None:
+            self._capture = started(self.options, own_lab=self.target.own_lab)
 
     def start(self, planned: Iterable[Case]) -> None:
         """Write the header and begin; raises :class:`UsageError` if the report folder cannot be written."""
         self.planned = list(planned)
         self._header = self.header()
+        self.prepare()
         self._recorder = Recorder(self.options.report, self._header)
         for name in (junit.NAME, page.NAME):
             # An earlier run's must not be taken for this one's, should this one be killed.  What is in the way is
@@ -142,14 +138,13 @@ class Run:
 
     def _work(self) -> None:
         bench: Bench | None = None
-        live = [case for case in self.planned if not case.reads_files]
         try:
-            if live:
+            if live := [case for case in self.planned if not case.reads_files]:
                 bench = self.target.bench(self.catalogue, self.options.seed)
                 self.notes = bench.notes
+                bench.stimuli.keylog = self._capture.keys if self._capture else None
                 self._engine = Engine(bench, self.catalogue.classes, fault=of_servers(self.options.fault))
-                if not self.interrupted:
-                    self._engine.run(live, self._done)
+                self._engine.run([] if self.interrupted else live, self._done)
             self._judge_files()
         except HopproofError as error:
             self._failure = error
@@ -174,6 +169,8 @@ class Run:
 
     def _take_down(self, lab: Lab) -> None:
         try:
+            if self._capture is not None:
+                self._capture.stop()
             self._keep_logs(lab)
         finally:
             lab.close()
@@ -224,6 +221,7 @@ class Run:
             if self._failure is not None:
                 self.trouble.append(str(self._failure))
             self._add_missing()
+            self._read_capture()
             self._conclude()
             self._write_beside()
             self._recorder.finish(self.footer())
@@ -251,6 +249,13 @@ class Run:
         if self.cannot_judge and isinstance(self._failure, UsageError):
             self.status = UsageError.exit_status  # the user's input is at fault, which only its use has shown
         self.trouble = list(dict.fromkeys([*self.trouble, *found.trouble] if self.cannot_judge else found.trouble))
+
+    def _read_capture(self) -> None:
+        """What the packets show; where they contradict the run, one of the two is wrong and neither is trusted."""
+        if self._capture is not None and not self.trouble:
+            note, contradictions = self._capture.finish(self.rows)
+            self.notes = [*self.notes, note]
+            self.trouble.extend(contradictions)
 
     def _distrust(self, why: str) -> None:
         self.trouble.append(why)

@@ -12,6 +12,7 @@ from harness.config import validated
 from harness.errors import UsageError
 from harness.model.vocabulary import Outcome
 from harness.products.registry import file_rules
+from harness.run.engine import Result
 from harness.run.files import FileJudge, of_servers
 from harness.run.run import Run
 from harness.targets.reference_exports import reference_exports
@@ -71,7 +72,7 @@ def test_an_unreadable_manifest_is_not_passed_over(tmp_path: Path) -> None:
 
 def test_what_cannot_be_judged_is_no_pass(tmp_path: Path) -> None:
     found = Run(validated({"target": "embedded", "report": str(tmp_path), "only": ["CFG-8"]}))
-    results = []
+    results: list[Result] = []
 
     def source(_product: str) -> object:
         raise UsageError("gone")
@@ -83,7 +84,7 @@ def test_what_cannot_be_judged_is_no_pass(tmp_path: Path) -> None:
 @pytest.mark.parametrize("fault", sorted(file_rules()["apic"].faults))
 def test_a_fault_of_files_breaks_what_it_names(fault: str, tmp_path: Path) -> None:
     found = Run(validated({"target": "embedded", "fault": fault, "report": str(tmp_path), "only": ["exports"]}))
-    results = []
+    results: list[Result] = []
     FileJudge(reference_exports, found.catalogue.classes).run(found.cases, results.append, fault)
     broken = {result.case.requirement.id for result in results if result.verdict.outcome is Outcome.FAIL}
     assert set(found.catalogue.breaks(fault)) <= broken
