@@ -75,6 +75,7 @@ def execute(run: Run) -> int:
     """Run pytest on the suites, on nothing but our own configuration; returns the exit status."""
     options = run.options
     report_folder(options.report)  # before anything is started
+    run.prepare()
     # Whatever the environment would add could deselect cases or change what a test does.
     for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
         os.environ.pop(name, None)
@@ -133,6 +134,9 @@ def _dry_run(run: Run) -> int:
     """List what *run* would send."""
     for case in run.cases:
         stimulus = case.stimulus
+        if case.reads_files:
+            print(f"{case.id}: reads files, sends nothing")  # noqa: T201
+            continue
         flow, parts = case.flow, (stimulus.certificate, stimulus.token, stimulus.transport)
         certificate, token, transport = parts
         print(  # noqa: T201

@@ -104,8 +104,10 @@ def _differ(log: Log, at: Place, first: str, second: str, where: str) -> None:
 def pki_12(view: View, log: Log) -> None:
     """ingress-ca is renewed with what it signed."""
     before = _renew_before(view)
+    homes = {(each.namespace, each.cluster) for each in view.of(MANAGEMENT)}
     for known in view.by_row.get(INGRESS_CA, []):
-        if known.held is None:
+        # A copy is not renewed by cert-manager; that it differs is PKI-14.
+        if known.held is None or (homes and (known.namespace, known.cluster) not in homes):
             continue
         log.checked()
         end = known.held.certificate.not_valid_after_utc
@@ -113,14 +115,14 @@ def pki_12(view: View, log: Log) -> None:
         if not (day - _SOON <= view.now < end) or _keeps_key(view):
             continue
         number = sum(known.held.certificate in view.signers(leaf.held.certificate) for leaf in view.held if leaf.held)
-        signed = f"the {number - 1} certificates" if number > 1 else "the certificates"
+        signed = f"the {number - 1} certificates" if number > 2 else "what"
         if view.platform == "vmware":
             message = f"{INGRESS_CA} ends on {end:%Y-%m-%d}, and is renewed by hand on virtual appliances."
         else:
             when = f"was to renew {INGRESS_CA} on" if day <= view.now else f"renews {INGRESS_CA} on"
             message = (
-                f"cert-manager {when} {day:%Y-%m-%d}, and not {signed} that it signed. With management's next restart"
-                " they are refused."
+                f"cert-manager {when} {day:%Y-%m-%d}, and not {signed} it signed. With management's next restart"
+                " that is refused."
             )
         log.warning(
             held_place(known.held), message, f"renew all of them on a day of your own: hopproof renew {known.name}"

@@ -135,3 +135,10 @@ def test_two_data_centres_with_two_subjects() -> None:
     assert "O=cert-manager" in message
     findings = lint(question(deployment.text())).findings
     assert {each.severity for each in findings if each.requirement == "PKI-8"} == {Severity.ERROR}
+
+
+def test_a_copy_is_not_renewed_by_cert_manager() -> None:
+    deployment = Deployment()
+    stale = authority(start=NOW - TEN_YEARS + timedelta(days=20))
+    deployment.objects["copy"] = secret("ingress-ca", stale, stale, namespace="portal", issuer=None)
+    assert found(deployment, "PKI-12") == [] and checked(deployment, "PKI-12") == 1
