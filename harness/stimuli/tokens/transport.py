@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from harness.stimuli.registry import MadeBy
 from harness.stimuli.tokens.issuer import TokenIssuer
 from harness.stimuli.tokens.table import Classes, Presented, authorization
 
-CLASSES = Classes()
+CLASSES = Classes(made_by=MadeBy.HOLDER)
 
 
 def _bad(token_issuer: TokenIssuer) -> str:
