@@ -43,12 +43,14 @@ class Address:
 @dataclass(frozen=True)
 class Prepared:
     """A request as bytes.  *head* ends with the empty line; *authorization* is what it carries of that header's value
-    (several values joined by a comma, as RFC 9110 section 5.3 has it), kept apart so that it can be digested."""
+    (several values joined by a comma, as RFC 9110 section 5.3 has it), kept apart so that it can be digested; *before*
+    is sent first, on the same connection."""
 
     method: str
     head: bytes
     body: bytes
     authorization: bytes | None = None
+    before: Prepared | None = None
 
     @property
     def authorization_sha256(self) -> str:
@@ -174,6 +176,8 @@ def _leaf(tls: ssl.SSLSocket) -> tuple[CertificateView, ...]:
 
 
 def _talk(stream: socket.socket, facts: ClientView, request: Prepared, parser: _Answer, deadline: float) -> ClientView:
+    if request.before is not None and not _answered(stream, request.before, deadline):
+        return replace(facts, closed=True)
     write_error: OSError | None = None
     try:
         stream.sendall(request.head + request.body)
@@ -192,6 +196,17 @@ def _talk(stream: socket.socket, facts: ClientView, request: Prepared, parser: _
     if parser.response is None:
         return facts
     return replace(facts, response=parser.response, closed=False, fault="", timed_out=False)
+
+
+def _answered(stream: socket.socket, request: Prepared, deadline: float) -> bool:
+    """Whether *request* gets a whole answer, after which the connection may be used again."""
+    parser = _Answer(request)
+    try:
+        stream.sendall(request.head + request.body)
+        _read(stream, parser, deadline)
+    except (OSError, h11.RemoteProtocolError):
+        return False
+    return parser.complete
 
 
 def _read(stream: socket.socket, parser: _Answer, deadline: float) -> None:

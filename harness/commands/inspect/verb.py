@@ -48,7 +48,6 @@ def inspect(wanted: InspectOptions, tell: Tell) -> int:
 
 def _save(file: Path, session: SessionForm, tell: Tell) -> int:
     upstream = session["upstream"]
-    assert isinstance(upstream, dict)
     _write(file, session)
     tell(f"{file}: no key and no token is in it.  To use it, here or elsewhere:")
     tell(

@@ -172,5 +172,10 @@ CAUGHT: tuple[tuple[str, type[Verifier], frozenset[str]], ...] = (
     ("RS256", careless.FirstWord, _named("t-comma-joined t-space-suffix")),
     ("RS256", careless.LastOfTwo, _named("t-dup-auth-bad-first")),
     ("RS256", careless.FromCookie, _named("t-cookie")),
+    (
+        "RS256",
+        careless.ElsewhereUnverified,
+        _named("t-alt-header t-alt-header-forged t-cookie t-cookie-forged t-query-forged t-query-only"),
+    ),
     ("RS256", careless.FromOtherHeaders, _named("t-alt-header t-proxy-auth t-underscore")),
 )

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 from harness.model.runbook import Runbook
 from harness.products.apic.operations import plan, renewal
+from harness.products.apic.operations.rehearsal import rehearsal
 from harness.products.apic.operations.sheet import sheet
+from harness.products.apic.operations.twin import states
 from harness.products.apic.rules import FILE_RULES, headed
 from harness.products.apic.rules.view import View
 from harness.products.rules import Plan, Question
@@ -25,7 +27,9 @@ def terminate(question: Question, flows: Sequence[str]) -> Plan:
     view = View(question)
     judgement = headed(question, view)
     wanted = plan.Wanted(view, flows)
-    return Plan(plan.runbook(wanted, judgement.heading, judgement.remarks), sheet(wanted, judgement.heading))
+    return Plan(
+        plan.runbook(wanted, judgement.heading, judgement.remarks), sheet(wanted, judgement.heading), states(wanted)
+    )
 
 
-OPERATIONS = replace(FILE_RULES, renewal=renew, termination=terminate)
+OPERATIONS = replace(FILE_RULES, renewal=renew, termination=terminate, rehearsal=rehearsal)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 import yaml
 
 from harness.errors import UsageError
+from harness.model.vocabulary import Path, Posture
 from harness.products.apic.operations.files import terminate
 from harness.products.rules import Plan
 from harness.tests.exports import question, resource
 from harness.writers import runbook as writer
 
-CA = {"mgmtPlatformEndpointCASecret": {"secretName": "ingress-ca"}}
+CA: dict[str, Any] = {"mgmtPlatformEndpointCASecret": {"secretName": "ingress-ca"}}
 
 
 def endpoint(host: str) -> dict[str, object]:
@@ -153,3 +155,20 @@ def test_the_sheet() -> None:
     assert "CFG-6" in passed["v5c-gateway-to-analytics"] and "management-to-analytics" in passed
     assert {row[0] for row in either.rows} == {"management-to-api-gateway", "management-to-v5c-gateway"}
     assert all(row[1].startswith("api.acme.com:443") for row in platform.rows)
+
+
+def test_the_states_in_between() -> None:
+    states = [(each.posture, each.path) for each in plan("management-to-portal").states]
+    assert states == [
+        (Posture.MTLS, Path.PASSTHROUGH),
+        (Posture.MTLS, Path.TERMINATING),
+        (Posture.BOTH, Path.PASSTHROUGH),
+        (Posture.JWT, Path.PASSTHROUGH),
+        (Posture.JWT, Path.TERMINATING),
+    ]
+    gateway = [(each.posture, each.path) for each in plan("management-to-api-gateway").states]
+    assert gateway == [
+        (Posture.TLS_ONLY, Path.PASSTHROUGH),
+        (Posture.JWT, Path.PASSTHROUGH),
+        (Posture.JWT, Path.TERMINATING),
+    ]
