@@ -13,7 +13,7 @@ from harness.model.case import GOOD
 from harness.model.fault import Fault
 from harness.probes.transports import TRANSPORTS
 from harness.products.product import Product
-from harness.products.registry import reference
+from harness.products.registry import file_rules, reference
 from harness.stimuli.certificates import CERTIFICATE_CLASSES
 from harness.stimuli.registry import Family, StimulusClass, StimulusClasses
 from harness.stimuli.tokens import TOKEN_CLASSES
@@ -27,7 +27,10 @@ STIMULUS_CLASSES: StimulusClasses[StimulusClass[Any]] = StimulusClasses(
 
 @cache
 def _faults(product: Product) -> Mapping[str, Fault]:
-    return {**{fault.name: fault for fault in Registry.of(product.subsystems).faults()}, **BALANCER_FAULTS}
+    of_subsystems = {fault.name: fault for fault in Registry.of(product.subsystems).faults()}
+    files = (rules for name, rules in file_rules().items() if name in product.name.split("+"))
+    of_files = {name: fault for rules in files for name, (fault, _) in rules.faults.items()}
+    return {**of_subsystems, **BALANCER_FAULTS, **of_files}
 
 
 @cache

@@ -27,7 +27,7 @@ def _row(row: Requirement, paths: tuple[Path, ...]) -> Requirement:
 
 def _blocks(block: Cells, paths: tuple[Path, ...]) -> Iterator[Cells]:
     # A script and a variant have a server of their own, started and driven in a way of its own.
-    if block.paths != (Path.DIRECT,) or block.params.script or block.params.variant:
+    if block.exports or block.paths != (Path.DIRECT,) or block.params.script or block.params.variant:
         yield block
         return
     carried = tuple(posture for posture in block.postures if posture not in _MUTUAL)

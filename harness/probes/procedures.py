@@ -131,6 +131,11 @@ def start(bench: Means, case: Case, entrypoint: Entrypoint, nonce: str) -> Attem
     return Attempt(nonce, extra={"start": {"port": entrypoint.address.port}})
 
 
+def exported(_bench: Means, case: Case, _entrypoint: Entrypoint, _nonce: str) -> Attempt:
+    """Files are judged where they are read (:mod:`harness.run.files`): no server is asked."""
+    raise LabError("a case about exported files has no server to send anything to", where=case.id)
+
+
 def script(bench: Means, case: Case, entrypoint: Entrypoint, nonce: str) -> Attempt:
     """The steps that the catalogue writes down, on a server of their own."""
     player = Player(bench.lab, bench.stimuli, case, entrypoint, lambda step: bench.nonce(nonce, step))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Unpack
 
 from harness.lab import Entrypoint
-from harness.model.case import GOOD, Case
+from harness.model.case import EXPORTED, GOOD, Case
 from harness.probes import procedures
 from harness.probes.attempt import Attempt
 from harness.probes.bypass import WAYS
@@ -46,6 +46,13 @@ TRANSPORTS: StimulusClasses[Transport] = StimulusClasses(
         "a good request in clear text on the TLS port",
         made_by=MadeBy.HOLDER,
         needs=needs(Need.LAB_ENVIRONMENT),
+    ),
+    _anywhere(
+        EXPORTED,
+        procedures.exported,
+        "nothing is sent: exported manifests and certificates are judged",
+        intrusive=Intrusiveness.HANDSHAKE,
+        needs=needs(Need.EXPORTS),
     ),
     _anywhere(
         "compared",

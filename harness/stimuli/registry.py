@@ -44,6 +44,7 @@ class Need(StrEnum):
     """What a class asks of a target, besides its servers."""
 
     OWN_LAB = "servers and clients that can be started, stopped and driven"
+    EXPORTS = "files that were exported from a deployment"
     KEY_SERVER = "keys that are fetched from a JWKS server of ours"
     ORIGIN = "the server's own certificate, to compare with"
     LAB_ENVIRONMENT = "a lab, where a credential may be sent unencrypted"

@@ -32,6 +32,7 @@ from harness.targets.builtin import Target
 from harness.targets.check import mistakes as mistakes_of
 from harness.targets.credentials import by_name, open_clients
 from harness.targets.dialects import dialect_of
+from harness.targets.exports import beside
 from harness.targets.external import ExternalLab, Pace
 from harness.targets.file import Client, TargetFile
 from harness.targets.flows import requested, server_of, service, stand_ins
@@ -50,7 +51,15 @@ _ASKED_FOR = "check audience, resource or scope in tokens.endpoint.form, and wha
 
 
 def target_of(options: Options) -> Target:
-    """The target that *options* name: one of ours, or a target file; raises :class:`UsageError` for neither."""
+    """The target that *options* name: one of ours, a target file, exported files, or one of the former with files.
+
+    Raises :class:`UsageError` for none of them.
+    """
+    if options.exports:
+        if options.fault:
+            raise UsageError("--fault is for our own servers and files", hint="leave --target or --fault out")
+        live = target_of(replace(options, target=options.servers)) if options.servers else None
+        return beside(live, options.exports, options.product)
     if not is_file(options.target):
         return builtin.find(options.target)
     if options.fault:
@@ -169,7 +178,7 @@ class Deployment:
 
     def _row(self, row: Requirement, flows: Mapping[str, Flow], anybodys: Collection[str]) -> Requirement:
         general = row.area in _ANY_AREA or row.id in _ANY_REQUIREMENT
-        blocks = (self._block(block, flows, anybodys if general else ()) for block in row.cells)
+        blocks = (self._block(block, flows, anybodys if general else ()) for block in row.cells if not block.exports)
         return replace(row, cells=tuple(block for block in blocks if block.flows))
 
     def _block(self, block: Cells, flows: Mapping[str, Flow], anybodys: Collection[str]) -> Cells:
@@ -187,7 +196,7 @@ class Deployment:
         endpoint, needs = self.file.endpoints[case.flow.server.name], _needs(case.stimulus)
         if case.posture is not endpoint.posture:
             return f"servers.{endpoint.name} is in posture {endpoint.posture}"
-        if Need.OWN_LAB in needs or case.params.script or case.params.variant:
+        if needs & {Need.OWN_LAB, Need.EXPORTS} or case.params.script or case.params.variant:
             return "needs servers and clients that Hopproof can start, stop and drive"
         if Need.KEY_SERVER in needs and "jwks" not in self.file.tokens:
             return "the keys are not fetched from a JWKS server of ours (tokens.jwks)"
