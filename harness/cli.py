@@ -34,6 +34,7 @@ VERBS = (
     "renew",
     "plan",
     "packets",
+    "load",
     "compare",
     "replay",
 )

@@ -128,17 +128,22 @@ class Run:
     def _out_of_scope(self) -> str:
         return out_of_scope(server.product for server in self.catalogue.servers.values())
 
+    def prepare(self) -> None:
+        """Start what must be possible before anything is sent; raises :class:`UsageError` where it is not."""
+        if self._capture is None:
+            self._capture = started(self.options, own_lab=self.target.own_lab)
+
     def start(self, planned: Iterable[Case]) -> None:
         """Write the header and begin; raises :class:`UsageError` if the report folder cannot be written."""
         self.planned = list(planned)
         self._header = self.header()
+        self.prepare()
         self._recorder = Recorder(self.options.report, self._header)
         for name in (junit.NAME, page.NAME):
             # An earlier run's must not be taken for this one's, should this one be killed.  What is in the way is
             # reported when they are written.
             with suppress(OSError):
                 (self.options.report / name).unlink()
-        self._capture = started(self.options, own_lab=self.target.own_lab)
         self._thread.start()
 
     def _work(self) -> None:

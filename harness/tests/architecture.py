@@ -34,6 +34,8 @@ FENCES: Mapping[str, tuple[str, ...]] = {
     "allure": ("harness.writers", "harness.plugin"),
     "allure_commons": ("harness.writers", "harness.plugin"),
     "mitmproxy": ("mitm_addons",),
+    "locust": ("harness.probes.load.generator",),
+    "gevent": ("harness.probes.load.generator",),
 }
 LAZY = ("scapy",)
 
