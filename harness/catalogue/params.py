@@ -163,6 +163,7 @@ def read_params(written: object, where: str) -> Params:
         statuses=_statuses(params) if "statuses" in written else frozenset(),
         acceptable_reasons=params.reasons() if "acceptable_reasons" in written else (),
         names=tuple(map(str, params.listed("names"))) if "names" in written else (),
+        rule=params.text("rule") if "rule" in written else "",
         compares_audience="compares_audience" in written and _compares_audience(params),
     )
     params.done()

@@ -28,8 +28,8 @@ def _row(row: Requirement, paths: tuple[Path, ...]) -> Requirement:
 
 def _blocks(block: Cells, paths: tuple[Path, ...]) -> Iterator[Cells]:
     # A script and a variant have a server of their own, started and driven in a way of its own.
-    kept = _CONNECTION in block.transports
-    if block.paths != (Path.DIRECT,) or block.params.script or block.params.variant or kept:
+    own = block.exports or block.params.script or block.params.variant or _CONNECTION in block.transports
+    if own or block.paths != (Path.DIRECT,):
         yield block
         return
     carried = tuple(posture for posture in block.postures if posture not in _MUTUAL)

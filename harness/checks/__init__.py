@@ -6,7 +6,7 @@ catalogue writes it; everything else that other parts must know of a check stand
 
 from __future__ import annotations
 
-from harness.checks import access, bypass, clients, configuration, script, transport
+from harness.checks import access, bypass, clients, configuration, files, script, transport
 from harness.checks.question import Question
 from harness.checks.registry import Check, registered
 
@@ -123,6 +123,16 @@ CHECKS = registered(
         "no request is served without the credential, whichever way it is sent",
         needs_twin=True,
         about_credentials=True,
+    ),
+    Check(
+        "files-conform",
+        files.files_conform,
+        "no object in the files breaks the rule",
+    ),
+    Check(
+        "as-configured",
+        files.as_configured,
+        "the servers are protected as the files configure them",
     ),
     Check(
         "as-scripted",

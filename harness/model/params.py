@@ -14,7 +14,8 @@ class Params:
 
     ``path`` replaces the path of the flow's request, ``statuses`` are those that turn the credential away here,
     ``acceptable_reasons`` those for which a client's own request may be refused.  ``names`` are the settings that a
-    refusal to start must name; ``compares_audience`` says that whom a token names is what is asked.
+    refusal to start must name; ``compares_audience`` says that whom a token names is what is asked.  ``rule`` is the
+    rule on files that decides, '' the one called like the requirement.
     """
 
     script: tuple[Step, ...] = ()
@@ -24,3 +25,4 @@ class Params:
     acceptable_reasons: tuple[Reason, ...] = ()
     names: tuple[str, ...] = ()
     compares_audience: bool = False
+    rule: str = ""
