@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from harness.catalogue import Catalogue, expand
+from harness.catalogue.combinations import combination_of
 from harness.catalogue.product import of_product
 from harness.catalogue.registry import FAULTS, catalogue
 from harness.commands.verb import Arguments, Verbs, verb
@@ -48,6 +49,7 @@ def _cases(known: Catalogue) -> list[Row]:
             "expected": case.expected,
             "depth": str(case.depth),
             "withheld": reasons.get(case.id),
+            **({"combination": combination} if (combination := combination_of(case)) else {}),
         }
         for case in (*cases, *(item.case for item in withheld))
     ]
