@@ -32,7 +32,9 @@ VERBS = (
     "target",
     "lint",
     "renew",
+    "plan",
     "packets",
+    "load",
     "compare",
     "replay",
 )

@@ -52,6 +52,8 @@ class Options:
     expected: str | None = None
     read_only: bool = False
     wait: bool = False
+    capture: bool = False
+    keylog: bool = False
     keep: tuple[str, Path] | None = None
 
     def seeded(self) -> Options:
@@ -144,6 +146,8 @@ OPTIONS = (
     Option("expected", _text, "the rows known not to pass; anything else is exit status 1", "FILE"),
     Option("read_only", _flag, "send nothing that writes or stresses"),
     Option("wait", _flag, "wait out a 429, as long as Retry-After says"),
+    Option("capture", _flag, "capture packets: a pcapng a case, and all cases judged once more from them"),
+    Option("keylog", _flag, "with capture, in a lab: the TLS secrets of our own side, so that Wireshark decrypts"),
 )
 
 

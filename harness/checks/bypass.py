@@ -12,6 +12,7 @@ from harness.model.vocabulary import Reason
 
 _TELLING_CHARACTERS = 32
 """Two different pages may both say "ok"; a body of so many characters is one page."""
+_OTHERS = frozenset({"id-unregistered-dn", "ta-unknown-ca"})
 # What may come from behind the protection: a handler that wants another body, or failed (RFC 9110 sections 15.5, 15.6).
 _FROM_WITHIN = frozenset({409, 415, 422, 500})
 
@@ -32,7 +33,7 @@ def not_let_in(question: Question) -> list[Finding]:
 
 def _answered(question: Question, one: Answer, ways: Ways) -> Iterator[Finding]:
     """What a success means: the protected resource, another page, or the server's own word on methods."""
-    message = f"answered {one['status']} without a credential, {one['how']}"
+    message = f"answered {one['status']} {_presented(question)}, {one['how']}"
     good, aside = ways.get("good"), one.get("aside")
     same = good is not None and good["body_sha256"] == one["body_sha256"] and bool(one["body_characters"])
     if one["how"] == "OPTIONS" and not same:
@@ -51,6 +52,12 @@ def _answered(question: Question, one: Answer, ways: Ways) -> Iterator[Finding]:
         yield note(
             "open-elsewhere", f"{message}; {aside['how']} it answers the same, and the protected answer is another"
         )
+
+
+def _presented(question: Question) -> str:
+    """In words, what stands in the place of a good credential."""
+    certificate = question.case.stimulus.certificate
+    return f"with the certificate {certificate}" if certificate in _OTHERS else "without a credential"
 
 
 def _options(one: Answer, good: Answer | None, how: str) -> Iterator[Finding]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from harness.model.exchange import Response
+from harness.model.inspection import DialectForm, RefusalForm
 
 CERTIFICATE_STATUSES = frozenset({400, 401, 403, 495, 496})
 TOKEN_STATUSES = frozenset({401})
@@ -27,6 +26,10 @@ class Refusal:
     header: str = ""
     value: str = ""
     body: str = ""
+
+    def to_json(self) -> RefusalForm:
+        """As an inspection session carries it."""
+        return {"status": self.status, "header": self.header, "value": self.value, "body": self.body}
 
     def marks(self, response: Response) -> bool:
         """Whether *response* is such a refusal."""
@@ -63,17 +66,17 @@ class Dialect:
             return LET_IN
         return {3: 2, 5: 3}.get(status // 100, 1)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> DialectForm:
         """As an inspection session carries it."""
         return {
             "name": self.name,
             "certificate_statuses": sorted(self.certificate_statuses),
             "token_statuses": sorted(self.token_statuses),
-            "refusal": asdict(self.refusal) if self.refusal else None,
+            "refusal": self.refusal.to_json() if self.refusal else None,
         }
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Dialect:
+    def from_json(cls, data: DialectForm) -> Dialect:
         """From :meth:`to_json`'s form."""
         refusal = data.get("refusal")
         certificate, token = frozenset(data["certificate_statuses"]), frozenset(data["token_statuses"])

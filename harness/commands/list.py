@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
 
 from harness.catalogue import Catalogue, expand
 from harness.catalogue.combinations import combination_of
@@ -13,7 +12,7 @@ from harness.catalogue.registry import FAULTS, catalogue
 from harness.commands.verb import Arguments, Verbs, verb
 from harness.targets.builtin import EMBEDDED
 
-Row = dict[str, Any]
+Row = Mapping[str, str | int | list[str] | None]
 
 
 def _requirements(known: Catalogue) -> list[Row]:

@@ -1,12 +1,20 @@
-"""``hopproof renew``: how to renew a CA, for the objects in one's own files.  Executes nothing."""
+"""``hopproof renew``: how to renew a CA, for the objects in one's own files; executes nothing outside the lab."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 
+from harness.catalogue.registry import FAULTS, catalogue
 from harness.commands.lint import add_paths, question_of
 from harness.commands.verb import Arguments, Verbs, verb
 from harness.errors import UsageError
+from harness.lab.renewal import RenewalLab
+from harness.model.resource import Unread
+from harness.model.runbook import Runbook
+from harness.products.registry import product, reference
+from harness.run.rehearsal import Player
+from harness.run.rehearsal_report import document
 from harness.writers import runbook as writer
 
 
@@ -16,23 +24,58 @@ def add(verbs: Verbs) -> None:
         verbs, "renew", run, "how to renew a CA: what to renew, copy and restart, in which order, and what stops"
     )
     renew.add_argument("ca", metavar="CA", help="the CA to renew, by the name of its secret")
-    add_paths(renew)
+    add_paths(renew, "*")
+    renew.add_argument(
+        "--rehearse", action="store_true", help="carry it out in the embedded lab, and measure what stops"
+    )
     renew.add_argument("--format", choices=writer.FORMATS, default="text")
 
 
-def run(arguments: Arguments) -> int:
-    """Print the runbook; returns the exit status."""
-    rules, question, unread = question_of(arguments)
-    if rules.renewal is None:
-        raise UsageError(f"there is no runbook for the CAs of {arguments.product!r}", hint="--product apic")
+def refuse_unread(unread: Iterable[Unread]) -> None:
+    """Raise :class:`UsageError` where something could not be read that a procedure would have to name."""
     if first := next((item for item in unread if item.matters), None):
         raise UsageError(
             f"{first.message}; a runbook would leave out what stands there",
             where=f"{first.file}:{first.line}",
             hint="correct the file, or leave it out",
         )
-    shown = writer.written(
-        rules.renewal(question, arguments.ca), arguments.format, shutil.get_terminal_size((100, 24)).columns
-    )
-    print(shown, end="")  # noqa: T201
+
+
+def run(arguments: Arguments) -> int:
+    """Print the runbook, or what the rehearsal showed; returns the exit status."""
+    if arguments.rehearse:
+        return _rehearse(arguments)
+    if not arguments.paths:
+        raise UsageError("which files?", hint=f"hopproof renew {arguments.ca} PATH..., or --rehearse")
+    rules, question, unread = question_of(arguments)
+    if rules.renewal is None:
+        raise UsageError(f"there is no runbook for the CAs of {arguments.product!r}", hint="--product apic")
+    refuse_unread(unread)
+    _show(rules.renewal(question, arguments.ca), arguments)
     return 0
+
+
+def _show(shown: Runbook, arguments: Arguments) -> None:
+    width = shutil.get_terminal_size((100, 24)).columns
+    print(writer.written(shown, arguments.format, width), end="")  # noqa: T201
+
+
+def _rehearse(arguments: Arguments) -> int:
+    """Both orders, each in a lab of its own: 0 where each step did what the runbook says, else 1."""
+    if arguments.paths:
+        raise UsageError("a rehearsal is of the reference lab and reads no files", hint="leave out PATH, or --rehearse")
+    if arguments.format == "shell":
+        raise UsageError("a rehearsal has no commands", hint="--format text or markdown")
+    files = product(arguments.product).files
+    if files is None or files.rehearsal is None:
+        raise UsageError(f"no renewal of {arguments.product!r} can be rehearsed", hint="--product apic")
+    planned, known = files.rehearsal(arguments.ca), catalogue()
+    results = []
+    for order in (planned.right, planned.wrong):
+        lab = RenewalLab(reference(), known.servers, known.flows, FAULTS)
+        try:
+            results.append(Player(lab, known.flows, planned.flows).play(order))
+        finally:
+            lab.close()
+    _show(document(planned.title, results), arguments)
+    return 0 if all(result.as_predicted for result in results) else 1

@@ -75,6 +75,7 @@ def execute(run: Run) -> int:
     """Run pytest on the suites, on nothing but our own configuration; returns the exit status."""
     options = run.options
     report_folder(options.report)  # before anything is started
+    run.prepare()
     # Whatever the environment would add could deselect cases or change what a test does.
     for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
         os.environ.pop(name, None)

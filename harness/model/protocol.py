@@ -13,13 +13,14 @@ from typing import Any, ClassVar, Generic, Literal, TypedDict, TypeVar
 
 from harness.model.exchange import BalancerView, ServerView
 from harness.model.observations import DrivenClient, Start
-from harness.model.record import Members
 
 LOOPBACK = "127.0.0.1"  # macOS has no other loopback address
 UPSTREAM_TIMEOUT = 10.0
 """Seconds from a complete request to the server's complete answer, unless the listener says otherwise."""
 
 Result = TypeVar("Result")
+Line = Mapping[str, object]
+"""A line's content, before it is read or once it is written."""
 
 
 class Command(Generic[Result]):
@@ -199,7 +200,7 @@ class CloseListeners(Command[Nothing]):
     listeners: tuple[str, ...]
 
 
-def line_of(command: Command[Any], number: int) -> Members:
+def line_of(command: Command[Any], number: int) -> Line:
     """*command* as it goes to the worker, which repeats *number* in its reply."""
     members: Any = command
     return {"id": number, "op": command.op, **asdict(members)}
@@ -212,7 +213,7 @@ def line_of(command: Command[Any], number: int) -> Members:
 class Ready:
     """It takes commands."""
 
-    def to_json(self) -> Members:
+    def to_json(self) -> Line:
         """The line's content."""
         return {"kind": "ready"}
 
@@ -226,7 +227,7 @@ class Reply:
     result: object = None
     error: str = ""
 
-    def to_json(self) -> Members:
+    def to_json(self) -> Line:
         """The line's content."""
         told = {"result": self.result} if self.ok else {"error": self.error}
         return {"kind": "reply", "id": self.id, "ok": self.ok, **told}
@@ -238,7 +239,7 @@ class Connection:
 
     view: ServerView | BalancerView
 
-    def to_json(self) -> Members:
+    def to_json(self) -> Line:
         """The line's content."""
         return {"kind": "connection", **asdict(self.view)}
 
@@ -276,7 +277,7 @@ def message_of(data: object) -> Ready | Reply | Connection | None:
     return None
 
 
-def _connection(data: Members) -> Connection | None:
+def _connection(data: Line) -> Connection | None:
     kind = BalancerView if "mode" in data else ServerView
     try:
         return Connection(kind.from_json(data))

@@ -204,6 +204,18 @@ class Pki:
         except OSError as error:
             raise LabError(f"the deployment folder cannot be written: {error}", where=str(folder)) from error
 
+    def renew(self, name: str, folder: Path) -> None:
+        """Issue the secret *name* (an authority's or a leaf's) again with another key, and write it to *folder*.
+
+        What an authority signed before stays as it is.  Raises LabError.
+        """
+        leaf = name in self.table
+        self.secrets[name] = issue(self.profile(name), self.issuer(name)) if leaf else issue(self.ca_profile(name))
+        try:
+            self._write_secret(private_folder(folder / "secrets" / name), name, self.secrets[name])
+        except OSError as error:
+            raise LabError(f"the secret {name} cannot be written: {error}", where=str(folder)) from error
+
     def _write_secret(self, folder: Path, name: str, identity: Identity) -> None:
         leaf = name in self.table
         private_file(folder / "tls.key", identity.key_pem())

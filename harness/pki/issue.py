@@ -14,6 +14,7 @@ from cryptography.x509.oid import ExtensionOID
 
 from harness.pki.keys import Key, key_pem, new_key
 
+_LARGEST_SERIAL = 1 << 159  # twenty octets, the first bit of which is the sign
 Extra = tuple[x509.ExtensionType, bool]
 Extension = TypeVar("Extension", bound=x509.ExtensionType)
 
@@ -117,11 +118,13 @@ def issue(
     *,
     key: Key | None = None,
     signer: Key | None = None,
+    serial: int | None = None,
 ) -> Identity:
     """A certificate that says what *profile* says, alone in its chain.
 
     *issuer* gives issuer name, authority key identifier and signature (None: self-signed); *signer* signs in its place
-    while the names stay.  *key* is the subject's key, a fresh P-256 one without it.
+    while the names stay.  *key* is the subject's key, a fresh P-256 one without it; *serial* is random without it, and
+    where RFC 5280 section 4.1.2.2 has no such number.
     """
     key = key or new_key()
     by = issuer.certificate.subject if issuer else profile.subject
@@ -130,7 +133,7 @@ def issue(
         .subject_name(profile.subject)
         .issuer_name(by)
         .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
+        .serial_number(serial if serial and 0 < serial < _LARGEST_SERIAL else x509.random_serial_number())
         .not_valid_before(profile.not_before)
         .not_valid_after(profile.not_after)
     )

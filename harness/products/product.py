@@ -126,7 +126,7 @@ class Product:
     under test is asked to do, ``registered`` are the flows whose client must be registered before it can act,
     ``subsystems`` the module with the kinds of reference subsystem, ``features`` what the reference has, ``suites``
     the folders with its topology and catalogues, ``out_of_scope`` what its documents describe and nothing here judges,
-    ``contradictions`` what they forbid of an endpoint in a target file,
+    ``contradictions`` what they forbid of an endpoint in a target file, ``ingestion`` the flow whose throughput counts,
     ``files`` what can be said of its manifests and certificates (of a product alone; a lab runs none).
     """
 
@@ -143,6 +143,7 @@ class Product:
     features: frozenset[str] = frozenset()
     suites: tuple[FilePath, ...] = (paths.SUITES,)
     out_of_scope: str = ""
+    ingestion: str = ""
     contradictions: Contradictions = _allowed
     files: FileRules | None = None
 
@@ -176,6 +177,7 @@ def _joined(one: Product, other: Product) -> Product:
         features=one.features | other.features,
         suites=tuple(dict.fromkeys((*one.suites, *other.suites))),
         out_of_scope=" ".join(filter(None, (one.out_of_scope, other.out_of_scope))),
+        ingestion=one.ingestion or other.ingestion,
         contradictions=lambda version, endpoint: [
             *one.contradictions(version, endpoint),
             *other.contradictions(version, endpoint),

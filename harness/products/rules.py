@@ -11,6 +11,8 @@ from harness.decode.exported_certificates import Collection
 from harness.model.finding import Finding, Judgement, Severity
 from harness.model.resource import Files, Resource
 from harness.model.runbook import Runbook
+from harness.model.vocabulary import Path, Posture
+from harness.products.rehearsal import Rehearsal
 
 PLATFORMS = ("kubernetes", "openshift", "cp4i", "vmware")
 View = TypeVar("View")
@@ -109,14 +111,37 @@ def apply(rules: Sequence[Rule[View]], view: View, judgement: Judgement) -> Judg
 
 
 @dataclass(frozen=True)
+class TwinState:
+    """A state that a flow passes through: its server in ``posture``, behind a balancer on ``path``."""
+
+    title: str
+    flow: str
+    posture: Posture
+    path: Path
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A change in two documents: ``steps`` for who makes it, ``sheet`` for who runs the balancers; and the ``states``
+    that its flows pass through, in order."""
+
+    steps: Runbook
+    sheet: Runbook
+    states: tuple[TwinState, ...]
+
+
+@dataclass(frozen=True)
 class FileRules:
     """What a product makes of files: ``lint`` judges them, ``certificates`` explains the certificates among them.
 
     ``sources`` maps each requirement to the text and the document that it comes from.  ``renewal`` makes the runbook
-    for the renewal of a CA.
+    for the renewal of a CA, ``termination`` the plan for flows whose balancers are to terminate TLS, ``rehearsal``
+    what the embedded lab does of a renewal.
     """
 
     lint: Callable[[Question], Judgement]
     certificates: Callable[[Question], str]
     sources: Mapping[str, tuple[str, str]]
     renewal: Callable[[Question, str], Runbook] | None = None
+    termination: Callable[[Question, Sequence[str]], Plan] | None = None
+    rehearsal: Callable[[str], Rehearsal] | None = None

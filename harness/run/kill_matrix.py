@@ -34,6 +34,7 @@ from harness.catalogue.registry import FAULTS, catalogue
 from harness.errors import UsageError
 from harness.model.case import Case
 from harness.model.fault import Fault
+from harness.model.kills import Kills
 from harness.model.vocabulary import BROKEN, Depth, Outcome, Path
 from harness.run.engine import Engine, Result
 from harness.targets.builtin import EMBEDDED
@@ -68,7 +69,7 @@ class Matrix:
     area: str = ""
     catalogue_sha256: str = ""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Kills:
         """The contract's form."""
         return {
             "faults": len(self.kills),

@@ -27,6 +27,7 @@ from harness.model.record import Footer, Header, Likeness, Protection, Row
 from harness.model.vocabulary import Depth
 from harness.probes.live import Bench
 from harness.products.registry import out_of_scope
+from harness.run.capture import RunCapture, started
 from harness.run.diagnosis import diagnose
 from harness.run.engine import INTERRUPTED, Engine, Result
 from harness.run.expectations import UNEXPECTED, Expectations, entries_for
@@ -77,6 +78,7 @@ class Run:
         self._by_case: dict[str, Row] = {}
         self._failure: HopproofError | None = None
         self._recorder: Recorder | None = None
+        self._capture: RunCapture | None = None
         self._header: Header
         self._engine: Engine | None = None
         self._thread = threading.Thread(target=self._work, name="hopproof-run", daemon=True)
@@ -126,10 +128,16 @@ class Run:
     def _out_of_scope(self) -> str:
         return out_of_scope(server.product for server in self.catalogue.servers.values())
 
+    def prepare(self) -> None:
+        """Start what must be possible before anything is sent; raises :class:`UsageError` where it is not."""
+        if self._capture is None:
+            self._capture = started(self.options, own_lab=self.target.own_lab)
+
     def start(self, planned: Iterable[Case]) -> None:
         """Write the header and begin; raises :class:`UsageError` if the report folder cannot be written."""
         self.planned = list(planned)
         self._header = self.header()
+        self.prepare()
         self._recorder = Recorder(self.options.report, self._header)
         for name in (junit.NAME, page.NAME):
             # An earlier run's must not be taken for this one's, should this one be killed.  What is in the way is
@@ -143,6 +151,7 @@ class Run:
         try:
             bench = self.target.bench(self.catalogue, self.options.seed)
             self.notes = bench.notes
+            bench.stimuli.keylog = self._capture.keys if self._capture else None
             self._engine = Engine(bench, self.catalogue.classes, fault=self.options.fault)
             if not self.interrupted:
                 self._engine.run(self.planned, self._done)
@@ -163,6 +172,8 @@ class Run:
 
     def _take_down(self, lab: Lab) -> None:
         try:
+            if self._capture is not None:
+                self._capture.stop()
             self._keep_logs(lab)
         finally:
             lab.close()
@@ -212,6 +223,7 @@ class Run:
             if self._failure is not None:
                 self.trouble.append(str(self._failure))
             self._add_missing()
+            self._read_capture()
             self._conclude()
             self._write_beside()
             self._recorder.finish(self.footer())
@@ -237,6 +249,13 @@ class Run:
         if self.cannot_judge and isinstance(self._failure, UsageError):
             self.status = UsageError.exit_status  # the user's input is at fault, which only its use has shown
         self.trouble = list(dict.fromkeys([*self.trouble, *found.trouble] if self.cannot_judge else found.trouble))
+
+    def _read_capture(self) -> None:
+        """What the packets show; where they contradict the run, one of the two is wrong and neither is trusted."""
+        if self._capture is not None and not self.trouble:
+            note, contradictions = self._capture.finish(self.rows)
+            self.notes = [*self.notes, note]
+            self.trouble.extend(contradictions)
 
     def _distrust(self, why: str) -> None:
         self.trouble.append(why)

@@ -80,6 +80,27 @@ def identity_headers(user: str, distinguished_name: str) -> Headers:
     return tuple((name, value.encode("latin-1", "replace")) for name, value in values)
 
 
+def source_headers() -> Headers:
+    """What proxies tell the server behind them of where a request comes from: here, from that server itself."""
+    names = (
+        *("X-Forwarded-For", "X-Real-IP", "X-Client-IP", "True-Client-IP", "CF-Connecting-IP", "X-Cluster-Client-IP"),
+        *("X-Originating-IP", "X-Remote-IP", "X-Remote-Addr", "X-Envoy-External-Address"),
+    )
+    values = [(name, "127.0.0.1") for name in names]
+    values += [("Forwarded", "for=127.0.0.1;host=localhost;proto=https"), ("X-Forwarded-Host", "localhost")]
+    values += [("X-Envoy-Internal", "true"), ("X-Internal-Request", "true")]
+    return tuple((name, value.encode()) for name, value in values)
+
+
+def path_headers(path: str) -> Headers:
+    """*path* in each header in which proxies hand on the path that they were asked for."""
+    names = ("X-Original-URL", "X-Rewrite-URL", "X-Original-URI", "X-Forwarded-Uri", "X-Forwarded-Path")
+    return tuple((name, path.encode("latin-1", "replace")) for name in (*names, "X-Envoy-Original-Path"))
+
+
+PUBLIC_PATHS = ("/", "/health", "/healthz", "/login", "/favicon.ico", "/.well-known/openid-configuration")
+
+
 def certificate_headers(certificate: x509.Certificate) -> tuple[Headers, ...]:
     """*certificate* in each header in which balancers hand one on, in that balancer's form.
 

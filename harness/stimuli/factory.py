@@ -56,6 +56,8 @@ class Stimuli:
         self._pki, self._token_issuer = pki, token_issuer
         self._folder = private_folder(folder)
         self.lure = Lure()
+        self.keylog: FilePath | None = None
+        """Where the TLS secrets of the connections go, for whoever reads a capture of them; set before any is made."""
         self._contexts: dict[tuple[FilePath, str, str], ssl.SSLContext] = {}
         self._presented: dict[tuple[str, str], Identity] = {}
         self._lock = threading.Lock()
@@ -89,6 +91,8 @@ class Stimuli:
 
     def _make_context(self, ca: FilePath, client_secret: str, certificate: str) -> ssl.SSLContext:
         context = trusting(ca)
+        if self.keylog is not None:
+            context.keylog_filename = str(self.keylog)
         # Some servers ask for the certificate once they have read the path (Apache's SSLVerifyClient in a location).
         context.post_handshake_auth = True
         identity = self._identity(client_secret, certificate) if client_secret else None

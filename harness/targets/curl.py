@@ -23,7 +23,16 @@ FOLDER = "hopproof-replay"
 HEADERS, BODY, URL, CLIENT = "headers", "body", "url", "client.pem"
 _FRAMING = frozenset({"host", "content-length", "connection", "user-agent", "x-hopproof-case"})
 _SHORT = 200
-_REPEATABLE = (GOOD, "t-plaintext", "tls-12", "certificate-in-header", "identity-headers", "method-", "path-")
+_REPEATABLE = (
+    GOOD,
+    "t-plaintext",
+    "tls-12",
+    "certificate-in-header",
+    "identity-headers",
+    "source-headers",
+    "method-",
+    "path-",
+)
 """How the names of the transport classes begin that are a request of their own, or none."""
 _CLEAR_TEXT = "t-plaintext"
 _NO_CERTIFICATE = "tls-no-cert"

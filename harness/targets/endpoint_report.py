@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -56,6 +56,36 @@ class ProbeOptions:
             ) from error
 
 
+class CertificateFacts(TypedDict):
+    """One certificate of the chain."""
+
+    subject: str
+    issuer: str
+    names: list[str]
+    expires: str
+    key: str
+
+
+class Facts(TypedDict):
+    """What was seen, for ``--json``; the answers have a status, and the headers that say something."""
+
+    url: str
+    connected_to: str
+    tls_versions: list[str]
+    client_certificate: str
+    accepted_cas: list[str]
+    chain: list[CertificateFacts]
+    under_the_ca: bool | None
+    untrusted_because: str | None
+    alpn: list[str]
+    unauthenticated: Mapping[str, int | str | None]
+    with_client_certificate: Mapping[str, int | str | None] | None
+    challenge: dict[str, str]
+    clock_seconds_off: float | None
+    posture_guessed: str
+    guessed_because: str
+
+
 @dataclass(frozen=True)
 class Probe:
     """What was seen.  ``untrusted`` says why the certificate is not under the CA given, None where none was given."""
@@ -100,7 +130,7 @@ class Probe:
             f"it does without a client certificate, and a request without a token is {answer(self.bare)}",
         )
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Facts:
         """What was seen, as JSON has it."""
         posture, why = self.guess()
         return {
@@ -140,14 +170,14 @@ class Probe:
         yield from self._answers(facts)
         yield f"posture (guessed): {facts['posture_guessed']}: {plain(facts['guessed_because'])}"
 
-    def _answers(self, facts: Mapping[str, Any]) -> Iterator[str]:
+    def _answers(self, facts: Facts) -> Iterator[str]:
         yield f"without credentials: GET {plain(self.endpoint.url_path)}: {answer(self.bare)}"
         if self.client is not None:
             yield f"with the client certificate: {answer(self.client)}"
         message = facts["unauthenticated"]
         for name, label in (("location", "redirects to"), ("server", "Server")):
-            if message.get(name):
-                yield f"{label}: {plain(message[name])}"
+            if text := message.get(name):
+                yield f"{label}: {plain(str(text))}"
         if facts["challenge"]:
             yield "challenge: " + ", ".join(f"{name} {plain(text)}" for name, text in facts["challenge"].items())
         off = facts["clock_seconds_off"]
@@ -198,7 +228,7 @@ def plain(text: str) -> str:
     return shown if len(shown) <= _MOST else f"{shown[:_MOST]}..."
 
 
-def _certificate(item: x509.Certificate) -> dict[str, Any]:
+def _certificate(item: x509.Certificate) -> CertificateFacts:
     names = view(item)
     try:
         alternative = item.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
@@ -219,7 +249,7 @@ def _key(item: x509.Certificate) -> str:
     return f"EC {key.curve.name}" if isinstance(key, ec.EllipticCurvePublicKey) else type(key).__name__
 
 
-def _answered(seen: ClientView) -> dict[str, Any]:
+def _answered(seen: ClientView) -> Mapping[str, int | str | None]:
     if seen.response is None:
         return {"status": None, "ended": answer(seen)}
     kept = ("location", "server", "www-authenticate", "content-type")

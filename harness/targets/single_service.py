@@ -98,7 +98,8 @@ class Service:
         return {name: str(Path(file).resolve()) for name, file in files.items() if file}
 
     def _tokens(self, folder: Path) -> dict[str, Any]:
-        claims = {"iss": self.issuer, "aud": self.audience, "sub": "hopproof"}
+        # Whom a token that was given is about is not for us to say; those that we sign are about us.
+        claims = {"iss": self.issuer, "aud": self.audience, "sub": "hopproof" if self.jwks == "ours" else ""}
         common: dict[str, Any] = {"claims": {name: value for name, value in claims.items() if value}}
         if self.jwks == "ours":
             return {**common, "jwks": {"listen": LISTEN, "signing_key": str(_key_file(folder))}}

@@ -15,6 +15,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 MAX_LINES = 330
+MAX_BAGS = 3.0
+"""How often per 1,000 production lines."""
 OURS = ("harness", "mitm_addons")
 SUBSYSTEMS_MAY = ("harness.model", "harness.errors", "harness.decode", "harness.subsystems")
 ADDONS_MAY = (
@@ -32,6 +34,8 @@ FENCES: Mapping[str, tuple[str, ...]] = {
     "allure": ("harness.writers", "harness.plugin"),
     "allure_commons": ("harness.writers", "harness.plugin"),
     "mitmproxy": ("mitm_addons",),
+    "locust": ("harness.probes.load.generator",),
+    "gevent": ("harness.probes.load.generator",),
 }
 LAZY = ("scapy",)
 
@@ -224,3 +228,27 @@ def everything() -> dict[str, Source]:
         name = ".".join(parts[:-1] if package else parts)
         found[name] = Source(name, file.read_text("utf-8"), package)
     return found
+
+
+def bags(source: Source, aliases: frozenset[str] = frozenset()) -> int:
+    """How often *source* says ``dict[str, Any]``, or one of the *aliases* (dotted) that stand for it."""
+    known = {alias.rpartition(".")[2] for alias in aliases if alias.rpartition(".")[0] == source.name}
+    known |= {item.name.rpartition(".")[2] for item in source.imports if item.name in aliases}
+    names = (node for node in ast.walk(source.tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load))
+    return sum(map(_is_bag, ast.walk(source.tree))) + sum(node.id in known for node in names)
+
+
+def bag_aliases(sources: Mapping[str, Source]) -> frozenset[str]:
+    """The dotted names that are given to ``dict[str, Any]`` somewhere."""
+    return frozenset(
+        f"{source.name}.{target.id}"
+        for source in sources.values()
+        for node in source.tree.body
+        if isinstance(node, ast.Assign) and _is_bag(node.value)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    )
+
+
+def _is_bag(node: ast.AST) -> bool:
+    return isinstance(node, ast.Subscript) and ast.unparse(node) == "dict[str, Any]"

@@ -20,6 +20,7 @@ from harness.model.exchange import (
     ServerView,
     TokenView,
 )
+from harness.model.observations import Observations
 from harness.model.record import Footer, Header, Row
 from harness.model.vocabulary import Basis, Depth, Grade, Level, Path, Posture, Reason
 
@@ -169,7 +170,7 @@ def exchange(
     **changes: Any,
 ) -> Exchange:
     """An exchange; without arguments, one that was served directly."""
-    extra = {"server_leaf_sha256": LEAF, **changes.pop("extra", {})}
+    extra = cast("Observations", {"server_leaf_sha256": LEAF, **changes.pop("extra", {})})
     return replace(Exchange("fp-1", seen or client(), between, told, effect, extra), **changes)
 
 

@@ -65,7 +65,7 @@ class FakeLab:
         self.opened: list[Setup] = []
         self.nonces: list[str] = []
         self.refused: dict[Setup, str] = {}
-        self.broken: dict[str, Callable[..., None]] = {}
+        self.broken: dict[str, Callable[..., object]] = {}
         self.asked_for_effects: list[Setup] = []
         self.serves: Serves = lambda _setup, stimulus, _number: stimulus.id == GOOD
         self._entrypoints: dict[Setup, Entrypoint] = {}
@@ -74,7 +74,8 @@ class FakeLab:
         self._lock = threading.Lock()
 
     def _break(self, method: str, *arguments: Any) -> None:
-        self.broken.get(method, lambda *_: None)(*arguments)
+        if method in self.broken:
+            self.broken[method](*arguments)
 
     def open(self, setups: Iterable[Setup]) -> Mapping[Setup, Entrypoint | ConfigurationRefused]:
         """One door a setup."""

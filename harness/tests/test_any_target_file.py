@@ -43,9 +43,15 @@ ODD: tuple[Any, ...] = (
 
 def test_nothing_but_a_sentence_comes_of_any_target_file(folder: Path) -> None:
     whole = yaml.safe_load((paths.FIXTURES / "targets" / "service.yaml").read_text("utf-8"))
-    server = {"url": "https://a.test", "ca": "ca.crt", "posture": "mtls", "connect": "a:1", "path": "direct"}
+    server: dict[str, Any] = {
+        "url": "https://a.test",
+        "ca": "ca.crt",
+        "posture": "mtls",
+        "connect": "a:1",
+        "path": "direct",
+    }
     server |= {"subject": "CN=a", "flows": ["management-to-portal"], "request": {"method": "GET", "body": "a"}}
-    server["request"]["effect"] = {"path": "/{nonce}", "success": 200}  # type: ignore[index]
+    server["request"]["effect"] = {"path": "/{nonce}", "success": 200}
     client = {"certificate": "client.crt", "key": "client.key", "ca": "ca.crt", "ca_key": {"file": "client.key"}}
     refusal = {"refusal": {"status": 200, "body": "a", "header": {"name": "a", "value": "b"}}}
     jwks = {"listen": "127.0.0.1:0", "signing_key": "client.key", "certificate": "client.crt", "key": "client.key"}

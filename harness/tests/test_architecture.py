@@ -85,6 +85,15 @@ def test_no_file_is_too_long(sources: Mapping[str, Source]) -> None:
     assert _wrong(judged, architecture.short) == []
 
 
+def test_few_bags(production: Mapping[str, Source]) -> None:
+    """What is ours has a type; ``dict[str, Any]`` is for data that others wrote."""
+    aliases = architecture.bag_aliases(production)
+    lines = sum(len(source.text.splitlines()) for source in production.values())
+    found = {source.name: architecture.bags(source, aliases) for source in production.values()}
+    worst = sorted(found, key=lambda name: -found[name])[:5]
+    assert sum(found.values()) * 1000 / lines <= architecture.MAX_BAGS, worst
+
+
 # Each rule is able to fail.
 
 
@@ -174,6 +183,19 @@ def test_a_circle_is_seen() -> None:
     sources = {name: Source(name, text) for name, text in texts.items()}
     assert architecture.circles(sources) == ["harness.a -> harness.b -> harness.a"]
     assert architecture.circles({"harness.a": sources["harness.a"]}) == []
+
+
+def test_a_bag_is_seen() -> None:
+    texts = {
+        "harness.a": "Json = dict[str, Any]\ndef f(x: dict[str, Any], y: Json) -> dict[str, str]: ...",
+        "harness.b": "from harness.a import Json\ndef f(x: list[Json]) -> Json | None: ...",
+        "harness.c": "Json = list[str]\ndef f(x: Json, y: dict[str, int]) -> dict[str, object]: ...",
+        "harness.d": "from harness.a import f\ndef g(x: Json) -> None: ...",
+    }
+    sources = {name: Source(name, text) for name, text in texts.items()}
+    aliases = architecture.bag_aliases(sources)
+    assert aliases == {"harness.a.Json"}
+    assert [architecture.bags(source, aliases) for source in sources.values()] == [3, 2, 0, 0]
 
 
 def test_floors_of_another_page() -> None:

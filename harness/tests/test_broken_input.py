@@ -186,7 +186,12 @@ def test_all_mistakes_are_reported_at_once(folder: Path, capsys: pytest.CaptureF
         text = text.replace(old, new)
     status, message = check(folder, text.encode(), capsys)
     assert status == 2
-    requested = ("environment: 'staging' is not one of", "rate: 'fast'", "FLW-3", "servers.orders.ca: No such file")
+    requested: tuple[str, ...] = (
+        "environment: 'staging' is not one of",
+        "rate: 'fast'",
+        "FLW-3",
+        "servers.orders.ca: No such file",
+    )
     requested += ("gone.crt: cannot read client.certificate", "gone.key: cannot read client.key")
     requested += ("tokens.captured is empty", "unknown feature 'jwtt'", "unknown feature 'mtlss'", "9 mistakes")
     assert [part for part in requested if part not in message] == []

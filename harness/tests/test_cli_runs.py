@@ -196,3 +196,12 @@ def test_serve(start: Callable[..., Running]) -> None:
     status, _, errors = running.end()
     assert (status, errors) == (0, "")
     assert left_nothing(running)
+
+
+def test_a_capture_that_cannot_be_made_is_a_usage_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    for flags, message in (("--capture", "neither is on PATH"), ("--keylog", "belongs to --capture")):
+        finished = hopproof(*RUN, "--only", "FLW-5", flags, cwd=tmp_path)
+        assert (finished.returncode, finished.stdout) == (2, "") and quiet(finished.stderr)
+        assert message in finished.stderr
+        assert not (tmp_path / "report" / "run.jsonl").exists()

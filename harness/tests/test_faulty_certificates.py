@@ -56,12 +56,13 @@ CAUGHT: tuple[tuple[type[Server], frozenset[str]], ...] = (
         subjects.NotCompared,
         _named(
             "id-cn-injection id-cn-only-match id-empty-subject id-extra-rdn id-missing-rdn id-multiple-cn "
-            "id-multivalued id-oid-in-value id-other-client id-rdn-order id-san-only id-unicode"
+            "id-multivalued id-oid-in-value id-other-client id-prefixed id-rdn-order id-san-only id-unicode"
         ),
     ),
     (subjects.CommonNameOnly, _named("id-cn-only-match id-extra-rdn id-missing-rdn id-multivalued id-rdn-order")),
     (subjects.AnyCommonName, _named("id-multiple-cn id-multivalued")),
     (subjects.PartOfCommonName, _named("id-multivalued id-other-client")),
+    (subjects.EndOfCommonName, _named("id-multiple-cn id-multivalued id-prefixed")),
     (subjects.SomeParts, _named("id-empty-subject id-missing-rdn id-multivalued id-rdn-order")),
     (subjects.PartsAmong, _named("id-extra-rdn id-multiple-cn id-multivalued id-rdn-order")),
     (subjects.AnyOrder, _named("id-rdn-order")),

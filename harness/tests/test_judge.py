@@ -12,10 +12,10 @@ from harness.checks import Check, Question, registered
 from harness.judge import Controls, conclude, judge
 from harness.model.case import Stimulus
 from harness.model.claims import Answer, Gap, Protection
+from harness.model.record import Row
 from harness.model.verdict import Finding, FindingKind
 from harness.model.vocabulary import Grade, Outcome, Reason
 from harness.tests.builders import ask, case, client, exchange, rejecting, row
-from harness.writers.rows import Row
 
 VIOLATION, WRONG, UNOBSERVED, NOTE = (
     Finding(kind, f"code-{kind}", f"text of {kind}")

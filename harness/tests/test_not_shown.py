@@ -17,7 +17,7 @@ from harness.model.claims import Answer
 from harness.model.vocabulary import Path as FlowPath
 from harness.model.vocabulary import Posture
 from harness.pki.deployment import Pki
-from harness.pki.issue import key_pem
+from harness.pki.keys import key_pem
 from harness.products.registry import reference
 from harness.run.run import Run
 from harness.tests.places import CLAIMS, Place, of

@@ -15,7 +15,7 @@ import pytest
 from harness.config import Options
 from harness.model.exchange import ClientView, Response
 from harness.pki.deployment import Pki
-from harness.pki.issue import key_pem
+from harness.pki.keys import key_pem
 from harness.products.registry import reference
 from harness.run.run import Run
 from harness.targets import obstacles

@@ -24,7 +24,7 @@ PAGE = b"the protected page, of which there is one only\n"
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 WAYS = {
     Posture.MTLS: ("bypass/*", "*+certificate-in-header", "*+resumed-session"),
-    Posture.JWT: ("bypass/*",),
+    Posture.JWT: ("bypass/*", "*+kept-connection"),
 }
 
 Excuse = Callable[["Handler"], bool]
@@ -36,6 +36,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: Small
     connection: ssl.SSLSocket
+    served = False
 
     def __getattr__(self, name: str) -> Any:
         if not name.startswith("do_"):
@@ -49,11 +50,12 @@ class Handler(BaseHTTPRequestHandler):
             status = 405
         self.send_response(status)
         self.send_header("Content-Length", str(len(PAGE)))
-        self.send_header("Connection", "close")
+        if self.close_connection:
+            self.send_header("Connection", "close")
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(PAGE if status == 200 else b"-" * len(PAGE))
-        self.close_connection = True
+        self.served = status == 200
 
     def log_message(self, *_: object) -> None:
         """Nothing."""
@@ -132,6 +134,8 @@ OPEN: dict[str, Excuse] = {
     "tls-12": lambda handler: handler.connection.version() == "TLSv1.2",
     "other-sni": misdirected,
     "identity-headers": lambda handler: "X-Remote-User" in handler.headers,
+    "source-headers": lambda handler: handler.headers["X-Real-IP"] == "127.0.0.1",
+    "path-in-header": lambda handler: handler.headers["X-Forwarded-Uri"] == "/healthz" and handler.path == "/things",
     "certificate-in-header": lambda handler: "BEGIN" in (handler.headers["ssl-client-cert"] or ""),
     "method-safe": lambda handler: handler.command == "HEAD",
     "method-post": lambda handler: handler.command == "POST",
@@ -165,11 +169,16 @@ def test_the_same_where_a_token_is_asked_for(judge: Judge, way: str) -> None:
     assert {way} <= ways(run, "FAIL") <= {way} | ALSO.get(way, set())
 
 
+def test_a_server_that_asks_once_a_connection_is_caught(judge: Judge) -> None:
+    run = judge(lambda handler: handler.served, Posture.JWT)
+    assert (run.status, ways(run, "FAIL")) == (1, {"kept-connection"})
+
+
 @pytest.mark.parametrize("posture", [Posture.MTLS, Posture.JWT])
 def test_a_server_that_asks_whichever_way_passes(judge: Judge, posture: Posture) -> None:
     run = judge(lambda handler: False, posture)
     assert {row["outcome"] for row in run.rows} == {"PASS"}
-    assert len(run.rows) == (14 if posture is Posture.MTLS else 11)
+    assert len(run.rows) == (16 if posture is Posture.MTLS else 14)
 
 
 def test_a_server_that_is_open_where_a_query_follows_is_caught(judge: Judge) -> None:

@@ -12,7 +12,7 @@ import socket
 import ssl
 import time
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TypedDict
 
 import h11
 from cryptography import x509
@@ -24,6 +24,7 @@ from harness.model.exchange import CertificateView, ClientView, Response, TokenV
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 12.0
+BODY_SECONDS = 3.0  # from the head of the answer on: a stream of events has no end
 MAX_ANSWER_BYTES = 1 << 20
 # What a report needs of an answer; the rest is the target's and stays with it.
 KEPT_BODY_CHARACTERS = 2000
@@ -42,12 +43,14 @@ class Address:
 @dataclass(frozen=True)
 class Prepared:
     """A request as bytes.  *head* ends with the empty line; *authorization* is what it carries of that header's value
-    (several values joined by a comma, as RFC 9110 section 5.3 has it), kept apart so that it can be digested."""
+    (several values joined by a comma, as RFC 9110 section 5.3 has it), kept apart so that it can be digested; *before*
+    is sent first, on the same connection."""
 
     method: str
     head: bytes
     body: bytes
     authorization: bytes | None = None
+    before: Prepared | None = None
 
     @property
     def authorization_sha256(self) -> str:
@@ -173,21 +176,15 @@ def _leaf(tls: ssl.SSLSocket) -> tuple[CertificateView, ...]:
 
 
 def _talk(stream: socket.socket, facts: ClientView, request: Prepared, parser: _Answer, deadline: float) -> ClientView:
+    if request.before is not None and not _answered(stream, request.before, deadline):
+        return replace(facts, closed=True)
     write_error: OSError | None = None
     try:
         stream.sendall(request.head + request.body)
     except OSError as error:
         write_error = error
     try:
-        while not parser.complete:
-            remaining = deadline - time.monotonic()
-            if remaining <= 0:
-                raise TimeoutError("no complete answer within the deadline")
-            stream.settimeout(remaining)
-            data = stream.recv(65536)
-            parser.feed(data)
-            if not data:
-                break
+        _read(stream, parser, deadline)
     except OSError as error:
         facts = replace(facts, **_end(error))
     except h11.RemoteProtocolError as error:
@@ -199,6 +196,32 @@ def _talk(stream: socket.socket, facts: ClientView, request: Prepared, parser: _
     if parser.response is None:
         return facts
     return replace(facts, response=parser.response, closed=False, fault="", timed_out=False)
+
+
+def _answered(stream: socket.socket, request: Prepared, deadline: float) -> bool:
+    """Whether *request* gets a whole answer, after which the connection may be used again."""
+    parser = _Answer(request)
+    try:
+        stream.sendall(request.head + request.body)
+        _read(stream, parser, deadline)
+    except (OSError, h11.RemoteProtocolError):
+        return False
+    return parser.complete
+
+
+def _read(stream: socket.socket, parser: _Answer, deadline: float) -> None:
+    while not parser.complete:
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
+            raise TimeoutError("no complete answer within the deadline")
+        stream.settimeout(remaining)
+        waiting = parser.response is None
+        data = stream.recv(65536)
+        parser.feed(data)
+        if not data:
+            return
+        if waiting and parser.response is not None:
+            deadline = min(deadline, time.monotonic() + BODY_SECONDS)
 
 
 class _Answer:
@@ -249,8 +272,17 @@ class _Answer:
         return Response(self._head.status_code, headers, body)
 
 
-def _end(error: OSError) -> dict[str, Any]:
-    """How a connection ended, as members of a ClientView."""
+class _Ending(TypedDict, total=False):
+    """Members of a ClientView."""
+
+    alert: str
+    closed: bool
+    timed_out: bool
+    fault: str
+
+
+def _end(error: OSError) -> _Ending:
+    """How a connection ended."""
     if isinstance(error, ssl.SSLError):
         return _tls_end(error)
     if isinstance(error, TimeoutError):
@@ -260,7 +292,7 @@ def _end(error: OSError) -> dict[str, Any]:
     return {"fault": str(error)}
 
 
-def _tls_end(error: ssl.SSLError) -> dict[str, Any]:
+def _tls_end(error: ssl.SSLError) -> _Ending:
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return {"closed": True}
     alert = alert_name(error.reason or "")

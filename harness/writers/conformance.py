@@ -6,13 +6,13 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import yaml
 
 from harness.errors import ReportError
 from harness.model.claims import Answer
-from harness.model.record import Excuse, Footer, Header, LeftOut, Row
+from harness.model.record import Excuse, Footer, Gap, Header, LeftOut, Likeness, Row
 from harness.model.vocabulary import BROKEN, Outcome
 from harness.writers import answer
 from harness.writers.findings import Finding, findings, known
@@ -21,7 +21,73 @@ from harness.writers.rows import outcomes
 NAME = "conformance.yaml"
 
 
-def report(header: Header, rows: list[Row], footer: Footer, record: bytes) -> dict[str, Any]:
+class FindingForm(TypedDict):
+    """One cause of failures, and the ids of the cases that show it."""
+
+    finding: str
+    level: str
+    requirement: str
+    cases: list[str]
+
+
+class CaseForm(TypedDict):
+    """A case that did not pass."""
+
+    case: str
+    outcome: str
+    reason: NotRequired[str]
+
+
+class KnownForm(TypedDict):
+    """Failures that are accepted, with the reason."""
+
+    reason: str
+    owner: NotRequired[str]
+    expires: NotRequired[str]
+    cases: list[CaseForm]
+
+
+class RequirementForm(TypedDict):
+    """How the cases of a requirement ended."""
+
+    level: str
+    source: str
+    counts: dict[str, int]
+    not_met: NotRequired[list[CaseForm]]
+
+
+class ConformanceForm(TypedDict):
+    """The whole report."""
+
+    conformance: int
+    implementation: str
+    target: str
+    answer: str
+    conforms: bool
+    not_shown: list[Gap]
+    claims_no_client_authentication: list[str]
+    as_expected: bool
+    trustworthy: bool
+    date: str
+    depth: str
+    only: list[str]
+    grade: list[str]
+    counts: dict[str, int]
+    does_not_conform: list[FindingForm]
+    recommendations_not_followed: list[FindingForm]
+    known_failures: list[KnownForm]
+    requirements: dict[str, RequirementForm]
+    diagnosis: list[Likeness]
+    unobserved: dict[str, int]
+    unsupported: dict[str, int]
+    withheld: dict[str, int]
+    skipped: dict[str, int]
+    tool: str
+    catalogue_sha256: str
+    record_sha256: str
+
+
+def report(header: Header, rows: list[Row], footer: Footer, record: bytes) -> ConformanceForm:
     """The report as plain data; *record* is the file that it sums up, whose digest it carries."""
     by_requirement: defaultdict[str, list[Row]] = defaultdict(list)
     found = findings(rows, header.get("planned", ()))
@@ -69,14 +135,20 @@ def write(folder: Path, header: Header, rows: list[Row], footer: Footer, record:
     return file
 
 
-def _finding(one: Finding) -> dict[str, Any]:
+def _finding(one: Finding) -> FindingForm:
     cases = [row["case"] for row in one.rows]
     return {"finding": one.sentence, "level": one.level, "requirement": one.requirement, "cases": cases}
 
 
-def _known(excuse: Excuse, rows: list[Row]) -> dict[str, Any]:
-    message = {name: value for name, value in excuse.items() if value}
-    return {**message, "cases": [{"case": row["case"], "outcome": row["outcome"]} for row in rows]}
+def _known(excuse: Excuse, rows: list[Row]) -> KnownForm:
+    cases: list[CaseForm] = [{"case": row["case"], "outcome": row["outcome"]} for row in rows]
+    owner, expires = excuse["owner"] or "", excuse["expires"] or ""
+    found: KnownForm = {"reason": excuse["reason"], "owner": owner, "expires": expires, "cases": cases}
+    if not owner:
+        del found["owner"]
+    if not expires:
+        del found["expires"]
+    return found
 
 
 def _conforms(header: Header, rows: list[Row], footer: Footer) -> bool:
@@ -84,11 +156,15 @@ def _conforms(header: Header, rows: list[Row], footer: Footer) -> bool:
     return answer.answer(footer) is Answer.CONFORMS and not broken and not header.get("only")
 
 
-def _requirement(rows: list[Row]) -> dict[str, Any]:
-    bad = [{"case": row["case"], "outcome": row["outcome"], "reason": row["reason"]} for row in rows if _broken(row)]
+def _requirement(rows: list[Row]) -> RequirementForm:
+    bad: list[CaseForm] = [
+        {"case": row["case"], "outcome": row["outcome"], "reason": row["reason"]} for row in rows if _broken(row)
+    ]
     counts = {name: number for name, number in outcomes(rows).items() if number}
-    found = {"level": rows[0]["level"], "source": rows[0]["source"], "counts": counts}
-    return {**found, "not_met": bad} if bad else found
+    found: RequirementForm = {"level": rows[0]["level"], "source": rows[0]["source"], "counts": counts}
+    if bad:
+        found["not_met"] = bad
+    return found
 
 
 def _broken(row: Row) -> bool:

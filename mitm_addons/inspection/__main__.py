@@ -16,11 +16,11 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import Any
 
 from mitmproxy.http import HTTPFlow
 
 from harness.errors import HopproofError
+from harness.model.inspection import Line, Violation
 from harness.model.protocol import LOOPBACK, Behaviours, Listener
 from mitm_addons import inspector
 from mitm_addons.inspection import payload, session
@@ -45,9 +45,14 @@ class _Teller:
         self._balancer.forget(flow.client_conn.id, flow.id)
         mark = flow.metadata.get(KEY, {})
         if mark.get("verdict") == VIOLATES:
-            _say(
-                {"kind": "violation", **mark, "request": f"{flow.request.method} {flow.request.path.partition('?')[0]}"}
-            )
+            request = f"{flow.request.method} {flow.request.path.partition('?')[0]}"
+            found: Violation = {
+                "kind": "violation",
+                "requirement": mark["requirement"],
+                "request": request,
+                "reason": mark["reason"],
+            }
+            _say(found)
 
 
 class _Started:
@@ -60,7 +65,7 @@ class _Started:
         self._started.set()
 
 
-def _say(message: dict[str, Any]) -> None:
+def _say(message: Line) -> None:
     sys.stdout.write(json.dumps(message) + "\n")
     sys.stdout.flush()
 

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.checks.dialect import Dialect
+from harness.decode.shape import misfit
 from harness.errors import UsageError
 from harness.model.catalogue import Flow, Requirement, Server, Source, StimulusClass
+from harness.model.inspection import ExpectedForm, SessionForm, Upstream
 from harness.model.vocabulary import Basis, Level, Posture, Reason
 
 
@@ -56,7 +58,7 @@ class Session:
     token: TokenRules
     expected: Mapping[str, Expected]
     classes: Mapping[str, StimulusClass]
-    upstream: Mapping[str, Any] = field(default_factory=dict)
+    upstream: Upstream
     dialect: Dialect = field(default_factory=Dialect)
     as_client: bool = False
     target: str = ""
@@ -68,11 +70,14 @@ class Session:
 def load(path: Path) -> Session:
     """The session in *path*; raises :class:`UsageError` for a file that is none."""
     try:
-        return from_json(json.loads(path.read_text("utf-8")))
+        data = json.loads(path.read_text("utf-8"))
+        if wrong := misfit(data, SessionForm):
+            raise ValueError(wrong)
+        return from_json(data)
     except OSError as error:
         raise UsageError(f"no inspection session: {error.strerror}", where=str(path), hint=_HOW) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"not an inspection session: {error!r}", where=str(path), hint=_HOW) from error
+        raise UsageError(f"not an inspection session: {error}", where=str(path), hint=_HOW) from error
 
 
 PRIVATE = ("certificate", "client_certificate", "variants")
@@ -80,7 +85,7 @@ PRIVATE = ("certificate", "client_certificate", "variants")
 _HOW = "hopproof inspect --save FILE writes one"
 
 
-def from_json(data: Mapping[str, Any]) -> Session:
+def from_json(data: SessionForm) -> Session:
     """The session that *data* describes; raises ValueError, KeyError or TypeError."""
     flow = data["flow"]
     server = flow["server"]
@@ -100,7 +105,9 @@ def from_json(data: Mapping[str, Any]) -> Session:
         dialect=Dialect.from_json(data["dialect"]),
         as_client=data["as_client"],
         target=data["target"],
-        **{name: data.get(name, "") for name in PRIVATE},
+        certificate=data.get("certificate", ""),
+        client_certificate=data.get("client_certificate", ""),
+        variants=data.get("variants", ""),
     )
 
 
@@ -108,7 +115,7 @@ def _tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _expected(data: Mapping[str, Any]) -> Expected:
+def _expected(data: ExpectedForm) -> Expected:
     row = data["requirement"]
     requirement = Requirement(
         row["id"], row["area"], row["text"], row["why"], Level(row["level"]), Source(*row["source"]),

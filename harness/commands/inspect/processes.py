@@ -9,13 +9,15 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, cast
 
 from harness.commands.inspect.options import InspectOptions
+from harness.decode.shape import misfit
 from harness.errors import HopproofError, LabError
+from harness.model.inspection import Ended, Line, Ready, Violation
 
 Tell = Callable[[str], None]
 Exercise = Callable[[int, Tell], None]
@@ -132,9 +134,11 @@ class _Workers:
         for line in lines:
             message = _message(line)
             with self._lock:
-                if message.get("kind") == "violation":
+                if message is None:
+                    continue
+                if message["kind"] == "violation":
                     self._tell(f"  violates {message['requirement']}: {message['request']}: {message['reason']}")
-                elif message.get("kind") == "ended":
+                elif message["kind"] == "ended":
                     self._counts.update(message["counts"])
         self._over.set()
 
@@ -190,14 +194,16 @@ def _pipe(stream: IO[str] | None) -> IO[str]:
 def _ready(lines: IO[str]) -> int:
     for line in lines:
         message = _message(line)
-        if message.get("kind") == "ready":
-            return int(message["port"])
+        if message is not None and message["kind"] == "ready":
+            return message["port"]
     raise HopproofError("the inspector did not start", hint="what it said stands above")
 
 
-def _message(line: str) -> Mapping[str, Any]:
+def _message(line: str) -> Line | None:
+    """What a line of the inspector says; None for one that is not of its protocol."""
     try:
         found = json.loads(line)
     except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+        return None
+    known = any(not misfit(found, form) for form in (Ready, Violation, Ended))
+    return cast("Line", found) if known else None

@@ -14,6 +14,7 @@ from harness.errors import UsageError
 from harness.model.case import GOOD, Case
 from harness.model.catalogue import Flow
 from harness.model.exchange import TokenView
+from harness.model.inspection import ExpectedForm, PrivateFiles, RequirementForm, SessionForm, TokenForm
 from harness.model.vocabulary import Path, Posture
 from harness.pki.deployment import public_jwk
 from harness.pki.private_files import private_file
@@ -25,7 +26,7 @@ _NO_TOKEN = "str-no-token"
 _VARIANTS = ("exp-past", "aud-wrong", "sig-wrong-key", "alg-none")
 
 
-def session(subject: Subject, *, as_client: bool) -> dict[str, Any]:
+def session(subject: Subject, *, as_client: bool) -> SessionForm:
     """Everything but the private files (:func:`secrets`): it can be handed on, and read anywhere."""
     flow, entrypoint = subject.flow, subject.entrypoint
     address = entrypoint.address
@@ -48,7 +49,7 @@ def session(subject: Subject, *, as_client: bool) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def secrets(subject: Subject, *, as_client: bool) -> dict[str, str]:
+def secrets(subject: Subject, *, as_client: bool) -> PrivateFiles:
     """The private files, which last as long as the session."""
     client = subject.bench.stimuli.certificate_file(subject.flow.client_secret) if as_client else None
     if as_client and client is None:
@@ -80,7 +81,7 @@ def _made(make: Callable[[], str]) -> str:
         return ""
 
 
-def _token_rules(subject: Subject, wanted: Mapping[str, Any]) -> dict[str, Any]:
+def _token_rules(subject: Subject, wanted: Collection[str]) -> TokenForm:
     """As the good token is, so must the others be; without a good one, signatures cannot be judged."""
     good = _made(lambda: subject.token(GOOD, "rules"))
     observed = describe(good)
@@ -98,7 +99,7 @@ def _token_rules(subject: Subject, wanted: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _required(name: str, claims: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+def _required(name: str, claims: Mapping[str, Any], wanted: Collection[str]) -> bool:
     """Whether a token must have the claim: as the good one has it, if a requirement speaks of those without it."""
     if name == "exp":
         return not claims or name in claims
@@ -116,7 +117,7 @@ def _keys(subject: Subject, good: TokenView) -> list[dict[str, str]]:
 
 def expected(
     known: Catalogue, features: Collection[str], flow: Flow, posture: Posture, *, as_client: bool = False
-) -> dict[str, Any]:
+) -> dict[str, ExpectedForm]:
     """What the catalogue wants of *flow* behind something that terminates TLS, by class of token.
 
     Under mTLS nothing may get through such a place, whatever the token; with *as_client*, where it presents the
@@ -127,7 +128,7 @@ def expected(
     cases = sorted((case for case in cases if _plain(case)), key=lambda case: case.path is not first)
     if as_client:
         cases = [case for case in cases if case.expected != "flow-broken"]
-    found: dict[str, Any] = {}
+    found: dict[str, ExpectedForm] = {}
     for case in cases:
         if case.stimulus.certificate == GOOD and case.expected in ("served", "token-refused", "flow-broken"):
             found.setdefault(case.stimulus.token, _credential(case))
@@ -152,9 +153,9 @@ def _plain(case: Case) -> bool:
     return case.stimulus.transport == GOOD and not case.params.script and not case.params.variant
 
 
-def _credential(case: Case) -> dict[str, Any]:
+def _credential(case: Case) -> ExpectedForm:
     row = case.requirement
-    requirement = {
+    requirement: RequirementForm = {
         "id": row.id, "area": row.area, "text": row.text, "why": row.why, "level": str(row.level),
         "source": [row.source.title, row.source.section], "basis": str(row.basis),
     }  # fmt: skip

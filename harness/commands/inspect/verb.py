@@ -14,6 +14,7 @@ from harness.commands.inspect.subject import Subject, open_subject
 from harness.commands.verb import Arguments, Verbs, verb
 from harness.errors import UsageError
 from harness.model.case import GOOD, Stimulus
+from harness.model.inspection import SessionForm
 from harness.model.vocabulary import Posture
 from harness.pki.private_files import private_file
 from harness.stimuli.contexts import trusting
@@ -45,9 +46,8 @@ def inspect(wanted: InspectOptions, tell: Tell) -> int:
         subject.close()
 
 
-def _save(file: Path, session: dict[str, object], tell: Tell) -> int:
+def _save(file: Path, session: SessionForm, tell: Tell) -> int:
     upstream = session["upstream"]
-    assert isinstance(upstream, dict)
     _write(file, session)
     tell(f"{file}: no key and no token is in it.  To use it, here or elsewhere:")
     tell(
@@ -57,7 +57,7 @@ def _save(file: Path, session: dict[str, object], tell: Tell) -> int:
     return 0
 
 
-def _keep(folder: Path, session: dict[str, object]) -> None:
+def _keep(folder: Path, session: SessionForm) -> None:
     """The session beside the recordings, which can then be looked at wherever they are taken."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -66,7 +66,7 @@ def _keep(folder: Path, session: dict[str, object]) -> None:
     _write(folder / "session.json", session)
 
 
-def _write(file: Path, session: dict[str, object]) -> None:
+def _write(file: Path, session: SessionForm) -> None:
     try:
         private_file(file, json.dumps(session, indent=1).encode())
     except OSError as error:

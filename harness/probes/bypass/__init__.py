@@ -21,6 +21,11 @@ WAYS: Mapping[str, Way] = {
         requests.certificate_headers,
     ),
     "identity-headers": Way("headers in which proxies name the client", requests.identity_headers),
+    "source-headers": Way(
+        "headers in which proxies say where a request comes from, with the server's own address",
+        requests.source_headers,
+    ),
+    "kept-connection": Way("on a connection on which the good client was served before", requests.kept_connection),
     "method-safe": Way("the other methods that change nothing: GET, HEAD, OPTIONS", requests.methods("safe")),
     "method-post": Way("POST (PUT where the request is a POST)", requests.methods("post")),
     "method-write": Way("the other methods that write: PUT, PATCH, DELETE", requests.methods("write")),
@@ -33,6 +38,10 @@ WAYS: Mapping[str, Way] = {
     "path-spelling": Way(
         "the path spelled otherwise: a slash after it, ;x=1, a letter percent-encoded, upper case",
         requests.paths(lambda asking: bypass.respelled(asking.path)),
+    ),
+    "path-in-header": Way(
+        "the path with a header that names a public one (X-Original-URL and the like), and the other way round",
+        requests.path_headers,
     ),
     "path-absolute-form": Way(
         "the request's target in absolute form",

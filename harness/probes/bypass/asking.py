@@ -125,7 +125,7 @@ class Way:
             client = asking.means.send(one.address, one.request, one.context)
             observed.append((one, client))
             message.append(_answer(asking, one, client))
-            if served(asking, client) and one.aside is None:
+            if client.timed_out or (served(asking, client) and one.aside is None):
                 break
         if not observed:
             raise StimulusUnavailable("the request is of that form already")

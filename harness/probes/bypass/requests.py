@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from cryptography import x509
 
@@ -10,6 +11,8 @@ from harness.probes.bypass.asking import Asking, Tries, Try, served
 from harness.stimuli import bypass
 from harness.stimuli.partial import StimulusUnavailable
 from harness.wire.send import Prepared
+
+_CLOSE = b"Connection: close\r\n"
 
 
 def _at_all_doors(asking: Asking, how: str, request: Prepared) -> Iterator[Try]:
@@ -33,7 +36,15 @@ def certificate_headers(asking: Asking) -> Iterator[Try]:
 
 def identity_headers(asking: Asking) -> Iterator[Try]:
     """All headers at once; where that is served, one after the other first, to see which it is."""
-    headers = bypass.identity_headers(*_who(asking))
+    yield from _all_or_one(asking, bypass.identity_headers(*_who(asking)))
+
+
+def source_headers(asking: Asking) -> Iterator[Try]:
+    """The same with headers that say where the request comes from."""
+    yield from _all_or_one(asking, bypass.source_headers())
+
+
+def _all_or_one(asking: Asking, headers: bypass.Headers) -> Iterator[Try]:
     together = list(_at_all_doors(asking, "with all of them", bypass.with_headers(asking.request(), headers)))
     answers = [asking.means.send(one.address, one.request, one.context) for one in together]
     if any(served(asking, answer) for answer in answers):
@@ -55,6 +66,15 @@ def _who(asking: Asking) -> tuple[str, str]:
     return str(common[0].value) if common else "admin", certificate.subject.rfc4514_string()
 
 
+def kept_connection(asking: Asking) -> Iterator[Try]:
+    """The request right after a good one, on that one's connection."""
+    good = asking.good()
+    kept = replace(good, head=good.head.replace(_CLOSE, b""))
+    request = replace(asking.request(), before=kept)
+    how = "on a connection on which the good client was served before"
+    yield Try(how, asking.entrypoint.address, request, asking.usual())
+
+
 def methods(kind: str) -> Tries:
     """The request with the other methods of *kind*."""
 
@@ -71,6 +91,30 @@ def overridden(asking: Asking) -> Iterator[Try]:
     for method in ("GET" if own not in bypass.SAFE else "POST", "HEAD"):
         request = bypass.with_headers(asking.request(method=method), ((bypass.OVERRIDE, own.encode()),))
         yield Try(f"{method} with {bypass.OVERRIDE}: {own}", asking.entrypoint.address, request, asking.usual())
+
+
+def path_headers(asking: Asking) -> Iterator[Try]:
+    """The path with a header that names a public one, and a public path with a header that names this one."""
+    named = [(asking.path, public, "") for public in bypass.PUBLIC_PATHS]
+    named += [(public, asking.path, public) for public in bypass.PUBLIC_PATHS[:2]]
+    for path, header, bare in named:
+        if path != header:
+            yield _rewritten(asking, path, header, bare)
+
+
+def _rewritten(asking: Asking, path: str, header: str, bare: str) -> Try:
+    """*path* with *header* in the headers; beside it *bare* without them, or no such path with them."""
+    headers, context = bypass.path_headers(header), asking.usual()
+
+    def aside() -> Try:
+        other = bare or f"/hopproof-{asking.nonce}"
+        request = asking.stranger(path=other)
+        request = request if bare else bypass.with_headers(request, headers)
+        return Try(f"asked for {other}{'' if bare else ' so'}", asking.entrypoint.address, request, context)
+
+    request = bypass.with_headers(asking.request(path=path), headers)
+    how = f"asked for {path} with {headers[0][0]} and the like: {header}"
+    return Try(how, asking.entrypoint.address, request, context, aside)
 
 
 def paths(spell: Callable[[Asking], Iterable[str]]) -> Tries:

@@ -41,6 +41,7 @@ APIC = Product(
         {"management-jwt", "ingestion-jwt", "event-gateway", "gateway-mtls", "in-cluster", "client-revocation"}
     ),
     contradictions=contradictions,
+    ingestion="api-gateway-to-analytics",
     out_of_scope=(
         "Out of scope: gateway peering, replication between data centres, traffic inside a subsystem, API invocation."
     ),

@@ -88,6 +88,12 @@ def _other_client(pki: Pki, secret: str) -> Identity:
     return _named(pki, secret, lambda name: with_value(name, _respelt(_text(name), lambda own: f"{own[:_LONGEST]}-2")))
 
 
+@CLASSES.add("id-prefixed")
+def _ends_like(pki: Pki, secret: str) -> Identity:
+    """a name that ends with the registered one: CN=another-<client>, the rest as registered"""
+    return _named(pki, secret, lambda name: with_value(name, f"{ANOTHER}-{_text(name)}"))
+
+
 @CLASSES.add("id-cn-only-match")
 def _cn_only(pki: Pki, secret: str) -> Identity:
     """the registered CN with another organization"""

@@ -88,10 +88,10 @@ def _selfsigned(pki: Pki, secret: str) -> Identity:
 
 @CLASSES.add("ta-same-name-other-key")
 def _same_name(pki: Pki, secret: str) -> Identity:
-    """issued under the trusted CA's name and key identifier, but signed by an attacker's key"""
-    above = pki.issuer(secret)
+    """issued under the trusted CA's name, with the client's serial number, but signed by an attacker's key"""
+    above, own = pki.issuer(secret), pki.secrets[secret]
     forger = spare_key("attacker", above.certificate.public_key())
-    forged = issue(pki.profile(secret), above, key=pki.secrets[secret].key, signer=forger)
+    forged = issue(pki.profile(secret), above, key=own.key, signer=forger, serial=own.certificate.serial_number)
     return forged.along(pki.along(secret))
 
 

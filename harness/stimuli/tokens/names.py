@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from harness.stimuli.tokens.issuer import ABSENT, TokenIssuer
@@ -9,6 +10,8 @@ from harness.stimuli.tokens.table import Classes
 
 CLASSES = Classes()
 
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_ANOTHER_TENANT = "7a3c5e81-0d4f-4b6a-9c2e-1f8d7b5a3e60"
 _OTHER_ISSUER, _OTHER_AUDIENCE = "https://another-sts.example", "another-service"
 
 
@@ -25,6 +28,22 @@ def audience(token_issuer: TokenIssuer) -> str:
 
 def _other_end(name: str) -> str:
     return name[:-1] if name.endswith("/") else f"{name}/"
+
+
+def _prefixed(name: str) -> str:
+    """*name*, or the host in it, as the end of a longer one: what a comparison of ends takes for the same."""
+    scheme, mark, rest = name.rpartition("://")
+    return f"{scheme}{mark}another-{rest}"
+
+
+def _sibling(name: str) -> str:
+    """*name* with another tenant: in place of the UUID in its path, or of the path's last segment."""
+    scheme, mark, rest = name.rpartition("://")
+    host, *segments = rest.rstrip("/").split("/")
+    tenants = [place for place, segment in enumerate(segments) if _UUID.fullmatch(segment)]
+    place = tenants[0] if tenants else max(len(segments) - 1, 0)
+    segments[place : place + 1] = [_ANOTHER_TENANT if tenants else "another"]
+    return scheme + mark + "/".join([host, *segments])
 
 
 @CLASSES.token("iss-wrong")
@@ -55,6 +74,18 @@ def _iss_case(token_issuer: TokenIssuer) -> str:
 def _iss_substring(token_issuer: TokenIssuer) -> str:
     """the issuer without its last character"""
     return token_issuer.with_claims(iss=issuer(token_issuer)[:-1])
+
+
+@CLASSES.token("iss-prefixed")
+def _iss_prefixed(token_issuer: TokenIssuer) -> str:
+    """an issuer whose name ends with the right one: another- before its host"""
+    return token_issuer.with_claims(iss=_prefixed(issuer(token_issuer)))
+
+
+@CLASSES.token("iss-sibling")
+def _iss_sibling(token_issuer: TokenIssuer) -> str:
+    """another tenant's issuer at the same host"""
+    return token_issuer.with_claims(iss=_sibling(issuer(token_issuer)))
 
 
 @CLASSES.token("iss-list")
@@ -133,6 +164,12 @@ def _aud_prefix(token_issuer: TokenIssuer) -> str:
 def _aud_longer(token_issuer: TokenIssuer) -> str:
     """the audience with a slash at its end, or without the one that belongs there"""
     return token_issuer.with_claims(aud=_other_end(audience(token_issuer)))
+
+
+@CLASSES.token("aud-prefixed")
+def _aud_prefixed(token_issuer: TokenIssuer) -> str:
+    """an audience whose name ends with the right one: another- before it, or before its host"""
+    return token_issuer.with_claims(aud=_prefixed(audience(token_issuer)))
 
 
 @CLASSES.token("aud-joined")

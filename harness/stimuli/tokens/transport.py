@@ -7,6 +7,8 @@ from harness.stimuli.tokens.table import Classes, Presented, authorization
 
 CLASSES = Classes()
 
+_ALTERNATIVES = ("X-Access-Token", "X-Auth-Token", "X-Forwarded-Access-Token", "X-Original-Authorization")
+
 
 def _bad(token_issuer: TokenIssuer) -> str:
     return token_issuer.forged()
@@ -88,9 +90,27 @@ def _cookie(token_issuer: TokenIssuer) -> Presented:
 @CLASSES.add("t-alt-header")
 def _alternative(token_issuer: TokenIssuer) -> Presented:
     """a good token only in headers that proxies use"""
-    value = f"Bearer {token_issuer.token()}"
-    names = ("X-Access-Token", "X-Auth-Token", "X-Forwarded-Access-Token", "X-Original-Authorization")
-    return _headers(**dict.fromkeys(names, value))
+    return _headers(**dict.fromkeys(_ALTERNATIVES, f"Bearer {token_issuer.token()}"))
+
+
+@CLASSES.add("t-query-forged")
+def _query_forged(token_issuer: TokenIssuer) -> Presented:
+    """a forged token only in the query string (access_token, token, jwt)"""
+    forged = _bad(token_issuer)
+    return Presented(query="&".join(f"{name}={forged}" for name in ("access_token", "token", "jwt")))
+
+
+@CLASSES.add("t-cookie-forged")
+def _cookie_forged(token_issuer: TokenIssuer) -> Presented:
+    """a forged token only in cookies (access_token, token, jwt)"""
+    forged = _bad(token_issuer)
+    return _headers(Cookie="; ".join(f"{name}={forged}" for name in ("access_token", "token", "jwt")))
+
+
+@CLASSES.add("t-alt-header-forged")
+def _alternative_forged(token_issuer: TokenIssuer) -> Presented:
+    """a forged token only in headers that proxies use"""
+    return _headers(**dict.fromkeys(_ALTERNATIVES, f"Bearer {_bad(token_issuer)}"))
 
 
 @CLASSES.add("t-proxy-auth")

@@ -36,8 +36,8 @@ class Caller:
     """A subsystem's client half.
 
     ``platform`` are the CAs of the platform API (None: the CR names none, so nothing is validated), ``events`` those of
-    the analytics endpoint; ``ingestion`` gives what the last registration brought; ``sends_token`` says whether the
-    product sends a JWT with its events.
+    the analytics endpoint, where a registration brought none; ``ingestion`` gives what the last registration brought;
+    ``sends_token`` says whether the product sends a JWT with its events.
     """
 
     clock: LabClock
@@ -84,7 +84,9 @@ class Caller:
             headers["Authorization"] = f"Bearer {given['token']}"
         body = json.dumps({"id": nonce, "event": "api-call"}).encode()
         verifies, verifies_host = self.rules.verifies_server, self.rules.verifies_host
-        trust = Trust(self.events, self.clock, _identity(given), verifies, verifies_host)
+        trusted = given.get("trusted")
+        events = certificates(trusted.encode(), "the CA of the registration") if trusted else self.events
+        trust = Trust(events, self.clock, _identity(given), verifies, verifies_host)
         return Call("POST", f"{url}/ingestion", address, headers, body), trust
 
 

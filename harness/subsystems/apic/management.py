@@ -82,7 +82,7 @@ class Sender:
     """Management's client half.
 
     ``clients`` maps the places of Action.client to secret names; ``stored`` are the copies of those secrets in
-    management's database, which are read when it starts and not again.
+    management's database, and ``stored_ca`` that of the CA which it trusts: read when it starts and not again.
     """
 
     folder: Path
@@ -90,6 +90,7 @@ class Sender:
     clock: LabClock
     rules: ServerPolicy
     stored: Mapping[str, Secret]
+    stored_ca: bytes = b""
 
     async def act(self, reactor: Any, name: str, target: Destination, nonce: str) -> DrivenClient:
         """Do the action *name* to *target*: ``{"status", "error", "local_port"}``; status None where no answer came.
@@ -119,19 +120,21 @@ class Sender:
         return await call(reactor, request, self._trust(self.clients[action.client]))
 
     def _ingestion(self, *, with_jwt: bool) -> dict[str, str]:
-        """What a gateway gets to present to analytics: the current client certificate, and a JWT if switched on."""
+        """What a gateway gets for analytics: the current client certificate, the CA, and a JWT if switched on."""
         secret = self._secret(INGESTION_CLIENT)
         parts = {"certificate": secret.certificate, "key": secret.key, "authority": secret.authority}
-        given = {name: part.decode() for name, part in parts.items()}
+        given = {name: part.decode() for name, part in (*parts.items(), ("trusted", self._ca()))}
         return {**given, "token": self._token()} if with_jwt else given
 
     def _secret(self, name: str) -> Secret:
         return self.stored[name] if name in self.stored else read_secret(self.folder, name)
 
+    def _ca(self) -> bytes:
+        return self.stored_ca or read_file(self.folder / "secrets" / INGRESS_CA / "ca.crt")
+
     def _trust(self, client: str) -> Trust:
-        ca = read_file(self.folder / "secrets" / INGRESS_CA / "ca.crt")
         identity = material(self._secret(client))
-        authorities = certificates(ca, f"ca.crt of {INGRESS_CA}")
+        authorities = certificates(self._ca(), f"ca.crt of {INGRESS_CA}")
         return Trust(authorities, self.clock, identity, self.rules.verifies_server, self.rules.verifies_host)
 
     def _token(self) -> str:
@@ -159,7 +162,9 @@ def platform_api(making: Making) -> PlatformApi:
 def sender(acting: Acting) -> Sender:
     """Management's client half; made when it starts, with the copies of the secrets that it then stores."""
     stored = database(acting.folder, acting.clients.values())
-    return Sender(acting.folder, acting.clients, acting.clock, acting.rules, stored)
+    location = acting.folder / "secrets" / INGRESS_CA / "ca.crt"
+    ca = read_file(location) if location.exists() else b""
+    return Sender(acting.folder, acting.clients, acting.clock, acting.rules, stored, ca)
 
 
 def database(folder: Path, names: Iterable[str]) -> dict[str, Secret]:

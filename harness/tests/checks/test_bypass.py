@@ -14,7 +14,7 @@ from harness.tests.checks.support import CLIENT_ONLY, found, tried, ways
 
 PAGE = "the protected page, of which there is one only"
 OTHER = "welcome to another site at the same address"
-STRANGE = {"how": "connected as localhost, for the protected host", "judged_elsewhere": False}
+STRANGE: dict[str, Any] = {"how": "connected as localhost, for the protected host", "judged_elsewhere": False}
 
 
 def outcome(status: int | None, extra: dict[str, Any], **changes: Any) -> tuple[Outcome, str]:

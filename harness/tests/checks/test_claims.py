@@ -8,8 +8,8 @@ import pytest
 
 from harness.checks.claims import gaps
 from harness.model.claims import Claim, Gap, Protection
+from harness.model.record import LeftOut, Row
 from harness.tests.builders import row
-from harness.writers.rows import Row
 
 FLOW = "client-to-service"
 MTLS = Claim(FLOW, "mtls", "direct", certificate=True)
@@ -32,7 +32,7 @@ def rows(posture: str, *stimuli: str, outcome: str = "PASS", **more: str) -> lis
     ]
 
 
-def missing(claim: Claim, found: list[Row], left_out: tuple[dict[str, str], ...] = ()) -> dict[str, tuple[str, ...]]:
+def missing(claim: Claim, found: list[Row], left_out: tuple[LeftOut, ...] = ()) -> dict[str, tuple[str, ...]]:
     return {str(gap.protection): gap.missing for gap in gaps([claim], found, left_out, selection=False)}
 
 
@@ -68,7 +68,7 @@ def test_with_both_bad_neither_is_shown() -> None:
 
 
 def test_the_same_case_of_another_posture_or_flow_shows_nothing() -> None:
-    elsewhere = [{**item, "flow": "client-to-other"} for item in rows("mtls", *CERTIFICATES)]
+    elsewhere: list[Row] = [{**item, "flow": "client-to-other"} for item in rows("mtls", *CERTIFICATES)]
     assert missing(MTLS, [*rows("mtls", "good"), *rows("both", *CERTIFICATES), *elsewhere]) == {
         "certificate": CERTIFICATES
     }
@@ -123,7 +123,7 @@ def test_a_gap_says_why_and_what_to_give(reason: str, give: str) -> None:
 
 
 def test_what_was_left_out_is_a_gap_with_its_reason() -> None:
-    left_out = (
+    left_out: tuple[LeftOut, ...] = (
         {"case": case("jwt", "tls-no-cert"), "reason": "servers.service is in posture mtls"},
         {"case": case("mtls", "tls-no-cert", "terminating"), "reason": "is reached over the path direct"},
         {"case": case("mtls", "tls-no-cert"), "reason": "read-only: this case touches the server with a write"},

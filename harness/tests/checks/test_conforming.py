@@ -8,6 +8,7 @@ from harness.checks import CHECKS, Question
 from harness.judge import judge
 from harness.model.case import Stimulus
 from harness.model.exchange import Exchange, Response
+from harness.model.observations import Compared, Met
 from harness.model.script_facts import Answered, Done, Fetched
 from harness.model.vocabulary import Grade, Outcome, Path, Posture, Reason
 from harness.tests.builders import (
@@ -45,15 +46,16 @@ PLAYED = (
     Fetched(2),
 )
 
-OWN = {"leaf": "1e4f", "asked": True, "fault": ""}
+OWN: Met = {"leaf": "1e4f", "asked": True, "fault": ""}
+TOLD: tuple[tuple[Compared, Grade], ...] = (
+    ({"own": "1e4f", "front": OWN}, Grade.BOTH_SIDES),
+    ({"own": "", "front": OWN, "direct": OWN}, CLIENT_ONLY),
+)
 
 CONFORMING: dict[str, list[Question]] = {
     "own-certificate": [
         ask(case("own-certificate", path=Path.PASSTHROUGH), Exchange("", extra={"compared": told}), grade)
-        for told, grade in (
-            ({"own": "1e4f", "front": OWN}, Grade.BOTH_SIDES),
-            ({"own": "", "front": OWN, "direct": OWN}, CLIENT_ONLY),
-        )
+        for told, grade in TOLD
     ],
     "served": [
         ask(case(), exchange(told=ACCEPTED)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -15,6 +15,7 @@ from harness.catalogue.registry import catalogue
 from harness.checks import CHECKS, Question
 from harness.model.case import Case
 from harness.model.exchange import Exchange
+from harness.model.observations import Observations
 from harness.model.script_facts import AnsweredLate, Change, Facts, LoadResult
 
 LOAD = {"under_load": "move server", "outage_below": 30}
@@ -33,7 +34,7 @@ def _case(check: str) -> Case:
 
 def _found(check: str, case: Case, extra: Mapping[str, Any], effect: bool = False) -> list[tuple[str, str]]:
     findings = CHECKS[check].function(
-        Question(case, Exchange("n", extra=dict(extra), effect=effect), catalogue().classes)
+        Question(case, Exchange("n", extra=cast("Observations", dict(extra)), effect=effect), catalogue().classes)
     )
     return [(str(finding.kind).rpartition(".")[2].lower(), finding.code) for finding in findings]
 

@@ -10,6 +10,7 @@ from harness.checks.question import Question
 from harness.judge import UNMADE, Controls, judge
 from harness.model.case import Case, Stimulus
 from harness.model.exchange import ClientView, Exchange, Response
+from harness.model.observations import Observations
 from harness.model.params import Params
 from harness.model.vocabulary import Grade, Outcome, Path, Posture
 
@@ -27,7 +28,7 @@ def outcome(
     statuses: frozenset[int] | None = None,
     refusal: Refusal | None = None,
     params: Params | None = None,
-    extra: dict[str, str] | None = None,
+    extra: Observations | None = None,
     path: Path = Path.DIRECT,
     posture: Posture = Posture.BOTH,
 ) -> tuple[Outcome, str]:
@@ -184,7 +185,7 @@ def test_no_served_twin_no_pass(expected: str, stimulus: Stimulus) -> None:
     refused = answered(401) if expected == "token-refused" else ALERT
     assert outcome(expected, stimulus, refused, GONE) == (Outcome.UNOBSERVED, "control-failed")
     assert outcome(expected, stimulus, refused, NOBODY) == (Outcome.UNOBSERVED, "no-twin")
-    near = {"twin_refused": "its twin via-intermediate is not served either"}
+    near: Observations = {"twin_refused": "its twin via-intermediate is not served either"}
     assert outcome(expected, stimulus, refused, extra=near) == (Outcome.UNOBSERVED, "twin-refused")
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from harness.model.exchange import Exchange
+from harness.model.observations import Compared
 from harness.model.vocabulary import Path
 from harness.tests.builders import ask, case
 from harness.tests.checks.support import CLIENT_ONLY, found
@@ -33,6 +32,6 @@ AWAY = {"leaf": "", "asked": False, "fault": "cannot connect"}
         ({"own": "", "front": SERVER}, "unobserved", "certificate-unseen"),
     ],
 )
-def test_own_certificate(compared: dict[str, Any], kind: str, code: str) -> None:
+def test_own_certificate(compared: Compared, kind: str, code: str) -> None:
     question = case("own-certificate", path=Path.PASSTHROUGH)
     assert found(ask(question, Exchange("", extra={"compared": compared}), CLIENT_ONLY)) == [(kind, code)]

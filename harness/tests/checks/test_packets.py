@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -102,7 +103,7 @@ def test_mtls(connections: list[Connection], legs: list[Leg], expected: Outcome)
         {"resumed": YES},
     ],
 )
-def test_not_asked_is_only_said_where_it_is_sure(changed: dict) -> None:
+def test_not_asked_is_only_said_where_it_is_sure(changed: dict[str, Any]) -> None:
     assert outcomes(declared(Posture.MTLS), replace(UNASKED, **changed))["FLW-3"] is Outcome.UNOBSERVED
 
 
@@ -114,7 +115,7 @@ def test_not_asked_is_only_said_where_it_is_sure(changed: dict) -> None:
         {"application_data": Seen.NO},
     ],
 )
-def test_mtls_passes_only_with_a_certificate_and_data(changed: dict) -> None:
+def test_mtls_passes_only_with_a_certificate_and_data(changed: dict[str, Any]) -> None:
     before = replace(TLS, **changed)
     assert outcomes(declared(Posture.MTLS), before, legs=[leg(before, Passage.PASSED)])["FLW-3"] is Outcome.UNOBSERVED
 

@@ -19,10 +19,11 @@ from harness.wire.packets.frames import Frames
 FRONT = talk.Frames(("10.0.0.1", 40000), ("10.0.0.2", 443))
 BACK = talk.Frames(("10.0.1.2", 50000), ("10.0.1.3", 8443))
 NOISE = talk.Frames(("10.0.1.9", 50001), ("10.0.1.3", 8443))
+Pair = tuple[talk.Turns, talk.Turns]
 
 
 @pytest.fixture(params=[ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["TLSv1.2", "TLSv1.3"])
-def turns(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[talk.Turns, talk.Turns]:
+def turns(request: pytest.FixtureRequest, tmp_path: Path) -> Pair:
     """Two conversations of the same client and server."""
     client, server = (talk.context(tmp_path, who, who is not None) for who in (None, talk.identity("server")))
     client.maximum_version = request.param
@@ -48,7 +49,7 @@ def passage(before: Connection, *after: Connection, first: float = 90.0, last: f
     return leg.passage
 
 
-def test_passed_through(turns) -> None:
+def test_passed_through(turns: Pair) -> None:
     before, after = connection(FRONT, turns[0]), connection(BACK, turns[0], 100.01)
     assert passage(before, connection(NOISE, turns[1]), after) is Passage.PASSED
     (leg,) = within([before, connection(NOISE, turns[1]), after])
@@ -57,7 +58,7 @@ def test_passed_through(turns) -> None:
     assert passage(before, proxied) is Passage.PASSED
 
 
-def test_terminated(turns) -> None:
+def test_terminated(turns: Pair) -> None:
     before = connection(FRONT, turns[0])
     assert passage(before, connection(BACK, turns[1], 100.01)) is Passage.TERMINATED
     clear = connection(BACK, [(True, b"GET / HTTP/1.1\r\n\r\n"), (False, b"HTTP/1.1 200 OK\r\n\r\n")], 100.01)
@@ -68,7 +69,7 @@ def test_terminated(turns) -> None:
     assert within([before, connection(BACK, turns[1])]) == []
 
 
-def test_a_copied_hello_is_no_passthrough(turns) -> None:
+def test_a_copied_hello_is_no_passthrough(turns: Pair) -> None:
     before, after = connection(FRONT, turns[0]), connection(BACK, turns[0])
     assert after.hello is not None and after.answer is not None
     for changed in (
@@ -82,7 +83,7 @@ def test_a_copied_hello_is_no_passthrough(turns) -> None:
             assert within([before, changed]) == []
 
 
-def test_neither(turns) -> None:
+def test_neither(turns: Pair) -> None:
     before = connection(FRONT, turns[0])
     assert passage(before) is Passage.NEITHER
     assert passage(before, connection(BACK, turns[1], 150.0)) is Passage.NEITHER
@@ -91,7 +92,7 @@ def test_neither(turns) -> None:
     assert passage(before, connection(BACK, [])) is Passage.NEITHER
 
 
-def test_what_cannot_be_decided(turns) -> None:
+def test_what_cannot_be_decided(turns: Pair) -> None:
     before, after = connection(FRONT, turns[0]), connection(BACK, turns[0])
     # A part of the evidence is missing: the hello, on either side, or the answer on one.
     assert passage(connection(FRONT, turns[0], drop=5), after) is Passage.UNKNOWN
@@ -105,7 +106,7 @@ def test_what_cannot_be_decided(turns) -> None:
     assert passage(before, late, first=100.02) is Passage.UNKNOWN
 
 
-def test_clocks_are_set_by_what_both_captures_have(turns) -> None:
+def test_clocks_are_set_by_what_both_captures_have(turns: Pair) -> None:
     """The clock of the second capture is an hour ahead, which one connection in both shows."""
     shared, other = connection(FRONT, turns[0]), connection(NOISE, turns[1], 130.0)
     after = [connection(BACK, turns[0], 3700.0), connection(BACK, [(True, b"GET / HTTP/1.1\r\n\r\n")], 3730.0)]
@@ -113,11 +114,11 @@ def test_clocks_are_set_by_what_both_captures_have(turns) -> None:
     assert [leg.passage for leg in legs] == [Passage.PASSED, Passage.TERMINATED]
 
 
-def test_two_that_refuse_alike_are_passed_through(turns) -> None:
+def test_two_that_refuse_alike_are_passed_through(turns: Pair) -> None:
     before, after = connection(FRONT, turns[0][:1]), connection(BACK, turns[0][:1])
     assert passage(before, after) is Passage.PASSED
 
 
-def test_only_tls_is_compared(turns) -> None:
+def test_only_tls_is_compared(turns: Pair) -> None:
     clear = connection(FRONT, [(True, b"GET / HTTP/1.1\r\n\r\n")])
     assert compare([clear], Side([], None, None)) == []

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -144,7 +144,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 @contextmanager
-def _mitmdump(session_file: Path, server: dict[str, Any], *scripts: str) -> Iterator[tuple[int, Any]]:
+def _mitmdump(session_file: Path, server: Mapping[str, Any], *scripts: str) -> Iterator[tuple[int, Any]]:
     """A stock mitmdump with the inspector as a script; its port, and its lines."""
     port = _free_port()
     reading, writing = os.pipe()
@@ -175,11 +175,11 @@ def _sent_again(wanted: InspectOptions) -> dict[str, tuple[str, str]]:
     """What mitmproxy as it comes marks of an exchange sent again with each change: stimulus -> verdict, requirement."""
     subject = open_subject(wanted)
     try:
-        about = {"as_client": wanted.as_client}
-        message = {**session.session(subject, **about), **session.secrets(subject, **about)}
+        known = session.session(subject, as_client=wanted.as_client)
+        message = {**known, **session.secrets(subject, as_client=wanted.as_client)}
         file = private_file(subject.folder / "session.json", json.dumps(message).encode())
         script = str(ROOT / "mitm_addons" / "tests" / "inspection" / "resending.py")
-        with _mitmdump(file, message["upstream"], script) as (port, lines):
+        with _mitmdump(file, known["upstream"], script) as (port, lines):
             assert Driver(subject).one(port, "good", "resent") == "answered 201"
             marks = [json.loads(lines.readline()) for _ in range(7)]
     finally:

@@ -15,7 +15,7 @@ from harness.commands.inspect.subject import open_subject
 from harness.errors import UsageError
 from harness.lab.embedded import EmbeddedLab
 from harness.model.vocabulary import Posture
-from harness.tests.targets.test_external import SUBJECT, Place
+from harness.tests.places import SUBJECT, Place
 
 CAPTURED = {"captured": {"env": "HOPPROOF_TEST_TOKEN"}}
 ROOT = Path(__file__).resolve().parents[3]

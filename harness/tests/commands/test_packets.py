@@ -202,7 +202,7 @@ def test_refused(
     Path("empty.pcap").write_bytes(talk.pcap([]))
     target(tmp_path, x=("10.9.9.9:443", "jwt", "direct")).rename("elsewhere.yaml")
     try:
-        status = main(["packets", *arguments])
+        status: object = main(["packets", *arguments])
     except SystemExit as end:
         status = end.code
     printed = capsys.readouterr()

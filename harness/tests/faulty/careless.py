@@ -48,6 +48,22 @@ class PartOfIssuer(Verifier):
             raise Bad("iss")
 
 
+class EndOfIssuer(Verifier):
+    """Asks whether the issuer ends as it should."""
+
+    def issuer(self, issuer: Any) -> None:
+        if not isinstance(issuer, str) or not issuer.endswith(ISSUER.partition("://")[2]):
+            raise Bad("iss")
+
+
+class AnyTenant(Verifier):
+    """Looks at the issuer's host alone."""
+
+    def issuer(self, issuer: Any) -> None:
+        if not isinstance(issuer, str) or issuer.split("/")[:3] != ISSUER.split("/")[:3] or issuer != issuer.strip():
+            raise Bad("iss")
+
+
 class IssuerStripped(Verifier):
     def issuer(self, issuer: Any) -> None:
         super().issuer(issuer.strip() if isinstance(issuer, str) else issuer)
@@ -72,6 +88,15 @@ class AudienceInText(Verifier):
 
     def audience(self, audience: Any) -> None:
         if AUDIENCE not in json.dumps(audience):
+            raise Bad("aud")
+
+
+class EndOfAudience(Verifier):
+    """Asks whether the audience, or one of several, ends as it should."""
+
+    def audience(self, audience: Any) -> None:
+        several = audience if isinstance(audience, list) else [audience]
+        if not any(isinstance(one, str) and one.endswith(AUDIENCE) for one in several):
             raise Bad("aud")
 
 
@@ -117,6 +142,18 @@ class FromCookie(Verifier):
     def token(self, fields: Fields, query: str) -> str:
         found = re.search(r"jwt=([^;]+)", "".join(fields.get("cookie", [])))
         return found[1] if found else super().token(fields, query)
+
+
+class ElsewhereUnverified(Verifier):
+    """A token in the query, a cookie or a proxy's header has been verified by somebody else."""
+
+    def token(self, fields: Fields, query: str) -> str:
+        known = {name for name in ("cookie", "x-auth-token") if fields.get(name)}
+        return "" if known or "token=" in query else super().token(fields, query)
+
+    def verify(self, token: str) -> None:
+        if token:
+            super().verify(token)
 
 
 class FromOtherHeaders(Verifier):

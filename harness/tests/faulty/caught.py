@@ -147,18 +147,24 @@ CAUGHT: tuple[tuple[str, type[Verifier], frozenset[str]], ...] = (
     (
         "RS256",
         careless.AnyIssuer,
-        _named("iss-case iss-crlf iss-list iss-missing iss-nonstring iss-slash iss-substring iss-wrong"),
+        _named(
+            "iss-case iss-crlf iss-list iss-missing iss-nonstring iss-prefixed iss-sibling iss-slash iss-substring "
+            "iss-wrong"
+        ),
     ),
     ("RS256", careless.IssuerInAnyCase, _named("iss-case")),
     ("RS256", careless.PartOfIssuer, _named("iss-substring iss-slash")),
+    ("RS256", careless.EndOfIssuer, _named("iss-prefixed")),
+    ("RS256", careless.AnyTenant, _named("iss-sibling iss-slash iss-substring")),
     ("RS256", careless.IssuerStripped, _named("iss-crlf")),
     ("RS256", careless.IssuerAmong, _named("iss-list")),
     ("RS256", careless.NobodyNamed, _named("aud-empty aud-missing aud-wildcard")),
     (
         "RS256",
         careless.AudienceInText,
-        _named("aud-array-nonstring aud-joined aud-joined-comma aud-object aud-superstring"),
+        _named("aud-array-nonstring aud-joined aud-joined-comma aud-object aud-prefixed aud-superstring"),
     ),
+    ("RS256", careless.EndOfAudience, _named("aud-joined aud-joined-comma aud-prefixed")),
     ("RS256", careless.AudienceInAnyCase, _named("aud-case")),
     ("RS256", careless.AnyScheme, _named("t-scheme-basic t-scheme-missing t-scheme-other")),
     ("RS256", careless.NoSpaceNeeded, _named("t-no-space")),
@@ -166,5 +172,10 @@ CAUGHT: tuple[tuple[str, type[Verifier], frozenset[str]], ...] = (
     ("RS256", careless.FirstWord, _named("t-comma-joined t-space-suffix")),
     ("RS256", careless.LastOfTwo, _named("t-dup-auth-bad-first")),
     ("RS256", careless.FromCookie, _named("t-cookie")),
+    (
+        "RS256",
+        careless.ElsewhereUnverified,
+        _named("t-alt-header t-alt-header-forged t-cookie t-cookie-forged t-query-forged t-query-only"),
+    ),
     ("RS256", careless.FromOtherHeaders, _named("t-alt-header t-proxy-auth t-underscore")),
 )

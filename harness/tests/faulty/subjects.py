@@ -48,7 +48,20 @@ class PartOfCommonName(Server):
         rest = [part for part in certificate.subject if part.oid != NameOID.COMMON_NAME]
         known = [part for part in self.subject if part.oid != NameOID.COMMON_NAME]
         name = "".join(values(certificate.subject, NameOID.COMMON_NAME))
-        return rest == known and name.startswith(values(self.subject, NameOID.COMMON_NAME)[0])
+        return rest == known and self.alike(name, values(self.subject, NameOID.COMMON_NAME)[0])
+
+    @staticmethod
+    def alike(name: str, known: str) -> bool:
+        """Whether a client of that name is taken for the known one."""
+        return name.startswith(known)
+
+
+class EndOfCommonName(PartOfCommonName):
+    """Asks whether the common name ends with the right one."""
+
+    @staticmethod
+    def alike(name: str, known: str) -> bool:
+        return name.endswith(known)
 
 
 class SomeParts(Server):

@@ -38,7 +38,11 @@ def test_a_name_is_its_instances() -> None:
         deployment = "deployment"
 
         def __getattr__(self, name: str) -> Any:
-            return lambda *_: asked.append(name) or name
+            def make(*_: object) -> str:
+                asked.append(name)
+                return name
+
+            return make
 
     plan = Plan(reference(), known.servers, FAULTS, Noted())  # type: ignore[arg-type]
     for setup in {case.setup() for case in expand(known, reference().features)[0]}:

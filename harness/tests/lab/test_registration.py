@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -11,6 +10,8 @@ from harness.catalogue.registry import catalogue
 from harness.lab import Entrypoint, reference
 from harness.lab.embedded import EmbeddedLab
 from harness.model.case import Setup
+from harness.model.observations import DrivenClient
+from harness.model.protocol import Destination
 from harness.model.vocabulary import Path, Posture
 
 
@@ -21,7 +22,7 @@ def test_registered_again(lab: EmbeddedLab, monkeypatch: pytest.MonkeyPatch, sec
     done: list[str] = []
     act = lab._act
 
-    def watched(client: Any, action: str, target: Mapping[str, Any], nonce: str) -> Mapping[str, Any]:
+    def watched(client: Any, action: str, target: Destination, nonce: str) -> DrivenClient:
         done.append(action)
         return act(client, action, target, nonce)
 

@@ -121,7 +121,9 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, events: Events) -> It
 
 def pid(worker: Worker) -> int:
     """The process id of its child."""
-    return worker._link._process.pid
+    link = worker._link
+    assert isinstance(link, Child)
+    return link._process.pid
 
 
 def test_it_obeys(start: Start) -> None:

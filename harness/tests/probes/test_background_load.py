@@ -37,7 +37,7 @@ def test_an_outage_is_measured() -> None:
         threading.Event().wait(0.1)  # the outage itself
         server.set(True)
     assert load.result.served >= 2 and load.result.lost >= 1
-    assert 0.1 <= load.result.outage_s < 5
+    assert load.result.outage_s is not None and 0.1 <= load.result.outage_s < 5
 
 
 def test_no_recovery_is_no_outage_of_some_length(monkeypatch: pytest.MonkeyPatch) -> None:

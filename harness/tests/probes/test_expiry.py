@@ -47,7 +47,7 @@ def test_a_leeway_or_another_clock_hides_it(answers: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("status", [None, 429, 503])
 def test_what_is_no_refusal_shows_nothing(status: int | None) -> None:
-    with pytest.raises(StimulusUnavailable, match=f"answered {status or 'nothing'}, which is no refusal"):
+    with pytest.raises(StimulusUnavailable, match=f"answered {status or 'nothing'}, which is not a refusal"):
         again(401, 201, status)
 
 

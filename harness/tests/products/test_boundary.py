@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,7 @@ def test_it_is_registered() -> None:
         registry.register(TINY)
 
 
-def _run(folder: Path, **options: str) -> Run:
+def _run(folder: Path, **options: Any) -> Run:
     run = Run(Options(only=("tiny/*",), report=folder, seed=1, **options))
     run.start(run.cases)
     run.finish()

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from harness.catalogue.registry import FAULTS, catalogue
+from harness.model.record import Row
 from harness.run import diagnosis
 from harness.run.diagnosis import Signature, diagnose, remedies, signatures
+from harness.tests.builders import row
 from tools.fault_signatures import SignatureRecorder, signature_recorder, visible
 
 AUDIENCE = dict.fromkeys(("aud-wrong", "aud-missing", "aud-case", "aud-joined"), "accepted")
@@ -30,23 +32,22 @@ def known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(diagnosis, "signatures", lambda: KNOWN)
 
 
-def rows(requirement: str, posture: str = "jwt", **outcomes: str) -> list[dict[str, str]]:
+def rows(requirement: str, posture: str = "jwt", **outcomes: str) -> list[Row]:
+    broken = {"accepted": "FAIL", "server-error": "FAIL", "other-status": "WRONG_REASON"}
     return [
-        {
-            "flow": "f",
-            "posture": posture,
-            "requirement": requirement,
-            "stimulus": name.replace("_", "-"),
-            "outcome": {"accepted": "FAIL", "server-error": "FAIL", "other-status": "WRONG_REASON"}.get(
-                message, message
-            ),
-            "reason_code": message,
-        }
+        row(
+            outcome=broken.get(message, message),
+            flow="f",
+            posture=posture,
+            requirement=requirement,
+            stimulus=name.replace("_", "-"),
+            reason_code=message,
+        )
         for name, message in outcomes.items()
     ]
 
 
-def named(found: list[dict[str, str]]) -> list[tuple[tuple[str, ...], int, int]]:
+def named(found: list[Row]) -> list[tuple[tuple[str, ...], int, int]]:
     return [(one.faults, one.seen, one.of) for one in diagnose(found)]
 
 

@@ -9,7 +9,9 @@ import pytest
 import yaml
 
 from harness.errors import UsageError
+from harness.model.record import Row
 from harness.run.expectations import Expectations, entries_for
+from harness.tests import builders
 
 CASES = ["a/B/f/jwt/direct/x", "a/B/f/jwt/direct/y"]
 KNOWN = "expected:\n- {case: a/B/f/jwt/direct/x, outcome: FAIL, reason: documented}\n"
@@ -21,8 +23,8 @@ def read(tmp_path: Path, text: str) -> Expectations:
     return Expectations.read(str(file), CASES, date(2027, 1, 31))
 
 
-def row(case: str, outcome: str) -> dict[str, str]:
-    return {"case": case, "outcome": outcome, "reason": "r"}
+def row(case: str, outcome: str) -> Row:
+    return builders.row(case, outcome, reason="r")
 
 
 def test_without_a_file_every_row_should_pass() -> None:

@@ -58,8 +58,8 @@ def finished(run: Run) -> int:
     return run.finish()
 
 
-def raising(error: Exception) -> Callable[..., None]:
-    def broken(*_arguments: object) -> None:
+def raising(error: Exception) -> Callable[..., Any]:
+    def broken(*_arguments: object) -> Any:
         raise error
 
     return broken
@@ -239,7 +239,12 @@ def test_a_row_that_never_comes(make: Make) -> None:
 
 def test_the_end_is_reported_whatever_the_thread_still_does(make: Make) -> None:
     run, linger = make(), threading.Event()
-    run._thread = threading.Thread(target=lambda: (run._work(), linger.wait(10)), daemon=True)
+
+    def work() -> None:
+        run._work()
+        linger.wait(10)
+
+    run._thread = threading.Thread(target=work, daemon=True)
     run.start(run.cases[:1])
     _, over = waits(run)
     try:

@@ -12,6 +12,7 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from harness.decode.tokens import describe
 from harness.model.vocabulary import Reason
@@ -203,8 +204,10 @@ def sent_token(presented: Presented) -> str:
 
 def signature_holds(token: str, token_issuer: TokenIssuer) -> bool:
     signed, _, signature = token.rpartition(".")
+    public = token_issuer.key.public_key()
+    assert isinstance(public, RSAPublicKey)
     try:
-        token_issuer.key.public_key().verify(decode(signature), signed.encode(), padding.PKCS1v15(), hashes.SHA256())
+        public.verify(decode(signature), signed.encode(), padding.PKCS1v15(), hashes.SHA256())
     except InvalidSignature:
         return False
     return True

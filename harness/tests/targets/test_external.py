@@ -179,7 +179,7 @@ def test_no_certificate_gets_through_a_balancer_that_terminates(place: Place) ->
         _cases(place.file(Posture.MTLS, server={"path": "terminating"}))
 
 
-def _cases(file: Path) -> tuple[Case, ...]:
+def _cases(file: Path) -> list[Case]:
     return Run(Options(target=str(file), seed=1, depth=Depth.FULL)).cases
 
 

@@ -171,6 +171,12 @@ def test_the_one_liner_writes_a_target_file(tmp_path: Path) -> None:
     assert key.read_bytes() == before
 
 
+def test_the_one_liner_says_nothing_of_a_given_token_that_was_not_said(tmp_path: Path) -> None:
+    service = Service("https://a.test/x", ca="ca.crt", audience="orders", token_env="TOKEN")
+    found = target_file.read(service.write(tmp_path / "report"))
+    assert (found.tokens["claims"], found.tokens["captured"]) == ({"aud": "orders"}, {"env": "TOKEN"})
+
+
 @pytest.mark.parametrize(
     ("ca", "given"), [("ingress-ca/tls.crt", True), ("portal-ca/tls.crt", False), ("missing", False)]
 )

@@ -55,7 +55,7 @@ def opened(folder: Path) -> PartialPki:
 def unmade(folder: Path) -> set[str]:
     """The classes that cannot be presented, by our TLS library, with what is in *folder*."""
     pki, missing = opened(folder), set()
-    stimuli = PartialStimuli(pki, ExternallySignedTokens(None, {}, {}), folder / "clients")
+    stimuli = PartialStimuli(pki, ExternallySignedTokens(None, {}), folder / "clients")
     for name in CERTIFICATE_CLASSES:
         try:
             stimuli.context(folder / "ca.crt", next(iter(pki.clients)), name)

@@ -52,7 +52,7 @@ def given(pki: Pki, own: Profile, key: Key | None = None, authority: Identity | 
 
 
 def copy_of(pki: PartialPki, tmp_path: Path) -> Identity:
-    made = PartialStimuli(pki, ExternallySignedTokens(None, {}, {}), tmp_path)._identity("orders", REISSUED)
+    made = PartialStimuli(pki, ExternallySignedTokens(None, {}), tmp_path)._identity("orders", REISSUED)
     assert made is not None
     return made
 
@@ -85,7 +85,7 @@ def test_a_copy_says_what_the_original_says(pki: Pki, tmp_path: Path, changes: d
     assert made.certificate.public_key() == original.public_key()
 
 
-KEYS = {
+KEYS: dict[str, Key] = {
     "RSA": rsa.generate_private_key(65537, 2048),
     "P-384": ec.generate_private_key(ec.SECP384R1()),
     "Ed25519": ed25519.Ed25519PrivateKey.generate(),

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from harness.pki.deployment import Pki
 from harness.pki.jwk import key_id, public_jwk, read_keys
+from harness.pki.keys import Key
 from harness.stimuli.partial import ExternallySignedTokens, ServiceTokenIssuer
 from harness.stimuli.tokens import TOKEN_CLASSES, jwa
 
@@ -57,8 +58,9 @@ def test_every_shape_of_one_key(pki: Pki, key: rsa.RSAPrivateKey) -> None:
 
 def test_every_kind_of_key_is_written_and_read() -> None:
     curves = (ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1(), ec.SECP256K1())
-    for key in (*map(ec.generate_private_key, curves), ed25519.Ed25519PrivateKey.generate(),
-                ed448.Ed448PrivateKey.generate()):  # fmt: skip
+    keys: list[Key] = [ec.generate_private_key(curve) for curve in curves]
+    keys += [ed25519.Ed25519PrivateKey.generate(), ed448.Ed448PrivateKey.generate()]
+    for key in keys:
         public = key.public_key()
         (found,) = read_keys(text({"keys": [public_jwk(public)]}))
         assert key_id(found.key) == key_id(public)

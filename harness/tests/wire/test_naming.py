@@ -80,6 +80,7 @@ def test_an_empty_name_has_no_near_misses(pki: Pki) -> None:
     [
         ("id-unregistered-dn", "CN=unregistered-client,O=cert-manager"),
         ("id-other-client", "CN=app-2,O=cert-manager"),
+        ("id-prefixed", "CN=another-app,O=cert-manager"),
         ("id-cn-only-match", "CN=app,O=another"),
         ("id-missing-rdn", "CN=app"),
         ("id-extra-rdn", "CN=app,OU=another,O=cert-manager"),

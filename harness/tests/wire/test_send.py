@@ -12,6 +12,7 @@ from harness.decode.certificates import view
 from harness.pki.deployment import Pki
 from harness.tests.wire import servers
 from harness.tests.wire.servers import OK, REQUEST, Server, answer, client_context, server_context, to
+from harness.wire import send
 from harness.wire.send import KEPT_BODY_CHARACTERS, MAX_ANSWER_BYTES, prepare
 
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
@@ -42,7 +43,8 @@ def test_an_answer(pki: Pki, tls: ssl.SSLContext, trusting: ssl.SSLContext) -> N
 
     def handle(stream: servers.Stream) -> None:
         observed.append(servers.request_of(stream))
-        finished.append(stream.get_channel_binding("tls-unique"))
+        assert isinstance(stream, ssl.SSLSocket)
+        finished.append(stream.get_channel_binding("tls-unique") or b"")
         stream.sendall(OK)
 
     with Server(handle, tls) as server:
@@ -113,6 +115,23 @@ def test_an_answer_cut_short_keeps_its_status() -> None:
 
 
 # Rejections in the handshake
+
+
+def test_an_answer_without_an_end_is_left(
+    monkeypatch: pytest.MonkeyPatch, tls: ssl.SSLContext, trusting: ssl.SSLContext
+) -> None:
+    monkeypatch.setattr(send, "BODY_SECONDS", 0.1)
+    left: list[bytes] = []
+
+    def handle(stream: servers.Stream) -> None:
+        servers.request_of(stream)
+        stream.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nevent\r\n")
+        left.append(stream.recv(1))
+
+    with Server(handle, tls) as server:
+        found = to(server, trusting)
+    assert found.response is not None and (found.response.status, found.response.body) == (200, "event")
+    assert left == [b""] and found.ms < send.ANSWER_SECONDS * 1000
 
 
 @pytest.mark.parametrize("version", VERSIONS)

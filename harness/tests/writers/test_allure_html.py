@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from harness.errors import ReportError, UsageError
+from harness.tests.builders import footer, header
 from harness.writers import allure_html
 
-HEADER = {"target": "a\\b\nc", "seed": 7, "catalogue_sha256": "5" * 64, "fault": None}
-FOOTER: dict[str, Any] = {"answer": "conforms", "not_shown": []}
+HEADER = header(target="a\\b\nc", seed=7, catalogue_sha256="5" * 64)
+FOOTER = footer()
 
 
 def _results(folder: Path) -> Path:
@@ -59,7 +60,7 @@ def test_environment_and_categories_stand_beside_the_results(tmp_path: Path) -> 
     assert "only=JWT-3, FLW-*" in lines
     assert "answer=conforms" in lines and not any(line.startswith("not_shown=") for line in lines)
     gap = {"flow": "a", "posture": "jwt", "protection": "token", "missing": ["exp-past"], "why": "no key", "give": "x"}
-    allure_html.complete(tmp_path, HEADER, {"answer": "not-shown", "not_shown": [gap]})
+    allure_html.complete(tmp_path, HEADER, footer(answer="not-shown", not_shown=[gap]))
     message = (results / "environment.properties").read_text("utf-8")
     assert "answer=not-shown" in message and "nothing was seen of exp-past: no key Give x." in message
     names = [rule["name"] for rule in json.loads((results / "categories.json").read_text("utf-8"))]

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from harness.model.record import Footer, Row
 from harness.model.vocabulary import Outcome
+from harness.tests import builders
 from harness.tests.builders import row
 from harness.writers import answer
 from harness.writers.conformance import report
-from harness.writers.rows import Row
 
 ONE, TWO = (f"flows/REQ-{n}/management-to-portal/mtls/direct/good" for n in (1, 2))
 GAP = {
@@ -25,8 +26,15 @@ CLAIM = {"flow": "management-to-portal", "posture": "mtls", "path": "direct", "c
 OPEN = {**CLAIM, "posture": "tls-only", "certificate": False}
 
 
-def footer(told: str, status: int, **more: Any) -> dict[str, Any]:
-    return {"answer": told, "exit_status": status, "trouble": [], "trustworthy": told != "untrustworthy", **more}
+def footer(told: str, status: int, **more: Any) -> Footer:
+    return builders.footer(answer=told, exit_status=status, trustworthy=told != "untrustworthy", **more)
+
+
+def old_footer(status: int) -> Footer:
+    """Of a record from before it held the answer."""
+    found = footer("", status)
+    del found["answer"]
+    return found
 
 
 @pytest.mark.parametrize(
@@ -53,18 +61,17 @@ def footer(told: str, status: int, **more: Any) -> dict[str, Any]:
         ({}, [row(ONE)], footer("not-as-expected", 1), "not as expected"),
         ({}, [row(ONE, "UNOBSERVED")], footer("not-shown", 3, not_shown=[GAP]), "not shown"),
         ({}, [row(ONE)], footer("untrustworthy", 3), "the run is not trustworthy"),
-        # Records from before they held the answer.
-        ({}, [row(ONE)], {"exit_status": 0}, "conforms"),
-        ({}, [row(ONE)], {}, "the run is not trustworthy"),
+        ({}, [row(ONE)], old_footer(0), "conforms"),
+        ({}, [row(ONE)], old_footer(3), "the run is not trustworthy"),
     ],
 )
-def test_the_headline(header: dict[str, Any], rows: list[Row], found: dict[str, Any], words: str) -> None:
-    assert answer.headline(header, rows, found).words == words
+def test_the_headline(header: dict[str, Any], rows: list[Row], found: Footer, words: str) -> None:
+    assert answer.headline(builders.header(**header), rows, found).words == words
 
 
 def test_only_conforming_is_green() -> None:
     message = [("conforms", 0), ("does-not-conform", 1), ("not-as-expected", 1), ("not-shown", 3), ("untrustworthy", 3)]
-    colours = [answer.headline({}, [row(ONE)], footer(*one)).colour for one in message]
+    colours = [answer.headline(builders.header(), [row(ONE)], footer(*one)).colour for one in message]
     assert colours == ["s0", "s1", "s1", "s3", "s3"]
 
 
@@ -85,10 +92,10 @@ def test_only_conforming_is_green() -> None:
             Outcome.PASS,
         ),
         ([row(ONE)], footer("untrustworthy", 3), "not trustworthy", Outcome.HARNESS_ERROR),
-        ([row(ONE), row(TWO, "HARNESS_ERROR", level="MAY")], {}, "not trustworthy", Outcome.HARNESS_ERROR),
+        ([row(ONE), row(TWO, "HARNESS_ERROR", level="MAY")], old_footer(3), "not trustworthy", Outcome.HARNESS_ERROR),
     ],
 )
-def test_what_is_said_of_a_flow(rows: list[Row], found: dict[str, Any], words: str, outcome: Outcome) -> None:
+def test_what_is_said_of_a_flow(rows: list[Row], found: Footer, words: str, outcome: Outcome) -> None:
     assert answer.of_flow(rows, found) == answer.FlowAnswer(words, outcome)
 
 
@@ -101,12 +108,6 @@ def test_a_gap_in_words() -> None:
     assert give == "client.certificate and client.key"
 
 
-HEADER: dict[str, Any] = {
-    "product": "x", "scope": "y", "started": "z", "depth": "quick", "withheld": [], "skipped": [], "tool": "t",
-    "catalogue_sha256": "0", "claims": [OPEN],
-}  # fmt: skip
-
-
 @pytest.mark.parametrize(
     ("told", "only", "conforms"),
     [("conforms", [], True), ("conforms", ["FLW-1"], False), ("not-shown", [], False), ("untrustworthy", [], False)],
@@ -114,7 +115,7 @@ HEADER: dict[str, Any] = {
 def test_the_conformance_report_says_it(told: str, only: list[str], conforms: bool) -> None:
     status = 0 if told == "conforms" else 3
     gaps = [GAP] if told == "not-shown" else []
-    said = report({**HEADER, "only": only}, [row(ONE)], footer(told, status, not_shown=gaps), b"")
+    said = report(builders.header(claims=[OPEN], only=only), [row(ONE)], footer(told, status, not_shown=gaps), b"")
     assert (said["answer"], said["conforms"], said["not_shown"]) == (told, conforms, gaps)
     assert said["claims_no_client_authentication"] == [
         "management-to-portal (tls-only) claims no client authentication"

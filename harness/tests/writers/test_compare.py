@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from harness.model.record import Row
+from harness.tests.builders import row
 from harness.writers.compare import compare
 
 
-def rows(**outcomes: str) -> list[dict[str, str]]:
-    return [{"case": case, "outcome": outcome, "reason": "r"} for case, outcome in outcomes.items()]
+def rows(**outcomes: str) -> list[Row]:
+    return [row(outcome=outcome, case=case, reason="r") for case, outcome in outcomes.items()]
 
 
 def test_what_changed() -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from harness.model.record import Row
 from harness.tests.builders import row
 from harness.writers.findings import findings, known
-from harness.writers.rows import Row
 
 
 def failed(requirement: str, stimulus: str, **changes: object) -> Row:
@@ -40,5 +40,6 @@ def test_what_is_excused_is_no_finding() -> None:
 
 
 def test_a_record_from_before_there_were_sentences() -> None:
-    old = {key: value for key, value in failed("A", "x").items() if key not in ("finding", "known")}
+    old = failed("A", "x")
+    del old["finding"], old["known"]
     assert [one.sentence for one in findings([old])] == ["A is not met"]

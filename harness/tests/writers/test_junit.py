@@ -11,12 +11,12 @@ import pytest
 
 from harness.errors import ReportError
 from harness.model.vocabulary import Outcome
-from harness.tests.builders import row
+from harness.tests.builders import footer, row
 from harness.writers import junit
 
 ROWS = [row(f"flows/REQ-{n}/a/mtls/direct/good", str(outcome), reason=f"why {n}") for n, outcome in enumerate(Outcome)]
 
-FOOTER: dict[str, Any] = {"answer": "conforms", "exit_status": 0, "trouble": [], "not_shown": []}
+FOOTER = footer()
 
 
 def suite(folder: Path) -> ET.Element:
@@ -122,8 +122,8 @@ KNOWN = {"reason": "until the upgrade", "owner": "the platform team", "expires":
 def test_what_leaves_the_exit_status_alone_is_no_failure(
     tmp_path: Path, changes: dict[str, object], strict: bool, element: str, message: str
 ) -> None:
-    failed = row(outcome="FAIL", reason="answered 201", as_expected=False)
-    junit.write(tmp_path, [{**failed, **changes}], FOOTER, strict=strict)
+    failed: dict[str, Any] = {"outcome": "FAIL", "reason": "answered 201", "as_expected": False}
+    junit.write(tmp_path, [row(**{**failed, "finding": "REQ-1 is broken", **changes})], FOOTER, strict=strict)
     top = suite(tmp_path)
     found = top.find(f"testcase/{element}")
     assert found is not None and str(found.get("message")).startswith(message)
@@ -142,7 +142,7 @@ GAP = {
 
 @pytest.mark.parametrize(("answer", "element"), [("not-shown", "error"), ("does-not-conform", "skipped")])
 def test_what_is_not_shown_is_no_green_run(tmp_path: Path, answer: str, element: str) -> None:
-    junit.write(tmp_path, [row()], {**FOOTER, "answer": answer, "not_shown": [GAP]})
+    junit.write(tmp_path, [row()], footer(answer=answer, not_shown=[GAP]))
     found = suite(tmp_path)
     assert (found.get("tests"), found.get("errors")) == ("2", "1" if element == "error" else "0")
     assert [item.get("value") for item in found.iter("property") if item.get("name") == "answer"] == [answer]
@@ -153,7 +153,7 @@ def test_what_is_not_shown_is_no_green_run(tmp_path: Path, answer: str, element:
 
 
 def test_what_makes_a_run_untrustworthy_is_an_error(tmp_path: Path) -> None:
-    junit.write(tmp_path, [row()], {**FOOTER, "answer": "untrustworthy", "trouble": ["a \x00 row is missing"]})
+    junit.write(tmp_path, [row()], footer(answer="untrustworthy", trouble=["a \x00 row is missing"]))
     found = suite(tmp_path)
     assert (found.get("errors"), found.get("failures")) == ("1", "0")
     assert [item.get("message") for item in found.iter("error")] == ["a \N{REPLACEMENT CHARACTER} row is missing"]

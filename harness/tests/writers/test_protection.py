@@ -6,16 +6,15 @@ from typing import Any
 
 import pytest
 
+from harness.model.record import Row, Shield
 from harness.tests.builders import row
 from harness.writers.protection import in_words, protection
-from harness.writers.rows import Row
 
 
-def cell(*rows: Row) -> dict[str, Any]:
+def cell(*rows: Row) -> Shield:
     table = protection(rows)
     assert list(table) == ["a"] and list(table["a"]) == ["mtls"]
-    found: dict[str, Any] = table["a"]["mtls"]
-    return found
+    return table["a"]["mtls"]
 
 
 def one(expected: str, outcome: str = "PASS", path: str = "direct", **changes: Any) -> Row:

@@ -241,7 +241,7 @@ def test_a_record_of_an_earlier_release(tmp_path: Path) -> None:
 def test_a_row_without_its_source(tmp_path: Path) -> None:
     content = [WHOLE[0], {key: value for key, value in row(outcome="FAIL").items() if key != "source"}, WHOLE[2]]
     with pytest.raises(UsageError):
-        junit.write(tmp_path, read(stored(tmp_path, content))[1])
+        junit.write(tmp_path, read(stored(tmp_path, content)).rows, footer())
 
 
 def test_a_record_made_under_the_former_name_is_read(tmp_path: Path) -> None:

@@ -11,11 +11,12 @@ import pytest
 
 from harness.model.case import Stimulus
 from harness.model.exchange import Exchange, Response, TokenView
+from harness.model.record import Row
 from harness.model.verdict import Verdict
 from harness.model.vocabulary import Grade, Level, Outcome
 from harness.tests import builders
 from harness.tests.builders import case, client, exchange, passthrough, rejecting, request, requirement, server
-from harness.writers.rows import Row, canonical, missing_row, outcomes, row
+from harness.writers.rows import canonical, missing_row, outcomes, row
 
 
 def _segment(value: object) -> str:
@@ -117,7 +118,7 @@ def test_without_a_sentence_of_its_own_the_requirement_speaks() -> None:
 
 
 def test_a_token_is_shown_with_all_it_says() -> None:
-    claims = {"exp": None, "aud": [], "sub": "", "ext": {"a": None}}
+    claims: dict[str, Any] = {"exp": None, "aud": [], "sub": "", "ext": {"a": None}}
     message = server(request(token=TokenView("70" * 32, {"alg": ""}, claims)))
     assert made(exchange(told=message))["evidence"]["server"]["requests"][0]["token"]["claims"] == claims
 
@@ -181,10 +182,10 @@ def test_canonical_is_sorted_and_says_what_counts() -> None:
     found = canonical(rows)
     assert found == canonical(reversed(rows)) == sorted(found)
     assert found[0] == ("flows/REQ-1/a/mtls/direct/good", "REQ-1", "served", "PASS", "as-required")
-    again = [{**item, "ms": 99, "evidence": {}, "reason": "other words"} for item in rows]
+    again: list[Row] = [{**item, "ms": 99, "evidence": {}, "reason": "other words"} for item in rows]
     assert canonical(again) == found
 
 
 @pytest.mark.parametrize("key", ["case", "requirement", "expected", "outcome", "reason_code"])
 def test_canonical_tells_a_difference(key: str) -> None:
-    assert canonical([{**builders.row(), key: "other"}]) != canonical([builders.row()])
+    assert canonical([builders.row(**{key: "other"})]) != canonical([builders.row()])

@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from rich.console import Console as RichConsole
 
-from harness.tests.builders import row
+from harness.model.record import Footer, Header, Likeness, Row
+from harness.tests.builders import footer, header, row
 from harness.writers.counts import Counts
-from harness.writers.rows import Row
 from harness.writers.summary import Console
 
-HEADER: dict[str, Any] = {
-    "scope": "the reference, not [your] deployment.",
-    "target": "embedded",
-    "planned": ["a"],
-    "withheld": [],
-    "skipped": [],
-    "depth": "quick",
-    "seed": 5,
-    "fault": None,
-}
+HEADER = header(scope="the reference, not [your] deployment.", planned=["a"], seed=5)
 
 
 def console() -> tuple[Console, io.StringIO]:
@@ -31,23 +22,24 @@ def console() -> tuple[Console, io.StringIO]:
     return Console(RichConsole(file=text, width=200, highlight=False)), text
 
 
+def _old_footer(status: int, **changes: Any) -> Footer:
+    """Of a record from before there were answers, so that the status says what there is to say."""
+    found = footer(exit_status=status, **changes)
+    del found["answer"]
+    return found
+
+
 def ended(
     rows: list[Row],
     status: int = 0,
     trouble: tuple[str, ...] = (),
-    diagnosis: tuple[dict[str, Any], ...] = (),
+    diagnosis: tuple[Likeness, ...] = (),
     idle: tuple[str, ...] = (),
-    **header: Any,
+    **changes: Any,
 ) -> str:
     message, text = console()
-    footer = {
-        "exit_status": status,
-        "trouble": trouble,
-        "seconds": 1.25,
-        "diagnosis": diagnosis,
-        "idle_exceptions": idle,
-    }
-    message.end({**HEADER, **header}, rows, footer, Path("out"))
+    last = _old_footer(status, trouble=trouble, seconds=1.25, diagnosis=diagnosis, idle_exceptions=idle)
+    message.end(cast("Header", {**HEADER, **changes}), rows, last, Path("out"))
     return text.getvalue()
 
 
@@ -86,8 +78,7 @@ def test_what_comes_next_depends_on_whose_server_it_is() -> None:
 
 def test_in_a_narrow_terminal_no_word_is_cut() -> None:
     text = io.StringIO()
-    footer = {"exit_status": 0, "trouble": (), "seconds": 1.0, "diagnosis": ()}
-    Console(RichConsole(file=text, width=80, highlight=False)).end(HEADER, [row()], footer, Path("out"))
+    Console(RichConsole(file=text, width=80, highlight=False)).end(HEADER, [row()], _old_footer(0), Path("out"))
     message = " ".join(text.getvalue().split())
     assert "management-to-portal: client verified by not shown (mtls); payload readable at nowhere" in message
     assert max(map(len, text.getvalue().splitlines())) <= 80
@@ -101,14 +92,13 @@ def test_control_characters_of_a_target_do_nothing() -> None:
 def test_a_line_to_paste_is_not_folded() -> None:
     text = io.StringIO()
     long = f"{'deep/' * 30}target.yaml"
-    footer = {"exit_status": 1, "trouble": (), "seconds": 1.0, "diagnosis": ()}
     message = Console(RichConsole(file=text, width=80, highlight=False))
-    message.end({**HEADER, "target": long}, [row(outcome="FAIL")], footer, Path("out"))
+    message.end({**HEADER, "target": long}, [row(outcome="FAIL")], _old_footer(1), Path("out"))
     assert text.getvalue().splitlines()[-1].endswith(f"--target {long}")
 
 
 def test_that_everybody_is_let_in_comes_first() -> None:
-    observed = {
+    observed: dict[str, Any] = {
         "evidence": {
             "extra": {"everybody_let_in": "a.test answers 200 to a client without credentials and a [stranger] alike"}
         }
@@ -183,8 +173,16 @@ def test_progress_in_plain_lines() -> None:
 
 
 def test_what_it_behaves_like_and_what_to_change() -> None:
-    one = {"flow": "client-to-[x]", "posture": "jwt", "faults": ["ignores-audience", "other"], "seen": 11, "of": 12}
-    text = ended([row()], 1, diagnosis=({**one, "summary": "accepts any", "change": "Configure it."},))
+    one: Likeness = {
+        "flow": "client-to-[x]",
+        "posture": "jwt",
+        "faults": ["ignores-audience", "other"],
+        "seen": 11,
+        "of": 12,
+        "summary": "accepts any",
+        "change": "Configure it.",
+    }
+    text = ended([row()], 1, diagnosis=(one,))
     assert "client-to-[x] (jwt) behaves like ignores-audience or other (11 of 12): accepts any" in text
     assert "what to change: Configure it." in text
 
@@ -225,9 +223,9 @@ GAP = {
 
 def test_what_is_not_shown_is_said_with_what_to_give() -> None:
     message, text = console()
-    footer = {"exit_status": 3, "trouble": [], "seconds": 1.0, "answer": "not-shown", "not_shown": [GAP]}
+    last = footer(exit_status=3, answer="not-shown", not_shown=[GAP])
     rows = [row(), row(outcome="PASS", expected="certificate-refused", stimulus="tls-no-cert", grade="client-only")]
-    message.end({**HEADER, "target": "t.yaml"}, rows, footer, Path("out"))
+    message.end({**HEADER, "target": "t.yaml"}, rows, last, Path("out"))
     said = text.getvalue()
     assert "not shown: management-to-portal (mtls)" in said and "ta-unknown-ca: no [key]" in said
     assert "give client.ca_key" in said and "Result: not shown (exit status 3)" in said

@@ -13,7 +13,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from harness.decode.shape import misfit
 from harness.errors import ReportError
+from harness.model.kills import Kills
 from harness.model.record import Footer, Header, Row
 from harness.model.vocabulary import Outcome, Posture
 from harness.writers import answer
@@ -26,7 +28,6 @@ from harness.writers.summary import LEGEND
 
 NAME = "index.html"
 KILLS = "mutants.json"
-_KILLS_SAY = {"faults", "killed", "survivors", "false_alarms", "rows"}
 _HERE = Path(__file__).parent
 _SCRIPTS = ("state.js", "matrix.js", "evidence.js", "main.js")
 _LEGEND = {
@@ -50,14 +51,16 @@ def write(folder: Path, header: Header, rows: Sequence[Row], footer: Footer, gui
     return target
 
 
-def read_kills(folder: Path, catalogue_sha256: str) -> dict[str, Any] | None:
+def read_kills(folder: Path, catalogue_sha256: str) -> Kills | None:
     """The kill matrix that lies beside the record, if it is of the same catalogue."""
     try:
         found = json.loads((folder / KILLS).read_text("utf-8"))
     except (OSError, ValueError):
         return None
-    same = isinstance(found, dict) and found.get("catalogue_sha256") == catalogue_sha256
-    return found if same and set(found) >= _KILLS_SAY else None
+    if misfit(found, Kills):
+        return None
+    kills: Kills = found
+    return kills if kills["catalogue_sha256"] == catalogue_sha256 else None
 
 
 def _pieces(folder: Path, header: Header, rows: Sequence[Row], footer: Footer, guide: Guide) -> Iterator[str]:

@@ -14,6 +14,7 @@ from jwt.algorithms import RSAAlgorithm
 from mitmproxy.http import HTTPFlow
 from mitmproxy.test import tflow
 
+from harness.model.inspection import ExpectedForm, RequirementForm, SessionForm
 from mitm_addons.inspection import session
 from mitm_addons.inspection.session import Session
 
@@ -28,13 +29,15 @@ def token(key: Any = KEY, kid: str | None = "k1", algorithm: str = "RS256", **ch
     return jwt.encode(claims, secret, algorithm, headers={"kid": kid} if kid else None)
 
 
-def _expected(check: str, requirement: str) -> dict[str, Any]:
-    row = {"id": requirement, "area": "flows", "text": f"text of {requirement}", "why": "because", "level": "MUST",
-           "source": ["A document", "1"], "basis": "document"}  # fmt: skip
+def _expected(check: str, requirement: str) -> ExpectedForm:
+    row: RequirementForm = {
+        "id": requirement, "area": "flows", "text": f"text of {requirement}", "why": "because", "level": "MUST",
+        "source": ["A document", "1"], "basis": "document",
+    }  # fmt: skip
     return {"check": check, "requirement": row, "case": f"flows/{requirement}/a-to-b/jwt/terminating/x"}
 
 
-def data() -> dict[str, Any]:
+def data() -> SessionForm:
     public = {**json.loads(RSAAlgorithm.to_jwk(KEY.public_key())), "kid": "k1", "alg": "RS256", "use": "sig"}
     bad = ("str-no-token", "sig-wrong-key", "exp-past", "alg-none", "str-opaque", "kid-unknown")
     server = {"name": "b", "kind": "B", "endpoint": "e", "host": "b.test", "secret": "s", "subject": "",

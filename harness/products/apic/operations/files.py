@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from harness.model.runbook import Runbook
-from harness.products.apic.operations import renewal
+from harness.products.apic.operations import plan, renewal
+from harness.products.apic.operations.rehearsal import rehearsal
+from harness.products.apic.operations.sheet import sheet
+from harness.products.apic.operations.twin import states
 from harness.products.apic.rules import FILE_RULES, headed
 from harness.products.apic.rules.view import View
-from harness.products.rules import Question
+from harness.products.rules import Plan, Question
 
 
 def renew(question: Question, name: str) -> Runbook:
@@ -18,4 +22,14 @@ def renew(question: Question, name: str) -> Runbook:
     return renewal.runbook(view, name, judgement.heading, judgement.remarks)
 
 
-OPERATIONS = replace(FILE_RULES, renewal=renew)
+def terminate(question: Question, flows: Sequence[str]) -> Plan:
+    """How to let balancers terminate TLS on *flows*; raises :class:`UsageError` for what the documents forbid."""
+    view = View(question)
+    judgement = headed(question, view)
+    wanted = plan.Wanted(view, flows)
+    return Plan(
+        plan.runbook(wanted, judgement.heading, judgement.remarks), sheet(wanted, judgement.heading), states(wanted)
+    )
+
+
+OPERATIONS = replace(FILE_RULES, renewal=renew, termination=terminate, rehearsal=rehearsal)

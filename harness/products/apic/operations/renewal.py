@@ -88,10 +88,7 @@ class _Book:
             )
         former = [leaf.name for leaf in self.steps.leaves if leaf.former]
         if former:
-            yield (
-                f"A former key of {self.all.name} signed {', '.join(former)}: the CA has been renewed,"
-                " and they have not."
-            )
+            yield (f"A former key of {self.all.name} signed {', '.join(former)}: the CA has been renewed since.")
         yield from self._policy()
         if not self.steps.is_ingress or not self.steps.trust.links:
             return

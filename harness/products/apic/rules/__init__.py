@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from harness.errors import UsageError
 from harness.model.finding import Judgement
-from harness.products.apic.rules import certificate_report, configuration, keys, names, tables, trust
+from harness.products.apic.rules import certificate_report, configuration, keys, names, renewals, tables, trust
 from harness.products.apic.rules.profiles import NEWEST, parse, profile_of
 from harness.products.apic.rules.view import View
 from harness.products.rules import FileRules, Question, Rule, apply
@@ -112,6 +112,20 @@ def _rules() -> tuple[Rule[View], ...]:
             names.pki_6,
         ),
         Rule(
+            "PKI-7",
+            "The gateway's client is under the CA of its manager endpoint",
+            _TLS,
+            "no gateway that verifies its client, with gateway-client-client, in the files",
+            renewals.pki_7,
+        ),
+        Rule(
+            "PKI-8",
+            "Both data centres have one client subject",
+            _TLS,
+            "no client subject of two data centres in the files",
+            renewals.pki_8,
+        ),
+        Rule(
             "PKI-9",
             "Replication servers carry this data centre's host",
             _TLS,
@@ -132,9 +146,30 @@ def _rules() -> tuple[Rule[View], ...]:
             "no certificate together with its CA in the files",
             trust.pki_11,
         ),
+        Rule(
+            "PKI-12",
+            "ingress-ca is renewed with what it signed",
+            _TLS,
+            "ingress-ca is not in the files",
+            renewals.pki_12,
+        ),
+        Rule(
+            "PKI-13",
+            "What does not restart by itself has been restarted since",
+            _TLS,
+            "no pod that has to be restarted by hand, with its certificate, in the files",
+            renewals.pki_13,
+        ),
         Rule("PKI-14", "One ingress-ca everywhere", _TLS, "no copy of ingress-ca in the files", trust.pki_14),
         Rule("PKI-15", "Customised certificates", _TLS, _CERTIFICATES, tables.pki_15),
         Rule("PKI-16", "General chain rules (OpenSSL)", "RFC 5280", _SECRETS, trust.pki_16),
+        Rule(
+            "PKI-18",
+            "Management has read renewed certificates into its database",
+            _TLS,
+            "no apim pod with management's certificates in the files",
+            renewals.pki_18,
+        ),
         Rule(
             "PKI-19",
             "The annotation finds what ingress-ca signed",

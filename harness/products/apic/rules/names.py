@@ -153,10 +153,11 @@ def _one_authority(view: View, log: Log, kind: str, client: str, server: str) ->
     for one in (known for known in view.by_row.get(client, []) if known.held):
         for other in near[one.namespace, one.cluster] or (servers if view.alone() and not one.cluster else []):
             log.checked()
-            _same_authority(view, log, kind, one, other)
+            same_authority(view, log, kind, one, other)
 
 
-def _same_authority(view: View, log: Log, kind: str, one: Known, other: Known) -> None:
+def same_authority(view: View, log: Log, kind: str, one: Known, other: Known) -> None:
+    """Report a client's certificate (*one*) and a server's (*other*) that two CAs signed."""
     assert one.held is not None and other.held is not None
     first, second = view.signers(one.held.certificate), view.signers(other.held.certificate)
     if not first or not second or set(first) & set(second):

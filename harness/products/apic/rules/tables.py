@@ -73,6 +73,11 @@ def _hours(view: View, known: Known) -> float | None:
     text = known.resource.root.text("spec", "duration")
     if not text:
         return 2160.0  # cert-manager's default
+    return hours_of(text)
+
+
+def hours_of(text: str) -> float | None:
+    """A duration of Kubernetes (``720h``, ``1h30m``) in hours; None for what is none."""
     parts = _DURATION.findall(text)
     return sum(float(number) * _UNITS[unit] for number, unit in parts) if parts else None
 

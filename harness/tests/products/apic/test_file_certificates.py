@@ -6,12 +6,26 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from cryptography import x509
 
 from harness.model.finding import Finding, Severity
+from harness.pki.issue import Profile, issue
 from harness.products.apic.rules import certificates, lint
 from harness.products.apic.rules.certificates import BY_NAME, ROWS, TABLES
 from harness.products.apic.rules.names import covers, difference, parse
-from harness.tests.exports import CLIENT, NOW, SERVER, Deployment, authority, leaf, question, resource, secret
+from harness.tests.exports import (
+    CLIENT,
+    NOW,
+    SERVER,
+    TEN_YEARS,
+    Deployment,
+    authority,
+    leaf,
+    name,
+    question,
+    resource,
+    secret,
+)
 
 Change = Callable[[Deployment], None]
 
@@ -125,9 +139,6 @@ def test_an_absent_extended_usage_restricts_nothing(deployment: Deployment) -> N
 
 
 def test_an_intermediate_ca_is_trusted_as_it_stands(deployment: Deployment) -> None:
-    from harness.pki.issue import Profile, issue
-    from harness.tests.exports import TEN_YEARS, name, x509
-
     start = NOW - timedelta(days=30)
     usage = frozenset({"key_cert_sign"})
     profile = Profile(
@@ -140,9 +151,6 @@ def test_an_intermediate_ca_is_trusted_as_it_stands(deployment: Deployment) -> N
 
 
 def test_the_same_key_with_a_later_certificate_is_an_earlier_copy(deployment: Deployment) -> None:
-    from harness.pki.issue import Profile, issue
-    from harness.tests.exports import TEN_YEARS, name, x509
-
     start = NOW - timedelta(days=60)
     profile = Profile(name("ingress-ca"), start, start + TEN_YEARS, constraints=x509.BasicConstraints(True, None))
     earlier = issue(profile, key=deployment.ca.key)
@@ -206,8 +214,8 @@ def test_the_page_shows_orphans_and_former_cas(deployment: Deployment) -> None:
     assert "error PKI-11 Secret apic/portal-admin-client" in page
     assert "PRIVATE KEY" not in page
     del deployment.objects["ingress-ca"]["data"]["ca.crt"]  # type: ignore[attr-defined]
-    for name in ("portal-admin-client", "analytics-ingestion-client", "portal-admin", "analytics-ai-endpoint"):
-        del deployment.objects[name]["data"]["ca.crt"]  # type: ignore[attr-defined]
+    for each in ("portal-admin-client", "analytics-ingestion-client", "portal-admin", "analytics-ai-endpoint"):
+        del deployment.objects[each]["data"]["ca.crt"]  # type: ignore[attr-defined]
     assert "orphan: the key" in certificates(question(deployment.text()))
 
 

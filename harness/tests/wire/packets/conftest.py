@@ -5,10 +5,12 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.model.connection import Connection
+from harness.pki.issue import Identity
 from harness.tests.wire.packets import talk
 from harness.wire.packets.table import Reading, read
 
@@ -31,7 +33,7 @@ def reads(tmp_path: Path) -> Callable[..., Reading]:
 def one(reads: Callable[..., Reading]) -> Callable[..., Connection]:
     """The only connection in some IP packets."""
 
-    def connection(packets: Sequence[bytes], **how: int) -> Connection:
+    def connection(packets: Sequence[bytes], **how: Any) -> Connection:
         found = reads(talk.pcap(packets, link=101, **how)).connections
         assert len(found) == 1
         return found[0]
@@ -44,7 +46,7 @@ def contexts(tmp_path: Path) -> Callable[..., tuple[ssl.SSLContext, ssl.SSLConte
     """A client's and a server's context of one TLS version."""
 
     def made(
-        version: ssl.TLSVersion, client: talk.Identity | None = None, ask: ssl.VerifyMode = ssl.CERT_NONE
+        version: ssl.TLSVersion, client: Identity | None = None, ask: ssl.VerifyMode = ssl.CERT_NONE
     ) -> tuple[ssl.SSLContext, ssl.SSLContext]:
         one, other = talk.context(tmp_path, client, False), talk.context(tmp_path, talk.identity("server"), True)
         one.maximum_version = version

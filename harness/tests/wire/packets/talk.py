@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import dpkt
 from cryptography import x509
@@ -25,6 +26,7 @@ HOST = "portal.example.test"
 CLIENT, SERVER = ("10.0.0.1", 40000), ("10.0.0.2", 8443)
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 Turns = list[tuple[bool, bytes]]
+Segment = tuple[bool, int, int, int, bytes]
 
 
 @cache
@@ -38,7 +40,7 @@ def identity(name: str, with_rsa: bool = False) -> Identity:
     return issue(_profile(name, names=dns_names([HOST])), authority(), key=key)
 
 
-def _profile(name: str, **more) -> Profile:
+def _profile(name: str, **more: Any) -> Profile:
     now = datetime.datetime.now(datetime.UTC)
     day = datetime.timedelta(days=1)
     return Profile(subject(name, "capture"), now - day, now + day, **more)
@@ -120,9 +122,9 @@ class Frames:
     mss: int = 1400
     start: tuple[int, int] = (0xFFFFFF00, 0x7FFFFFFE)  # both wrap around or cross the middle of the ring
 
-    def segments(self, turns: Iterable[tuple[bool, bytes]], close: bool = True) -> list[tuple]:
+    def segments(self, turns: Iterable[tuple[bool, bytes]], close: bool = True) -> list[Segment]:
         at = [self.start[1] + 1, self.start[0] + 1]  # [server's, client's] next
-        found = [(True, self.start[0], 0, SYN, b""), (False, self.start[1], at[True], SYN | ACK, b"")]
+        found: list[Segment] = [(True, self.start[0], 0, SYN, b""), (False, self.start[1], at[True], SYN | ACK, b"")]
         found.append((True, at[True], at[False], ACK, b""))
         for from_client, data in turns:
             for begin in range(0, len(data), self.mss):
@@ -134,7 +136,7 @@ class Frames:
             found.append((False, at[False], at[True] + 1, FIN | ACK, b""))
         return found
 
-    def tcp(self, segment: tuple) -> tuple[tuple[str, int], tuple[str, int], dpkt.tcp.TCP]:
+    def tcp(self, segment: Segment) -> tuple[tuple[str, int], tuple[str, int], dpkt.tcp.TCP]:
         from_client, sequence, acknowledged, flags, data = segment
         source, target = (self.client, self.server) if from_client else (self.server, self.client)
         header = dpkt.tcp.TCP(
@@ -142,7 +144,7 @@ class Frames:
         )
         return source, target, header
 
-    def ip(self, segment: tuple) -> bytes:
+    def ip(self, segment: Segment) -> bytes:
         source, target, header = self.tcp(segment)
         one, other = (ipaddress.ip_address(end[0]).packed for end in (source, target))
         if len(one) == 16:

@@ -47,7 +47,9 @@ def loopback(packet: bytes, order: str = "<", six: int = 30) -> bytes:
         (12, bytes),
     ],
 )
-def test_link_layers(reads: Callable[..., Reading], ends: talk.Frames, link: int, wrap: Callable) -> None:
+def test_link_layers(
+    reads: Callable[..., Reading], ends: talk.Frames, link: int, wrap: Callable[[bytes], bytes]
+) -> None:
     reading = reads(talk.pcap([wrap(packet) for packet in ends.all(TURNS)], link=link))
     (found,) = reading.connections
     assert (found.client.host, found.client.port) == ends.client and (
@@ -91,8 +93,10 @@ LONG = [
 
 @pytest.mark.parametrize("shuffle", [list, lambda parts: list(reversed(parts)), lambda parts: [parts[-1], *parts]])
 @pytest.mark.parametrize("ends", [V4, V6], ids=["IPv4", "IPv6"])
-def test_fragments(one: Callable[..., Connection], ends: talk.Frames, shuffle: Callable) -> None:
-    packets = []
+def test_fragments(
+    one: Callable[..., Connection], ends: talk.Frames, shuffle: Callable[[list[bytes]], list[bytes]]
+) -> None:
+    packets: list[bytes] = []
     for number, packet in enumerate(talk.Frames(ends.client, ends.server, mss=4000).all(LONG)):
         cut = fragments(packet, 512) if ends is V4 else fragments6(packet, 512, number)
         packets += shuffle(cut) if len(packet) > 600 else [packet]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tools import fuzz_packets
 
 
@@ -9,7 +11,7 @@ def test_damaged_captures_are_read_to_the_end() -> None:
     assert fuzz_packets.run(range(300), seed=7, seconds=20) == []
 
 
-def test_the_program_sees_a_failure(monkeypatch) -> None:
+def test_the_program_sees_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(_data: bytes) -> str:
         raise IndexError("found")
 

@@ -10,6 +10,7 @@ from hashlib import sha256
 import pytest
 
 from harness.model.connection import Confidence, Connection, Content, Seen
+from harness.pki.issue import Identity
 from harness.tests.wire.packets import talk
 from harness.tests.wire.packets.conftest import V12, V13
 from harness.wire.packets.hello import client_hello, server_hello
@@ -33,7 +34,15 @@ NO_ONE_ASKS, OPTIONAL, REQUIRED = ssl.CERT_NONE, ssl.CERT_OPTIONAL, ssl.CERT_REQ
     ],
 )
 @pytest.mark.parametrize("version", [V12, V13])
-def test_client_certificates(one: One, contexts: Contexts, version, client, ask, requested: Seen, sent: Seen) -> None:
+def test_client_certificates(
+    one: One,
+    contexts: Contexts,
+    version: ssl.TLSVersion,
+    client: Identity | None,
+    ask: ssl.VerifyMode,
+    requested: Seen,
+    sent: Seen,
+) -> None:
     found = one(FRAMES.all(talk.Talk(*contexts(version, client, ask)).run()))
     sure = Confidence.CERTAIN if version is V12 else Confidence.HIGH
     assert (found.certificate_requested.seen, found.certificate_requested.confidence) == (requested, sure)
@@ -47,12 +56,12 @@ def test_client_certificates(one: One, contexts: Contexts, version, client, ask,
         assert chains == ([], [])
 
 
-def _der(who: talk.Identity) -> bytes:
+def _der(who: Identity) -> bytes:
     return ssl.PEM_cert_to_DER_cert(who.pem().decode())
 
 
 @pytest.mark.parametrize(("version", "later"), [(V12, False), (V13, False), (V13, True)])
-def test_asked_after_the_handshake(one: One, contexts: Contexts, version, later: bool) -> None:
+def test_asked_after_the_handshake(one: One, contexts: Contexts, version: ssl.TLSVersion, later: bool) -> None:
     """TLS 1.3 can ask later, which a client that offers it answers with another Finished."""
     client, server = contexts(version, EC, REQUIRED if later else NO_ONE_ASKS)
     client.post_handshake_auth = server.post_handshake_auth = True
@@ -64,7 +73,7 @@ def test_asked_after_the_handshake(one: One, contexts: Contexts, version, later:
 
 
 @pytest.mark.parametrize("version", [V12, V13])
-def test_hellos(one: One, contexts: Contexts, version) -> None:
+def test_hellos(one: One, contexts: Contexts, version: ssl.TLSVersion) -> None:
     client, server = contexts(version)
     client.set_alpn_protocols(["h2", "http/1.1"])
     server.set_alpn_protocols(["http/1.1"])
@@ -136,7 +145,7 @@ def _vector(size: int, data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("version", [V12, V13])
-def test_resumption(one: One, contexts: Contexts, version) -> None:
+def test_resumption(one: One, contexts: Contexts, version: ssl.TLSVersion) -> None:
     client, server = contexts(version, EC, REQUIRED)
     server.set_alpn_protocols(["x"])
     first = talk.Talk(client, server)
@@ -160,7 +169,7 @@ def test_alerts_in_the_clear(one: One, contexts: Contexts) -> None:
 
 
 @pytest.mark.parametrize("version", [V12, V13])
-def test_a_certificate_that_is_demanded_and_not_sent(one: One, contexts: Contexts, version) -> None:
+def test_a_certificate_that_is_demanded_and_not_sent(one: One, contexts: Contexts, version: ssl.TLSVersion) -> None:
     found = one(FRAMES.all(talk.Talk(*contexts(version, NOBODY, REQUIRED)).run()))
     assert found.certificate_requested.seen is Seen.YES and found.certificate_sent.seen is Seen.NO
     assert found.application_data is not Seen.YES
@@ -177,7 +186,7 @@ def test_a_client_that_does_not_trust_the_server(one: One, contexts: Contexts) -
 
 
 @pytest.mark.parametrize("version", [V12, V13])
-def test_cut_shuffled_and_repeated(one: One, contexts: Contexts, version) -> None:
+def test_cut_shuffled_and_repeated(one: One, contexts: Contexts, version: ssl.TLSVersion) -> None:
     """Small segments, out of order and repeated, show the same as large ones in order."""
     turns = talk.Talk(*contexts(version, EC, REQUIRED), answer=b"y" * 40000).run()
     expected = one(FRAMES.all(turns))
@@ -196,7 +205,7 @@ def test_cut_shuffled_and_repeated(one: One, contexts: Contexts, version) -> Non
 
 
 @pytest.mark.parametrize("version", [V12, V13])
-def test_a_capture_that_starts_in_the_middle(one: One, contexts: Contexts, version) -> None:
+def test_a_capture_that_starts_in_the_middle(one: One, contexts: Contexts, version: ssl.TLSVersion) -> None:
     turns = talk.Talk(*contexts(version, EC, REQUIRED), answer=b"y" * 100).run()
     found = one(FRAMES.all(turns)[-6:])
     assert not found.opening_captured and found.hello is None
@@ -206,7 +215,7 @@ def test_a_capture_that_starts_in_the_middle(one: One, contexts: Contexts, versi
 
 @pytest.mark.parametrize("lost", range(3, 9))
 @pytest.mark.parametrize("version", [V12, V13])
-def test_a_lost_packet_makes_nothing_up(one: One, contexts: Contexts, version, lost: int) -> None:
+def test_a_lost_packet_makes_nothing_up(one: One, contexts: Contexts, version: ssl.TLSVersion, lost: int) -> None:
     """Whatever is lost: what is said is what happened, or it is not known."""
     packets = FRAMES.all(talk.Talk(*contexts(version, EC, REQUIRED)).run())
     found = one(packets[:lost] + packets[lost + 1 :])
@@ -218,7 +227,9 @@ def test_a_lost_packet_makes_nothing_up(one: One, contexts: Contexts, version, l
 
 @pytest.mark.parametrize("lost", range(3, 30))
 @pytest.mark.parametrize("version", [V12, V13])
-def test_a_lost_part_of_a_hello_makes_nothing_up(one: One, contexts: Contexts, version, lost: int) -> None:
+def test_a_lost_part_of_a_hello_makes_nothing_up(
+    one: One, contexts: Contexts, version: ssl.TLSVersion, lost: int
+) -> None:
     """Newer libraries send hellos of several segments; here every message is."""
     packets = talk.Frames(mss=200).all(talk.Talk(*contexts(version, EC, REQUIRED)).run())
     found = one(packets[:lost] + packets[lost + 1 :])
@@ -230,7 +241,7 @@ def test_a_lost_part_of_a_hello_makes_nothing_up(one: One, contexts: Contexts, v
 
 @pytest.mark.parametrize("snaplen", [40, 60, 100, 200, 400, 600])
 @pytest.mark.parametrize("version", [V12, V13])
-def test_a_snaplen_makes_nothing_up(one: One, contexts: Contexts, version, snaplen: int) -> None:
+def test_a_snaplen_makes_nothing_up(one: One, contexts: Contexts, version: ssl.TLSVersion, snaplen: int) -> None:
     found = one(FRAMES.all(talk.Talk(*contexts(version, EC, REQUIRED)).run()), snaplen=snaplen)
     assert found.certificate_requested.seen in (Seen.YES, Seen.UNKNOWN)
     assert found.certificate_sent.seen in (Seen.YES, Seen.UNKNOWN)

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import zlib
+from collections.abc import Mapping, Sequence
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +16,9 @@ from typing import Any
 import pytest
 
 from harness.errors import ReportError
+from harness.model.record import Footer, Header, Row
 from harness.model.vocabulary import Outcome
+from harness.tests import builders
 from harness.writers import page
 from harness.writers.page import data, topology
 from harness.writers.page.guide import Guide
@@ -25,30 +28,35 @@ HOSTILE = "</script><script>alert(1)</script>\u2028\u2029<img src=x onerror=aler
 SHA = "5" * 64
 
 
-def _row(number: int, outcome: str = "PASS", **more: Any) -> dict[str, Any]:
+def _row(number: int, outcome: str = "PASS", **more: Any) -> Row:
     location = {"requirement": "FLW-1", "flow": "management-to-portal", "posture": "jwt", "path": "direct"}
-    row = {
-        "kind": "row", "case": "", **location, "stimulus": f"good-{number}", "level": "MUST", "basis": "document",
-        "source": "A document, section 1", "expected": "served", "outcome": outcome, "as_expected": outcome == "PASS",
-        "reason": "as required", "reason_code": "as-required", "grade": "both-sides", "ms": 1.5,
-        "evidence": {"nonce": f"n{number}"}, **more,
-    }  # fmt: skip
-    parts = ("requirement", "flow", "posture", "path", "stimulus")
-    row["case"] = "/".join(["flows", *(row[part] for part in parts)])
-    return row
+    parts: dict[str, Any] = {**location, "stimulus": f"good-{number}", "evidence": {"nonce": f"n{number}"}, **more}
+    named = ("requirement", "flow", "posture", "path", "stimulus")
+    return builders.row(outcome=outcome, **{**parts, "case": "/".join(["flows", *(parts[name] for name in named)])})
 
 
-def _header(rows: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
-    return {
-        "tool": "hopproof 0", "target": "embedded", "product": "A product", "depth": "quick", "seed": 1, "fault": None,
-        "catalogue_sha256": SHA, "started": "2026-01-01T00:00:00+00:00", "planned": [row["case"] for row in rows],
-        "withheld": [], "skipped": [], "scope": "Servers on loopback. Out of scope: the rest.", **more,
-    }  # fmt: skip
+def _header(rows: Sequence[Row], **more: Any) -> Header:
+    """Of a record from before headers named the selection, unless *more* has it."""
+    usual = {"scope": "Servers on loopback. Out of scope: the rest."}
+    made = builders.header(catalogue_sha256=SHA, planned=[row["case"] for row in rows], **{**usual, **more})
+    if "only" not in more:
+        del made["only"]
+    return made
 
 
-def _written(folder: Path, rows: list[dict[str, Any]], guide: Guide | None = None, **more: Any) -> str:
-    footer = more.pop("footer", {"exit_status": 0, "trouble": [], "seconds": 1.0})
-    return page.write(folder, _header(rows, **more), rows, footer, guide or Guide(SHA)).read_text("utf-8")
+def _footer(**changes: Any) -> Footer:
+    """Of a record from before there were answers, unless *changes* has one."""
+    made = builders.footer(**changes)
+    if "answer" not in changes:
+        del made["answer"]
+    return made
+
+
+def _written(
+    folder: Path, rows: Sequence[Row], guide: Guide | None = None, footer: Mapping[str, Any] | None = None, **more: Any
+) -> str:
+    last = _footer(**(footer or {}))
+    return page.write(folder, _header(rows, **more), rows, last, guide or Guide(SHA)).read_text("utf-8")
 
 
 class _Read(HTMLParser):
@@ -115,8 +123,8 @@ def test_a_selection_is_never_mistaken_for_a_whole_run(tmp_path: Path) -> None:
         and "the selected cases conform (a selection)" in text
     )
     assert HOSTILE not in text
-    for more in ({"only": []}, {}):  # a record of before said nothing of it
-        assert "selection" not in _words(_written(tmp_path, [_row(1)], **more))
+    assert "selection" not in _words(_written(tmp_path, [_row(1)], only=[]))
+    assert "selection" not in _words(_written(tmp_path, [_row(1)]))  # a record of before said nothing of it
 
 
 def test_hostile_strings_stay_text(tmp_path: Path) -> None:
@@ -192,7 +200,7 @@ def test_that_everybody_is_let_in_stands_in_the_head(tmp_path: Path) -> None:
     ],
 )
 def test_as_required_is_yes_only_where_that_was_seen(
-    tmp_path: Path, rows: list[dict[str, Any]], footer: dict[str, Any], words: str
+    tmp_path: Path, rows: list[Row], footer: dict[str, Any], words: str
 ) -> None:
     said = _words(_written(tmp_path, rows, footer=footer))
     assert words in said and ("✓ yes" in said) is (words == "✓ yes")

@@ -1,0 +1,131 @@
+"""``hopproof load``: what a protection costs.  Sends good requests at a rate or at full load, and compares."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+from harness.catalogue.registry import catalogue as read_catalogue
+from harness.commands.verb import Arguments, Verbs, verb
+from harness.config import Options
+from harness.errors import UsageError
+from harness.model.load import Arm, Connections, Slice
+from harness.model.vocabulary import Path as Way
+from harness.model.vocabulary import Posture, is_file
+from harness.run.load import Wanted, run
+from harness.targets import file as target_file
+from harness.targets.deployment import target_of
+from harness.writers import load as writer
+from harness.writers.folder import report_folder
+
+_LONGEST, _MOST_USERS, _MOST_WORKERS, _HIGHEST_RATE = 3600.0, 1000, 64, 100_000.0
+_USERS = 8
+_PRESENTED = (Posture.MTLS, Posture.JWT, Posture.BOTH)
+
+
+def add(verbs: Verbs) -> None:
+    """Add ``load``."""
+    load = verb(verbs, "load", _load, "what mTLS, JWT or both cost: a bounded load, compared side by side")
+    load.add_argument("--target", default="embedded", help="embedded (default), containers, or a target file")
+    load.add_argument("--flow", default="", help="the flow whose requests are sent (default: ingestion)")
+    load.add_argument("--compare", default="mtls,jwt", metavar="LIST", help="of mtls, jwt, both (default mtls,jwt)")
+    load.add_argument("--path", default="direct", metavar="LIST", help="of direct, passthrough, terminating")
+    load.add_argument(
+        "--connections", choices=["kept", "new", "each"], default="kept", help="kept (default), new, each"
+    )
+    how = load.add_mutually_exclusive_group()
+    how.add_argument("--rate", metavar="R", help="events a second in all")
+    how.add_argument("--users", metavar="N", help=f"clients that send as fast as they are answered (default {_USERS})")
+    load.add_argument("--for", dest="seconds", default="60s", metavar="S", help="how long in all (default 60s)")
+    load.add_argument("--workers", default="0", metavar="N", help="Locust workers that send (default: one process)")
+    load.add_argument("--seed", type=int, default=1, metavar="N", help="the order of what is measured")
+    load.add_argument("--report", type=Path, default=Path("reports/load"), metavar="DIR", help="where the figures go")
+    load.add_argument("--i-own-this", metavar="HOST", help="needed where the target file says environment: production")
+    load.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _load(arguments: Arguments) -> int:
+    wanted = _wanted(arguments)
+    _refuse_others_production(arguments)
+    report_folder(arguments.report)
+    target = target_of(Options(target=arguments.target))
+    known = target.adapt(read_catalogue())
+    bench = target.bench(known, arguments.seed)
+    try:
+        record = run(bench, known, list(target.features), wanted, arguments.target, _progress)
+    finally:
+        bench.lab.close()
+    writer.write(arguments.report, record, target.scope)
+    print(writer.as_json(record) if arguments.json else writer.as_text(record, target.scope))  # noqa: T201
+    return 3 if record.stopped else 0
+
+
+def _wanted(arguments: argparse.Namespace) -> Wanted:
+    users = int(_number("--users", arguments.users or str(_USERS), 1, _MOST_USERS))
+    rate = _number("--rate", arguments.rate, 1, _HIGHEST_RATE) if arguments.rate else 0.0
+    workers = int(_number("--workers", arguments.workers, 0, _MOST_WORKERS))
+    if rate:
+        # A client waits for its answer: at a tenth of a second an event, so many keep the rate.
+        users = min(_MOST_USERS, max(_USERS, round(rate / 10)))
+    every = arguments.connections == "each"
+    return Wanted(
+        flow=arguments.flow,
+        postures=[Posture(name) for name in _names("--compare", arguments.compare, list(map(str, _PRESENTED)))],
+        paths=[Way(name) for name in _names("--path", arguments.path, list(map(str, Way)))],
+        connections=list(Connections) if every else [Connections(arguments.connections)],
+        seconds=_seconds(arguments.seconds),
+        users=max(users, workers),
+        rate=rate,
+        workers=workers,
+        seed=arguments.seed,
+    )
+
+
+def _names(flag: str, text: str, known: list[str]) -> list[str]:
+    names = list(dict.fromkeys(part.strip() for part in text.split(",")))
+    for name in names:
+        if name not in known:
+            raise UsageError(f"{flag}: {name!r} is none of {', '.join(known)}")
+    return names
+
+
+def _number(flag: str, text: str, low: float, high: float) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not low <= value <= high:
+        raise UsageError(f"{flag}: {text!r} is not a number between {low:g} and {high:g}")
+    return value
+
+
+def _seconds(text: str) -> float:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([sm]?)", text.strip())
+    if found is None:
+        raise UsageError(f"--for: {text!r} is not a time", hint="such as 60s or 5m")
+    value = float(found[1]) * (60 if found[2] == "m" else 1)
+    return _number("--for", str(value), 1, _LONGEST)
+
+
+def _refuse_others_production(arguments: argparse.Namespace) -> None:
+    """A load on production takes its owner's word; on a target file, the user names how much."""
+    if not is_file(arguments.target):
+        return
+    if not (arguments.rate or arguments.users):
+        raise UsageError("how much load? it is not our server", hint="give --rate R or --users N")
+    target = target_file.read(Path(arguments.target))
+    hosts = sorted({endpoint.host for endpoint in target.endpoints.values()})
+    if target.environment == "production" and arguments.i_own_this not in hosts:
+        named = f"--i-own-this {hosts[0]}" if len(hosts) == 1 else f"--i-own-this HOST, one of {', '.join(hosts)}"
+        raise UsageError(
+            "a load on production can take it down", where=arguments.target, hint=f"if it is yours: {named}"
+        )
+
+
+def _progress(arm: Arm, item: Slice, done: int, of: int) -> None:
+    errors = sum(item["errors"].values())
+    rate = item["served"] / item["seconds"] if item["seconds"] else 0.0
+    message = f"  {done}/{of}  {arm.name}: {rate:.0f} events/s" + (f", {errors} errors" if errors else "")
+    print(message, file=sys.stderr, flush=True)  # noqa: T201

@@ -1,0 +1,43 @@
+"""A procedure as the embedded lab can carry it out: what is issued again, what restarts, what should not work then."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Part:
+    """A running part of the lab: the ``server`` of that name, or the client under test of the flow ``client_of``."""
+
+    server: str = ""
+    client_of: str = ""
+
+
+@dataclass(frozen=True)
+class LabStep:
+    """One step: the secrets in ``renew`` are issued again, then ``restart`` restarts, then the clients of the flows in
+    ``register`` are registered.  ``down`` are the flows that the runbook's model says do not work afterwards."""
+
+    title: str
+    renew: tuple[str, ...] = ()
+    restart: tuple[Part, ...] = ()
+    register: tuple[str, ...] = ()
+    down: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Order:
+    """Steps in an order, and what is to be learnt from it."""
+
+    title: str
+    steps: tuple[LabStep, ...]
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """The right order and the counter-example, under the traffic of ``flows``."""
+
+    title: str
+    flows: tuple[str, ...]
+    right: Order
+    wrong: Order

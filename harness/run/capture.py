@@ -1,0 +1,139 @@
+"""A run's own capture: one pcapng a case, and every case judged once more from packets.
+
+``DIR/capture/run.pcap`` has everything that was captured, controls and twins as well; ``DIR/capture/CASE.pcapng`` the
+connections of one case; ``DIR/capture/packets.jsonl`` what the packets show of each case.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from harness.checks.agreement import Agreement, Pair, agreement, pairs
+from harness.config import Options
+from harness.errors import UsageError
+from harness.model.connection import Connection
+from harness.model.record import Row
+from harness.model.vocabulary import Grade
+from harness.pki.private_files import private_file, private_folder
+from harness.wire.packets import pcapng
+from harness.wire.packets.capture import Capture, Packet
+from harness.wire.packets.frames import Frames
+from harness.wire.packets.recorder import Recorder
+from harness.wire.packets.table import read
+
+FOLDER, WHOLE, INDEX, KEYS = "capture", "run.pcap", "packets.jsonl", "keys.log"
+_SHOWN = 3
+
+
+def started(options: Options, *, own_lab: bool) -> RunCapture | None:
+    """The capture that *options* ask for, under way; raises :class:`UsageError` where it is not possible."""
+    if options.keylog and not options.capture:
+        raise UsageError("--keylog belongs to --capture")
+    if options.keylog and not own_lab:
+        raise UsageError("--keylog writes TLS secrets, which is for the labs alone", hint="leave out --keylog")
+    if not options.capture:
+        return None
+    return RunCapture(options.report, "lo" if options.target == "embedded" else "any", keys=options.keylog)
+
+
+class RunCapture:
+    """Captures from now on; :meth:`finish` writes what the cases' own packets show."""
+
+    def __init__(self, report: Path, interface: str, *, keys: bool) -> None:
+        self._folder = report / FOLDER
+        try:
+            shutil.rmtree(self._folder, ignore_errors=True)  # an earlier run's must not be taken for this one's
+            private_folder(self._folder)
+            self.keys = private_file(self._folder / KEYS, b"") if keys else None
+        except OSError as error:
+            raise UsageError(f"cannot write the capture: {error.strerror}", where=str(self._folder)) from error
+        self._recorder = Recorder(self._folder / WHOLE, interface)
+
+    def stop(self) -> None:
+        """End the capture once what was sent until now is in it; raises :class:`LabError` if it is not."""
+        self._recorder.stop()
+
+    def finish(self, rows: Sequence[Row]) -> tuple[str, list[str]]:
+        """Write the files; returns a sentence on all cases, and one for each on which packets and run differ."""
+        reading = read([str(self._folder / WHOLE)])
+        captured: defaultdict[Pair, list[Connection]] = defaultdict(list)
+        for item in reading.connections:
+            captured[item.client.port, item.server.port].append(item)
+        found = [agreement(row, captured) for row in rows]
+        written = self._split(rows, captured)
+        lines = (json.dumps(_line(item, written)) for item in found)
+        (self._folder / INDEX).write_text("".join(f"{line}\n" for line in lines), "utf-8")
+        limits = [*reading.notes]
+        if reading.ended_early or reading.not_kept:
+            limits.append("the capture was too large to be read whole")
+        return "; ".join([_summary(found, len(written)), *limits]), _contradictions(found)
+
+    def _split(self, rows: Sequence[Row], captured: Mapping[Pair, Sequence[Connection]]) -> dict[str, str]:
+        """A file for each case of which a connection was captured; returns their names."""
+        owners: defaultdict[Pair, list[str]] = defaultdict(list)
+        for row in rows:
+            for pair in pairs(row["evidence"]):
+                owners[pair].append(row["case"])
+        packets: defaultdict[str, list[Packet]] = defaultdict(list)
+        frames = Frames()
+        for packet in Capture(str(self._folder / WHOLE)):
+            segment = frames.segment(packet)
+            if segment is not None:
+                near, far = segment.source_port, segment.target_port
+                for case in owners.get((near, far), []) or owners.get((far, near), []):
+                    packets[case].append(packet)
+        secrets = self._secrets()
+        written = {}
+        for row in rows:
+            case = row["case"]
+            if case in packets:
+                written[case] = f"{case.replace('/', '__')}.pcapng"
+                opened = _hellos(row, captured)
+                keys = [line for line in secrets if line.split(" ", 2)[1] in opened]
+                comment = f"{case}: {row['outcome']}: {row['reason']}"
+                pcapng.write(self._folder / written[case], packets[case], comment, keys)
+        return written
+
+    def _secrets(self) -> list[str]:
+        if self.keys is None:
+            return []
+        lines = self.keys.read_text("ascii", "replace").splitlines()
+        return [line for line in lines if not line.startswith("#") and line.count(" ") == 2]
+
+
+def _hellos(row: Row, captured: Mapping[Pair, Sequence[Connection]]) -> set[str]:
+    connections = (item for pair in pairs(row["evidence"]) for item in captured.get(pair, ()))
+    return {item.hello.random for item in connections if item.hello is not None}
+
+
+def _line(item: Agreement, written: Mapping[str, str]) -> dict[str, object]:
+    return {
+        "case": item.case,
+        "grade": str(Grade.PACKETS),
+        "file": written.get(item.case),
+        "passage": None if item.passage is None else str(item.passage),
+        "why": item.why,
+        "compared": list(item.compared),
+        "contradictions": list(item.contradictions),
+        "not_compared": item.missing,
+    }
+
+
+def _summary(found: Sequence[Agreement], files: int) -> str:
+    compared = [item for item in found if not item.missing]
+    facts = sum(len(item.compared) for item in compared)
+    passages = Counter(str(item.passage) for item in compared if item.passage is not None)
+    shown = ", ".join(f"{number} {name}" for name, number in sorted(passages.items()))
+    text = f"packets: {files} cases have a capture of their own; in {len(compared)} of {len(found)} cases {facts} facts"
+    text += " were observed live and on the wire"
+    return f"{text}; at a balancer: {shown}" if shown else text
+
+
+def _contradictions(found: Iterable[Agreement]) -> list[str]:
+    wrong = [item for item in found if item.contradictions]
+    told = [f"{item.case}: the packets contradict the run: {'; '.join(item.contradictions)}" for item in wrong[:_SHOWN]]
+    return [*told, *([f"and {len(wrong) - _SHOWN} more such cases"] if len(wrong) > _SHOWN else [])]

@@ -1,0 +1,192 @@
+"""Plans a load, has the generator send it, and brings home what it measured.  Decides nothing.
+
+The generator is a process of its own (Locust patches the standard library).  It gets its plan through a pipe, for there
+is a token in it, and is ended with this process.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import secrets
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+import psutil
+
+from harness.catalogue import Catalogue, expand
+from harness.errors import LabError, UsageError
+from harness.lab import ConfigurationRefused, Entrypoint
+from harness.model.case import GOOD, Case, Setup, Stimulus
+from harness.model.catalogue import Flow
+from harness.model.load import Arm, Connections, LoadRecord, Order, Plan, Slice
+from harness.model.vocabulary import Path, Posture
+from harness.probes.live import Bench
+from harness.products.registry import reference
+
+LIMIT = 2_000_000
+"""Requests after which a load stops, whatever its time."""
+_PRESENTS = {
+    Posture.MTLS: Stimulus(GOOD, "str-no-token"),
+    Posture.JWT: Stimulus("tls-no-cert", GOOD),
+    Posture.BOTH: Stimulus(GOOD, GOOD),
+}
+_WARM_UP, _WARM_UP_SHARE = 1.0, 0.25
+_ROUNDS, _SHORTEST = 8, 1.0
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the user asks for."""
+
+    flow: str
+    postures: Sequence[Posture]
+    paths: Sequence[Path]
+    connections: Sequence[Connections]
+    seconds: float
+    users: int
+    rate: float
+    workers: int
+    seed: int
+
+
+Progress = Callable[[Arm, Slice, int, int], None]
+
+
+def run(
+    bench: Bench, catalogue: Catalogue, features: Sequence[str], wanted: Wanted, target: str, tell: Progress
+) -> LoadRecord:
+    """Load *wanted*'s flow on an open bench and measure; raises :class:`UsageError` for what it does not have."""
+    flow = flow_of(catalogue, wanted.flow)
+    setups = _setups(catalogue, features, flow, wanted)
+    entrypoints = bench.lab.open(list(dict.fromkeys(setups.values())))
+    orders = [_order(bench, flow, arm, entrypoints[setup]) for arm, setup in setups.items()]
+    arms = list(setups)
+    schedule, length = schedule_of(len(arms), wanted.seconds, wanted.seed)
+    plan: Plan = {
+        "orders": orders,
+        "schedule": schedule,
+        "slice_seconds": length,
+        "warm_up": min(_WARM_UP, length * _WARM_UP_SHARE),
+        "users": wanted.users,
+        "rate": wanted.rate,
+        "workers": wanted.workers,
+        "servers": [process.pid for process in psutil.Process().children(recursive=True)],
+        "limit": LIMIT,
+    }
+    before = _fetches(bench, setups)
+    slices, stopped = generate(plan, arms, tell)
+    fetched = {name: count - before[name] for name, count in _fetches(bench, setups).items() if name in before}
+    rate, users = wanted.rate, wanted.users
+    there = {(arm.posture, arm.path) for arm in arms}
+    asked = [(posture, path) for posture in wanted.postures for path in wanted.paths]
+    left_out = [f"{posture} over {path}" for posture, path in asked if (posture, path) not in there]
+    return LoadRecord(flow.name, target, users, rate, wanted.workers, arms, slices, fetched, stopped, left_out)
+
+
+def flow_of(catalogue: Catalogue, name: str) -> Flow:
+    """The flow called *name*, '' for the one whose throughput counts; raises :class:`UsageError` for an unknown one."""
+    name = name or reference().ingestion
+    if name not in catalogue.flows:
+        raise UsageError(f"unknown flow {name!r}", hint=f"one of: {', '.join(catalogue.flows)}")
+    return catalogue.flows[name]
+
+
+def schedule_of(arms: int, seconds: float, seed: int) -> tuple[list[int], float]:
+    """The order of the slices and how long each is: rounds of all arms, each round in another order."""
+    rounds = min(_ROUNDS, int(seconds / arms / _SHORTEST))
+    if rounds < 2:
+        hint = f"--for {2 * arms * _SHORTEST:.0f}s at least, or compare less"
+        raise UsageError(f"{seconds:.0f} s are too short to measure {arms} combinations twice", hint=hint)
+    shuffle = random.Random(seed)  # noqa: S311 - an order, no secret
+    schedule: list[int] = []
+    for _ in range(rounds):
+        order = list(range(arms))
+        shuffle.shuffle(order)
+        schedule += order
+    return schedule, seconds / len(schedule)
+
+
+def _setups(catalogue: Catalogue, features: Sequence[str], flow: Flow, wanted: Wanted) -> dict[Arm, Setup]:
+    cases, _ = expand(catalogue, features)
+    served = {(case.posture, case.path): case for case in reversed(cases) if _good(case, flow)}
+    found: dict[Arm, Setup] = {}
+    for posture in wanted.postures:
+        for path in wanted.paths:
+            case = served.get((posture, path))
+            if case is not None:
+                setup = replace(case, stimulus=Stimulus()).setup("")
+                found.update({Arm(posture, path, connections): setup for connections in wanted.connections})
+    if not found:
+        there = ", ".join(sorted({f"{posture} over {path}" for posture, path in served})) or "none"
+        raise UsageError(f"{flow.name} works in none of the combinations asked for", hint=f"it has: {there}")
+    return found
+
+
+def _good(case: Case, flow: Flow) -> bool:
+    plain = not case.params.variant and not case.params.script and case.stimulus.transport == GOOD
+    return case.flow.name == flow.name and case.expected == "served" and plain
+
+
+def _order(bench: Bench, flow: Flow, arm: Arm, entrypoint: Entrypoint | ConfigurationRefused) -> Order:
+    if isinstance(entrypoint, ConfigurationRefused):
+        raise LabError(entrypoint.message, where=arm.name)
+    # As long as the nonces that take its place, so that the body's length stays true.
+    nonce = secrets.token_hex(8)
+    prepared = bench.stimuli.request(flow, _PRESENTS[arm.posture], entrypoint.host_header, nonce)
+    text = (prepared.head + prepared.body).decode("latin-1")
+    kept = arm.connections is Connections.KEPT
+    client = flow.client_secret if _PRESENTS[arm.posture].certificate == GOOD else ""
+    identity = bench.stimuli.certificate_file(client) if client else None
+    return {
+        "host": entrypoint.address.host,
+        "port": entrypoint.address.port,
+        "server_name": entrypoint.address.server_name,
+        "ca": str(entrypoint.ca),
+        "identity": str(identity or ""),
+        "request": text.replace("Connection: close\r\n", "") if kept else text,
+        "nonce": nonce,
+        "method": flow.method,
+        "success": flow.success,
+        "kept": kept,
+    }
+
+
+def _fetches(bench: Bench, setups: Mapping[Arm, Setup]) -> dict[str, int]:
+    """How often the server of each arm has fetched keys, where it tells."""
+    found: dict[str, int] = {}
+    for arm, setup in setups.items():
+        try:
+            found[arm.name] = bench.lab.counters(setup)["jwks_fetches"]
+        except (LabError, KeyError):
+            continue  # another's server, or one that verifies no token
+    return found
+
+
+def generate(plan: Plan, arms: Sequence[Arm], tell: Progress) -> tuple[list[Slice], str]:
+    """Have the generator send *plan*; returns the slices, and why it stopped early ('' where it did not)."""
+    command = [sys.executable, "-m", "harness.probes.load.generator"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    assert process.stdin is not None and process.stdout is not None
+    slices: list[Slice] = []
+    stopped = ""
+    try:
+        process.stdin.write(json.dumps(plan) + "\n")
+        process.stdin.close()
+        for line in process.stdout:
+            message = json.loads(line)
+            if message["kind"] == "stopped":
+                stopped = message["why"]
+                continue
+            slices.append(cast(Slice, message["slice"]))
+            tell(arms[slices[-1]["arm"]], slices[-1], len(slices), len(plan["schedule"]))
+    finally:
+        process.terminate()
+        status = process.wait()
+        process.stdout.close()
+    if not slices or (len(slices) < len(plan["schedule"]) and not stopped):
+        raise LabError(f"the load generator ended early, with status {status}")
+    return slices, stopped

@@ -1,0 +1,114 @@
+"""``hopproof load``: refuses what it must not do, measures the reference, and tells of a server that falls over."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.cli import main
+from harness.errors import UsageError
+from harness.model.load import Arm, Connections, Order, Plan
+from harness.model.vocabulary import Path as Way
+from harness.model.vocabulary import Posture
+from harness.run.load import generate, schedule_of
+from harness.tests.command import hopproof
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--rate", "x"], "is not a number"),
+        (["--users", "0"], "is not a number between 1 and"),
+        (["--for", "1s"], "too short to measure"),
+        (["--for", "soon"], "is not a time"),
+        (["--for", "2h"], "is not a time"),
+        (["--flow", "nope"], "unknown flow"),
+        (["--compare", "tls"], "none of mtls, jwt, both"),
+        (["--compare", "mtls", "--path", "terminating"], "works in none of the combinations"),
+        (["--target", "nowhere.yaml", "--users", "2"], "cannot read the target file"),
+        (["--target", "nowhere.yaml"], "it is not our server"),
+    ],
+)
+def test_usage(flags: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["load", "--report", str(tmp_path / "report"), *flags]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("owned", [[], ["--i-own-this", "other.example"]])
+def test_production_needs_its_owner(owned: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "target.yaml"
+    (tmp_path / "ca.crt").write_text("")
+    file.write_text(
+        "product: {name: x, version: '1'}\nenvironment: production\nservers:\n  service:\n"
+        "    url: https://live.example/\n    ca: ca.crt\n    posture: tls-only\n"
+    )
+    assert main(["load", "--target", str(file), "--users", "2", *owned]) == 2
+    error = capsys.readouterr().err
+    assert "a load on production can take it down" in error and "--i-own-this live.example" in error
+
+
+def test_schedule() -> None:
+    schedule, length = schedule_of(3, 60, 1)
+    assert len(schedule) == 24 and length == 2.5
+    assert all(sorted(schedule[at : at + 3]) == [0, 1, 2] for at in range(0, 24, 3))
+    assert len({tuple(schedule[at : at + 3]) for at in range(0, 24, 3)}) > 1
+    assert schedule_of(2, 4, 1)[1] == 1.0
+    with pytest.raises(UsageError):
+        schedule_of(2, 3.9, 1)
+
+
+def test_the_reference(tmp_path: Path) -> None:
+    finished = hopproof(
+        "load", "--for", "4s", "--users", "2", "--workers", "2", "--report", "report", "--json", cwd=tmp_path
+    )
+    assert finished.returncode == 0, finished.stderr
+    data = json.loads(finished.stdout)
+    assert [arm["arm"]["posture"] for arm in data["arms"]] == ["mtls", "jwt"]
+    assert all(arm["served"] > 0 and not arm["errors"] and arm["server_cpu"] > 0 for arm in data["arms"]), data
+    assert len(data["slices"]) == 4 and len(data["comparisons"]) == 1 and not data["stopped"]
+    assert json.loads((tmp_path / "report" / "load.json").read_text()) == data
+    page = (tmp_path / "report" / "load.html").read_text()
+    assert data["comparisons"][0]["sentence"] in page and "eyJ" not in page + finished.stdout
+
+
+def test_a_server_that_is_gone_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        port = gone.getsockname()[1]
+    order: Order = {
+        "host": "127.0.0.1",
+        "port": port,
+        "server_name": "x",
+        "ca": _any_ca(),
+        "identity": "",
+        "request": "GET / HTTP/1.1\r\n\r\n",
+        "nonce": "n" * 16,
+        "method": "GET",
+        "success": 200,
+        "kept": True,
+    }
+    plan: Plan = {
+        "orders": [order],
+        "schedule": [0] * 5,
+        "slice_seconds": 0.2,
+        "warm_up": 0.0,
+        "users": 1,
+        "rate": 50.0,
+        "workers": 0,
+        "servers": [],
+        "limit": 100,
+    }
+    arm = Arm(Posture.JWT, Way.DIRECT, Connections.KEPT)
+    slices, stopped = generate(plan, [arm], lambda *_: None)
+    assert len(slices) == 3 and stopped == "nothing was served in 3 slices, one after the other"
+    assert slices[0]["served"] == 0 and set(slices[0]["errors"]) == {"ConnectionRefusedError"}
+    assert "locust" not in sys.modules and "gevent" not in sys.modules
+
+
+def _any_ca() -> str:
+    import certifi
+
+    return certifi.where()
