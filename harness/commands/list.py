@@ -12,7 +12,7 @@ from harness.catalogue.registry import FAULTS, catalogue
 from harness.commands.verb import Arguments, Verbs, verb
 from harness.targets.builtin import EMBEDDED
 
-Row = Mapping[str, str | int | list[str] | None]
+Row = Mapping[str, str | int | list[str] | Mapping[str, str | int] | None]
 
 
 def _requirements(known: Catalogue) -> list[Row]:

@@ -18,15 +18,14 @@ from harness.model.case import GOOD, Case, Stimulus
 from harness.model.catalogue import Flow
 from harness.model.exchange import ClientView, Exchange
 from harness.model.observations import Observations
-from harness.model.vocabulary import Grade, Path
+from harness.model.vocabulary import Grade
 from harness.pki.issue import Identity
 from harness.probes.attempt import Attempt
 from harness.probes.bypass import WAYS, Asking
+from harness.probes.certificate_header import HEADERS, handed_on, in_handshake
 from harness.probes.expiry import present_again
 from harness.probes.observing import compare
 from harness.probes.script import Player
-from harness.probes.transports import FORGED
-from harness.stimuli.certificate_header import HEADER_FORMS
 from harness.stimuli.certificates import CERTIFICATE_CLASSES
 from harness.stimuli.factory import Sending, Stimuli
 from harness.stimuli.key_server import KeyServer
@@ -34,8 +33,6 @@ from harness.stimuli.partial import StimulusUnavailable
 from harness.stimuli.tokens import LURING, TOKEN_CLASSES
 from harness.stimuli.unavailable import NoRoom
 from harness.wire.send import Address, Prepared, send
-
-_NO_CERTIFICATE = "tls-no-cert"
 
 Sender = Callable[[Address, Prepared, ssl.SSLContext | None], ClientView]
 
@@ -162,18 +159,12 @@ def _twin(stimulus: Stimulus) -> Stimulus | None:
 
 
 def _flow(case: Case) -> Flow:
-    flow = replace(case.flow, path=case.params.path or case.flow.path)
-    if case.path is Path.TERMINATING and flow.server.certificate_header and case.stimulus.transport != FORGED:
-        # What ends TLS sets the header: the client presents its certificate in the handshake.
-        return replace(flow, server=replace(flow.server, certificate_header=""))
-    return flow
+    return handed_on(case, replace(case.flow, path=case.params.path or case.flow.path))
 
 
 def _request(bench: Bench, case: Case, entrypoint: Entrypoint, nonce: str) -> Attempt:
     """The flow's request over TLS, with the stimulus's certificate and token, in each form until one is let in."""
-    # Whoever forges the header has the certificate, which is public, and not its key.
-    certificate = _NO_CERTIFICATE if case.stimulus.transport == FORGED else case.stimulus.certificate
-    context = bench.stimuli.context(entrypoint.ca, case.flow.client_secret, certificate)
+    context = bench.stimuli.context(entrypoint.ca, case.flow.client_secret, in_handshake(case))
 
     def nonces(form: str) -> str:
         return bench.nonce(nonce, form) if form else nonce
@@ -329,8 +320,6 @@ PROCEDURES: Mapping[str, Procedure] = {
     "o-killed": _script,
     "o-jwks-moved": _script,
     "o-slow-network": _script,
-    FORGED: _request,
-    "header-passed-on": _request,
-    **dict.fromkeys(HEADER_FORMS, _request),
+    **dict.fromkeys(HEADERS, _request),
     **dict.fromkeys(WAYS, _another_way),
 }

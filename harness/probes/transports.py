@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.probes.bypass import WAYS
-from harness.stimuli.certificate_header import HEADER_FORMS
-
-FORGED = "header-forged"
+from harness.probes.certificate_header import HEADERS
 
 TRANSPORTS: Mapping[str, str] = {
     **{name: way.summary for name, way in WAYS.items()},
-    **{name: form.summary for name, form in HEADER_FORMS.items()},
-    FORGED: "a client without the key sets the certificate header itself, with somebody's public certificate",
-    "header-passed-on": "a good request, of whose headers the backend tells which it got",
+    **HEADERS,
     "j-tls-untrusted": "a good token, while the JWKS URL leads to a server whose certificate another CA has signed",
     "j-tls-wrong-name": "a good token, while the JWKS URL leads to a server whose certificate is for another name",
     "t-plaintext": "a good request in clear text on the TLS port",
