@@ -52,6 +52,8 @@ TOLD: tuple[tuple[Compared, Grade], ...] = (
     ({"own": "", "front": OWN, "direct": OWN}, CLIENT_ONLY),
 )
 
+BACKEND = client(response=Response(201, (), '{"headers": ["host"]}'))
+
 CONFORMING: dict[str, list[Question]] = {
     "own-certificate": [
         ask(case("own-certificate", path=Path.PASSTHROUGH), Exchange("", extra={"compared": told}), grade)
@@ -195,6 +197,14 @@ CONFORMING: dict[str, list[Question]] = {
             exchange(extra={**ACT, "past": [{"status": None, "error": "no route", "local_port": None}]}, effect=False),
         ),
     ],
+    "unauthenticated": [
+        ask(
+            case("unauthenticated", stimulus=BAD_TOKEN),
+            exchange(client(401), rejecting("token-signature"), effect=False),
+        ),
+    ],
+    "header-withheld": [ask(case("header-withheld", withheld_header="X-Cert"), exchange(BACKEND, ACCEPTED))],
+    "header-handed-on": [ask(case("header-handed-on", withheld_header="Host"), exchange(BACKEND, ACCEPTED))],
     "as-scripted": [ask(case("as-scripted", steps=SCRIPT), exchange(steps=PLAYED))],
 }
 QUESTIONS = [(name, number) for name, questions in CONFORMING.items() for number in range(len(questions))]
