@@ -17,6 +17,8 @@ from harness.errors import UsageError
 from harness.model.vocabulary import Depth
 
 FILE = "hopproof.toml"
+EXPORTS, AND = "exports:", " + "
+"""How a target names exported files, and how several are written as one."""
 _FORMER = "flowproof"
 """What the product was called before: its files and variables are refused, not silently ignored."""
 
@@ -56,6 +58,16 @@ class Options:
     keylog: bool = False
     keep: tuple[str, Path] | None = None
 
+    @property
+    def exports(self) -> tuple[str, ...]:
+        """The paths of exported files that the target names."""
+        return tuple(item.removeprefix(EXPORTS) for item in self.target.split(AND) if item.startswith(EXPORTS))
+
+    @property
+    def servers(self) -> str:
+        """What the target names besides exported files; '' where it names nothing else."""
+        return AND.join(item for item in self.target.split(AND) if not item.startswith(EXPORTS))
+
     def seeded(self) -> Options:
         """These options with a seed chosen where none was given."""
         return self if self.seed else replace(self, seed=secrets.randbelow(2**31 - 1) + 1)
@@ -65,6 +77,16 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError("is a string")
     return value
+
+
+def _targets(value: Any) -> str:
+    items = (value,) if isinstance(value, str) else _texts(value)
+    named = [part for item in items for part in item.split(AND)]
+    if sum(not part.startswith(EXPORTS) for part in named) > 1:
+        raise ValueError(f"names one target, and files as {EXPORTS}PATH beside it")
+    if EXPORTS in named:
+        raise ValueError(f"names no file: {EXPORTS}PATH")
+    return AND.join(named)
 
 
 def _flag(value: Any) -> bool:
@@ -116,7 +138,7 @@ class Option:
     @property
     def repeatable(self) -> bool:
         """Whether the flag may be given more than once."""
-        return self.validate in (_texts, _skips)
+        return self.validate in (_texts, _skips, _targets)
 
     def arguments(self) -> dict[str, Any]:
         """The keywords that argparse and pytest take for the flag; its value is None where it is not given."""
@@ -135,7 +157,9 @@ class Option:
 
 
 OPTIONS = (
-    Option("target", _text, "embedded (default), containers (needs Docker), or a target file"),
+    Option(
+        "target", _targets, "embedded (default), containers (needs Docker), a target file, or exports:PATH (repeatable)"
+    ),
     Option("product", _text, "only the flows and requirements of this product (default all)", "NAME"),
     Option("depth", _depth, "how much of the catalogue (default quick)", choices=tuple(map(str, Depth))),
     Option("only", _texts, "only the cases that match (repeatable)", "GLOB"),

@@ -7,7 +7,7 @@ from itertools import product
 
 from harness.catalogue.loader import Catalogue
 from harness.errors import CatalogueError
-from harness.model.case import Case, Stimulus, Withheld
+from harness.model.case import EXPORTED, Case, Stimulus, Withheld, exports_of
 from harness.model.catalogue import Cells, Requirement
 
 
@@ -20,7 +20,8 @@ def expand(catalogue: Catalogue, features: Collection[str]) -> tuple[tuple[Case,
     withheld: dict[str, Withheld] = {}
     for row in catalogue.requirements:
         for case in _of(catalogue, row):
-            needed = (*row.needs, *case.flow.needed(case.posture))
+            # Files can be judged whatever the servers have.
+            needed = () if case.reads_files else (*row.needs, *case.flow.needed(case.posture))
             missing = [feature for feature in dict.fromkeys(needed) if feature not in features]
             reason = f"the target does not have {', '.join(missing)}" if missing else _impossible(case)
             if case.id in cases or case.id in withheld:
@@ -38,6 +39,11 @@ def _of(catalogue: Catalogue, row: Requirement) -> Iterator[Case]:
 
 
 def _block(catalogue: Catalogue, row: Requirement, block: Cells) -> Iterator[Case]:
+    if block.exports:
+        stimulus = Stimulus(transport=EXPORTED)
+        flow, (posture,), (path,) = exports_of(block.exports), block.postures, block.paths
+        yield Case(row, flow, posture, path, stimulus, block.expect, block.depth, block.params)
+        return
     grid = product(block.flows, block.postures, block.paths, block.certificates, block.tokens, block.transports)
     for name, posture, path, certificate, token, transport in grid:
         stimulus = Stimulus(certificate, token, transport)

@@ -168,6 +168,7 @@ def read_params(written: object, where: str) -> Params:
         code=params.text("code") if "code" in written else "",
         challenge=params.text("challenge") if "challenge" in written else "",
         withheld_header=params.text("withheld_header") if "withheld_header" in written else "",
+        rule=params.text("rule") if "rule" in written else "",
     )
     params.done()
     return found

@@ -19,13 +19,28 @@ def of_product(catalogue: Catalogue, name: str) -> Catalogue:
         return catalogue
     title = product(name).title
     flows = {key: flow for key, flow in catalogue.flows.items() if flow.server.product == name}
-    if not flows:
+    if not flows and not any(block.exports == name for row in catalogue.requirements for block in row.cells):
         raise UsageError(f"the target has no flow of the product {name!r}", hint="leave --product out")
     servers = {key: server for key, server in catalogue.servers.items() if server.product == name}
-    rows = tuple(row for row in (_narrowed(row, frozenset(flows)) for row in catalogue.requirements) if row.cells)
+    rows = tuple(row for row in (_narrowed(row, frozenset(flows), name) for row in catalogue.requirements) if row.cells)
     return replace(catalogue, product=title, servers=servers, flows=flows, requirements=rows)
 
 
-def _narrowed(row: Requirement, flows: frozenset[str]) -> Requirement:
+def of_files(catalogue: Catalogue) -> Catalogue:
+    """What *catalogue* requires of exported files alone."""
+    rows = (replace(row, cells=tuple(block for block in row.cells if block.exports)) for row in catalogue.requirements)
+    return replace(catalogue, servers={}, flows={}, requirements=tuple(row for row in rows if row.cells))
+
+
+def with_files(catalogue: Catalogue, documented: Catalogue) -> Catalogue:
+    """*catalogue*, and what *documented* requires of exported files."""
+    rows = {row.id: row for row in catalogue.requirements}
+    for row in of_files(documented).requirements:
+        known = rows.get(row.id)
+        rows[row.id] = replace(known, cells=(*known.cells, *row.cells)) if known else row
+    return replace(catalogue, requirements=tuple(rows.values()))
+
+
+def _narrowed(row: Requirement, flows: frozenset[str], product: str) -> Requirement:
     blocks = (replace(block, flows=tuple(name for name in block.flows if name in flows)) for block in row.cells)
-    return replace(row, cells=tuple(block for block in blocks if block.flows))
+    return replace(row, cells=tuple(block for block in blocks if block.flows or block.exports == product))

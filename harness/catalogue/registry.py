@@ -12,7 +12,7 @@ from harness.model.case import GOOD
 from harness.model.fault import Fault
 from harness.probes.transports import TRANSPORTS
 from harness.products.product import Product
-from harness.products.registry import reference
+from harness.products.registry import file_rules, reference
 from harness.stimuli.certificates import CERTIFICATE_CLASSES
 from harness.stimuli.tokens import TOKEN_CLASSES
 from harness.subsystems.registry import Registry
@@ -20,7 +20,10 @@ from harness.subsystems.registry import Registry
 
 @cache
 def _faults(product: Product) -> Mapping[str, Fault]:
-    return {**{fault.name: fault for fault in Registry.of(product.subsystems).faults()}, **BALANCER_FAULTS}
+    of_subsystems = {fault.name: fault for fault in Registry.of(product.subsystems).faults()}
+    files = (rules for name, rules in file_rules().items() if name in product.name.split("+"))
+    of_files = {name: fault for rules in files for name, (fault, _) in rules.faults.items()}
+    return {**of_subsystems, **BALANCER_FAULTS, **of_files}
 
 
 @cache

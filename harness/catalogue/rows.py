@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from harness.catalogue.params import read_params
 from harness.errors import CatalogueError
-from harness.model.case import GOOD
+from harness.model.case import EXPORTED, GOOD
 from harness.model.catalogue import Cells, Flow, Requirement, Source, StimulusClass
 from harness.model.claims import Protection
 from harness.model.script import Act, Register, Renew
@@ -44,6 +44,7 @@ _CELL_KEYS = {
     "transports",
     "depth",
     "params",
+    "exports",
 }
 
 
@@ -149,6 +150,9 @@ class Row:
         unknown = set(block) - _CELL_KEYS
         if unknown:
             self._fail(f"unknown key {min(unknown)!r} in cells")
+        if "exports" in block:
+            yield self._of_files(block)
+            return
         if bool(block.get("postures")) is bool(block.get("verifies")):
             self._fail("cells need postures, or verifies (certificate or token) in their place")
         if not block.get("paths"):
@@ -172,6 +176,16 @@ class Row:
             depth=enum(self.file, Depth, block.get("depth", Depth.QUICK), self.id),
             params=read_params(block.get("params", {}), f"{self.file} {self.id}"),
         )
+
+    def _of_files(self, block: Mapping[str, Any]) -> Cells:
+        """The block of which files are judged: it has no place on the grid."""
+        if strange := set(block) - {"exports", "expect", "params"}:
+            self._fail(f"cells of exports have no {min(strange)}")
+        self._known([block.get("expect", "")], self.known.checks, "check")
+        self._known([block["exports"]], {flow.server.product for flow in self.flows.values()}, "product")
+        written = self._block({"expect": block["expect"], "flows": [], "params": block.get("params", {})})
+        place = replace(written, postures=(Posture.DEFAULT,), paths=(Path.DIRECT,), transports=(EXPORTED,))
+        return replace(place, exports=block["exports"])
 
     def _playable(self, block: Cells) -> None:
         """The clients and secrets that a script names must be those of its flows."""

@@ -12,6 +12,7 @@ from harness.model.vocabulary import Path, Posture
 
 # A balancer that terminates TLS cannot hand a client's certificate on: in these postures nothing is served behind one.
 _MUTUAL = frozenset({Posture.MTLS, Posture.BOTH})
+_CONNECTION = "kept-connection"  # the client's ends at a balancer, which keeps its own to the server
 
 
 def widened(catalogue: Catalogue, ways: Mapping[str, Collection[Path]]) -> Catalogue:
@@ -27,7 +28,8 @@ def _row(row: Requirement, paths: tuple[Path, ...]) -> Requirement:
 
 def _blocks(block: Cells, paths: tuple[Path, ...]) -> Iterator[Cells]:
     # A script and a variant have a server of their own, started and driven in a way of its own.
-    if block.paths != (Path.DIRECT,) or block.params.script or block.params.variant:
+    own = block.exports or block.params.script or block.params.variant or _CONNECTION in block.transports
+    if own or block.paths != (Path.DIRECT,):
         yield block
         return
     carried = tuple(posture for posture in block.postures if posture not in _MUTUAL)

@@ -6,7 +6,7 @@ catalogue writes it; everything else that other parts must know of a check stand
 
 from __future__ import annotations
 
-from harness.checks import access, bypass, clients, configuration, gateway, script, transport
+from harness.checks import access, bypass, clients, configuration, files, gateway, script, transport
 from harness.checks.question import Question
 from harness.checks.registry import Check, registered
 
@@ -144,6 +144,16 @@ CHECKS = registered(
         "the request is served, and the backend gets the header",
         lets_in=True,
         about_credentials=True,
+    ),
+    Check(
+        "files-conform",
+        files.files_conform,
+        "no object in the files breaks the rule",
+    ),
+    Check(
+        "as-configured",
+        files.as_configured,
+        "the servers are protected as the files configure them",
     ),
     Check(
         "as-scripted",

@@ -12,7 +12,7 @@ from itertools import chain
 
 from harness.model.claims import Claim, Gap, Protection
 from harness.model.record import LeftOut, Row
-from harness.model.vocabulary import BROKEN, Outcome
+from harness.model.vocabulary import BROKEN, Grade, Level, Outcome
 
 CERTIFICATE_CORE = (("tls-no-cert",), ("ta-unknown-ca",))
 """No certificate, and one of a foreign CA.  Of the classes side by side any one will do."""
@@ -83,6 +83,21 @@ def gaps(claims: Iterable[Claim], rows: Iterable[Row], left_out: Iterable[LeftOu
         if observed.rows or not selection:
             found += _of(claim, observed, selection)
     return found
+
+
+def unread(rows: Iterable[Row]) -> list[Gap]:
+    """The MUSTs on files for which there was nothing in the files."""
+    found = [
+        row
+        for row in rows
+        if row["grade"] == Grade.CONFIG and row["level"] == Level.MUST and row["outcome"] == Outcome.UNOBSERVED
+    ]
+    if not found:
+        return []
+    missing = tuple(dict.fromkeys(row["requirement"] for row in found))
+    why = "the files hold nothing that these are about; the reason of each case says what is missing"
+    give = f"files that hold it, or --skip '{missing[0]}=there is no such thing here' for each"
+    return [Gap(found[0]["flow"], found[0]["posture"], Protection.CONFIGURATION, missing, why, give)]
 
 
 def _seen(claim: Claim, rows: Iterable[Row], left_out: Iterable[LeftOut]) -> _Seen:

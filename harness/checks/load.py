@@ -120,6 +120,8 @@ def comparisons(record: LoadRecord) -> list[Comparison]:
 def remarks(record: LoadRecord) -> list[str]:
     """What must be known beside the figures: what was left out, which rate was not kept, what went wrong."""
     found = [f"Left out: {text}, which does not work on this flow." for text in record.left_out]
+    ignored = "the server of this flow verifies no token in this posture; what it costs is mTLS alone"
+    found += [f"{posture}: {ignored}." for posture in record.token_ignored]
     for item in (figures(record, arm) for arm in record.arms):
         if record.rate and item.per_second < record.rate * _KEPT:
             found.append(f"{item.arm.name}: {item.per_second:.1f} of {record.rate:g} events a second were served.")

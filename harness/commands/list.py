@@ -10,6 +10,7 @@ from harness.catalogue.combinations import combination_of
 from harness.catalogue.product import of_product
 from harness.catalogue.registry import FAULTS, catalogue
 from harness.commands.verb import Arguments, Verbs, verb
+from harness.model.case import exports_of
 from harness.targets.builtin import EMBEDDED
 
 Row = Mapping[str, str | int | list[str] | Mapping[str, str | int] | None]
@@ -55,7 +56,9 @@ def _cases(known: Catalogue) -> list[Row]:
 
 
 def _flows(known: Catalogue) -> list[Row]:
-    """Every flow, with the postures of the endpoint at which it ends."""
+    """Every flow, with the postures of the endpoint at which it ends, and what stands in its place for files."""
+    products = dict.fromkeys(block.exports for row in known.requirements for block in row.cells if block.exports)
+    exports = [exports_of(product) for product in products]
     return [
         {
             "flow": flow.name,
@@ -66,7 +69,7 @@ def _flows(known: Catalogue) -> list[Row]:
             "default": str(flow.server.default),
             "postures": [str(posture) for posture in flow.server.postures],
         }
-        for flow in known.flows.values()
+        for flow in (*known.flows.values(), *exports)
     ]
 
 

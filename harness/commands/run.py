@@ -134,6 +134,9 @@ def _dry_run(run: Run) -> int:
     """List what *run* would send."""
     for case in run.cases:
         stimulus = case.stimulus
+        if case.reads_files:
+            print(f"{case.id}: reads files, sends nothing")  # noqa: T201
+            continue
         flow, parts = case.flow, (stimulus.certificate, stimulus.token, stimulus.transport)
         certificate, token, transport = parts
         print(  # noqa: T201

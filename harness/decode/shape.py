@@ -142,10 +142,13 @@ def _any_of(checks: list[_Check]) -> _Check:
 
 
 def _one_of(values: tuple[object, ...]) -> _Check:
+    *others, last = map(repr, values)
+    words = f"{', '.join(others)} or {last}" if others else last
+
     def check(data: object, place: str) -> str:
         if isinstance(data, str) and data in values:
             return ""
-        return f"{place} is {str(data)[:40]!r}, not {' or '.join(map(repr, values))}"
+        return f"{place} is {str(data)[:40]!r}, not {words}"
 
     return check
 

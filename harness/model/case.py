@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from harness.model.catalogue import Flow, Requirement
+from harness.model.catalogue import Flow, Requirement, Server
 from harness.model.claims import Protection
 from harness.model.params import Params
 from harness.model.vocabulary import Depth, Path, Posture
 
 GOOD = "good"
+EXPORTED = "exported-files"
+"""The stimulus of a case that sends nothing: it judges files."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,11 @@ class Case:
         return Setup(self.flow.server.name, self.posture, self.path, fault, self.params.variant, own)
 
     @property
+    def reads_files(self) -> bool:
+        """Whether files are judged, and no server is asked."""
+        return self.stimulus.transport == EXPORTED
+
+    @property
     def asks_certificate(self) -> bool:
         """Whether the server, in this posture, asks its client for a certificate."""
         return self.flow.server.verifies(Protection.CERTIFICATE, self.posture)
@@ -91,6 +98,21 @@ class Case:
             return None
         same = replace(self.setup(fault), variant="")
         return replace(same, path=Path.DIRECT) if self.path is Path.TERMINATING and self.asks_certificate else same
+
+
+def exports_of(product: str) -> Flow:
+    """What stands in the place of a flow where exported files of *product* are judged."""
+    server = Server(
+        name="exports",
+        kind="files",
+        endpoint="exported files",
+        host="",
+        secret="",
+        postures=(Posture.DEFAULT,),
+        default=Posture.TLS_ONLY,
+        product=product,
+    )
+    return Flow("exports", "", server, "", "", "", "", 0, "")
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,10 @@ class StimulusClass:
 
 @dataclass(frozen=True)
 class Cells:
-    """One block of a requirement: which cells of the grid it covers, what a conforming product does there."""
+    """One block of a requirement: which cells of the grid it covers, what a conforming product does there.
+
+    ``exports`` names the product whose exported files are judged; such a block covers no flow.
+    """
 
     expect: str
     flows: tuple[str, ...]
@@ -110,6 +113,7 @@ class Cells:
     transports: tuple[str, ...] = ()
     depth: Depth = Depth.QUICK
     params: Params = field(default_factory=Params)
+    exports: str = ""
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,13 @@ class Answer(StrEnum):
 
 
 class Protection(StrEnum):
-    """What an endpoint can be claimed to verify of its clients; ``SERVICE`` is only that it serves some client."""
+    """What an endpoint can be claimed to verify of its clients; ``SERVICE`` is only that it serves some client,
+    ``CONFIGURATION`` that its files were judged."""
 
     CERTIFICATE = "certificate"
     TOKEN = "token"
     SERVICE = "service"
+    CONFIGURATION = "configuration"
 
 
 @dataclass(frozen=True)

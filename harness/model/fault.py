@@ -11,7 +11,7 @@ class Fault:
 
     ``on`` are the kinds of server that can have it; ``implies`` names what fails besides the requirements it breaks,
     because the mistake cannot be made without it: other faults, or requirements (globs of their ids); ``where`` is
-    the process that has it (``subsystem`` or ``balancer``).
+    what has it (``subsystem``, ``balancer``, or ``files``).
     """
 
     name: str

@@ -77,7 +77,7 @@ class LoadRecord:
     """A finished load: slice *i* of an arm belongs to its round *i*.
 
     ``stopped`` says why it ended early, or ''; ``left_out`` are the combinations that were asked for and that the flow
-    does not have.
+    does not have.  ``token_ignored`` are the postures in which its server verifies no token, though one is sent.
     """
 
     flow: str
@@ -90,6 +90,7 @@ class LoadRecord:
     fetches: Mapping[str, int]
     stopped: str = ""
     left_out: Sequence[str] = ()
+    token_ignored: Sequence[str] = ()
 
     def of(self, arm: Arm) -> list[Slice]:
         """The slices of *arm*, in order."""

@@ -65,6 +65,42 @@ class Compared(TypedDict):
     direct: NotRequired[Met]
 
 
+class Found(TypedDict):
+    """One finding in files."""
+
+    severity: str
+    file: str
+    line: int
+    object: str
+    path: str
+    message: str
+    fix: str
+
+
+class Configured(TypedDict):
+    """How files configure the server of *flow*, and how it is said to be; ``object`` is what configures it."""
+
+    flow: str
+    certificate: bool
+    token: bool
+    object: str
+    file: str
+    line: int
+    said_certificate: bool
+    said_token: bool
+    let_in: NotRequired[str]
+
+
+class Files(TypedDict):
+    """What one rule found in exported files: how many objects it looked at, and why at none."""
+
+    judged_as: list[str]
+    checked: int
+    not_checked: str
+    findings: list[Found]
+    configured: NotRequired[list[Configured]]
+
+
 class Observations(TypedDict, total=False):
     """What only some cases have.
 
@@ -90,5 +126,6 @@ class Observations(TypedDict, total=False):
     now: float
     ways: Ways
     compared: Compared
+    files: Files
     curl: str
     reads: str

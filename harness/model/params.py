@@ -17,6 +17,7 @@ class Params:
     refusal to start must name; ``compares_audience`` says that whom a token names is what is asked.
     ``combination`` marks a cell of the table of modes and credentials; ``code`` and ``challenge`` are what the body and
     the WWW-Authenticate field of a refusal must have; ``withheld_header`` must not reach what is behind the server.
+    ``rule`` is the rule on files that decides, '' the one called like the requirement.
     """
 
     script: tuple[Step, ...] = ()
@@ -30,3 +31,4 @@ class Params:
     code: str = ""
     challenge: str = ""
     withheld_header: str = ""
+    rule: str = ""

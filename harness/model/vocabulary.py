@@ -99,5 +99,5 @@ class Reason(StrEnum):
 
 
 def is_file(target: str) -> bool:
-    """Whether a target of that name is a target file, not one of our own labs."""
-    return target.endswith((".yaml", ".yml")) or "/" in target
+    """Whether a target of that name is files of the user's, not one of our own labs."""
+    return target.startswith("exports:") or target.endswith((".yaml", ".yml")) or "/" in target

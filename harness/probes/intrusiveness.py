@@ -29,7 +29,7 @@ def intrusiveness(case: Case) -> Intrusiveness:
     stimulus = case.stimulus
     if {stimulus.token, stimulus.certificate, stimulus.transport} & _STRESS:
         return Intrusiveness.STRESS
-    if stimulus.transport == "compared":  # nothing is asked for: two handshakes
+    if case.reads_files or stimulus.transport == "compared":  # nothing is asked for: two handshakes
         return Intrusiveness.HANDSHAKE
     if not is_safe(case.flow.method) or stimulus.transport in _WRITES:
         return Intrusiveness.WRITE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from harness.model.case import EXPORTED
 from harness.probes.bypass import WAYS
 from harness.probes.certificate_header import HEADERS
 
@@ -13,6 +14,7 @@ TRANSPORTS: Mapping[str, str] = {
     "j-tls-untrusted": "a good token, while the JWKS URL leads to a server whose certificate another CA has signed",
     "j-tls-wrong-name": "a good token, while the JWKS URL leads to a server whose certificate is for another name",
     "t-plaintext": "a good request in clear text on the TLS port",
+    EXPORTED: "nothing is sent: exported manifests and certificates are judged",
     "compared": "no request: the handshake of what answers is compared with the server's own",
     "j-other-kinds": "a good token, whose key stands in the JWK set beside keys of other kinds",
     "start": "nothing is sent: the server is started with this configuration",

@@ -10,6 +10,7 @@ from harness.products.apic import APIC
 from harness.products.apk import APK
 from harness.products.microservices import MICROSERVICES
 from harness.products.product import Product, together
+from harness.products.rules import FileRules
 
 _PRODUCTS: dict[str, Product] = {}
 
@@ -39,6 +40,11 @@ def product(name: str) -> Product:
 def reference() -> Product:
     """All products as one lab runs them."""
     return together(_PRODUCTS.values())
+
+
+def file_rules() -> dict[str, FileRules]:
+    """What products have rules on files, by product."""
+    return {name: item.files for name, item in _PRODUCTS.items() if item.files is not None}
 
 
 def out_of_scope(names: Iterable[str]) -> str:

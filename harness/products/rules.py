@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path as FilePath
 from typing import Generic, TypeVar
 
 from harness.decode.exported_certificates import Collection
+from harness.model.fault import Fault
 from harness.model.finding import Finding, Judgement, Severity
 from harness.model.resource import Files, Resource
 from harness.model.runbook import Runbook
@@ -111,6 +113,29 @@ def apply(rules: Sequence[Rule[View]], view: View, judgement: Judgement) -> Judg
 
 
 @dataclass(frozen=True)
+class Export:
+    """Files of one installation, to be judged: a file or folder, or what *make* writes for a moment.
+
+    ``live`` says that the reference servers, with nothing configured, are what they configure.
+    """
+
+    name: str
+    path: FilePath | None = None
+    make: Callable[[datetime], bytes] | None = None
+    live: bool = False
+
+
+@dataclass(frozen=True)
+class ConfiguredServer:
+    """Which credentials of its clients a server of the topology verifies, as the object at ``place`` configures it."""
+
+    server: str
+    certificate: bool
+    token: bool
+    place: Place
+
+
+@dataclass(frozen=True)
 class TwinState:
     """A state that a flow passes through: its server in ``posture``, behind a balancer on ``path``."""
 
@@ -136,12 +161,16 @@ class FileRules:
 
     ``sources`` maps each requirement to the text and the document that it comes from.  ``renewal`` makes the runbook
     for the renewal of a CA, ``termination`` the plan for flows whose balancers are to terminate TLS, ``rehearsal``
-    what the embedded lab does of a renewal.
+    what the embedded lab does of a renewal.  ``reference`` are installations without a mistake, ``faults`` has one with
+    exactly one mistake for each fault; ``configured`` reads how the servers are protected.
     """
 
     lint: Callable[[Question], Judgement]
     certificates: Callable[[Question], str]
     sources: Mapping[str, tuple[str, str]]
     renewal: Callable[[Question, str], Runbook] | None = None
+    reference: Sequence[Export] = ()
+    faults: Mapping[str, tuple[Fault, Export]] = field(default_factory=dict)
+    configured: Callable[[Question], Sequence[ConfiguredServer]] | None = None
     termination: Callable[[Question, Sequence[str]], Plan] | None = None
     rehearsal: Callable[[str], Rehearsal] | None = None

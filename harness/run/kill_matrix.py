@@ -36,8 +36,11 @@ from harness.model.case import Case
 from harness.model.fault import Fault
 from harness.model.kills import Kills
 from harness.model.vocabulary import BROKEN, Depth, Outcome, Path
+from harness.probes.live import Bench
 from harness.run.engine import Engine, Result
+from harness.run.files import FileJudge
 from harness.targets.builtin import EMBEDDED
+from harness.targets.reference_exports import reference_exports
 
 Progress = Callable[[str, int, int], None]
 
@@ -112,6 +115,7 @@ def matrix(area: str, seed: int, progress: Progress) -> Matrix:
         raise UsageError(f"no fault in area {area!r}", hint="see hopproof list faults")
     everything, _ = expand(known, EMBEDDED.features)
     bench = EMBEDDED.bench(known, seed)
+    files = FileJudge(reference_exports, known.classes)
     found = Matrix(area=area, catalogue_sha256=known.sha256)
     try:
         cases = [case for case in everything if not area or case.requirement.area == area]
@@ -120,9 +124,14 @@ def matrix(area: str, seed: int, progress: Progress) -> Matrix:
             affected = [case for case in cases if fault is None or _affected(case, fault)]
             # A fault may break requirements of another area; those cases belong to its proof all the same.
             affected += [
-                case for case in everything if fault and fault.name in case.requirement.faults and case not in affected
+                case
+                for case in everything
+                if fault
+                and fault.name in case.requirement.faults
+                and case.reads_files is (fault.where == "files")
+                and case not in affected
             ]
-            results = _run(Engine(bench, known.classes, fault=fault.name if fault else ""), affected)
+            results = _results(bench, files, fault, affected)
             found.cases += len(results)
             who = fault.name if fault else "reference"
             failed = (result for result in results if result.verdict.outcome is Outcome.HARNESS_ERROR)
@@ -133,6 +142,7 @@ def matrix(area: str, seed: int, progress: Progress) -> Matrix:
                 # What this target cannot run cannot prove anything here.
                 withheld = {row.id for row in known.requirements} - {case.requirement.id for case in everything}
                 found.kills.append(_kill(known, fault, results, withheld))
+                affected = [case for case in affected if not case.reads_files]
                 bench.lab.release({case.setup(fault.name) for case in affected} | _controls(affected, fault.name))
     finally:
         bench.lab.close()
@@ -146,6 +156,8 @@ def _areas(known: Catalogue, fault: Fault) -> set[str]:
 def _affected(case: Case, fault: Fault) -> bool:
     """Whether *fault* can change what happens in *case* (deep cases only where it is named)."""
     named = fault.name in case.requirement.faults
+    if case.reads_files or fault.where == "files":
+        return case.reads_files and fault.where == "files"
     if case.depth is Depth.FULL and not named:
         return False
     if fault.where == "balancer":
@@ -156,6 +168,15 @@ def _affected(case: Case, fault: Fault) -> bool:
 
 def _controls(cases: Iterable[Case], fault: str) -> set[Any]:
     return {control for case in cases if (control := case.control(fault)) is not None}
+
+
+def _results(bench: Bench, files: FileJudge, fault: Fault | None, cases: Sequence[Case]) -> list[Result]:
+    """What becomes of *cases*, live ones and files, with *fault*."""
+    name = fault.name if fault else ""
+    live = [case for case in cases if not case.reads_files]
+    results = _run(Engine(bench, fault=name, classes=files.classes), live) if live else []
+    files.run(cases, results.append, name)
+    return results
 
 
 def _run(engine: Engine, cases: Sequence[Case]) -> list[Result]:

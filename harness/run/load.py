@@ -22,6 +22,7 @@ from harness.errors import LabError, UsageError
 from harness.lab import ConfigurationRefused, Entrypoint
 from harness.model.case import GOOD, Case, Setup, Stimulus
 from harness.model.catalogue import Flow
+from harness.model.claims import Protection
 from harness.model.load import Arm, Connections, LoadRecord, Order, Plan, Slice
 from harness.model.vocabulary import Path, Posture
 from harness.probes.live import Bench
@@ -84,7 +85,12 @@ def run(
     there = {(arm.posture, arm.path) for arm in arms}
     asked = [(posture, path) for posture in wanted.postures for path in wanted.paths]
     left_out = [f"{posture} over {path}" for posture, path in asked if (posture, path) not in there]
-    return LoadRecord(flow.name, target, users, rate, wanted.workers, arms, slices, fetched, stopped, left_out)
+    ignored = sorted({str(arm.posture) for arm in arms if _ignores_token(flow, arm)})
+    return LoadRecord(flow.name, target, users, rate, wanted.workers, arms, slices, fetched, stopped, left_out, ignored)
+
+
+def _ignores_token(flow: Flow, arm: Arm) -> bool:
+    return _PRESENTS[arm.posture].token == GOOD and not flow.server.verifies(Protection.TOKEN, arm.posture)
 
 
 def flow_of(catalogue: Catalogue, name: str) -> Flow:

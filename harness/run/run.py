@@ -15,8 +15,8 @@ from harness import __version__
 from harness.catalogue import Catalogue, expand
 from harness.catalogue.product import of_product
 from harness.catalogue.registry import FAULTS, catalogue
-from harness.catalogue.selection import named, select
-from harness.checks.claims import gaps
+from harness.catalogue.selection import select
+from harness.checks.claims import gaps, unread
 from harness.config import Options
 from harness.errors import CannotJudge, HopproofError, UsageError
 from harness.judge import conclude
@@ -24,13 +24,15 @@ from harness.lab import KeepsLogs, Lab
 from harness.model.case import Case, Withheld
 from harness.model.claims import Answer, Gap
 from harness.model.record import Footer, Header, Likeness, Protection, Row
-from harness.model.vocabulary import Depth
+from harness.model.vocabulary import Grade
 from harness.probes.live import Bench
 from harness.products.registry import out_of_scope
 from harness.run.capture import RunCapture, started
+from harness.run.counting import counted
 from harness.run.diagnosis import diagnose
 from harness.run.engine import INTERRUPTED, Engine, Result
 from harness.run.expectations import UNEXPECTED, Expectations, entries_for
+from harness.run.files import FileJudge, of_servers
 from harness.run.page_guide import guide
 from harness.targets.builtin import Target
 from harness.targets.deployment import target_of
@@ -77,6 +79,7 @@ class Run:
         self._over = False
         self._by_case: dict[str, Row] = {}
         self._failure: HopproofError | None = None
+        self._results: list[Result] = []
         self._recorder: Recorder | None = None
         self._capture: RunCapture | None = None
         self._header: Header
@@ -109,21 +112,8 @@ class Run:
 
     def counts(self) -> Counts:
         """How many cases there are, and why not all of them are run."""
-        planned = {case.id for case in self.planned or self.cases}
-        skipped = {case.id for case, _ in self._skipped}
-        left = [case for case in self._applicable if case.id not in planned | skipped]
-        too_deep = [case for case in left if case.depth is not Depth.QUICK and self.options.depth is Depth.QUICK]
-        deeper = sum(named(case, self.options) for case in too_deep)
-        apply = len(self._applicable)
-        return Counts(
-            catalogue=apply + len(self._withheld),
-            withheld=len(self._withheld),
-            apply=apply,
-            run=len(planned),
-            deeper=deeper,
-            unselected=len(left) - deeper,
-            skipped=len(skipped),
-        )
+        skipped, withheld = [case for case, _ in self._skipped], len(self._withheld)
+        return counted(self._applicable, self.planned or self.cases, skipped, withheld, self.options)
 
     def _out_of_scope(self) -> str:
         return out_of_scope(server.product for server in self.catalogue.servers.values())
@@ -149,12 +139,13 @@ class Run:
     def _work(self) -> None:
         bench: Bench | None = None
         try:
-            bench = self.target.bench(self.catalogue, self.options.seed)
-            self.notes = bench.notes
-            bench.stimuli.keylog = self._capture.keys if self._capture else None
-            self._engine = Engine(bench, self.catalogue.classes, fault=self.options.fault)
-            if not self.interrupted:
-                self._engine.run(self.planned, self._done)
+            if live := [case for case in self.planned if not case.reads_files]:
+                bench = self.target.bench(self.catalogue, self.options.seed)
+                self.notes = bench.notes
+                bench.stimuli.keylog = self._capture.keys if self._capture else None
+                self._engine = Engine(bench, self.catalogue.classes, fault=of_servers(self.options.fault))
+                self._engine.run([] if self.interrupted else live, self._done)
+            self._judge_files()
         except HopproofError as error:
             self._failure = error
         except Exception as error:  # anything else is a bug of ours, and must be reported as one
@@ -169,6 +160,12 @@ class Run:
                 with self._changed:
                     self._over = True
                     self._changed.notify_all()
+
+    def _judge_files(self) -> None:
+        """The file cases come last: files must not promise what a live case has disproved."""
+        if not self.interrupted and self.target.exports is not None:
+            judge = FileJudge(self.target.exports, self.catalogue.classes)
+            judge.run(self.planned, self._done, self.options.fault, () if self.target.own_lab else self._results)
 
     def _take_down(self, lab: Lab) -> None:
         try:
@@ -187,6 +184,7 @@ class Run:
                 self.trouble.append(f"the servers' logs could not be kept: {error}")
 
     def _done(self, result: Result) -> None:
+        self._results.append(result)
         controls = result.controls.to_json() if result.controls else None
         self._add(row(result.case, result.exchange, result.verdict, controls, result.ms))
 
@@ -235,6 +233,8 @@ class Run:
     def _conclude(self) -> None:
         left_out = [*self._header["withheld"], *self._header["skipped"]]
         self.not_shown = gaps(self.target.claims, self.rows, left_out, selection=bool(self.options.only))
+        if not self.target.own_lab:
+            self.not_shown += unread(self.rows)
         interrupted = ["the run was interrupted"] if self.interrupted else []
         found = conclude(
             self.rows,
@@ -286,7 +286,8 @@ class Run:
         why = INTERRUPTED if self.interrupted else "the run ended before it ran"
         for case in self.planned:
             if case.id not in have:
-                self._add(missing_row(case, self.target.grade, why, self.cannot_judge))
+                grade = Grade.CONFIG if case.reads_files else self.target.grade
+                self._add(missing_row(case, grade, why, self.cannot_judge))
 
     @property
     def cannot_judge(self) -> str:

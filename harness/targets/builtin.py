@@ -13,10 +13,12 @@ from harness.lab.reference import OwnLab
 from harness.model.case import Case
 from harness.model.claims import Claim
 from harness.model.vocabulary import Grade
+from harness.probes.exports import Exports
 from harness.probes.live import Bench
 from harness.products.registry import reference
 from harness.stimuli.factory import Stimuli
 from harness.stimuli.tokens import TokenIssuer
+from harness.targets.reference_exports import reference_exports
 
 REVOCATION = "client-revocation"
 
@@ -37,6 +39,7 @@ class Target:
     remain unobserved; ``bench(catalogue, seed)`` brings it up, and closing the bench's lab takes it down.  ``adapt``
     puts its own servers and requests into the catalogue, ``withhold`` says why a case does not apply to it, or ''.
     ``claims`` are the protections that it declares, which are to be shown; none where our own reference is judged.
+    ``exports`` are its files, by product; None where there are none to judge.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Target:
     adapt: Callable[[Catalogue], Catalogue] = _as_it_is
     withhold: Callable[[Case], str] = _nothing
     claims: tuple[Claim, ...] = ()
+    exports: Callable[[str], Exports] | None = None
 
 
 def embedded_bench(catalogue: Catalogue, seed: int, kind: type[EmbeddedLab] | None = None) -> Bench:
@@ -73,6 +77,7 @@ EMBEDDED = Target(
     grade=EmbeddedLab.grade,
     features=reference().features,
     bench=embedded_bench,
+    exports=reference_exports,
 )
 
 
@@ -91,6 +96,7 @@ CONTAINERS = Target(
     grade=Grade.BOTH_SIDES,
     features=reference().features | {"containers"},
     bench=containers_bench,
+    exports=reference_exports,
 )
 _BY_NAME: Mapping[str, Target] = {target.name: target for target in (EMBEDDED, CONTAINERS)}
 

@@ -30,6 +30,7 @@ from harness.targets.builtin import Target
 from harness.targets.check import mistakes as mistakes_of
 from harness.targets.credentials import by_name, open_clients
 from harness.targets.dialects import dialect_of
+from harness.targets.exports import beside
 from harness.targets.external import ExternalLab, Pace
 from harness.targets.file import Client, TargetFile
 from harness.targets.flows import requested, server_of, service, stand_ins
@@ -51,7 +52,15 @@ _SUBJECT_CLASSES = "id-"
 
 
 def target_of(options: Options) -> Target:
-    """The target that *options* name: one of ours, or a target file; raises :class:`UsageError` for neither."""
+    """The target that *options* name: one of ours, a target file, exported files, or one of the former with files.
+
+    Raises :class:`UsageError` for none of them.
+    """
+    if options.exports:
+        if options.fault:
+            raise UsageError("--fault is for our own servers and files", hint="leave --target or --fault out")
+        live = target_of(replace(options, target=options.servers)) if options.servers else None
+        return beside(live, options.exports, options.product)
     if not is_file(options.target):
         return builtin.find(options.target)
     if options.fault:
@@ -170,7 +179,7 @@ class Deployment:
 
     def _row(self, row: Requirement, flows: Mapping[str, Flow], anybodys: Collection[str]) -> Requirement:
         general = row.area in _ANY_AREA or row.id in _ANY_REQUIREMENT
-        blocks = (self._block(block, flows, anybodys if general else ()) for block in row.cells)
+        blocks = (self._block(block, flows, anybodys if general else ()) for block in row.cells if not block.exports)
         return replace(row, cells=tuple(block for block in blocks if block.flows))
 
     def _block(self, block: Cells, flows: Mapping[str, Flow], anybodys: Collection[str]) -> Cells:

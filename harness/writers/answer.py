@@ -21,7 +21,11 @@ _SYMBOLS = {
     Answer.NOT_SHOWN: ("?", "s3"),
     Answer.UNTRUSTWORTHY: ("!", "s3"),
 }
-_PROTECTIONS = {"certificate": "that client certificates are verified", "token": "that tokens are verified"}
+_PROTECTIONS = {
+    "certificate": "that client certificates are verified",
+    "token": "that tokens are verified",
+    "configuration": "that the files meet everything",
+}
 
 
 @dataclass(frozen=True)

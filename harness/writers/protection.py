@@ -53,7 +53,7 @@ def protection(rows: Iterable[Row]) -> Protection:
     cells: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
         # What an odd balancer does is a finding of its own, not how the flow is protected.
-        if not row["case"].startswith("balancers/"):
+        if not row["case"].startswith("balancers/") and row["grade"] != Grade.CONFIG:
             cells[row["flow"], row["posture"]].append(row)
     table: Protection = {row["flow"]: {} for row in rows}
     for (flow, posture), members in cells.items():

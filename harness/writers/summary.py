@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.model.record import Footer, Header, Likeness, Row, Shield
-from harness.model.vocabulary import Outcome, is_file
+from harness.model.vocabulary import Grade, Outcome, is_file
 from harness.model.vocabulary import Path as FlowPath
 from harness.writers import answer
 from harness.writers.counts import of_header, of_rows
@@ -274,7 +274,7 @@ def _more(rows: Sequence[Row], header: Header, report: Path) -> list[str]:
     foreseen = [f"Entries for --expected, ready to edit: {entries}"] if entries.is_file() else []
     if is_file(str(header["target"])):
         lines = [f"The page: {report}/index.html"]
-        if any(row["outcome"] == Outcome.UNOBSERVED for row in rows):
+        if any(row["outcome"] == Outcome.UNOBSERVED and row["grade"] != Grade.CONFIG for row in rows):
             lines.append(
                 f"More credentials in {header['target']} reach more cases; hopproof target init explains each."
             )

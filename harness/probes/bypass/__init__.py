@@ -13,6 +13,10 @@ __all__ = ["WAYS", "Asking", "Way"]
 WAYS: Mapping[str, Way] = {
     "tls-12": Way("over TLS 1.2", connections.over_12, needs=connections.no_12),
     "other-sni": Way("connected under another name (SNI) or none, for the protected host", connections.other_names),
+    "host-spelling": Way(
+        "the host's name in capitals, and with a dot after it, in the request and in the handshake",
+        connections.respelled_names,
+    ),
     "resumed-session": Way(
         "in a TLS session that began without a certificate, of this name or another", connections.resumed
     ),

@@ -11,6 +11,7 @@ from cryptography import x509
 from harness.model.case import GOOD, Stimulus
 from harness.probes.bypass.asking import ASIDE, NOBODY, Asking, Try, any_name, served
 from harness.stimuli.contexts import trusting
+from harness.stimuli.partial import StimulusUnavailable
 from harness.wire.send import Address, Prepared, Remembering
 
 _MOST_NAMES = 4
@@ -90,6 +91,23 @@ def other_names(asking: Asking) -> Iterator[Try]:
             return Try(f"{how}, for the host {name or NOBODY}", address, asking.stranger(host=name or NOBODY), context)
 
         yield Try(f"{how}, for the protected host", address, asking.request(), context, aside)
+
+
+def respelled_names(asking: Asking) -> Iterator[Try]:
+    """The request with the host's name in capitals, and with a dot after it, in the request alone and in both."""
+    context = asking.under_another_name()
+    own, (host, colon, port) = asking.entrypoint.address.server_name, asking.entrypoint.host_header.partition(":")
+    if not own or not host.isascii() or host.startswith("[") or host.replace(".", "").isdigit():
+        raise StimulusUnavailable("the server is asked for by its address, which has no other spelling")
+    for name in (host.upper(), f"{host}."):
+        for server_name in (own, name):
+            address = replace(asking.entrypoint.address, server_name=server_name)
+
+            def aside(address: Address = address) -> Try:
+                return Try(f"for the host {NOBODY}", address, asking.stranger(host=NOBODY), context)
+
+            how = f"for the host {name}, connected as {server_name}"
+            yield Try(how, address, asking.request(host=f"{name}{colon}{port}"), context, aside)
 
 
 def _same_name(asking: Asking, name: str) -> Callable[[], Try]:

@@ -8,7 +8,8 @@ from harness.checks import CHECKS, Question
 from harness.judge import judge
 from harness.model.case import Stimulus
 from harness.model.exchange import Exchange, Response
-from harness.model.observations import Compared, Met
+from harness.model.observations import Compared, Configured, Met
+from harness.model.observations import Files as FilesFacts
 from harness.model.script_facts import Answered, Done, Fetched
 from harness.model.vocabulary import Grade, Outcome, Path, Posture, Reason
 from harness.tests.builders import (
@@ -46,6 +47,17 @@ PLAYED = (
     Fetched(2),
 )
 
+READ: FilesFacts = {"judged_as": ["x"], "checked": 1, "not_checked": "", "findings": []}
+CONFIGURED: Configured = {
+    "flow": "a-to-b",
+    "certificate": True,
+    "token": False,
+    "object": "B ns/b",
+    "file": "b.yaml",
+    "line": 1,
+    "said_certificate": True,
+    "said_token": False,
+}
 OWN: Met = {"leaf": "1e4f", "asked": True, "fault": ""}
 TOLD: tuple[tuple[Compared, Grade], ...] = (
     ({"own": "1e4f", "front": OWN}, Grade.BOTH_SIDES),
@@ -205,6 +217,8 @@ CONFORMING: dict[str, list[Question]] = {
     ],
     "header-withheld": [ask(case("header-withheld", withheld_header="X-Cert"), exchange(BACKEND, ACCEPTED))],
     "header-handed-on": [ask(case("header-handed-on", withheld_header="Host"), exchange(BACKEND, ACCEPTED))],
+    "files-conform": [ask(case("files-conform"), exchange(extra={"files": READ}))],
+    "as-configured": [ask(case("as-configured"), exchange(extra={"files": {**READ, "configured": [CONFIGURED]}}))],
     "as-scripted": [ask(case("as-scripted", steps=SCRIPT), exchange(steps=PLAYED))],
 }
 QUESTIONS = [(name, number) for name, questions in CONFORMING.items() for number in range(len(questions))]

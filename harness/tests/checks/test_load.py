@@ -86,3 +86,9 @@ def test_what_cannot_be_compared() -> None:
         "mtls, direct, kept: errors beside 10 events served: 3 Refused.",
         "Stopped early: it fell over.",
     ]
+
+
+def test_a_token_that_nobody_verifies_is_told() -> None:
+    loaded = LoadRecord("a-to-b", "embedded", 8, 0.0, 0, [MTLS, JWT], [measured(0, 10)], {}, token_ignored=["both"])
+    (found,) = remarks(loaded)
+    assert found.startswith("both: the server of this flow verifies no token in this posture")

@@ -63,13 +63,28 @@ def test_schedule() -> None:
 
 def test_the_reference(tmp_path: Path) -> None:
     finished = hopproof(
-        "load", "--for", "4s", "--users", "2", "--workers", "2", "--report", "report", "--json", cwd=tmp_path
+        "load",
+        "--compare",
+        "mtls,both",
+        "--for",
+        "4s",
+        "--users",
+        "2",
+        "--workers",
+        "2",
+        "--report",
+        "report",
+        "--json",
+        cwd=tmp_path,
     )
     assert finished.returncode == 0, finished.stderr
     data = json.loads(finished.stdout)
-    assert [arm["arm"]["posture"] for arm in data["arms"]] == ["mtls", "jwt"]
+    assert [arm["arm"]["posture"] for arm in data["arms"]] == ["mtls", "both"]
     assert all(arm["served"] > 0 and not arm["errors"] and arm["server_cpu"] > 0 for arm in data["arms"]), data
     assert len(data["slices"]) == 4 and len(data["comparisons"]) == 1 and not data["stopped"]
+    assert data["remarks"] == [
+        "both: the server of this flow verifies no token in this posture; what it costs is mTLS alone."
+    ]
     assert json.loads((tmp_path / "report" / "load.json").read_text()) == data
     page = (tmp_path / "report" / "load.html").read_text()
     assert data["comparisons"][0]["sentence"] in page and "eyJ" not in page + finished.stdout

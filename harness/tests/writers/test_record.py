@@ -204,7 +204,7 @@ def test_a_record_with_holes(tmp_path: Path, content: list[Any]) -> None:
         ([header(counts={}), row(), FOOTER], "counts.* is missing"),
         ([HEADER, row(ms=True), FOOTER], "ms is true or false, not a number"),
         ([HEADER, row(case=None), FOOTER], "case is null, not text"),
-        ([HEADER, row(outcome="FINE"), FOOTER], "outcome is 'FINE', not 'PASS'"),
+        ([HEADER, row(outcome="FINE"), FOOTER], "outcome is 'FINE', not 'PASS', 'FAIL'"),
         ([HEADER, row(evidence=[]), FOOTER], "evidence is an array, not an object"),
         ([HEADER, row(evidence={"client": {"token": "eyJ"}}), FOOTER], "evidence.client.token is text, not an object"),
         ([HEADER, row(evidence={"extra": {"curl": 1}}), FOOTER], "evidence.extra.curl is an integer, not text"),

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from harness.model.runbook import Runbook
+from harness.products.apic.exports import FAULTS, REFERENCE
 from harness.products.apic.operations import plan, renewal
 from harness.products.apic.operations.rehearsal import rehearsal
 from harness.products.apic.operations.sheet import sheet
 from harness.products.apic.operations.twin import states
 from harness.products.apic.rules import FILE_RULES, headed
+from harness.products.apic.rules.posture import configured
 from harness.products.apic.rules.view import View
 from harness.products.rules import Plan, Question
 
@@ -32,4 +34,12 @@ def terminate(question: Question, flows: Sequence[str]) -> Plan:
     )
 
 
-OPERATIONS = replace(FILE_RULES, renewal=renew, termination=terminate, rehearsal=rehearsal)
+OPERATIONS = replace(
+    FILE_RULES,
+    renewal=renew,
+    termination=terminate,
+    rehearsal=rehearsal,
+    reference=REFERENCE,
+    faults=FAULTS,
+    configured=configured,
+)

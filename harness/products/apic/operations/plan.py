@@ -90,7 +90,7 @@ def _prerequisites(wanted: Wanted) -> Table:
         rows.append(_release(wanted, change))
         if not change.place.top_level:
             there = any(change.server.spec.text(name, "secretName") for name in _CA)
-            state = "met" if there else "not met: step 1 sets it"
+            state = "met" if there else "not met: set with jwksUrl below"
             rows.append((f"{change.title} validates the platform API's CA, so that keys come from management", state))
         rows.append((f"{change.title} reaches {wanted.url}", "check, from its pods"))
         if change.server.kind == ANALYTICS:

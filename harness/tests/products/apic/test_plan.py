@@ -172,3 +172,9 @@ def test_the_states_in_between() -> None:
         (Posture.JWT, Path.PASSTHROUGH),
         (Posture.JWT, Path.TERMINATING),
     ]
+
+
+def test_a_missing_ca_is_said_among_the_prerequisites() -> None:
+    portal = resource("PortalCluster", "portal", portalAdminEndpoint=endpoint("ptl.acme.com"))
+    states = [row[1] for row in plan("management-to-portal", portal=portal).steps.before[0].rows if "CA" in row[0]]
+    assert states == ["not met: set with jwksUrl below"]

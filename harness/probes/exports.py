@@ -1,0 +1,148 @@
+"""Evidence from exported files: what a product's rules find in them.  Reads files; judges nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+
+from harness.decode.exported_certificates import collect
+from harness.decode.manifests import read
+from harness.errors import CannotJudge, UsageError
+from harness.model.case import Case
+from harness.model.finding import Finding, Judgement
+from harness.model.observations import Configured
+from harness.model.observations import Files as Facts
+from harness.model.resource import Files
+from harness.probes import manifests
+from harness.products.registry import file_rules
+from harness.products.rules import Export, FileRules, Question
+
+Said = Mapping[str, tuple[bool, bool]]
+"""Flow -> whether its server is said to verify the client's certificate, and its token."""
+
+
+@dataclass(frozen=True)
+class Installation:
+    """One set of files that belong together; ``live`` where its servers are the ones that are asked."""
+
+    files: Files
+    live: bool = True
+
+    @classmethod
+    def of(cls, export: Export) -> Installation:
+        """What *export* holds."""
+        if export.make is None:
+            return cls(manifests.load([str(export.path)]), export.live)
+        resources, unread = read(export.make(datetime.now(UTC)), export.name)
+        return cls(Files(resources, [], unread, 1), export.live)
+
+
+@dataclass
+class _Judged:
+    judgement: Judgement
+    question: Question
+    live: bool
+
+
+@dataclass
+class Exports:
+    """The files of one run, judged once.  ``said`` is how the servers that are asked are protected, ``flows`` maps a
+    server to the flows that end there, ``unsaid`` tells why the two cannot be compared."""
+
+    product: str
+    installations: Sequence[Installation]
+    said: Said = field(default_factory=dict)
+    flows: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    unsaid: str = ""
+    _broken: dict[str, _Judged] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, product: str, paths: Sequence[str]) -> Exports:
+        """The files at *paths*; raises :class:`UsageError` where there is nothing to judge, or something unreadable."""
+        files = manifests.load(paths)
+        exports = cls(product, [Installation(files)])
+        certificates = collect(files)
+        unread = [item for item in (*files.unread, *certificates.unread) if item.matters]
+        if unread:
+            where = f"{unread[0].file}:{unread[0].line}"
+            raise UsageError(f"cannot be read: {unread[0].message}", where=where, hint="correct it, or leave it out")
+        if not (files.resources or certificates.held):
+            hint = "name manifests (YAML, JSON) or PEM certificates, such as what kubectl get -o yaml prints"
+            raise UsageError(f"nothing usable in {' '.join(paths)}", hint=hint)
+        return exports
+
+    @property
+    def rules(self) -> FileRules:
+        """The product's rules."""
+        return file_rules()[self.product]
+
+    @cached_property
+    def _judged(self) -> list[_Judged]:
+        return [self._judge(installation) for installation in self.installations]
+
+    def _judge(self, installation: Installation) -> _Judged:
+        question = Question(installation.files, collect(installation.files), datetime.now(UTC))
+        return _Judged(self.rules.lint(question), question, installation.live)
+
+    def facts(self, case: Case, fault: str = "", let_in: Mapping[str, str] | None = None) -> Facts:
+        """What the rule of *case* finds; with *fault*, in the files that have that mistake as well."""
+        judged = list(self._judged)
+        if fault in self.rules.faults:
+            if fault not in self._broken:
+                self._broken[fault] = self._judge(Installation.of(self.rules.faults[fault][1]))
+            broken = self._broken[fault]
+            # The reference servers are configured by one set of files at a time.
+            judged = [*(item for item in judged if not (item.live and broken.live)), broken]
+        rule = case.params.rule or case.requirement.id
+        facts: Facts = {
+            "judged_as": [item.judgement.heading for item in judged],
+            "checked": sum(item.judgement.checked[rule] for item in judged),
+            "not_checked": next(filter(None, (item.judgement.not_checked.get(rule) for item in judged)), ""),
+            "findings": [
+                {
+                    "severity": str(found.severity),
+                    "file": found.file,
+                    "line": found.line,
+                    "object": found.object,
+                    "path": found.path,
+                    "message": found.message,
+                    "fix": found.fix,
+                }
+                for found in _of(rule, judged)
+            ],
+        }
+        if case.expected != _COMPARED:
+            return facts
+        return {**facts, "configured": list(self._configured(judged, let_in or {})), "not_checked": self.unsaid}
+
+    def _configured(self, judged: Iterable[_Judged], let_in: Mapping[str, str]) -> Iterable[Configured]:
+        if self.rules.configured is None:
+            raise CannotJudge(f"how files of {self.product} configure servers is not known")
+        for item in judged:
+            for server in self.rules.configured(item.question) if item.live else ():
+                for flow in self.flows.get(server.server, ()):
+                    if flow not in self.said:
+                        continue
+                    certificate, token = self.said[flow]
+                    compared: Configured = {
+                        "flow": flow,
+                        "certificate": server.certificate,
+                        "token": server.token,
+                        "object": server.place.object,
+                        "file": server.place.file,
+                        "line": server.place.line,
+                        "said_certificate": certificate,
+                        "said_token": token,
+                    }
+                    if flow in let_in:
+                        compared["let_in"] = let_in[flow]
+                    yield compared
+
+
+_COMPARED = "as-configured"
+
+
+def _of(rule: str, judged: Iterable[_Judged]) -> Iterable[Finding]:
+    return (found for item in judged for found in item.judgement.sorted() if found.requirement == rule)

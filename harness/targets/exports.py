@@ -1,0 +1,90 @@
+"""Exported files as a target: alone, or beside the servers that they configure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from harness.catalogue import Catalogue
+from harness.catalogue.product import of_files, with_files
+from harness.config import AND, EXPORTS
+from harness.errors import UsageError
+from harness.model.case import Case
+from harness.model.vocabulary import Grade
+from harness.probes.exports import Exports
+from harness.probes.live import Bench
+from harness.products.registry import file_rules
+from harness.targets.builtin import Target
+from harness.targets.reference_exports import flows_by_server
+
+_ALONE = "no server is asked; name its target file beside the files"
+_REFERENCE = "the servers are Hopproof's own, which these files do not configure"
+
+
+def beside(target: Target | None, paths: Sequence[str], product: str = "") -> Target:
+    """*target* with the files at *paths* judged as well; None: the files alone.
+
+    Raises :class:`UsageError` where nothing can be read there, or the product has no rules on files.
+    """
+    product = product or next(iter(file_rules()))
+    if product not in file_rules():
+        raise UsageError(f"there are no rules for the files of {product!r}", hint="leave --product out")
+    said = {claim.flow: (claim.certificate, claim.token) for claim in target.claims} if target else {}
+    unsaid = _ALONE if target is None else "" if not target.own_lab else _REFERENCE
+    exports = replace(Exports.load(product, paths), said=said, flows=flows_by_server(), unsaid=unsaid)
+    scope = f"the files in {', '.join(paths)} as they are written, and nothing that runs."
+    if target is None:
+        return Target(
+            name=AND.join(f"{EXPORTS}{path}" for path in paths),
+            scope=scope,
+            own_lab=False,
+            grade=Grade.CONFIG,
+            features=frozenset(),
+            bench=_no_servers,
+            adapt=of_files,
+            withhold=_compares_nothing,
+            exports=_only(exports),
+        )
+    return replace(
+        target,
+        scope=f"{target.scope} Besides, the files in {', '.join(paths)}.",
+        adapt=_both(target.adapt),
+        withhold=_live(target),
+        exports=_only(exports),
+    )
+
+
+def _only(exports: Exports) -> Callable[[str], Exports]:
+    return lambda _product: exports
+
+
+def _both(adapt: Callable[[Catalogue], Catalogue]) -> Callable[[Catalogue], Catalogue]:
+    def adapted(known: Catalogue) -> Catalogue:
+        found = adapt(known)
+        return (
+            found
+            if any(block.exports for row in found.requirements for block in row.cells)
+            else with_files(found, known)
+        )
+
+    return adapted
+
+
+def _live(target: Target) -> Callable[[Case], str]:
+    def withhold(case: Case) -> str:
+        if case.reads_files:
+            return _REFERENCE if target.own_lab and case.expected == _COMPARES else ""
+        return target.withhold(case)
+
+    return withhold
+
+
+_COMPARES = "as-configured"
+
+
+def _compares_nothing(case: Case) -> str:
+    return _ALONE if case.expected == _COMPARES else ""
+
+
+def _no_servers(_catalogue: Catalogue, _seed: int) -> Bench:
+    raise AssertionError("files alone have no servers")
