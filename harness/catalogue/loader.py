@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from harness.catalogue.rows import Known, Row, enum
 from harness.decode import strictyaml
 from harness.errors import CatalogueError
-from harness.model.catalogue import Flow, Requirement, Server, StimulusClass
+from harness.model.catalogue import CataloguedClass, Flow, Requirement, Server
 from harness.model.vocabulary import Posture, Reason
 
 
@@ -26,7 +26,7 @@ class Catalogue:
     product: str
     servers: Mapping[str, Server]
     flows: Mapping[str, Flow]
-    classes: Mapping[str, StimulusClass]
+    classes: Mapping[str, CataloguedClass]
     requirements: tuple[Requirement, ...]
     sha256: str
 
@@ -60,7 +60,7 @@ def _load(folders: Sequence[FilePath], known: Known) -> Catalogue:
     topology = _topology(topologies)
     for file, area in areas.items():
         _only(file, area, {"documents", "classes", "requirements"})
-    classes: dict[str, StimulusClass] = {}
+    classes: dict[str, CataloguedClass] = {}
     for file, area in areas.items():
         for kind, rows_of_kind in area.get("classes", {}).items():
             for name, acceptable_reasons in rows_of_kind.items():
@@ -183,14 +183,14 @@ def _flow(file: FilePath, name: str, row: Mapping[str, Any], servers: Mapping[st
         raise CatalogueError(f"flow {name!r} lacks, or names an unknown, {error}", where=str(file)) from error
 
 
-def _class(file: FilePath, kind: str, name: str, acceptable_reasons: object, known: Known) -> StimulusClass:
+def _class(file: FilePath, kind: str, name: str, acceptable_reasons: object, known: Known) -> CataloguedClass:
     """A stimulus class: *because* lists the reasons for which a server may rightly reject it, empty = it must not."""
     summary = known.stimuli.get(kind, {}).get(name)
     if summary is None:
         raise CatalogueError(f"no code presents a {kind} class {name!r}", where=str(file))
     if not isinstance(acceptable_reasons, list):
         raise CatalogueError(f"class {name!r}: expected a list of reasons", where=str(file))
-    return StimulusClass(
+    return CataloguedClass(
         name, kind, summary, frozenset(enum(file, Reason, reason, name) for reason in acceptable_reasons)
     )
 

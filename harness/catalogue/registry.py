@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cache
+from typing import Any
 
 from harness.catalogue import Catalogue, Known, load
 from harness.checks import CHECKS
@@ -14,8 +15,14 @@ from harness.probes.transports import TRANSPORTS
 from harness.products.product import Product
 from harness.products.registry import file_rules, reference
 from harness.stimuli.certificates import CERTIFICATE_CLASSES
+from harness.stimuli.registry import Family, StimulusClass, StimulusClasses
 from harness.stimuli.tokens import TOKEN_CLASSES
 from harness.subsystems.registry import Registry
+
+STIMULUS_CLASSES: StimulusClasses[StimulusClass[Any]] = StimulusClasses(
+    *(row for table in (CERTIFICATE_CLASSES, TOKEN_CLASSES, TRANSPORTS) for row in table.values() if row.name != GOOD)
+)
+"""Every class that deviates, of all families: no two share a name, since a stimulus is written as the names alone."""
 
 
 @cache
@@ -29,9 +36,8 @@ def _faults(product: Product) -> Mapping[str, Fault]:
 @cache
 def _catalogue(product: Product) -> Catalogue:
     stimuli = {
-        "certificate": {name: row.summary for name, row in CERTIFICATE_CLASSES.items() if name != GOOD},
-        "token": {name: row.summary for name, row in TOKEN_CLASSES.items() if name != GOOD},
-        "transport": TRANSPORTS,
+        str(family): {name: row.summary for name, row in STIMULUS_CLASSES.items() if row.family is family}
+        for family in Family
     }
     return load(product.suites, Known(CHECKS, _faults(product), stimuli, product.variants, product.title))
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from harness.catalogue.params import read_params
 from harness.errors import CatalogueError
 from harness.model.case import EXPORTED, GOOD
-from harness.model.catalogue import Cells, Flow, Requirement, Source, StimulusClass
+from harness.model.catalogue import CataloguedClass, Cells, Flow, Requirement, Source
 from harness.model.claims import Protection
 from harness.model.script import Act, Register, Renew
 from harness.model.vocabulary import Basis, Depth, Level, Path, Posture
@@ -87,7 +87,7 @@ class Row:
     documents: Mapping[str, str]
     flows: Mapping[str, Flow]
     groups: Mapping[str, list[str]]
-    classes: Mapping[str, StimulusClass]
+    classes: Mapping[str, CataloguedClass]
     known: Known
     row: Mapping[str, Any]
 

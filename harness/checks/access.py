@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from harness.checks.outside import not_the_server, other_credential
 from harness.checks.question import Question, note, unobserved, violation, wrong_reason
 from harness.model.case import GOOD
-from harness.model.catalogue import StimulusClass
+from harness.model.catalogue import CataloguedClass
 from harness.model.exchange import RequestView
 from harness.model.verdict import Finding, FindingKind
 from harness.model.vocabulary import Path, Reason
@@ -198,7 +198,7 @@ def _what(question: Question) -> str:
     return f" with {' and '.join(message)}{f': {form}' if form else ''}" if message else ""
 
 
-def _presented(presented: StimulusClass) -> str:
+def _presented(presented: CataloguedClass) -> str:
     if presented.acceptable_reasons in _ABSENT:
         return presented.summary or f"no {presented.kind}"
     words = f" ({presented.summary})" if presented.summary else ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from harness.checks.dialect import CERTIFICATE_STATUSES, TOKEN_STATUSES, Dialect
 from harness.model.case import GOOD, Case
-from harness.model.catalogue import StimulusClass
+from harness.model.catalogue import CataloguedClass
 from harness.model.exchange import BalancerView, ClientView, Exchange, RequestView
 from harness.model.verdict import Finding, FindingKind
 from harness.model.vocabulary import Grade, Path, Reason
@@ -22,7 +22,7 @@ class Question:
 
     case: Case
     exchange: Exchange
-    classes: Mapping[str, StimulusClass]
+    classes: Mapping[str, CataloguedClass]
     grade: Grade = Grade.BOTH_SIDES
     dialect: Dialect = field(default_factory=Dialect)
 

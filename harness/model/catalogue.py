@@ -87,9 +87,11 @@ class Flow:
 
 
 @dataclass(frozen=True)
-class StimulusClass:
-    """A class of credential or transport trick; ``because`` = the reasons for which a server may rightly reject it
-    (empty: it must be accepted)."""
+class CataloguedClass:
+    """A class of credential or transport trick, as the catalogue lists it.
+
+    ``acceptable_reasons`` are those for which a server may rightly reject it (empty: it must be accepted).
+    """
 
     name: str
     kind: str

@@ -19,6 +19,9 @@ HEADERS: Mapping[str, str] = {
     "header-passed-on": "a good request, of whose headers the backend tells which it got",
 }
 
+BY_HOLDER = frozenset({"header-folded", "header-lower-case", "header-url-encoded", "header-passed-on"})
+"""The classes that hand on the whole certificate of the client that is called; every other one is a stranger's."""
+
 
 def handed_on(case: Case, flow: Flow) -> Flow:
     """*flow* as the client of *case* calls it: what ends TLS sets the header, so the client sets none unless it

@@ -41,7 +41,7 @@ from harness.errors import CannotJudge, LabError
 from harness.judge import Controls, judge
 from harness.lab import ConfigurationRefused, Entrypoint
 from harness.model.case import Case, Setup, Stimulus
-from harness.model.catalogue import StimulusClass
+from harness.model.catalogue import CataloguedClass
 from harness.model.exchange import Exchange
 from harness.model.params import Params
 from harness.model.verdict import Verdict
@@ -77,7 +77,7 @@ class Engine:
     """Runs cases on a bench.  *fault* is put into whatever it applies to; *threads* 1 runs strictly in order."""
 
     def __init__(
-        self, bench: Bench, classes: Mapping[str, StimulusClass], *, fault: str = "", threads: int = THREADS
+        self, bench: Bench, classes: Mapping[str, CataloguedClass], *, fault: str = "", threads: int = THREADS
     ) -> None:
         self._bench, self._classes, self._fault, self._threads = bench, classes, fault, threads
         self._stop = threading.Event()

@@ -10,7 +10,7 @@ from harness.checks import CHECKS, Question
 from harness.errors import HopproofError
 from harness.judge import judge
 from harness.model.case import Case
-from harness.model.catalogue import StimulusClass
+from harness.model.catalogue import CataloguedClass
 from harness.model.exchange import Exchange
 from harness.model.verdict import LET_IN
 from harness.model.vocabulary import Grade
@@ -29,7 +29,7 @@ def of_servers(fault: str) -> str:
 class FileJudge:
     """Judges the file cases of one target; *fault* is looked for in the files that have it."""
 
-    def __init__(self, source: Source, classes: Mapping[str, StimulusClass]) -> None:
+    def __init__(self, source: Source, classes: Mapping[str, CataloguedClass]) -> None:
         self._source, self.classes = source, classes
         self._exports: dict[str, Exports] = {}
         self._let_in: dict[str, str] = {}

@@ -95,7 +95,9 @@ def _ignores_token(flow: Flow, arm: Arm) -> bool:
 
 def flow_of(catalogue: Catalogue, name: str) -> Flow:
     """The flow called *name*, '' for the one whose throughput counts; raises :class:`UsageError` for an unknown one."""
-    name = name or reference().ingestion
+    if not name:
+        # A target with one flow needs no name for it.
+        name = next(iter(catalogue.flows)) if len(catalogue.flows) == 1 else reference().ingestion
     if name not in catalogue.flows:
         raise UsageError(f"unknown flow {name!r}", hint=f"one of: {', '.join(catalogue.flows)}")
     return catalogue.flows[name]

@@ -11,19 +11,21 @@ from harness.catalogue.registry import catalogue as registered_catalogue
 from harness.catalogue.widen import asked_by, widened
 from harness.config import Options
 from harness.errors import CannotJudge, UsageError, refuse
-from harness.model.case import GOOD, Case
+from harness.model.case import Case, Stimulus
 from harness.model.catalogue import Cells, Flow, Requirement
 from harness.model.claims import Claim, Protection
 from harness.model.observations import Observations
 from harness.model.params import Params
 from harness.model.vocabulary import Level, Path, is_file
 from harness.pki.issue import Identity
-from harness.probes.bypass import WAYS
-from harness.probes.intrusiveness import Intrusiveness, intrusiveness, is_safe
+from harness.probes.intrusiveness import intrusiveness, is_safe
 from harness.probes.live import Bench, paced
-from harness.stimuli.certificates import authorities_below
+from harness.probes.transports import TRANSPORTS
+from harness.stimuli.certificates import CERTIFICATE_CLASSES, authorities_below
 from harness.stimuli.key_server import KeyServer
 from harness.stimuli.partial import PartialPki, PartialStimuli
+from harness.stimuli.registry import Intrusiveness, Need
+from harness.stimuli.tokens import TOKEN_CLASSES
 from harness.targets import builtin, curl
 from harness.targets import file as target_file
 from harness.targets.builtin import Target
@@ -42,13 +44,10 @@ from harness.wire.send import Prepared
 # What holds for any service in a posture, whatever the product: its own documents are not asked of a stranger.
 _ANY_AREA = frozenset({"tokens", "chains", "bypass"})
 _ANY_REQUIREMENT = frozenset({"FLW-0", "FLW-2", "FLW-5", "FLW-5-CERTIFICATE"})
-_OTHER_KINDS = "j-other-kinds"
-_ALLOWED_TRANSPORTS = frozenset({GOOD, "t-plaintext", "compared", *WAYS, _OTHER_KINDS})
 # What a service agrees to with its issuer only the target file can tell: without it, these say what RFC 8725 advises.
-_AGREED = frozenset({"alg-rs-to-ps", "alg-hash-swap"})
+_AGREED = TOKEN_CLASSES.needing(Need.ALGORITHMS)
 _NOT_AGREED = "tokens.algorithms of the target file does not say which algorithms the service takes, so this is advice."
 _ASKED_FOR = "check audience, resource or scope in tokens.endpoint.form, and what the token endpoint makes of them"
-_SUBJECT_CLASSES = "id-"
 
 
 def target_of(options: Options) -> Target:
@@ -189,21 +188,21 @@ class Deployment:
         if any(name in block.flows for name in anybodys):
             kept += [name for name in flows if name not in documented]
         # Our own JWKS server is what differs in the place of a management that we do not have here.
-        params = Params() if block.transports == (_OTHER_KINDS,) else block.params
+        params = Params() if {*block.transports} == TRANSPORTS.needing(Need.KEY_SERVER) else block.params
         return replace(block, flows=tuple(kept), params=params)
 
     def withhold(self, case: Case) -> str:
         """Why *case* does not apply to this deployment, '' if it does."""
-        endpoint = self.file.endpoints[case.flow.server.name]
+        endpoint, needs = self.file.endpoints[case.flow.server.name], _needs(case.stimulus)
         if case.posture is not endpoint.posture:
             return f"servers.{endpoint.name} is in posture {endpoint.posture}"
-        if case.stimulus.transport not in _ALLOWED_TRANSPORTS or case.params.script or case.params.variant:
+        if needs & {Need.OWN_LAB, Need.EXPORTS} or case.params.script or case.params.variant:
             return "needs servers and clients that Hopproof can start, stop and drive"
-        if case.stimulus.transport == _OTHER_KINDS and "jwks" not in self.file.tokens:
+        if Need.KEY_SERVER in needs and "jwks" not in self.file.tokens:
             return "the keys are not fetched from a JWKS server of ours (tokens.jwks)"
         if case.path is not endpoint.path:
             return f"servers.{endpoint.name} is reached over the path {endpoint.path}"
-        if case.stimulus.transport == "compared" and not (endpoint.origin or endpoint.certificate_sha256):
+        if Need.ORIGIN in needs and not (endpoint.origin or endpoint.certificate_sha256):
             return (
                 f"that TLS is passed through is as the file declares: servers.{endpoint.name}.origin (or "
                 "certificate_sha256) gives something to compare with"
@@ -211,11 +210,11 @@ class Deployment:
         control = case.control()
         if control is not None and control.path is not endpoint.path:
             return "its positive twin needs the same server reached directly"
-        if case.stimulus.certificate.startswith(_SUBJECT_CLASSES) and not endpoint.subject:
+        if Need.SUBJECT in needs and not endpoint.subject:
             return f"servers.{endpoint.name} names no subject: any certificate of its CA is meant to be let in"
-        if reason := _not_given(case.stimulus.certificate, endpoint.client) or self._no_room(case):
+        if reason := _not_given(needs, endpoint.client) or self._no_room(case):
             return reason
-        if case.stimulus.transport == "t-plaintext" and self.file.environment != "lab":
+        if Need.LAB_ENVIRONMENT in needs and self.file.environment != "lab":
             return "would send a working credential unencrypted, which is done in a lab only"
         return self._too_much(case)
 
@@ -279,11 +278,17 @@ class Deployment:
         return {"curl": found.line}
 
 
-def _not_given(certificate: str, client: Client | None) -> str:
+def _needs(stimulus: Stimulus) -> frozenset[Need]:
+    """What the classes of *stimulus* need."""
+    certificate, token = CERTIFICATE_CLASSES[stimulus.certificate], TOKEN_CLASSES[stimulus.token]
+    return certificate.needs | token.needs | TRANSPORTS[stimulus.transport].needs
+
+
+def _not_given(needs: Collection[Need], client: Client | None) -> str:
     """Why a class that needs a certificate of its own to be given cannot be asked for."""
-    if certificate == "ta-other-ca" and (client is None or client.other_ca is None):
+    if Need.OTHER_CA in needs and (client is None or client.other_ca is None):
         return "no other CA of the deployment is given (client.other_ca and other_ca_key)"
-    if certificate == "tls-crl-revoked" and (client is None or client.revoked is None):
+    if Need.REVOKED in needs and (client is None or client.revoked is None):
         return "no revoked certificate is given (client.revoked)"
     return ""
 

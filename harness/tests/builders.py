@@ -9,7 +9,7 @@ from typing import Any, cast
 from harness.catalogue.params import read_params
 from harness.checks import Question
 from harness.model.case import Case, Stimulus
-from harness.model.catalogue import Cells, Flow, Requirement, Server, Source, StimulusClass
+from harness.model.catalogue import CataloguedClass, Cells, Flow, Requirement, Server, Source
 from harness.model.exchange import (
     BalancerView,
     CertificateView,
@@ -30,15 +30,15 @@ OTHER_LEAF = "07e2" * 16
 AUTHORIZATION = "a0" * 32
 BODY = "b0" * 32
 
-CLASSES: Mapping[str, StimulusClass] = {
+CLASSES: Mapping[str, CataloguedClass] = {
     row.name: row
     for row in (
-        StimulusClass("bad-cert", "certificate", "another CA's", frozenset({Reason.CERTIFICATE_UNTRUSTED})),
-        StimulusClass("no-cert", "certificate", "none", frozenset({Reason.CERTIFICATE_MISSING})),
-        StimulusClass("odd-cert", "certificate", "odd, but good"),
-        StimulusClass("bad-token", "token", "forged", frozenset({Reason.TOKEN_SIGNATURE})),
-        StimulusClass("no-keys", "transport", "keys from a stranger", frozenset({Reason.KEYS_UNAVAILABLE})),
-        StimulusClass("t-plaintext", "transport", "clear text", frozenset({Reason.NOT_TLS})),
+        CataloguedClass("bad-cert", "certificate", "another CA's", frozenset({Reason.CERTIFICATE_UNTRUSTED})),
+        CataloguedClass("no-cert", "certificate", "none", frozenset({Reason.CERTIFICATE_MISSING})),
+        CataloguedClass("odd-cert", "certificate", "odd, but good"),
+        CataloguedClass("bad-token", "token", "forged", frozenset({Reason.TOKEN_SIGNATURE})),
+        CataloguedClass("no-keys", "transport", "keys from a stranger", frozenset({Reason.KEYS_UNAVAILABLE})),
+        CataloguedClass("t-plaintext", "transport", "clear text", frozenset({Reason.NOT_TLS})),
     )
 }
 

@@ -103,7 +103,7 @@ def test_few_bags(production: Mapping[str, Source]) -> None:
         ("harness.model.case", "import harness.config"),
         ("harness.wire.send", "from harness.judge import judge"),
         ("harness.wire.send", "def late():\n    from harness.run import engine"),
-        ("harness.writers.rows", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import harness.lab"),
+        ("harness.writers.rows", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import harness.run"),
         ("harness.checks.access", "from ..wire import send"),
         ("harness.config", "from harness.wire.send import send"),
         ("harness.run.engine", "from harness import plugin"),

@@ -7,39 +7,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
+from typing import Any
 
+from harness.catalogue.registry import STIMULUS_CLASSES
 from harness.checks import CHECKS
 from harness.model.record import Protection, Row, Shield
 from harness.model.vocabulary import Grade, Outcome, Path
+from harness.stimuli.registry import MadeBy, StimulusClass
 
-# Classes that are a good credential in another form, or one that only its issuer can make.
-_HOLDERS = (
-    "id-",
-    "aud-",
-    "iss-",
-    "alg-hash-swap",
-    "alg-rs-to-ps",
-    "enc-",
-    "crit-",
-    "b64-",
-    "json-",
-    "t-",
-    "str-extra",
-    "exp-",
-    "nbf-",
-    "iat-",
-    "k-rsa",
-    "kid-case",
-    "kid-empty",
-    "kid-unknown",
-    "kid-nonstring",
-)
-# Credentials that the issuer did sign, but for another party: what remains of the protection, in these words.
-_LOOSELY = {
-    "id-unregistered-dn": "any certificate of the CA",
-    **dict.fromkeys(("aud-wrong", "aud-missing"), "JWT for any audience"),
-    **dict.fromkeys(("iss-wrong", "iss-missing"), "JWT of any issuer"),
-}
 _LET_IN, _ANYBODY, _START = (CHECKS.that(trait) for trait in ("lets_in", "lets_anybody_in", "reads_start"))
 _SHOWS = tuple((CHECKS[name].shows, name) for name in CHECKS if CHECKS[name].shows)
 
@@ -73,8 +48,7 @@ def _seen_open(row: Row) -> str:
 
 def held_by_a_client(row: Row) -> bool:
     """Whether only the holder of a good credential could have sent this: its acceptance lets no stranger in."""
-    parts = str(row["stimulus"]).split("+")
-    return not _loosely(row) and any(part.startswith(_HOLDERS) for part in parts)
+    return not _loosely(row) and any(presented.made_by is not MadeBy.STRANGER for presented in _presented(row))
 
 
 def _cell(rows: list[Row]) -> Shield:
@@ -110,7 +84,14 @@ def _verified(name: str, expected: str, passed: Iterable[Row], let_in: Iterable[
 
 
 def _loosely(row: Row) -> str:
-    return next((_LOOSELY[part] for part in str(row["stimulus"]).split("+") if part in _LOOSELY), "")
+    """Credentials that the issuer did sign, but for another party: what remains of the protection, in words."""
+    return next((presented.lets_in for presented in _presented(row) if presented.lets_in), "")
+
+
+def _presented(row: Row) -> list[StimulusClass[Any]]:
+    """The classes that *row* presented and this version knows: a record may be another's, and the inspector names
+    what it sees in ways that no class has."""
+    return [STIMULUS_CLASSES[part] for part in str(row["stimulus"]).split("+") if part in STIMULUS_CLASSES]
 
 
 def _unauthenticated(row: Row) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from harness.checks.dialect import Dialect
 from harness.decode.shape import misfit
 from harness.errors import UsageError
-from harness.model.catalogue import Flow, Requirement, Server, Source, StimulusClass
+from harness.model.catalogue import CataloguedClass, Flow, Requirement, Server, Source
 from harness.model.inspection import ExpectedForm, SessionForm, Upstream
 from harness.model.vocabulary import Basis, Level, Posture, Reason
 
@@ -57,7 +57,7 @@ class Session:
     posture: Posture
     token: TokenRules
     expected: Mapping[str, Expected]
-    classes: Mapping[str, StimulusClass]
+    classes: Mapping[str, CataloguedClass]
     upstream: Upstream
     dialect: Dialect = field(default_factory=Dialect)
     as_client: bool = False
@@ -92,7 +92,7 @@ def from_json(data: SessionForm) -> Session:
     postures = tuple(Posture(name) for name in server["postures"])
     known = Server(**{**server, "postures": postures, "default": Posture(server["default"])})
     classes = {
-        name: StimulusClass(name, "token", "", frozenset(Reason(item) for item in reasons))
+        name: CataloguedClass(name, "token", "", frozenset(Reason(item) for item in reasons))
         for name, reasons in data["classes"].items()
     }
     return Session(

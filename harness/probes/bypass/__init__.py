@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from harness.probes.bypass import connections, requests
 from harness.probes.bypass.asking import Asking, Way
 from harness.stimuli import bypass
+from harness.stimuli.registry import Intrusiveness
 
 __all__ = ["WAYS", "Asking", "Way"]
 
@@ -31,10 +32,22 @@ WAYS: Mapping[str, Way] = {
     ),
     "kept-connection": Way("on a connection on which the good client was served before", requests.kept_connection),
     "method-safe": Way("the other methods that change nothing: GET, HEAD, OPTIONS", requests.methods("safe")),
-    "method-post": Way("POST (PUT where the request is a POST)", requests.methods("post")),
-    "method-write": Way("the other methods that write: PUT, PATCH, DELETE", requests.methods("write")),
-    "method-unknown": Way("an unknown method, and the request's own in lower case", requests.methods("unknown")),
-    "method-override": Way("another method, with the request's own in X-HTTP-Method-Override", requests.overridden),
+    "method-post": Way(
+        "POST (PUT where the request is a POST)", requests.methods("post"), intrusive=Intrusiveness.WRITE
+    ),
+    "method-write": Way(
+        "the other methods that write: PUT, PATCH, DELETE", requests.methods("write"), intrusive=Intrusiveness.WRITE
+    ),
+    "method-unknown": Way(
+        "an unknown method, and the request's own in lower case",
+        requests.methods("unknown"),
+        intrusive=Intrusiveness.WRITE,
+    ),
+    "method-override": Way(
+        "another method, with the request's own in X-HTTP-Method-Override",
+        requests.overridden,
+        intrusive=Intrusiveness.WRITE,
+    ),
     "path-dots": Way(
         "the path with segments that stand for nothing: //, /./, /%2e/, /../",
         requests.paths(lambda asking: bypass.dotted(asking.path)),

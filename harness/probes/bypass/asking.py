@@ -20,6 +20,7 @@ from harness.model.observations import Answer, Observations, Ways
 from harness.stimuli import bypass
 from harness.stimuli.factory import Stimuli
 from harness.stimuli.partial import StimulusUnavailable
+from harness.stimuli.registry import Intrusiveness
 from harness.wire.send import Address, Prepared
 
 NOBODY = "hopproof.invalid"
@@ -116,6 +117,7 @@ class Way:
     summary: str
     tries: Tries
     needs: Callable[[Asking], str] = lambda asking: ""
+    intrusive: Intrusiveness = Intrusiveness.REQUEST
 
     def go(self, asking: Asking) -> tuple[Try, ClientView, Observations]:
         """The try whose answer matters most, that answer, and what came of every try."""

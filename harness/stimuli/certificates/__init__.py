@@ -8,32 +8,25 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
 from harness.pki.issue import Identity
 from harness.pki.private_files import private_file
 from harness.stimuli.certificates import constraints, subjects, trust, usage
 from harness.stimuli.certificates.table import CertificateClass, collect
+from harness.stimuli.registry import StimulusClasses
 
-CERTIFICATE_CLASSES: Mapping[str, CertificateClass] = collect(
+CERTIFICATE_CLASSES: StimulusClasses[CertificateClass] = collect(
     trust.CLASSES, usage.CLASSES, constraints.CLASSES, subjects.CLASSES
 )
-
-_SHORT = "via-intermediate"
-_LONG = "pathlen-1"
-# These are wrong however many CAs there may be, and so is what would be their twin.
-_WRONG_ANYHOW = frozenset({"ca-leaf-issues-leaf", "pathlen-0"})
 
 
 def authorities_below(name: str) -> int:
     """How many CAs of our own, below the client's, the class *name* needs to mean what it says."""
-    if name == _LONG:
-        return 2
-    if name in _WRONG_ANYHOW:
-        return 0
-    twin = CERTIFICATE_CLASSES[name].twin
-    return 1 if name == _SHORT else 0 if twin == name else authorities_below(twin)
+    row = CERTIFICATE_CLASSES[name]
+    if row.authorities is not None:
+        return row.authorities
+    return 0 if row.twin == name else authorities_below(row.twin)
 
 
 __all__ = ["CERTIFICATE_CLASSES", "CertificateClass", "Identity", "authorities_below", "write_identity"]

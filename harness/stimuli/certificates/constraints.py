@@ -36,20 +36,22 @@ def _ca_no_bc(pki: Pki, secret: str) -> Identity:
     return below(pki, secret, intermediate(pki, secret, constraints=None))
 
 
-@CLASSES.add("ca-leaf-issues-leaf", twin="via-intermediate")
+# Wrong however many CAs there may be, and so is its twin there.
+@CLASSES.add("ca-leaf-issues-leaf", twin="via-intermediate", authorities=0)
 def _leaf_issues_leaf(pki: Pki, secret: str) -> Identity:
     """issued with another client's ordinary certificate, which is sent along"""
     return below(pki, secret, pki.other_client(secret))
 
 
-@CLASSES.add("pathlen-1", twin="via-intermediate")
+@CLASSES.add("pathlen-1", twin="via-intermediate", authorities=2)
 def _pathlen_1(pki: Pki, secret: str) -> Identity:
     """two intermediate CAs, the upper one with path length 1: just as deep as it allows"""
     needs_room(pki, secret, 2)
     return _two_deep(pki, secret, 1)
 
 
-@CLASSES.add("pathlen-0", twin="pathlen-1")
+# Wrong however many CAs there may be, and so is its twin there.
+@CLASSES.add("pathlen-0", twin="pathlen-1", authorities=0)
 def _pathlen_0(pki: Pki, secret: str) -> Identity:
     """two intermediate CAs, the upper one with path length 0: one deeper than it allows"""
     return _two_deep(pki, secret, 0)

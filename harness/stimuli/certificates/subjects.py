@@ -24,9 +24,10 @@ from harness.stimuli.certificates.naming import (
     with_value,
 )
 from harness.stimuli.certificates.table import Classes, known_as, leaf
+from harness.stimuli.registry import MadeBy, Need, needs
 from harness.stimuli.unavailable import StimulusUnavailable
 
-CLASSES = Classes()
+CLASSES = Classes(made_by=MadeBy.ISSUER, needs=needs(Need.SUBJECT))
 
 _STRANGER = "unregistered-client"
 _LONGEST = 62
@@ -61,7 +62,7 @@ def _stranger(name: x509.Name) -> x509.Name:
     return with_value(name, _respelt(_text(name), lambda _: _STRANGER))
 
 
-@CLASSES.add("id-unregistered-dn")
+@CLASSES.add("id-unregistered-dn", lets_in="any certificate of the CA")
 def _unregistered(pki: Pki, secret: str) -> Identity:
     """an unregistered subject: CN=unregistered-client, the rest as registered"""
     return _named(pki, secret, _stranger)

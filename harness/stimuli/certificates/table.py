@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import TypedDict, Unpack
 
 from cryptography import x509
 
+from harness.model.case import GOOD
 from harness.pki.deployment import Pki
 from harness.pki.issue import Extra, Identity, dns_names, issue
 from harness.pki.keys import authority_key
+from harness.stimuli.registry import Family, StimulusClass, StimulusClasses, Traits
 from harness.stimuli.unavailable import NoRoom
 
 Build = Callable[[Pki, str], Identity | None]
@@ -30,44 +32,39 @@ class Changes(TypedDict, total=False):
     extra: tuple[Extra, ...]
 
 
-@dataclass(frozen=True)
-class CertificateClass:
-    """A class of client certificate.
+class CertificateClass(StimulusClass[Build]):
+    """A class of client certificate.  Its builder makes a client's identity, None where it presents no certificate.
 
-    ``twin`` names the class that a server must accept and that differs in one thing; a positive class is its own twin,
-    or has a simpler one without which its refusal says nothing of what it is about.
-    ``build(pki, client_secret)`` makes the identity of that client, None where it presents no certificate.
+    A positive class has a simpler one for a twin where its refusal would otherwise say nothing of what it is about.
     """
 
-    name: str
-    summary: str
-    twin: str
-    build: Build
+    def build(self, pki: Pki, secret: str) -> Identity | None:
+        """The identity of the client *secret*."""
+        return self.builder(pki, secret)
 
 
-class Classes(dict[str, CertificateClass]):
-    """One file's classes, filled by its decorator."""
+class Classes(list[CertificateClass]):
+    """One file's classes, filled by its decorator.  *usual* are the traits that its classes have unless they say
+    otherwise."""
 
-    def add(self, name: str, twin: str = "good") -> Callable[[Build], Build]:
-        """Register a builder as class *name*; its docstring is the summary.  Raises ValueError for a second one."""
+    def __init__(self, **usual: Unpack[Traits]) -> None:
+        super().__init__()
+        self._usual = usual
+
+    def add(self, name: str, twin: str = GOOD, **traits: Unpack[Traits]) -> Callable[[Build], Build]:
+        """Register a builder as class *name*; its docstring is the summary."""
 
         def register(build: Build) -> Build:
-            if name in self:
-                raise ValueError(f"certificate class {name} is defined twice")
-            self[name] = CertificateClass(name, " ".join((build.__doc__ or "").split()), twin, build)
+            summary, all_traits = " ".join((build.__doc__ or "").split()), Traits(**{**self._usual, **traits})
+            self.append(CertificateClass(name, build, summary, Family.CERTIFICATE, twin, **all_traits))
             return build
 
         return register
 
 
-def collect(*tables: Classes) -> Mapping[str, CertificateClass]:
-    """One table of all.  Raises ValueError for a name in two of them or a twin that is in none."""
-    merged = {name: row for table in tables for name, row in table.items()}
-    if len(merged) != sum(map(len, tables)):
-        raise ValueError("a certificate class is defined in two files")
-    if unknown := {row.twin for row in merged.values()} - set(merged):
-        raise ValueError(f"unknown twins of certificate classes: {sorted(unknown)}")
-    return merged
+def collect(*files: Classes) -> StimulusClasses[CertificateClass]:
+    """One table of all; raises CatalogueError for a name that stands twice or a twin that is in none."""
+    return StimulusClasses(*(row for rows in files for row in rows))
 
 
 def leaf(pki: Pki, secret: str, *, issuer: Identity | None = None, **changes: Unpack[Changes]) -> Identity:

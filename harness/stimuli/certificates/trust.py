@@ -11,6 +11,7 @@ from harness.pki.deployment import Pki
 from harness.pki.issue import Identity, Profile, issue, with_broken_signature
 from harness.pki.keys import Key, spare_key
 from harness.stimuli.certificates.table import Changes, Classes, below, intermediate, leaf
+from harness.stimuli.registry import MadeBy, Need, needs
 
 CLASSES = Classes()
 
@@ -37,7 +38,7 @@ def _foreign_ca(pki: Pki, secret: str) -> Identity:
     return issue(pki.ca_profile("unknown-ca"), key=_attacker_of(pki, secret))
 
 
-@CLASSES.add("good")
+@CLASSES.add("good", made_by=MadeBy.HOLDER)
 def _good(pki: Pki, secret: str) -> Identity:
     """the client's own certificate, as it is deployed"""
     return pki.secrets[secret]
@@ -55,7 +56,7 @@ def _no_cert(pki: Pki, secret: str) -> None:
     """no client certificate at all"""
 
 
-@CLASSES.add("via-intermediate", twin="via-intermediate")
+@CLASSES.add("via-intermediate", twin="via-intermediate", authorities=1)
 def _via_intermediate(pki: Pki, secret: str) -> Identity:
     """the right certificate issued by an intermediate CA under the trusted CA, the intermediate sent along"""
     return below(pki, secret, intermediate(pki, secret))
@@ -74,7 +75,7 @@ def _unknown_ca(pki: Pki, secret: str) -> Identity:
     return leaf(pki, secret, issuer=_foreign_ca(pki, secret))
 
 
-@CLASSES.add("ta-other-ca")
+@CLASSES.add("ta-other-ca", needs=needs(Need.OTHER_CA))
 def _other_ca(pki: Pki, secret: str) -> Identity:
     """the same certificate issued by another CA of the deployment (management-ca), which this server does not trust"""
     return leaf(pki, secret, issuer=pki.other_authority(secret))
@@ -147,13 +148,13 @@ def _expired_ica(pki: Pki, secret: str) -> Identity:
     return below(pki, secret, intermediate(pki, secret, **_over(pki, pki.ca_profile("any"))))
 
 
-@CLASSES.add("tls-crl-revoked")
+@CLASSES.add("tls-crl-revoked", needs=needs(Need.REVOKED))
 def _revoked(pki: Pki, secret: str) -> Identity:
     """an earlier certificate of the client, of the right CA, which that CA has revoked"""
     return pki.revoked(secret)
 
 
-@CLASSES.add("k-rsa-weak")
+@CLASSES.add("k-rsa-weak", made_by=MadeBy.ISSUER)
 def _weak(pki: Pki, secret: str) -> Identity:
     """an RSA key of 1024 bits"""
     return issue(pki.profile(secret), pki.issuer(secret), key=_weak_key()).along(pki.along(secret))

@@ -16,13 +16,14 @@ from harness.stimuli.certificates.table import leaf
 from harness.stimuli.factory import Stimuli
 from harness.stimuli.partial.certificates import PartialPki
 from harness.stimuli.partial.tokens import ExternallySignedTokens
-from harness.stimuli.tokens import Presented, TokenIssuer
+from harness.stimuli.registry import Need
+from harness.stimuli.tokens import TOKEN_CLASSES, Presented, TokenIssuer
 from harness.stimuli.tokens.names import audience, issuer
 from harness.stimuli.unavailable import StimulusUnavailable
 from harness.wire.send import Prepared
 
 # Classes that say whom a token names are made from what a good one names.
-_NAMES = {"iss-": issuer, "aud-": audience}
+_NAMES = {Need.ISSUER: issuer, Need.AUDIENCE: audience}
 
 REISSUED = "reissued"
 """As a certificate class: the client's own certificate, signed once more with the CA's key; nothing is wrong."""
@@ -61,11 +62,12 @@ class PartialStimuli(Stimuli):
             # Tokens are not verified there, so that there is none to send changes nothing.
             stimulus = replace(stimulus, token="str-no-token")  # noqa: S106 - a class
         presented = super()._forms(flow, stimulus, nonce)
-        if stimulus.token == "kid-case" and self._token_issuer.kid.upper() == self._token_issuer.kid:
+        needs = TOKEN_CLASSES[stimulus.token].needs
+        if Need.CASED_KEY_ID in needs and self._token_issuer.kid.upper() == self._token_issuer.kid:
             raise StimulusUnavailable(
                 "the key id has no lower-case letters, so writing it in upper case changes nothing"
             )
-        for prefix, name in _NAMES.items():
-            if stimulus.token.startswith(prefix) and not name(self._token_issuer):
+        for need, name in _NAMES.items():
+            if need in needs and not name(self._token_issuer):
                 raise StimulusUnavailable(f"a good token names no {name.__name__} (tokens.claims in the target file)")
         return presented

@@ -7,13 +7,12 @@ of ours on loopback, where the issuer was given one, else port 9 of 127.0.0.1, w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
+from harness.stimuli.registry import Need, StimulusClasses
 from harness.stimuli.tokens import algorithms, claims, content, keys, names, signatures, structure, transport
 from harness.stimuli.tokens.issuer import TokenIssuer
 from harness.stimuli.tokens.table import Presented, TokenClass, collect
 
-TOKEN_CLASSES: Mapping[str, TokenClass] = collect(
+TOKEN_CLASSES: StimulusClasses[TokenClass] = collect(
     structure.CLASSES,
     content.CLASSES,
     algorithms.CLASSES,
@@ -24,7 +23,7 @@ TOKEN_CLASSES: Mapping[str, TokenClass] = collect(
     transport.CLASSES,
 )
 
-LURING = frozenset({"jku-attacker", "x5u-attacker", "kid-url"})
+LURING = TOKEN_CLASSES.needing(Need.LISTENER)
 """The classes whose token names a URL."""
 
 __all__ = ["LURING", "TOKEN_CLASSES", "Presented", "TokenClass", "TokenIssuer"]

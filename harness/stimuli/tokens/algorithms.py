@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from harness.pki.jwk import Published
+from harness.stimuli.registry import MadeBy, Need, needs
 from harness.stimuli.tokens import jwa
 from harness.stimuli.tokens.confusion import Form, as_der, as_jwk, as_number, as_pem
 from harness.stimuli.tokens.issuer import ABSENT, TokenIssuer
@@ -114,13 +115,13 @@ def _hs_weak(token_issuer: TokenIssuer) -> Iterator[tuple[str, str]]:
     )
 
 
-@CLASSES.forms("alg-rs-to-ps")
+@CLASSES.forms("alg-rs-to-ps", made_by=MadeBy.ISSUER, needs=needs(Need.ALGORITHMS))
 def _pss(token_issuer: TokenIssuer) -> Iterator[tuple[str, str]]:
     """genuinely signed with the right RSA key, with the other padding (PKCS #1 v1.5, PSS) than is agreed"""
     return _genuine(token_issuer, lambda alg: alg[:2] != token_issuer.alg[:2] and alg[2:] == token_issuer.alg[2:])
 
 
-@CLASSES.forms("alg-hash-swap")
+@CLASSES.forms("alg-hash-swap", made_by=MadeBy.ISSUER, needs=needs(Need.ALGORITHMS))
 def _rs512(token_issuer: TokenIssuer) -> Iterator[tuple[str, str]]:
     """genuinely signed with the right key, with another hash than is agreed"""
     return _genuine(token_issuer, lambda alg: alg[:2] == token_issuer.alg[:2] and alg[2:] != token_issuer.alg[2:])

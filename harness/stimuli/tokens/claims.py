@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from harness.stimuli.registry import MadeBy
 from harness.stimuli.tokens.issuer import ABSENT, LIFETIME, TokenIssuer
 from harness.stimuli.tokens.table import Classes, Presented, authorization
 
-CLASSES = Classes()
+CLASSES = Classes(made_by=MadeBy.ISSUER)
 
 _HOUR = 3600  # beyond any honest clock skew
 _MINUTES = 600  # beyond "no more than a few minutes" (RFC 7519 sections 4.1.4 and 4.1.5)

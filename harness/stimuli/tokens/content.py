@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness.stimuli.registry import Intrusiveness, MadeBy
 from harness.stimuli.tokens.issuer import TokenIssuer
 from harness.stimuli.tokens.jose import as_json
 from harness.stimuli.tokens.jwa import signer
 from harness.stimuli.tokens.table import Classes
 
-CLASSES = Classes()
+CLASSES = Classes(made_by=MadeBy.ISSUER)
 
 _DEPTH = 2500
 _DIGITS = 4400  # beyond the 4300 Python converts, and still within an 8 kB header line
@@ -65,13 +66,13 @@ def _nan(token_issuer: TokenIssuer) -> str:
 
 # A header is parsed before its signature can be checked, so these two need no key to be sent; they carry an
 # attacker's signature because a parser without such limits may read them, and must then refuse them all the same.
-@CLASSES.token("json-deep-nest")
+@CLASSES.token("json-deep-nest", intrusive=Intrusiveness.STRESS)
 def _deep(token_issuer: TokenIssuer) -> str:
     """a forged token with a header parameter nested 2,500 arrays deep"""
     return _forged(token_issuer, b"[" * _DEPTH + b"]" * _DEPTH)
 
 
-@CLASSES.token("json-bigint")
+@CLASSES.token("json-bigint", intrusive=Intrusiveness.STRESS)
 def _bigint(token_issuer: TokenIssuer) -> str:
     """a forged token with a header parameter of 4,400 digits"""
     return _forged(token_issuer, b"9" * _DIGITS)

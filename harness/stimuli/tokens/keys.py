@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 
+from harness.stimuli.registry import MadeBy, Need, needs
 from harness.stimuli.tokens.attacker import attacker_chain, attacker_jwk, attacker_kid
 from harness.stimuli.tokens.issuer import ABSENT, TokenIssuer
 from harness.stimuli.tokens.jose import as_json, encode
@@ -20,25 +21,25 @@ def _kid_missing(token_issuer: TokenIssuer) -> str:
     return token_issuer.with_header(kid=ABSENT)
 
 
-@CLASSES.token("kid-unknown")
+@CLASSES.token("kid-unknown", made_by=MadeBy.ISSUER)
 def _kid_unknown(token_issuer: TokenIssuer) -> str:
     """signed with the right key under a key id the key set does not have"""
     return token_issuer.with_header(kid="00000000-0000-4000-8000-000000000000")
 
 
-@CLASSES.token("kid-nonstring")
+@CLASSES.token("kid-nonstring", made_by=MadeBy.ISSUER)
 def _kid_nonstring(token_issuer: TokenIssuer) -> str:
     """the key id is an array that holds the right one"""
     return token_issuer.with_header(kid=[token_issuer.kid])
 
 
-@CLASSES.token("kid-empty")
+@CLASSES.token("kid-empty", made_by=MadeBy.ISSUER)
 def _kid_empty(token_issuer: TokenIssuer) -> str:
     """an empty key id"""
     return token_issuer.with_header(kid="")
 
 
-@CLASSES.token("kid-case")
+@CLASSES.token("kid-case", made_by=MadeBy.ISSUER, needs=needs(Need.CASED_KEY_ID))
 def _kid_case(token_issuer: TokenIssuer) -> str:
     """the right key id in upper case"""
     return token_issuer.with_header(kid=token_issuer.kid.upper())
@@ -60,7 +61,7 @@ def _kid_sql(token_issuer: TokenIssuer) -> Iterator[tuple[str, str]]:
         yield kid, token_issuer.token(header=token_issuer.header(alg="HS256", kid=kid), sign=signer("HS256", b"1"))
 
 
-@CLASSES.forms("kid-url")
+@CLASSES.forms("kid-url", needs=needs(Need.LISTENER))
 def _kid_url(token_issuer: TokenIssuer) -> Iterator[tuple[str, str]]:
     """signed with an attacker's key, the key id is the URL where he serves it, which must not be fetched"""
     for name in ("key.json", "key.pem"):
@@ -73,7 +74,7 @@ def _kid_proto(token_issuer: TokenIssuer) -> str:
     return token_issuer.forged(kid="__proto__")
 
 
-@CLASSES.token("jku-attacker")
+@CLASSES.token("jku-attacker", needs=needs(Need.LISTENER))
 def _jku(token_issuer: TokenIssuer) -> str:
     """signed with an attacker's key, jku names the attacker's key set, which must not be fetched"""
     return token_issuer.forged(kid=attacker_kid(token_issuer.alg), jku=token_issuer.url("jwks.json"))
@@ -107,7 +108,7 @@ def _jwk_oct(token_issuer: TokenIssuer) -> str:
     return token_issuer.token(header=token_issuer.header(alg="HS256", jwk=jwk), sign=signer("HS256", secret))
 
 
-@CLASSES.token("x5u-attacker")
+@CLASSES.token("x5u-attacker", needs=needs(Need.LISTENER))
 def _x5u(token_issuer: TokenIssuer) -> str:
     """signed with an attacker's key, x5u names the attacker's certificate, which must not be fetched"""
     return token_issuer.forged(x5u=token_issuer.url("certificate.pem"))
@@ -119,43 +120,43 @@ def _x5c(token_issuer: TokenIssuer) -> str:
     return token_issuer.forged(x5c=attacker_chain(token_issuer.alg))
 
 
-@CLASSES.token("crit-unknown")
+@CLASSES.token("crit-unknown", made_by=MadeBy.ISSUER)
 def _crit_unknown(token_issuer: TokenIssuer) -> str:
     """crit names an unknown extension"""
     return token_issuer.with_header(crit=["x-hopproof"], **{"x-hopproof": 1})
 
 
-@CLASSES.token("crit-empty")
+@CLASSES.token("crit-empty", made_by=MadeBy.ISSUER)
 def _crit_empty(token_issuer: TokenIssuer) -> str:
     """crit is an empty array"""
     return token_issuer.with_header(crit=[])
 
 
-@CLASSES.token("crit-nonarray")
+@CLASSES.token("crit-nonarray", made_by=MadeBy.ISSUER)
 def _crit_nonarray(token_issuer: TokenIssuer) -> str:
     """crit is a string"""
     return token_issuer.with_header(crit="x-hopproof", **{"x-hopproof": 1})
 
 
-@CLASSES.token("crit-absent-param")
+@CLASSES.token("crit-absent-param", made_by=MadeBy.ISSUER)
 def _crit_absent(token_issuer: TokenIssuer) -> str:
     """crit names a parameter that is not in the header"""
     return token_issuer.with_header(crit=["x-hopproof"])
 
 
-@CLASSES.token("b64-false-attached")
+@CLASSES.token("b64-false-attached", made_by=MadeBy.ISSUER)
 def _b64_false(token_issuer: TokenIssuer) -> str:
     """b64 false (critical) with an attached payload, which a JWT must not have"""
     return token_issuer.with_header(b64=False, crit=["b64"])
 
 
-@CLASSES.token("b64-false-nocrit")
+@CLASSES.token("b64-false-nocrit", made_by=MadeBy.ISSUER)
 def _b64_false_nocrit(token_issuer: TokenIssuer) -> str:
     """b64 false without crit"""
     return token_issuer.with_header(b64=False)
 
 
-@CLASSES.token("hdr-unknown-param", twin="hdr-unknown-param")
+@CLASSES.token("hdr-unknown-param", twin="hdr-unknown-param", made_by=MadeBy.ISSUER)
 def _unknown_parameter(token_issuer: TokenIssuer) -> str:
     """an unknown header parameter that is not critical"""
     return token_issuer.with_header(**{"x-hopproof": 1})

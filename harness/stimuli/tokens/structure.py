@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from harness.stimuli.registry import Intrusiveness, MadeBy
 from harness.stimuli.tokens.issuer import TokenIssuer
 from harness.stimuli.tokens.jose import jwe
 from harness.stimuli.tokens.table import Classes, Presented, authorization
@@ -15,7 +16,7 @@ _TRIES = 64
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
-@CLASSES.token("good")
+@CLASSES.token("good", made_by=MadeBy.HOLDER)
 def _good(token_issuer: TokenIssuer) -> str:
     """a token as management makes it"""
     return token_issuer.token()
@@ -76,19 +77,19 @@ def _dots(token_issuer: TokenIssuer) -> str:
     return ".."
 
 
-@CLASSES.token("str-extra-seg")
+@CLASSES.token("str-extra-seg", made_by=MadeBy.HOLDER)
 def _extra(token_issuer: TokenIssuer) -> str:
     """a fourth segment after a good token"""
     return token_issuer.token() + ".eA"
 
 
-@CLASSES.token("str-extra-empty-seg")
+@CLASSES.token("str-extra-empty-seg", made_by=MadeBy.HOLDER)
 def _extra_empty(token_issuer: TokenIssuer) -> str:
     """an empty fourth segment after a good token"""
     return token_issuer.token() + "."
 
 
-@CLASSES.token("str-many-dots")
+@CLASSES.token("str-many-dots", intrusive=Intrusiveness.STRESS)
 def _many_dots(token_issuer: TokenIssuer) -> str:
     """six thousand dots"""
     return "." * 6000
@@ -107,7 +108,7 @@ def _json_form(token_issuer: TokenIssuer) -> str:
     return json.dumps({"protected": header, "payload": payload, "signature": signature}, separators=(",", ":"))
 
 
-@CLASSES.token("enc-pad-canonical")
+@CLASSES.token("enc-pad-canonical", made_by=MadeBy.HOLDER)
 def _padded(token_issuer: TokenIssuer) -> str:
     """the signature segment with its base64 padding"""
     token = token_issuer.token()
@@ -117,14 +118,14 @@ def _padded(token_issuer: TokenIssuer) -> str:
     return token + padding
 
 
-@CLASSES.token("enc-pad-noncanonical")
+@CLASSES.token("enc-pad-noncanonical", made_by=MadeBy.HOLDER)
 def _overpadded(token_issuer: TokenIssuer) -> str:
     """the signature segment with one padding character too many"""
     token = token_issuer.token()
     return token + "=" * (-len(token.rpartition(".")[2]) % 4 + 1)
 
 
-@CLASSES.token("enc-std-alphabet")
+@CLASSES.token("enc-std-alphabet", made_by=MadeBy.HOLDER)
 def _standard_alphabet(token_issuer: TokenIssuer) -> str:
     """the signature segment in the standard base64 alphabet (+ and / for - and _)"""
     for _ in range(_TRIES):  # one of an RSA key without either character comes once in 50,000, one of ES256 in 15
@@ -135,7 +136,7 @@ def _standard_alphabet(token_issuer: TokenIssuer) -> str:
     raise StimulusUnavailable("the signature of the good token reads the same in both alphabets")
 
 
-@CLASSES.token("enc-unused-bits")
+@CLASSES.token("enc-unused-bits", made_by=MadeBy.HOLDER)
 def _unused_bits(token_issuer: TokenIssuer) -> str:
     """the unused bits in the signature's last character set: another text for the same octets"""
     token = token_issuer.token()
@@ -145,32 +146,32 @@ def _unused_bits(token_issuer: TokenIssuer) -> str:
     return token[:-1] + _ALPHABET[_ALPHABET.index(token[-1]) | 1]
 
 
-@CLASSES.token("enc-inner-space")
+@CLASSES.token("enc-inner-space", made_by=MadeBy.HOLDER)
 def _inner_space(token_issuer: TokenIssuer) -> str:
     """a space within the signature segment"""
     return _inside_signature(token_issuer, " ")
 
 
-@CLASSES.token("enc-illegal-char")
+@CLASSES.token("enc-illegal-char", made_by=MadeBy.HOLDER)
 def _illegal(token_issuer: TokenIssuer) -> str:
     """a character outside the alphabet (!) within the signature segment"""
     return _inside_signature(token_issuer, "!")
 
 
-@CLASSES.token("enc-nonascii")
+@CLASSES.token("enc-nonascii", made_by=MadeBy.HOLDER)
 def _nonascii(token_issuer: TokenIssuer) -> str:
     """a letter outside ASCII (é in UTF-8) within the signature segment"""
     return _inside_signature(token_issuer, "\u00e9")
 
 
-@CLASSES.token("enc-len-mod4-1")
+@CLASSES.token("enc-len-mod4-1", made_by=MadeBy.HOLDER)
 def _impossible_length(token_issuer: TokenIssuer) -> str:
     """a signature segment of a length no base64 text can have"""
     signed, _, signature = token_issuer.token().rpartition(".")
     return f"{signed}.{signature[: len(signature) // 4 * 4]}A"
 
 
-@CLASSES.token("enc-percent")
+@CLASSES.token("enc-percent", made_by=MadeBy.HOLDER)
 def _percent(token_issuer: TokenIssuer) -> str:
     """the dots between the segments percent-encoded"""
     return token_issuer.token().replace(".", "%2E")

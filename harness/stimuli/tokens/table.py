@@ -1,10 +1,13 @@
-"""The table of token classes: what one is, how it is registered, what it presents."""
+"""The table of token classes: how one is registered, what it presents."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Unpack
 
+from harness.model.case import GOOD
+from harness.stimuli.registry import Family, StimulusClass, StimulusClasses, Traits
 from harness.stimuli.tokens.issuer import TokenIssuer
 from harness.stimuli.unavailable import StimulusUnavailable
 
@@ -33,61 +36,62 @@ BuildForms = Callable[[TokenIssuer], Iterable[tuple[str, str]]]
 BuildAll = Callable[[TokenIssuer], Sequence[Presented]]
 
 
-@dataclass(frozen=True)
-class TokenClass:
-    """A class of token.
+class TokenClass(StimulusClass[BuildAll]):
+    """A class of token, whose builder makes it in every form that it has; a server must refuse each."""
 
-    ``twin`` names the class that a server must accept and that differs in one thing; a positive class is its own twin.
-    ``forms`` makes it in every form that it has, of which a server must refuse each.
-    """
-
-    name: str
-    summary: str
-    twin: str
-    forms: BuildAll
+    def forms(self, token_issuer: TokenIssuer) -> Sequence[Presented]:
+        """Every form of it."""
+        return self.builder(token_issuer)
 
     def build(self, token_issuer: TokenIssuer) -> Presented:
         """Its first form."""
         return self.forms(token_issuer)[0]
 
 
-class Classes(dict[str, TokenClass]):
-    """One file's classes, filled by its decorators.  Both raise ValueError for a name given twice."""
+class Classes(list[TokenClass]):
+    """One file's classes, filled by its decorators.  *usual* are the traits that its classes have unless they say
+    otherwise."""
 
-    def add(self, name: str, twin: str = "good") -> Callable[[Build], Build]:
+    def __init__(self, **usual: Unpack[Traits]) -> None:
+        super().__init__()
+        self._usual = usual
+
+    def add(self, name: str, twin: str = GOOD, **traits: Unpack[Traits]) -> Callable[[Build], Build]:
         """Register what makes a whole Presented as class *name*; its docstring is the summary."""
 
         def register(build: Build) -> Build:
-            self._put(name, twin, build.__doc__, lambda token_issuer: (build(token_issuer),))
+            self._put(name, twin, build.__doc__, lambda token_issuer: (build(token_issuer),), traits)
             return build
 
         return register
 
-    def token(self, name: str, twin: str = "good") -> Callable[[BuildToken], BuildToken]:
+    def token(self, name: str, twin: str = GOOD, **traits: Unpack[Traits]) -> Callable[[BuildToken], BuildToken]:
         """Register what makes a token, to be presented as ``Authorization: Bearer``, as class *name*."""
 
+        def presented(build: BuildToken) -> BuildAll:
+            return lambda token_issuer: (authorization(f"Bearer {build(token_issuer)}"),)
+
         def register(build: BuildToken) -> BuildToken:
-            self._put(name, twin, build.__doc__, lambda token_issuer: (authorization(f"Bearer {build(token_issuer)}"),))
+            self._put(name, twin, build.__doc__, presented(build), traits)
             return build
 
         return register
 
-    def forms(self, name: str, twin: str = "good") -> Callable[[BuildForms], BuildForms]:
+    def forms(self, name: str, twin: str = GOOD, **traits: Unpack[Traits]) -> Callable[[BuildForms], BuildForms]:
         """Register what makes the tokens of class *name*, each with the name of its form; its docstring is the summary.
 
         No two forms that are the same are presented twice; none at all is a StimulusUnavailable.
         """
 
         def register(build: BuildForms) -> BuildForms:
-            self._put(name, twin, build.__doc__, lambda token_issuer: _distinct(name, build(token_issuer)))
+            self._put(name, twin, build.__doc__, lambda token_issuer: _distinct(name, build(token_issuer)), traits)
             return build
 
         return register
 
-    def _put(self, name: str, twin: str, text: str | None, build: BuildAll) -> None:
-        if name in self:
-            raise ValueError(f"token class {name} is defined twice")
-        self[name] = TokenClass(name, " ".join((text or "").split()), twin, build)
+    def _put(self, name: str, twin: str, text: str | None, build: BuildAll, traits: Traits) -> None:
+        summary, all_traits = " ".join((text or "").split()), Traits(**{**self._usual, **traits})
+        self.append(TokenClass(name, build, summary, Family.TOKEN, twin, **all_traits))
 
 
 def _distinct(name: str, forms: Iterable[tuple[str, str]]) -> Sequence[Presented]:
@@ -99,14 +103,9 @@ def _distinct(name: str, forms: Iterable[tuple[str, str]]) -> Sequence[Presented
     return tuple(replace(authorization(f"Bearer {token}"), form=form) for token, form in found.items())
 
 
-def collect(*tables: Classes) -> Mapping[str, TokenClass]:
-    """One table of all.  Raises ValueError for a name in two of them or a twin that is in none."""
-    merged = {name: row for table in tables for name, row in table.items()}
-    if len(merged) != sum(map(len, tables)):
-        raise ValueError("a token class is defined in two files")
-    if unknown := {row.twin for row in merged.values()} - set(merged):
-        raise ValueError(f"unknown twins of token classes: {sorted(unknown)}")
-    return merged
+def collect(*files: Classes) -> StimulusClasses[TokenClass]:
+    """One table of all; raises CatalogueError for a name that stands twice or a twin that is in none."""
+    return StimulusClasses(*(row for rows in files for row in rows))
 
 
 def authorization(*values: str) -> Presented:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from harness.stimuli.registry import MadeBy
 from harness.stimuli.tokens.issuer import TokenIssuer
 from harness.stimuli.tokens.table import Classes, Presented, authorization
 
-CLASSES = Classes()
+CLASSES = Classes(made_by=MadeBy.HOLDER)
 
 _ALTERNATIVES = ("X-Access-Token", "X-Auth-Token", "X-Forwarded-Access-Token", "X-Original-Authorization")
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import socket
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from harness.catalogue.registry import catalogue
 from harness.cli import main
 from harness.errors import UsageError
 from harness.model.load import Arm, Connections, Order, Plan
 from harness.model.vocabulary import Path as Way
 from harness.model.vocabulary import Posture
-from harness.run.load import generate, schedule_of
+from harness.run.load import flow_of, generate, schedule_of
 from harness.tests.command import hopproof
 
 
@@ -49,6 +51,13 @@ def test_production_needs_its_owner(owned: list[str], tmp_path: Path, capsys: py
     assert main(["load", "--target", str(file), "--users", "2", *owned]) == 2
     error = capsys.readouterr().err
     assert "a load on production can take it down" in error and "--i-own-this live.example" in error
+
+
+def test_the_flow_that_is_meant() -> None:
+    known = catalogue()
+    assert flow_of(known, "").name == "api-gateway-to-analytics"
+    only = {"client-to-service": known.flows["client-to-service"]}
+    assert flow_of(replace(known, flows=only), "").name == "client-to-service"
 
 
 def test_schedule() -> None:

@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from harness.catalogue.registry import catalogue
+from harness.catalogue.registry import STIMULUS_CLASSES, catalogue
 from harness.model.case import Case, Stimulus
 from harness.model.vocabulary import Path, Posture
 from harness.pki.deployment import Pki
-from harness.probes.intrusiveness import _STRESS, Intrusiveness, intrusiveness
+from harness.probes.intrusiveness import intrusiveness
 from harness.products.registry import reference
 from harness.stimuli.certificates import CERTIFICATE_CLASSES
+from harness.stimuli.registry import Intrusiveness
 from harness.stimuli.tokens import TOKEN_CLASSES, TokenIssuer
 
 LONG = 4096
@@ -45,5 +46,6 @@ def test_whatever_is_long_counts_as_stress() -> None:
     token_issuer = TokenIssuer.of(pki)
     tokens = {name: row.build(token_issuer) for name, row in TOKEN_CLASSES.items()}
     chains = {name: row.build(pki, "portal-admin-client") for name, row in CERTIFICATE_CLASSES.items()}
+    stress = {name for name, row in STIMULUS_CLASSES.items() if row.intrusive is Intrusiveness.STRESS}
     long = {name for name, made in tokens.items() if sum(len(value) for _, value in made.headers) > LONG}
-    assert long | {name for name, made in chains.items() if made and len(made.pem()) > LONG} == _STRESS
+    assert long | {name for name, made in chains.items() if made and len(made.pem()) > LONG} == stress
