@@ -31,10 +31,8 @@ def _own_lab(name: str, procedure: Procedure, summary: str) -> Transport:
 TRANSPORTS: StimulusClasses[Transport] = StimulusClasses(
     _anywhere(GOOD, procedures.request, "the request as the flow has it", made_by=MadeBy.HOLDER),
     *(_anywhere(name, procedures.another_way, way.summary, intrusive=way.intrusive) for name, way in WAYS.items()),
-    *(
-        _anywhere(name, procedures.request, summary, **({"made_by": MadeBy.HOLDER} if name in BY_HOLDER else {}))
-        for name, summary in HEADERS.items()
-    ),
+    *(_anywhere(name, procedures.request, HEADERS[name], made_by=MadeBy.HOLDER) for name in sorted(BY_HOLDER)),
+    *(_anywhere(name, procedures.request, HEADERS[name]) for name in HEADERS if name not in BY_HOLDER),
     _own_lab(
         "j-tls-untrusted",
         procedures.request,
