@@ -113,7 +113,14 @@ def _optional(step: _Fields, key: str) -> str:
 
 def _mint(step: _Fields) -> script.Step:
     flaw = step.choice("flaw", script.Flaw) if "flaw" in step.written else script.Flaw.NONE
-    return script.Mint(step.text("mint"), step.text("issuer"), step.text("audience"), step.text("subject"), flaw)
+    return script.Mint(
+        name=step.text("mint"),
+        issuer=step.text("issuer"),
+        audience=step.text("audience"),
+        subject=step.text("subject"),
+        flaw=flaw,
+        may_act=_optional(step, "may_act"),
+    )
 
 
 def _exchange(step: _Fields) -> script.Step:
