@@ -107,6 +107,50 @@ def _cut_off(step: _Fields) -> script.Step:
     return script.CutOff(step.action("cut_off"))
 
 
+def _optional(step: _Fields, key: str) -> str:
+    return step.text(key) if key in step.written else ""
+
+
+def _mint(step: _Fields) -> script.Step:
+    flaw = step.choice("flaw", script.Flaw) if "flaw" in step.written else script.Flaw.NONE
+    return script.Mint(
+        name=step.text("mint"),
+        issuer=step.text("issuer"),
+        audience=step.text("audience"),
+        subject=step.text("subject"),
+        flaw=flaw,
+        may_act=_optional(step, "may_act"),
+    )
+
+
+def _exchange(step: _Fields) -> script.Step:
+    change = step.get("change") or {}
+    if not isinstance(change, Mapping) or not all(isinstance(item, str) for item in change.values()):
+        raise step.error(f"change must map parameters to texts, not {change!r}")
+    if (secret := step.get("secret")) not in (None, "wrong"):
+        raise step.error(f"secret can only be wrong, not {secret!r}")
+    if "errors" in step.written:
+        errors = tuple(map(str, step.listed("errors")))
+        then: script.Issued | script.ExchangeRefused = script.ExchangeRefused(errors)
+    else:
+        then = script.Issued(step.text("keeps"), step.text("actor"))
+    return script.Exchange(
+        name=_optional(step, "as"),
+        at=step.text("at"),
+        client=step.text("client"),
+        subject=step.text("exchange"),
+        audience=step.text("audience"),
+        then=then,
+        secret=secret is None,
+        change=tuple((str(key), str(value)) for key, value in change.items()),
+    )
+
+
+def _call(step: _Fields) -> script.Step:
+    token = step.get("call")
+    return script.Call(token if isinstance(token, str) else "", step.then(), _optional(step, "server"))
+
+
 _STEPS: Mapping[str, Callable[[_Fields], script.Step]] = {
     "request": lambda step: script.Request(step.choice("request", script.Signed), step.then()),
     "act": lambda step: script.Act(step.text("act"), step.then()),
@@ -119,6 +163,9 @@ _STEPS: Mapping[str, Callable[[_Fields], script.Step]] = {
     "operate": lambda step: script.Operate(step.action("operate")),
     "under_load": _under_load,
     "cut_off": _cut_off,
+    "mint": _mint,
+    "exchange": _exchange,
+    "call": _call,
     "slow": lambda step: script.Slow(step.number("slow")),
 }
 

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from harness.checks.exchange import exchanged
 from harness.checks.question import Question, note, unobserved, violation, wrong_reason
-from harness.model.script import Act, CutOff, Fetches, MustBeRefused, MustBeServed, Request, Slow, Step, UnderLoad
-from harness.model.script_facts import Answered, AnsweredLate, Facts, Fetched, LoadResult
+from harness.model.script import (
+    Act,
+    Call,
+    CutOff,
+    Exchange,
+    Fetches,
+    MustBeRefused,
+    MustBeServed,
+    Request,
+    Slow,
+    Step,
+    UnderLoad,
+)
+from harness.model.script_facts import Answered, AnsweredLate, Exchanged, Facts, Fetched, LoadResult
 from harness.model.verdict import Finding, FindingKind
 
 
@@ -36,9 +49,11 @@ def _step(question: Question, name: str, step: Step, facts: Facts) -> Iterator[F
             yield from _late(question, name, facts)
         case CutOff(), AnsweredLate():
             yield from _cut_off(name, facts)
-        case ((Request() | Act()), Answered()):
+        case Exchange(), Exchanged():
+            yield from exchanged(name, step, facts)
+        case ((Request() | Act() | Call()), Answered()):
             yield from _answered(question, name, step.then, facts)
-        case ((Fetches() | UnderLoad() | Slow() | CutOff() | Request() | Act()), _):
+        case ((Fetches() | UnderLoad() | Slow() | CutOff() | Request() | Act() | Call() | Exchange()), _):
             yield unobserved("other-facts", f"{name}: was not observed")
 
 

@@ -95,4 +95,25 @@ class Done:
         return {name: value for name, value in asdict(self).items() if value}
 
 
-Facts = Answered | AnsweredLate | Fetched | Change | LoadResult | Done
+@dataclass(frozen=True)
+class Exchanged:
+    """What a token service answered.  The claims are those of the token that it issued, which itself is not kept."""
+
+    status: int | None
+    ended: str
+    error: str = ""
+    issued_token_type: str = ""
+    token_type: str = ""
+    cache_control: str = ""
+    issued: bool = False
+    audience: str = ""
+    subject: str = ""
+    actor: str = ""
+    lifetime: int = 0
+
+    def to_json(self) -> FactsJson:
+        """As it stands in a record."""
+        return {name: value for name, value in asdict(self).items() if name == "status" or value}
+
+
+Facts = Exchanged | Answered | AnsweredLate | Fetched | Change | LoadResult | Done

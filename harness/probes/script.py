@@ -24,8 +24,11 @@ from harness.model.script import (
     Act,
     Action,
     Advance,
+    Call,
     CutOff,
+    Exchange,
     Fetches,
+    Mint,
     Operate,
     Part,
     Register,
@@ -43,6 +46,7 @@ from harness.model.script import (
 from harness.model.script_facts import Answered, AnsweredLate, Change, Done, Facts, Fetched, LoadResult
 from harness.pki.deployment import key_id
 from harness.probes.background_load import Load
+from harness.probes.exchange import Parties
 from harness.stimuli.factory import Stimuli
 from harness.wire.send import send
 
@@ -72,6 +76,7 @@ class Player:
         self._key = self._former = cast(rsa.RSAPrivateKey, stimuli.signing_key)
         self._offset = 0.0
         self._renewed = ""
+        self._parties = Parties(lab, stimuli, case, entrypoint)
 
     def play(self) -> tuple[Facts, ...]:
         """The facts of each step.  Raises LabError if the lab fails."""
@@ -83,6 +88,8 @@ class Player:
                 return self._request(step.token, number)
             case Act():
                 return self._act(number)
+            case Mint() | Exchange() | Call():
+                return self._parties.played(step, self._nonce(number))
             case Fetches():
                 return Fetched(self._lab.counters(self._door.setup).get("jwks_fetches", 0))
             case UnderLoad():

@@ -11,6 +11,7 @@ from harness.probes import procedures
 from harness.probes.attempt import Attempt
 from harness.probes.bypass import WAYS
 from harness.probes.certificate_header import BY_HOLDER, HEADERS
+from harness.probes.exchange import EXCHANGES
 from harness.probes.procedures import Means
 from harness.stimuli.registry import Family, Intrusiveness, MadeBy, Need, StimulusClass, StimulusClasses, Traits, needs
 
@@ -70,6 +71,7 @@ TRANSPORTS: StimulusClasses[Transport] = StimulusClasses(
         "a good token, whose key stands in the JWK set beside keys of other kinds",
         needs=needs(Need.KEY_SERVER),
     ),
+    *(_own_lab(name, procedures.script, summary) for name, summary in EXCHANGES.items()),
     _own_lab("start", procedures.start, "nothing is sent: the server is started with this configuration"),
     _own_lab(
         "renewed-ingestion-client", procedures.script, "the ingestion client certificate is renewed while gateways run"

@@ -6,6 +6,7 @@ resumes a session unless asked to, so each connection proves its certificate aga
 
 from __future__ import annotations
 
+import hashlib
 import ssl
 import threading
 from collections.abc import Callable, Sequence
@@ -110,6 +111,11 @@ class Stimuli:
         """The client's own certificate with its key (PEM, private); None for a client that has none."""
         identity = self._identity(client_secret, GOOD) if client_secret else None
         return write_identity(identity, self._folder, client_secret) if identity is not None else None
+
+    def client_secret(self, client_secret: str) -> str:
+        """What a client of our own labs authenticates with at a token service: the digest of its key file."""
+        identity = self._identity(client_secret, GOOD)
+        return "" if identity is None else hashlib.sha256(identity.key_pem()).hexdigest()
 
     @property
     def signing_key(self) -> Private:

@@ -75,7 +75,7 @@ EMBEDDED = Target(
     scope="Hopproof's own reference subsystems on loopback, which says nothing yet about your deployment.",
     own_lab=True,
     grade=EmbeddedLab.grade,
-    features=reference().features,
+    features=reference().features | {"embedded"},
     bench=embedded_bench,
     exports=reference_exports,
 )

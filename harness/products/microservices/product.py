@@ -6,14 +6,28 @@ from functools import partial
 
 from harness.model.catalogue import Server
 from harness.pki.deployment import CLIENT, Blueprint, Secret, server_secrets
-from harness.products.product import Product
+from harness.products.product import Product, Variant
 from harness.products.resources import Spec, custom_resource, endpoint
 
 _CA, _INTERNAL_CA = "ingress-ca", "management-ca"
 
+_HOSTS = {
+    "orders-service": "orders.ecomm.test",
+    "order-processing": "op.ecomm.test",
+    "inventory": "iv.ecomm.test",
+    "finance": "fn.ecomm.test",
+    "partner-stock": "stock.partner.test",
+    "sts": "sts.ecomm.test",
+    "partner-sts": "sts.partner.test",
+}
+
 
 def _service(server: Server) -> Spec:
     return {"endpoint": endpoint(server.host, server.secret), "issuer": server.issuer, "audience": server.audience}
+
+
+def _token_service(server: Server) -> Spec:
+    return {"endpoint": endpoint(server.host, server.secret)}
 
 
 MICROSERVICES = Product(
@@ -21,13 +35,22 @@ MICROSERVICES = Product(
     title="Microservices behind an STS",
     pki=Blueprint(
         authorities=(_CA, _INTERNAL_CA),
-        secrets={**server_secrets(_CA, {"orders-service": "orders.ecomm.test"}), "orders-client": Secret(_CA, CLIENT)},
-        clients=("orders-client",),
+        secrets={
+            **server_secrets(_CA, _HOSTS),
+            "orders-client": Secret(_CA, CLIENT),
+            "edge-gateway-client": Secret(_CA, CLIENT),
+            "order-processing-client": Secret(_CA, CLIENT),
+        },
+        clients=("orders-client", "edge-gateway-client", "order-processing-client"),
         organization="cert-manager",
         external=_CA,
         internal=_INTERNAL_CA,
     ),
     keys=None,
-    configure={"Service": partial(custom_resource, "hopproof/v1", _service)},
+    configure={
+        "Service": partial(custom_resource, "hopproof/v1", _service),
+        "TokenService": partial(custom_resource, "hopproof/v1", _token_service),
+    },
+    variants={"shared-audience": Variant(spec={"audience": "*.ecomm.com"})},
     subsystems=("harness.subsystems.microservices.kinds",),
 )

@@ -2,19 +2,53 @@
 
 from __future__ import annotations
 
-from harness.subsystems.microservices.service import Orders
-from harness.subsystems.server.kind import COMPARES_AUDIENCE, Kind
+from functools import partial
 
-KINDS = (
-    Kind(
-        "service",
-        "Service",
-        "endpoint",
-        lambda _: Orders(),
-        validates=False,
-        needs_one=True,
-        key_cas=("mgmtPlatformEndpointCASecret", "mgmtPlatformEndpointSvcCASecret"),
-        keys_path="/api/cloud/oauth2/certs",
-        traits=frozenset({COMPARES_AUDIENCE}),
+from harness.subsystems.microservices import exchange
+from harness.subsystems.microservices.service import Orders
+from harness.subsystems.microservices.sts import Client, Domain, TokenService
+from harness.subsystems.server.kind import COMPARES_AUDIENCE, Kind, Making
+
+__all__ = ["KINDS", "exchange"]
+
+ECOMM, PARTNER = "https://sts.ecomm.test", "https://sts.partner.test"
+_DOMAINS = {
+    "sts": Domain(
+        ECOMM,
+        frozenset({"https://login.example.test"}),
+        {
+            "edge-gateway": Client("edge-gateway-client", "gateway.ecomm.test", frozenset({"op.ecomm.test"})),
+            "order-processing": Client(
+                "order-processing-client", "op.ecomm.test", frozenset({"iv.ecomm.test", PARTNER})
+            ),
+        },
     ),
+    "partner-sts": Domain(
+        PARTNER,
+        frozenset({ECOMM}),
+        {"order-processing": Client("order-processing-client", PARTNER, frozenset({"stock.partner.test"}))},
+    ),
+}
+
+_service = partial(
+    Kind,
+    resource="Service",
+    endpoint="endpoint",
+    application=lambda _: Orders(),
+    validates=False,
+    needs_one=True,
+    key_cas=("mgmtPlatformEndpointCASecret", "mgmtPlatformEndpointSvcCASecret"),
+    keys_path="/api/cloud/oauth2/certs",
+    traits=frozenset({COMPARES_AUDIENCE, "service"}),
 )
+
+
+def _token_service(name: str) -> Kind:
+    def application(making: Making) -> TokenService:
+        return TokenService(making, _DOMAINS[name])
+
+    return Kind(name, "TokenService", "endpoint", application, can_jwt=False)
+
+
+_SERVICES = ("service", "order-processing", "inventory", "finance", "partner-stock")
+KINDS = (*(_service(name) for name in _SERVICES), *(_token_service(name) for name in _DOMAINS))

@@ -152,7 +152,7 @@ class Request(http.Request):
         body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
         out: Any = self
         out.setResponseCode(answer.status)
-        for name, value in (*answer.headers, *_EVERY_ANSWER, ("Content-Length", str(len(body)))):
+        for name, value in (*_EVERY_ANSWER, *answer.headers, ("Content-Length", str(len(body)))):
             out.setHeader(name, value)
         out.write(body)
         out.finish()

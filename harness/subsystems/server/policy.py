@@ -162,3 +162,5 @@ class ServerPolicy:
     verifies_server: bool = True
     verifies_host: bool = True
     trusts: Callable[[tuple[x509.Certificate, ...]], tuple[x509.Certificate, ...]] = as_given
+    # What a product's own code leaves out, by the name of the fault
+    slips: frozenset[str] = frozenset()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
@@ -63,11 +63,15 @@ def _subjects(view: View, log: Log, each: Subsystem, path: tuple[str, ...], name
     if placeholder(written) or not candidates:
         return
     wanted = parse(written)
+    # Two files that ask for one certificate are alternatives: only one of them is applied.
+    asked = all(known.held is None for known, _ in candidates)
+    chosen = asked and any(not difference(wanted, subject)[0] for _, subject in candidates)
     for known, subject in candidates:
         log.checked()
         if not each.validates:
             continue  # it is not compared
         problem, certain = difference(wanted, subject)
+        certain = certain and not chosen
         if problem:
             certificate = f"{known.resource.label if known.resource else known.name}: {written_out(subject)}"
             report = log.error if certain else log.warning
@@ -236,15 +240,26 @@ def pki_10(view: View, log: Log) -> None:
             continue
         names = _dns_names(known)
         log.checked()
-        missing = [options[0] for options in required(view, known) if not set(options) & set(names)]
+        missing = _lacking(view, known, names)
         if missing:
-            log.error(
+            others = (each for each in view.by_row.get(known.row.name, []) if known.held is None and each is not known)
+            chosen = any(_same_place(each, known) and not _lacking(view, each, _dns_names(each)) for each in others)
+            report = log.warning if chosen else log.error
+            report(
                 place(known, "dnsNames"),
                 f"{known.row.name} lacks the DNS names {', '.join(missing)}: pods of the subsystem refuse each"
                 " other under those"
                 " names.",
                 f"dnsNames: add {', '.join(missing)}",
             )
+
+
+def _lacking(view: View, known: Known, names: Collection[str]) -> list[str]:
+    return [options[0] for options in required(view, known) if not set(options) & set(names)]
+
+
+def _same_place(one: Known, other: Known) -> bool:
+    return (one.namespace, one.cluster) == (other.namespace, other.cluster)
 
 
 def _dns_names(known: Known) -> list[str]:

@@ -95,7 +95,14 @@ def pki_2(view: View, log: Log) -> None:
         if issuer_matches(named, known.row.issuer, view.instances):
             continue
         wrong = next((other for other in (INGRESS, *OF_ISSUER) if issuer_matches(named, other, view.instances)), "")
-        if wrong:
+        if wrong == INGRESS and _customised(view, known):
+            log.warning(
+                _issuer_place(known),
+                f"{known.row.name} is to be issued by {named} in place of {known.row.issuer}, as is all that is inside"
+                " this subsystem: customised certificates, which trust each other.",
+                f"issuerRef: {{name: {known.row.issuer}}}, unless this is meant",
+            )
+        elif wrong:
             log.error(
                 _issuer_place(known),
                 f"{known.row.name} is to be issued by {named}; it belongs under {known.row.issuer}. The other side"
@@ -108,6 +115,16 @@ def pki_2(view: View, log: Log) -> None:
             log.checked()
             _signed_elsewhere(view, log, known, known.held)
     _issuers(view, log)
+
+
+def _customised(view: View, known: Known) -> bool:
+    """Whether everything that is asked for inside the subsystem of *known* is under ingress-issuer, not this alone."""
+    inside = [
+        issued_by_name(each)
+        for each in view.requests
+        if each.row.issuer == known.row.issuer and (each.namespace, each.cluster) == (known.namespace, known.cluster)
+    ]
+    return len(inside) > 1 and all(issuer_matches(named, INGRESS, view.instances) for named in inside)
 
 
 def _signed_elsewhere(view: View, log: Log, known: Known, held: Held) -> None:

@@ -1,0 +1,58 @@
+"""Mistakes of a token service, each of which leaves one decision out or makes one answer wrong; and one of services."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fnmatch import fnmatchcase
+
+from harness.subsystems.faults.registry import Change, fault
+from harness.subsystems.server.policy import ServerPolicy
+
+_TOKEN_SERVICES = ("sts", "partner-sts")
+
+SLIPS = {
+    "sts-keeps-audience": "issues a token for the subject token's audience, not for the one asked for",
+    "sts-exchanges-for-anybody": "exchanges for any audience, whatever its policy says",
+    "sts-skips-subject-signature": "verifies no signature of the subject token",
+    "sts-accepts-expired-subject": "exchanges a subject token that has expired",
+    "sts-trusts-any-issuer": "exchanges tokens of issuers that it does not trust",
+    "sts-ignores-subject-audience": "exchanges a token that was issued for another service",
+    "sts-ignores-may-act": "lets any client act for a user whose token names who alone may",
+    "sts-skips-client-authentication": "takes any secret of a client that it knows",
+    "sts-ignores-token-types": "requires no subject_token_type and ignores an actor_token_type that stands alone",
+    "sts-answers-invalid-grant": "answers invalid_grant where RFC 8693 has invalid_request or invalid_target",
+    "sts-loses-user": "names the client as the subject, in the user's place",
+    "sts-names-no-actor": "leaves out who acts for the user",
+    "sts-omits-issued-token-type": "leaves issued_token_type out of its answer",
+    "sts-lets-answers-be-cached": "allows caches to keep the tokens that it issues",
+    "sts-issues-long-lived-tokens": "issues tokens that live for a day",
+}
+
+
+def _slip(name: str, summary: str) -> Change:
+    def change(rules: ServerPolicy) -> ServerPolicy:
+        return replace(rules, slips=rules.slips | {name})
+
+    change.__doc__ = summary
+    return change
+
+
+for _name, _summary in SLIPS.items():
+    fault(_name, on=_TOKEN_SERVICES)(_slip(_name, _summary))
+
+
+@fault("matches-audience-as-pattern", on=("service",))
+def matches_audience_as_pattern(rules: ServerPolicy) -> ServerPolicy:
+    """takes its audience *.ecomm.com as a pattern for host names"""
+    return replace(rules, names_audience=_matches)
+
+
+def _matches(name: str, claim: object) -> bool:
+    named = claim if isinstance(claim, list) else [claim]
+    return any(fnmatchcase(str(each), name) for each in named)
+
+
+@fault("service-answers-clear-text", on=("service",))
+def service_answers_clear_text(rules: ServerPolicy) -> ServerPolicy:
+    """a service answers plain HTTP on its TLS port as well"""
+    return replace(rules, answers_clear_text=True)
