@@ -233,17 +233,22 @@ class Flaw(StrEnum):
 
 @dataclass(frozen=True)
 class Mint:
-    """The harness makes a token under ``name``, which names ``issuer``, ``audience`` and ``subject``."""
+    """The harness makes a token under ``name``, which names ``issuer``, ``audience`` and ``subject``.
+
+    ``may_act`` is the only party that may act for the subject (RFC 8693 section 4.4), '' where the token names none.
+    """
 
     name: str
     issuer: str
     audience: str
     subject: str
     flaw: Flaw = Flaw.NONE
+    may_act: str = ""
 
     def __str__(self) -> str:
         flaw = f", {self.flaw}" if self.flaw is not Flaw.NONE else ""
-        return f"mint {self.name} for {self.audience}{flaw}"
+        may_act = f", may_act {self.may_act}" if self.may_act else ""
+        return f"mint {self.name} for {self.audience}{flaw}{may_act}"
 
 
 @dataclass(frozen=True)

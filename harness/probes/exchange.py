@@ -30,6 +30,8 @@ from harness.wire.send import Prepared, prepare, send
 
 EXCHANGES: Mapping[str, str] = {
     "x-exchange": "a token exchanged for the next service, and presented there and elsewhere",
+    "x-shared": "one token for every service of the domain, with the audience that all of them know",
+    "x-may-act": "a token that names who alone may act for its user",
     "x-policy": "an exchange that the policy of the token service refuses",
     "x-subject-token": "subject tokens that must not be exchanged",
     "x-client": "a client that does not authenticate",
@@ -67,16 +69,17 @@ class Parties:
             "sub": step.subject,
             "iat": now,
             "exp": now + _MINUTES,
+            **({"may_act": {"sub": step.may_act}} if step.may_act else {}),
         }
         signer = cast(Any, new_key(key)) if step.flaw is Flaw.STRANGER else key
         compact = jwt.encode(claims, signer, algorithm="RS256", headers={"kid": key_id(key.public_key())})
         return _altered(compact, claims) if step.flaw is Flaw.ALTERED else compact
 
-    def _neighbour(self, server: str, posture: Posture) -> Entrypoint:
+    def _neighbour(self, server: str, posture: Posture, variant: str = "") -> Entrypoint:
         if server in ("", self._case.flow.server.name):
             return self._door
 
-        setup = Setup(server, posture, Path.DIRECT, self._door.setup.fault)
+        setup = Setup(server, posture, Path.DIRECT, self._door.setup.fault, variant)
         found = self._lab.open([setup])[setup]
         if not isinstance(found, Entrypoint):
             raise LabError(f"{server} does not start: {found.message}", where=self._case.id)
@@ -142,7 +145,11 @@ class Parties:
         )
 
     def _called(self, step: Call, nonce: str) -> Answered:
-        at, flow, began = self._neighbour(step.server, self._case.posture), self._case.flow, time.monotonic()
+        at, flow, began = (
+            self._neighbour(step.server, self._case.posture, self._door.setup.variant),
+            self._case.flow,
+            time.monotonic(),
+        )
         body = flow.body.replace("{nonce}", nonce).encode()
         headers: list[tuple[str, bytes]] = [("Host", at.host_header.encode()), (NONCE_HEADER, nonce.encode())]
         if step.token:

@@ -6,7 +6,7 @@ from functools import partial
 
 from harness.model.catalogue import Server
 from harness.pki.deployment import CLIENT, Blueprint, Secret, server_secrets
-from harness.products.product import Product
+from harness.products.product import Product, Variant
 from harness.products.resources import Spec, custom_resource, endpoint
 
 _CA, _INTERNAL_CA = "ingress-ca", "management-ca"
@@ -51,5 +51,6 @@ MICROSERVICES = Product(
         "Service": partial(custom_resource, "hopproof/v1", _service),
         "TokenService": partial(custom_resource, "hopproof/v1", _token_service),
     },
+    variants={"shared-audience": Variant(spec={"audience": "*.ecomm.com"})},
     subsystems=("harness.subsystems.microservices.kinds",),
 )

@@ -1,8 +1,9 @@
-"""Mistakes of a token service: each leaves one decision out, or makes one answer wrong."""
+"""Mistakes of a token service, each of which leaves one decision out or makes one answer wrong; and one of services."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from fnmatch import fnmatchcase
 
 from harness.subsystems.faults.registry import Change, fault
 from harness.subsystems.server.policy import ServerPolicy
@@ -16,6 +17,7 @@ SLIPS = {
     "sts-accepts-expired-subject": "exchanges a subject token that has expired",
     "sts-trusts-any-issuer": "exchanges tokens of issuers that it does not trust",
     "sts-ignores-subject-audience": "exchanges a token that was issued for another service",
+    "sts-ignores-may-act": "lets any client act for a user whose token names who alone may",
     "sts-skips-client-authentication": "takes any secret of a client that it knows",
     "sts-ignores-token-types": "requires no subject_token_type and ignores an actor_token_type that stands alone",
     "sts-answers-invalid-grant": "answers invalid_grant where RFC 8693 has invalid_request or invalid_target",
@@ -37,3 +39,20 @@ def _slip(name: str, summary: str) -> Change:
 
 for _name, _summary in SLIPS.items():
     fault(_name, on=_TOKEN_SERVICES)(_slip(_name, _summary))
+
+
+@fault("matches-audience-as-pattern", on=("service",))
+def matches_audience_as_pattern(rules: ServerPolicy) -> ServerPolicy:
+    """takes its audience *.ecomm.com as a pattern for host names"""
+    return replace(rules, names_audience=_matches)
+
+
+def _matches(name: str, claim: object) -> bool:
+    named = claim if isinstance(claim, list) else [claim]
+    return any(fnmatchcase(str(each), name) for each in named)
+
+
+@fault("service-answers-clear-text", on=("service",))
+def service_answers_clear_text(rules: ServerPolicy) -> ServerPolicy:
+    """a service answers plain HTTP on its TLS port as well"""
+    return replace(rules, answers_clear_text=True)
