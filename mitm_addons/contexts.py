@@ -20,8 +20,10 @@ AlertHook = Callable[[SSL.Connection, str], None]
 _FATAL = 2
 
 
-def front(certificate: str) -> SSL.Context:
-    """Towards clients, who are asked for no certificate: *certificate* is a PEM file with key and chain, leaf first.
+def front(certificate: str, *, asks: bool = False) -> SSL.Context:
+    """Towards clients: *certificate* is a PEM file with key and chain, leaf first.
+
+    Clients are asked for a certificate if *asks*; whoever has its key may present any, for the server to judge.
 
     Raises SSL.Error for a file that cannot be used.  No session is ever resumed: each connection is a full handshake.
     """
@@ -31,6 +33,8 @@ def front(certificate: str) -> SSL.Context:
     context.set_options(SSL.OP_NO_TICKET)
     select: Any = _http1_only  # pyOpenSSL's stubs have the types of its callback wrong
     context.set_alpn_select_callback(select)
+    if asks:
+        context.set_verify(SSL.VERIFY_PEER, lambda *_: True)
     return context
 
 

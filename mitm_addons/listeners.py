@@ -45,7 +45,7 @@ def load_contexts(listener: Listener) -> tuple[SSL.Context | None, SSL.Context |
     behaviours = listener.behaviours
     try:
         return (
-            contexts.front(str(listener.certificate)),
+            contexts.front(str(listener.certificate), asks=bool(behaviours.certificate_header)),
             contexts.upstream(listener.upstream_ca, behaviours.client_certificate, verify=behaviours.verify_upstream),
         )
     except (SSL.Error, OSError, ValueError) as error:

@@ -156,10 +156,21 @@ def _behave(flow: HTTPFlow, behaviours: Behaviours) -> None:
         request.headers.pop("authorization", None)
     elif behaviours.authorization == "alter" and "authorization" in request.headers:
         request.headers["authorization"] = altered(request.headers["authorization"])
+    if behaviours.certificate_header:
+        _hand_on_certificate(flow, behaviours)
     if behaviours.rewrite_body and request.raw_content:
         request.raw_content += b" "
         if "content-length" in request.headers:
             request.headers["content-length"] = str(len(request.raw_content))
+
+
+def _hand_on_certificate(flow: HTTPFlow, behaviours: Behaviours) -> None:
+    """Puts the client's certificate, whose key it has proved to hold, in the header: PEM without line breaks."""
+    name, presented = behaviours.certificate_header, flow.client_conn.certificate_list
+    if not behaviours.keep_certificate_header:
+        flow.request.headers.pop(name, None)
+    if presented:
+        flow.request.headers[name] = presented[0].to_pem().decode("ascii").replace("\n", "")
 
 
 def altered(value: str) -> str:

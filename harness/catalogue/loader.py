@@ -151,7 +151,7 @@ def _server(file: FilePath, name: str, row: Mapping[str, Any], product: str) -> 
             secret=row["secret"],
             postures=tuple(enum(file, Posture, item, name) for item in row["postures"]),
             default=enum(file, Posture, row["default"], name),
-            **{name: row.get(name, "") for name in ("subject", "issuer", "audience")},
+            **{name: row.get(name, "") for name in ("subject", "issuer", "audience", "certificate_header")},
             ignores_token_under_mtls=row.get("ignores_token_under_mtls", False),
         )
     except KeyError as error:
@@ -172,6 +172,7 @@ def _flow(file: FilePath, name: str, row: Mapping[str, Any], servers: Mapping[st
             success=request["success"],
             effect=row["effect"],
             any_service=row.get("any_service", False),
+            modes=row.get("modes", {}),
             needs=tuple(row.get("needs", ())),
             posture_needs={
                 enum(file, Posture, posture, name): tuple(needs)

@@ -192,9 +192,9 @@ def _statuses(params: _Fields) -> frozenset[int]:
     return statuses
 
 
-def _compares_audience(params: _Fields) -> bool:
-    if params.get("compares_audience") is not True:
-        raise params.error(f"compares_audience can only be true, not {params.get('compares_audience')!r}")
+def _true(params: _Fields, key: str) -> bool:
+    if params.get(key) is not True:
+        raise params.error(f"{key} can only be true, not {params.get(key)!r}")
     return True
 
 
@@ -210,8 +210,12 @@ def read_params(written: object, where: str) -> Params:
         statuses=_statuses(params) if "statuses" in written else frozenset(),
         acceptable_reasons=params.reasons() if "acceptable_reasons" in written else (),
         names=tuple(map(str, params.listed("names"))) if "names" in written else (),
+        compares_audience="compares_audience" in written and _true(params, "compares_audience"),
+        combination="combination" in written and _true(params, "combination"),
+        code=params.text("code") if "code" in written else "",
+        challenge=params.text("challenge") if "challenge" in written else "",
+        withheld_header=params.text("withheld_header") if "withheld_header" in written else "",
         rule=params.text("rule") if "rule" in written else "",
-        compares_audience="compares_audience" in written and _compares_audience(params),
     )
     params.done()
     return found

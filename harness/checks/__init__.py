@@ -6,7 +6,7 @@ catalogue writes it; everything else that other parts must know of a check stand
 
 from __future__ import annotations
 
-from harness.checks import access, bypass, clients, configuration, files, script, transport
+from harness.checks import access, bypass, clients, configuration, files, gateway, script, transport
 from harness.checks.question import Question
 from harness.checks.registry import Check, registered
 
@@ -122,6 +122,27 @@ CHECKS = registered(
         bypass.not_let_in,
         "no request is served without the credential, whichever way it is sent",
         needs_twin=True,
+        about_credentials=True,
+    ),
+    Check(
+        "unauthenticated",
+        gateway.unauthenticated,
+        "the gateway answers 401, with the documented code, for certificate or token, and the backend gets nothing",
+        needs_twin=True,
+        about_credentials=True,
+    ),
+    Check(
+        "header-withheld",
+        gateway.withheld,
+        "the request is served, and the backend does not get the header",
+        lets_in=True,
+        about_credentials=True,
+    ),
+    Check(
+        "header-handed-on",
+        gateway.handed_on,
+        "the request is served, and the backend gets the header",
+        lets_in=True,
         about_credentials=True,
     ),
     Check(

@@ -61,11 +61,16 @@ def _fetched(question: Question) -> Iterator[Finding]:
         yield unobserved("out-of-reach", text)
 
 
+def turned_away(question: Question, acceptable_reasons: frozenset[Reason], statuses: frozenset[int]) -> list[Finding]:
+    """The client is answered with one of *statuses*, for one of *acceptable_reasons*, and nothing is acted upon."""
+    return [*_turned_away(question, acceptable_reasons, statuses), *_stimulus_arrived(question)]
+
+
 def refused(question: Question) -> list[Finding]:
     """Certificate and token are both bad: either may be the reason."""
     acceptable_reasons = question.acceptable_reasons("certificate", "token", "transport")
     statuses = question.dialect.certificate_statuses | question.dialect.token_statuses
-    return [*_turned_away(question, acceptable_reasons, statuses), *_stimulus_arrived(question)]
+    return turned_away(question, acceptable_reasons, statuses)
 
 
 def flow_broken(question: Question) -> list[Finding]:

@@ -6,13 +6,14 @@ import json
 from collections.abc import Callable, Mapping
 
 from harness.catalogue import Catalogue, expand
+from harness.catalogue.combinations import combination_of
 from harness.catalogue.product import of_product
 from harness.catalogue.registry import FAULTS, catalogue
 from harness.commands.verb import Arguments, Verbs, verb
 from harness.model.case import exports_of
 from harness.targets.builtin import EMBEDDED
 
-Row = Mapping[str, str | int | list[str] | None]
+Row = Mapping[str, str | int | list[str] | Mapping[str, str | int] | None]
 
 
 def _requirements(known: Catalogue) -> list[Row]:
@@ -48,6 +49,7 @@ def _cases(known: Catalogue) -> list[Row]:
             "expected": case.expected,
             "depth": str(case.depth),
             "withheld": reasons.get(case.id),
+            **({"combination": combination} if (combination := combination_of(case)) else {}),
         }
         for case in (*cases, *(item.case for item in withheld))
     ]

@@ -118,8 +118,8 @@ def _load(text: bytes, file: str, line: int, found: Collection) -> Iterator[x509
             certificate = x509.load_pem_x509_certificate(match[0])
             # A hostile certificate can parse and fail only when a part of it is first looked at.
             certificate.subject.rfc4514_string(), certificate.issuer.rfc4514_string(), certificate.extensions
-        except (ValueError, TypeError) as problem:
-            what = str(problem).partition("\n")[0]
+        except (ValueError, TypeError, KeyError) as problem:  # KeyError: a name of a type that is no string's
+            what = "a name of an unknown type" if isinstance(problem, KeyError) else str(problem).partition("\n")[0]
             found.unread.append(Unread(file, line, f"a certificate that cannot be read: {what}"))
             continue
         yield certificate

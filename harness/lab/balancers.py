@@ -44,6 +44,15 @@ BALANCER_FAULTS: Mapping[str, Fault] = {
             "JWT-*",
             "STS-*",
         ),
+        _fault(
+            "balancer-keeps-certificate-header",
+            "The balancer hands a certificate header on that the client has set itself.",
+        ),
+        _fault(
+            "balancer-sets-no-certificate-header",
+            "The balancer ends TLS and does not hand the client's certificate on.",
+            "APK-*",
+        ),
         _fault("balancer-skips-verification", "The balancer takes any certificate from the server it re-encrypts to."),
         _fault(
             "passthrough-terminates",
@@ -58,6 +67,8 @@ _CHANGES: Mapping[str, Callable[[Behaviours], Behaviours]] = {
     "balancer-alters-authorization": lambda usual: replace(usual, authorization="alter"),
     "balancer-rewrites-body": lambda usual: replace(usual, rewrite_body=True),
     "balancer-skips-verification": lambda usual: replace(usual, verify_upstream=False),
+    "balancer-keeps-certificate-header": lambda usual: replace(usual, keep_certificate_header=True),
+    "balancer-sets-no-certificate-header": lambda usual: replace(usual, certificate_header=""),
 }
 
 
@@ -93,7 +104,8 @@ def listener(name: str, setup: Setup, before: Before, variant: Variant) -> Liste
 
 
 def _behaviours(fault: str, before: Before, variant: Variant) -> Behaviours:
-    behaviours = _CHANGES[fault](variant.balancer) if fault in _CHANGES else variant.balancer
+    usual = replace(variant.balancer, certificate_header=before.server.certificate_header)
+    behaviours = _CHANGES[fault](usual) if fault in _CHANGES else usual
     if before.client_secret and (variant.holds_client_key or fault == "balancer-holds-client-key"):
         key = str(before.secrets / before.client_secret / "tls-combined.pem")
         return replace(behaviours, client_certificate=key)

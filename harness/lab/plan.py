@@ -23,6 +23,9 @@ says how the container lab keeps them apart.
 
 from __future__ import annotations
 
+import base64
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path as FilePath
@@ -34,6 +37,9 @@ from harness.model.fault import Fault
 from harness.model.protocol import InstanceOrder
 from harness.model.vocabulary import Posture
 from harness.products.product import EXTERNAL, IN_CLUSTER, KeyEndpoint, Product, Variant
+
+_PEM_OF = re.compile(r"'?\{\{secrets/(?P<secret>[a-z0-9-]+)/(?P<file>(tls|ca)\.crt)(?P<encoded> \| b64)?\}\}'?")
+"""Where a configuration file is to hold a certificate that is issued only when the lab starts; never a key."""
 
 
 @dataclass(frozen=True)
@@ -120,8 +126,14 @@ class Plan:
         in_cluster = variant.platform.startswith("in-cluster")
         platform = self._keys.endpoints[IN_CLUSTER] if in_cluster else self._keys.endpoints[EXTERNAL]
         text = self._product.configure[server.kind](server, setup.posture, platform, platform_port, variant.spec)
+        text = _PEM_OF.sub(self._pem, text)
         folder = self._server_folder(setup, variant)
         return Instance(self.server_name(setup), server.name, text, folder, self._faults_on(server.name, setup))
+
+    def _pem(self, named: re.Match[str]) -> str:
+        """A public certificate of the deployment, as a scalar of YAML: as text, or in Base64 as a Secret has it."""
+        content = (self._folders.deployment / "secrets" / named["secret"] / named["file"]).read_bytes()
+        return json.dumps((base64.b64encode(content) if named["encoded"] else content).decode("ascii"))
 
     def _server_folder(self, setup: Setup, variant: Variant) -> FilePath:
         if variant.server:

@@ -28,7 +28,8 @@ class Server:
     ``secret`` names its TLS secret (certificate and key) and ``host`` the DNS name in it; ``subject`` is the client
     subject DN it is configured with, ``issuer`` and ``audience`` what a token must name ('' = it compares none).
     ``ignores_token_under_mtls`` says that in the posture ``both`` it verifies the certificate alone; ``product`` is
-    the name of the product that it belongs to.
+    the name of the product that it belongs to.  ``certificate_header`` is where it reads its client's certificate
+    instead of in the handshake; a balancer that ends TLS in front of it sets it ('': there is no such header).
     """
 
     name: str
@@ -43,6 +44,7 @@ class Server:
     audience: str = ""
     ignores_token_under_mtls: bool = False
     product: str = ""
+    certificate_header: str = ""
 
     def verifies(self, protection: Protection, posture: Posture) -> bool:
         """Whether the server, in *posture*, verifies that credential of its clients."""
@@ -62,7 +64,8 @@ class Flow:
     """One documented flow.  ``request`` is how a harmless, effective request is made; ``{nonce}`` in path or body is
     replaced.  ``client_secret`` names the client's TLS secret, '' where it has none.  ``any_service`` says that what
     is asked of it holds for any service, whatever the product.  ``needs`` and ``posture_needs`` are features
-    without which a target does not have this flow, or not in that posture."""
+    without which a target does not have this flow, or not in that posture.  ``modes`` maps each way of authentication
+    that what is called there is configured with to ``mandatory``, ``optional`` or ``disabled``."""
 
     name: str
     client: str
@@ -76,6 +79,7 @@ class Flow:
     needs: tuple[str, ...] = ()
     posture_needs: Mapping[Posture, tuple[str, ...]] = field(default_factory=dict, hash=False)
     any_service: bool = False
+    modes: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def needed(self, posture: Posture) -> tuple[str, ...]:
         """The features a target must have for this flow to be in *posture*."""

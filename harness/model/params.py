@@ -14,8 +14,10 @@ class Params:
 
     ``path`` replaces the path of the flow's request, ``statuses`` are those that turn the credential away here,
     ``acceptable_reasons`` those for which a client's own request may be refused.  ``names`` are the settings that a
-    refusal to start must name; ``compares_audience`` says that whom a token names is what is asked.  ``rule`` is the
-    rule on files that decides, '' the one called like the requirement.
+    refusal to start must name; ``compares_audience`` says that whom a token names is what is asked.
+    ``combination`` marks a cell of the table of modes and credentials; ``code`` and ``challenge`` are what the body and
+    the WWW-Authenticate field of a refusal must have; ``withheld_header`` must not reach what is behind the server.
+    ``rule`` is the rule on files that decides, '' the one called like the requirement.
     """
 
     script: tuple[Step, ...] = ()
@@ -25,4 +27,8 @@ class Params:
     acceptable_reasons: tuple[Reason, ...] = ()
     names: tuple[str, ...] = ()
     compares_audience: bool = False
+    combination: bool = False
+    code: str = ""
+    challenge: str = ""
+    withheld_header: str = ""
     rule: str = ""

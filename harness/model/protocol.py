@@ -143,7 +143,9 @@ class Behaviours:
 
     ``authorization``: ``keep``, ``strip`` (header removed) or ``alter`` (a character of the token's last part
     changed).  ``rewrite_body``: a blank is appended, which JSON permits but a digest notices.  ``client_certificate``:
-    a PEM file with key and chain which the balancer presents upstream as its own.
+    a PEM file with key and chain which the balancer presents upstream as its own.  ``certificate_header``: clients are
+    asked for a certificate, and this header hands it on in place of one that the client set itself; with
+    ``keep_certificate_header`` a header of the client's stays.
     """
 
     send_sni: bool = True
@@ -151,6 +153,8 @@ class Behaviours:
     client_certificate: str | None = None
     rewrite_body: bool = False
     verify_upstream: bool = True
+    certificate_header: str = ""
+    keep_certificate_header: bool = False
 
 
 @dataclass(frozen=True)

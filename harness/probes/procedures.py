@@ -23,6 +23,7 @@ from harness.pki.issue import Identity
 from harness.probes.attempt import Attempt
 from harness.probes.bypass import WAYS, Asking
 from harness.probes.bypass.asking import Means as Sends
+from harness.probes.certificate_header import handed_on, in_handshake
 from harness.probes.expiry import present_again
 from harness.probes.observing import compare
 from harness.probes.script import Player
@@ -53,12 +54,12 @@ class Means(Sends, Protocol):
 
 
 def _flow(case: Case) -> Flow:
-    return replace(case.flow, path=case.params.path or case.flow.path)
+    return handed_on(case, replace(case.flow, path=case.params.path or case.flow.path))
 
 
 def request(bench: Means, case: Case, entrypoint: Entrypoint, nonce: str) -> Attempt:
     """The flow's request over TLS, with the stimulus's certificate and token, in each form until one is let in."""
-    context = bench.stimuli.context(entrypoint.ca, case.flow.client_secret, case.stimulus.certificate)
+    context = bench.stimuli.context(entrypoint.ca, case.flow.client_secret, in_handshake(case))
 
     def nonces(form: str) -> str:
         return bench.nonce(nonce, form) if form else nonce

@@ -10,6 +10,7 @@ from harness.model.case import EXPORTED, GOOD, Case
 from harness.probes import procedures
 from harness.probes.attempt import Attempt
 from harness.probes.bypass import WAYS
+from harness.probes.certificate_header import BY_HOLDER, HEADERS
 from harness.probes.exchange import EXCHANGES
 from harness.probes.procedures import Means
 from harness.stimuli.registry import Family, Intrusiveness, MadeBy, Need, StimulusClass, StimulusClasses, Traits, needs
@@ -31,6 +32,8 @@ def _own_lab(name: str, procedure: Procedure, summary: str) -> Transport:
 TRANSPORTS: StimulusClasses[Transport] = StimulusClasses(
     _anywhere(GOOD, procedures.request, "the request as the flow has it", made_by=MadeBy.HOLDER),
     *(_anywhere(name, procedures.another_way, way.summary, intrusive=way.intrusive) for name, way in WAYS.items()),
+    *(_anywhere(name, procedures.request, HEADERS[name], made_by=MadeBy.HOLDER) for name in sorted(BY_HOLDER)),
+    *(_anywhere(name, procedures.request, HEADERS[name]) for name in HEADERS if name not in BY_HOLDER),
     _own_lab(
         "j-tls-untrusted",
         procedures.request,

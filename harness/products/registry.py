@@ -7,6 +7,7 @@ from functools import cache
 
 from harness.errors import CatalogueError, UsageError
 from harness.products.apic import APIC
+from harness.products.apk import APK
 from harness.products.microservices import MICROSERVICES
 from harness.products.product import Product, together
 from harness.products.rules import FileRules
@@ -51,5 +52,5 @@ def out_of_scope(names: Iterable[str]) -> str:
     return " ".join(filter(None, (product(name).out_of_scope for name in sorted(set(names) - {""}))))
 
 
-for _product in (APIC, MICROSERVICES):
+for _product in (APIC, MICROSERVICES, APK):
     register(_product)

@@ -10,7 +10,7 @@ import hashlib
 import ssl
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 
 from cryptography import x509
@@ -23,6 +23,7 @@ from harness.pki.issue import Identity
 from harness.pki.jwk import Private
 from harness.pki.private_files import private_folder
 from harness.stimuli.attacker_listener import Lure
+from harness.stimuli.certificate_header import header_field
 from harness.stimuli.certificates import CERTIFICATE_CLASSES, write_identity
 from harness.stimuli.contexts import trusting
 from harness.stimuli.tokens import LURING, TOKEN_CLASSES, Presented, TokenIssuer
@@ -133,7 +134,9 @@ class Stimuli:
     def sendings(self, flow: Flow, stimulus: Stimulus, host: str, nonces: Callable[[str], str]) -> Sequence[Sending]:
         """The same in every form that the stimulus has; *nonces* gives each form's nonce, '' the first one's."""
         found = []
+        header = self._certificate_header(flow, stimulus)
         for number, presented in enumerate(self._forms(flow, stimulus, nonces(""))):
+            presented = replace(presented, headers=(*presented.headers, *header))
             nonce = nonces(str(number) if number else "")
             before = (
                 _request(flow, each, host, nonces(f"before {nonce} {location}"))
@@ -150,6 +153,13 @@ class Stimuli:
         if stimulus.token in LURING:
             token_issuer = token_issuer.luring(self.lure.url(nonce))
         return TOKEN_CLASSES[stimulus.token].forms(token_issuer)
+
+    def _certificate_header(self, flow: Flow, stimulus: Stimulus) -> tuple[tuple[str, bytes], ...]:
+        """The client's certificate as a balancer hands it on, for a server that reads it in a header."""
+        name = flow.server.certificate_header
+        if not (name and flow.client_secret):
+            return ()
+        return header_field(name, self._identity(flow.client_secret, stimulus.certificate), stimulus.transport)
 
     def _issuer_for(self, flow: Flow) -> TokenIssuer:
         server = flow.server

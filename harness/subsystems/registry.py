@@ -53,7 +53,7 @@ class Registry:
 
     def policy_with(self, names: Sequence[str], kind: Kind) -> ServerPolicy:
         """The policy of *kind* with the faults *names*, in order; raises UsageError for one it cannot have."""
-        policy = ServerPolicy()
+        policy = kind.policy()
         for name in names:
             if name not in FAULTS:
                 raise UsageError(f"unknown fault {name!r}", hint="hopproof list faults")

@@ -68,6 +68,21 @@ def _unregistered(pki: Pki, secret: str) -> Identity:
     return _named(pki, secret, _stranger)
 
 
+@CLASSES.add("id-reissued")
+def _reissued(pki: Pki, secret: str) -> Identity:
+    """the client's certificate issued again: same CA, subject and key, another serial number"""
+    return leaf(pki, secret)
+
+
+@CLASSES.add("id-second-registered")
+def _second(pki: Pki, secret: str) -> Identity:
+    """the second certificate that is registered with the server for the same purpose"""
+    second = secret.removesuffix("-2") if secret.endswith("-2") else f"{secret}-2"
+    if second not in pki.table:
+        raise StimulusUnavailable("no second certificate is registered")
+    return pki.secrets[second]
+
+
 @CLASSES.add("id-other-client")
 def _other_client(pki: Pki, secret: str) -> Identity:
     """a name that begins with the registered one: CN=<client>-2, the rest as registered"""

@@ -29,6 +29,10 @@ class Application:
         """Do what *ask* asks; raises Rejected (not-found, bad-request), and then nothing was done."""
         raise NotImplementedError
 
+    def refusal(self, rejection: Rejected, usual: HttpResponse) -> HttpResponse:
+        """How a request that is turned away is answered: as *usual*, unless the product has words of its own."""
+        return usual
+
     def effects(self) -> list[str]:
         """What was done, by the name or id the client gave it."""
         return []

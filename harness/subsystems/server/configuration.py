@@ -85,7 +85,8 @@ class Resource:
 
     def _document(self) -> Mapping[str, Any]:
         try:
-            document = yaml.load(self.path.read_text("utf-8"), Loader=_loader)  # noqa: S506 - a SafeLoader, in C where there is one
+            documents = yaml.load_all(self.path.read_text("utf-8"), Loader=_loader)
+            document = next(iter(documents), None)
         except OSError as error:
             raise Refused(f"the custom resource cannot be read ({error.strerror})", where=str(self.path)) from error
         except (yaml.YAMLError, ValueError) as error:

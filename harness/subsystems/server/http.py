@@ -60,7 +60,7 @@ class Service:
             await self.gate.admit(ask, door.record.peer)
             return self._act(ask), None
         except Rejected as rejection:
-            return self._refusal(rejection), rejection
+            return self.application.refusal(rejection, self._refusal(rejection)), rejection
 
     def _act(self, ask: HttpRequest) -> HttpResponse:
         try:

@@ -59,7 +59,7 @@ class Instance:
         self.clock = LabClock()
         self._configuration = configure(order.kind, order.config, order.folder, order.hosts, order.rules)
         self.counters: Counter[str] = Counter(accepted=0, rejected=0)
-        self._application = order.kind.application(Making(order.folder, self.counters, order.rules))
+        self._application = order.kind.application(Making(order.folder, self.counters, order.rules, order.config))
         self._actor = order.kind.actor(self._acting()) if order.kind.actor else None
         self._service = Service(order.kind.name, self._gate(), self._application, self.counters)
         tls = ServerTls(self._configuration.secret, order.rules.demand(self._configuration.protection))
@@ -128,6 +128,7 @@ class Instance:
             order.folder,
             self.counters,
             order.rules,
+            order.config,
             self.clock,
             configuration.clients,
             configuration.platform_authorities,
@@ -137,7 +138,8 @@ class Instance:
 
     def _gate(self) -> Gate:
         configuration, rules, now = self._configuration, self._order.rules, self.clock.now
-        return Gate(configuration.protection, configuration.subject, rules, self._keys_for(configuration), now)
+        gate = Gate(configuration.protection, configuration.subject, rules, self._keys_for(configuration), now)
+        return self._order.kind.gate(gate, self._application) if self._order.kind.gate else gate
 
     def _keys_for(self, configuration: Configuration) -> Callable[[str | None], Any]:
         if not configuration.protection.jwks_url:

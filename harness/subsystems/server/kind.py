@@ -12,6 +12,7 @@ from cryptography import x509
 
 from harness.model.observations import DrivenClient
 from harness.model.protocol import Destination
+from harness.subsystems.server.access import Gate
 from harness.subsystems.server.application import Application
 from harness.subsystems.server.clock import LabClock
 from harness.subsystems.server.policy import ServerPolicy
@@ -24,11 +25,12 @@ NAMES_ITS_CLIENT, COMPARES_AUDIENCE = "names-its-client", "compares-audience"
 
 @dataclass(frozen=True)
 class Making:
-    """What a subsystem's application and client half are made from."""
+    """What a subsystem's application and client half are made from; ``config`` is the file that configures it."""
 
     folder: Path
     counters: Counter[str]
     rules: ServerPolicy
+    config: Path
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,8 @@ class Kind:
     current one first; ``client_secrets`` those of its own client certificates; ``key_cas`` those of the CA of the key
     server, external and in-cluster, and ``keys_path`` the path that its jwksUrl must have;
     ``sends_event_token`` that it can send a JWT with events; ``reloads`` that it takes over a changed jwksUrl as it
-    runs; ``key_lifetime`` is in seconds; ``traits`` is what else faults may ask of it.
+    runs; ``key_lifetime`` is in seconds; ``traits`` is what else faults may ask of it;
+    ``gate`` makes what lets requests in, of the usual gate and the application; ``policy`` its decisions.
     """
 
     name: str
@@ -85,6 +88,8 @@ class Kind:
     client_secrets: tuple[str, ...] = ()
     key_cas: tuple[str, str] = ("", "")
     keys_path: str = ""
+    gate: Callable[[Gate, Application], Gate] | None = None
+    policy: Callable[[], ServerPolicy] = ServerPolicy
     traits: frozenset[str] = field(default_factory=frozenset)
 
     @property

@@ -13,7 +13,7 @@ from harness.errors import UsageError
 from harness.run.run import Run
 from harness.targets.builtin import EMBEDDED
 
-NAMES = ("apic", "microservices")
+NAMES = ("apic", "microservices", "apk")
 
 
 @pytest.mark.parametrize("name", NAMES)

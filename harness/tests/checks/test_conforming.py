@@ -64,6 +64,8 @@ TOLD: tuple[tuple[Compared, Grade], ...] = (
     ({"own": "", "front": OWN, "direct": OWN}, CLIENT_ONLY),
 )
 
+BACKEND = client(response=Response(201, (), '{"headers": ["host"]}'))
+
 CONFORMING: dict[str, list[Question]] = {
     "own-certificate": [
         ask(case("own-certificate", path=Path.PASSTHROUGH), Exchange("", extra={"compared": told}), grade)
@@ -207,6 +209,14 @@ CONFORMING: dict[str, list[Question]] = {
             exchange(extra={**ACT, "past": [{"status": None, "error": "no route", "local_port": None}]}, effect=False),
         ),
     ],
+    "unauthenticated": [
+        ask(
+            case("unauthenticated", stimulus=BAD_TOKEN),
+            exchange(client(401), rejecting("token-signature"), effect=False),
+        ),
+    ],
+    "header-withheld": [ask(case("header-withheld", withheld_header="X-Cert"), exchange(BACKEND, ACCEPTED))],
+    "header-handed-on": [ask(case("header-handed-on", withheld_header="Host"), exchange(BACKEND, ACCEPTED))],
     "files-conform": [ask(case("files-conform"), exchange(extra={"files": READ}))],
     "as-configured": [ask(case("as-configured"), exchange(extra={"files": {**READ, "configured": [CONFIGURED]}}))],
     "as-scripted": [ask(case("as-scripted", steps=SCRIPT), exchange(steps=PLAYED))],

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from harness.model.record import Row, Shield
-from harness.model.vocabulary import Outcome, Path, Posture
+from harness.model.vocabulary import Grade, Outcome, Path, Posture
 from harness.writers.page.data import ORDER
 from harness.writers.page.guide import Guide
 from harness.writers.protection import ENDED, in_words, protection
@@ -73,7 +73,8 @@ class Drawing:
 
 
 def drawings(rows: Sequence[Row], guide: Guide) -> list[Drawing]:
-    """The drawing of all postures together, then one for each posture that has rows."""
+    """The drawing of all postures together, then one for each posture that has rows; files are no flow."""
+    rows = [row for row in rows if row["grade"] != Grade.CONFIG] or rows
     present = {row["posture"] for row in rows}
     known = [str(posture) for posture in Posture]
     postures = [name for name in known if name in present] + sorted(present - set(known))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from harness.model.finding import Severity
 from harness.products.apic.rules import lint
-from harness.tests.exports import question
+from harness.tests.exports import authority, question
 
 # Helper files of the operator's archive (10.0.8.6, 12.1.0.1): customised certificates, all under ingress-issuer.
 INSIDE = """
@@ -79,3 +82,13 @@ def test_of_alternatives_one_must_have_the_names() -> None:
     assert ("PKI-10", Severity.ERROR) not in found(PORTAL, whole, lacking)
     assert ("PKI-10", Severity.WARNING) in found(PORTAL, whole, lacking)
     assert ("PKI-10", Severity.ERROR) in found(PORTAL, lacking)
+
+
+def test_a_name_of_no_string_type_is_said_to_be_unreadable() -> None:
+    der = authority().certificate.public_bytes(Encoding.DER)
+    hostile = der.replace(b"\x0c\x0aingress-ca", b"\x08\x0aingress-ca")
+    assert hostile != der
+    pem = b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(hostile) + b"-----END CERTIFICATE-----\n"
+    data = base64.b64encode(pem).decode()
+    secret = f"apiVersion: v1\nkind: Secret\nmetadata: {{name: ingress-ca}}\ndata: {{tls.crt: {data}}}"
+    assert "cannot be read" in question(secret).certificates.unread[0].message

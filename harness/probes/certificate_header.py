@@ -1,0 +1,36 @@
+"""Where a server reads its client's certificate in a header: who sets it, what the client shows in the handshake."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from harness.model.case import Case
+from harness.model.catalogue import Flow
+from harness.model.vocabulary import Path
+from harness.stimuli.certificate_header import HEADER_FORMS
+
+_FORGED = "header-forged"
+_NO_CERTIFICATE = "tls-no-cert"
+
+HEADERS: Mapping[str, str] = {
+    **{name: form.summary for name, form in HEADER_FORMS.items()},
+    _FORGED: "a client without the key sets the certificate header itself, with somebody's public certificate",
+    "header-passed-on": "a good request, of whose headers the backend tells which it got",
+}
+
+BY_HOLDER = frozenset({"header-folded", "header-lower-case", "header-url-encoded", "header-passed-on"})
+"""The classes that hand on the whole certificate of the client that is called; every other one is a stranger's."""
+
+
+def handed_on(case: Case, flow: Flow) -> Flow:
+    """*flow* as the client of *case* calls it: what ends TLS sets the header, so the client sets none unless it
+    forges one."""
+    if case.path is Path.TERMINATING and flow.server.certificate_header and case.stimulus.transport != _FORGED:
+        return replace(flow, server=replace(flow.server, certificate_header=""))
+    return flow
+
+
+def in_handshake(case: Case) -> str:
+    """The class of certificate that the client shows: who forges the header has a certificate, and not its key."""
+    return _NO_CERTIFICATE if case.stimulus.transport == _FORGED else case.stimulus.certificate
