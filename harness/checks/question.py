@@ -84,9 +84,10 @@ class Question:
 
     @property
     def server_request(self) -> RequestView | None:
-        """The request as the server saw it."""
-        server = self.exchange.server
-        return server.requests[0] if server and server.requests else None
+        """The request as the server saw it; on a connection with several, the one with this exchange's nonce."""
+        requests = self.exchange.server.requests if self.exchange.server else ()
+        own = (request for request in requests if request.nonce == self.exchange.nonce)
+        return next(own, requests[0] if requests else None)
 
     @property
     def balancer_request(self) -> RequestView | None:

@@ -171,7 +171,8 @@ def test_every_class_is_sent_through_a_balancer(place: Place, posture: Posture, 
         assert {str(case.path) for case in cases} == {way}
         return {case.stimulus.id for case in cases if case.requirement.area == area}
 
-    assert sent(path) == sent("direct") and len(sent(path)) > 30
+    # A client's connection ends at a balancer that terminates TLS, and says nothing of the server's.
+    assert sent(path) == sent("direct") - {"str-no-token+kept-connection"} and len(sent(path)) > 30
 
 
 def test_no_certificate_gets_through_a_balancer_that_terminates(place: Place) -> None:
