@@ -59,6 +59,8 @@ def _every_class(catalogue: Catalogue) -> Catalogue:
 def _withheld(case: Case) -> str:
     if case.path is Path.DIRECT:
         return "nothing lies between client and server on this path"
+    if case.path is Path.TERMINATING and case.flow.server.certificate_header:
+        return "the balancer's configuration does not hand a client certificate on in a header"
     if case.path is Path.TERMINATING and case.stimulus.token in _ELSEWHERE:
         return "the server's record does not show whether a token arrived outside the Authorization header"
     return ""
