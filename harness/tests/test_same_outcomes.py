@@ -17,14 +17,19 @@ ONE, OTHER = "flows/FLW-0/a", "flows/FLW-0/b"
 def _record(folder: Path, rows: Mapping[str, str], withheld: Mapping[str, str]) -> str:
     folder.mkdir()
     left_out = [{"case": case, "reason": reason} for case, reason in withheld.items()]
+    header = dict.fromkeys(
+        ("tool", "python", "target", "product", "depth", "catalogue_sha256", "started", "scope"), "x"
+    )
     lines: list[dict[str, object]] = [
-        {"kind": "header", "target": "t", "seed": 1, "planned": [], "withheld": left_out, "skipped": []}
+        {"kind": "header", "seed": 1, "fault": None, "planned": [], "withheld": left_out, "skipped": [], **header}
     ]
     for case, outcome in rows.items():
-        facts = dict.fromkeys(("level", "source", "flow", "posture", "path", "stimulus", "reason"), "")
+        facts = dict.fromkeys(
+            ("level", "basis", "source", "flow", "posture", "path", "stimulus", "reason", "grade"), ""
+        )
         message = {"requirement": "R", "expected": "x", "outcome": outcome, "reason_code": "c", "ms": 1}
-        lines.append({"kind": "row", "case": case, **facts, **message})
-    lines.append({"kind": "footer", "cases": len(rows)})
+        lines.append({"kind": "row", "case": case, **facts, **message, "evidence": {}})
+    lines.append({"kind": "footer", "cases": len(rows), "trustworthy": True, "exit_status": 0, "seconds": 1.0})
     (folder / "run.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
     return str(folder)
 

@@ -15,6 +15,7 @@ from harness.catalogue.registry import STIMULUS_CLASSES, catalogue
 from harness.errors import CatalogueError
 from harness.model.case import GOOD
 from harness.probes.bypass import WAYS
+from harness.probes.certificate_header import HEADERS
 from harness.probes.transports import TRANSPORTS
 from harness.stimuli.certificates import CERTIFICATE_CLASSES
 from harness.stimuli.registry import Family, Intrusiveness, MadeBy, Need, StimulusClass, StimulusClasses
@@ -76,7 +77,7 @@ def test_each_need_is_asked_by_some_class() -> None:
 
 def test_what_an_external_server_can_be_asked() -> None:
     ours = TRANSPORTS.needing(Need.OWN_LAB) | TRANSPORTS.needing(Need.EXPORTS)
-    assert set(TRANSPORTS) - ours == {GOOD, "t-plaintext", "compared", "j-other-kinds", *WAYS}
+    assert set(TRANSPORTS) - ours == {GOOD, "t-plaintext", "compared", "j-other-kinds", *WAYS, *HEADERS}
 
 
 def test_the_inspector_names_classes_that_exist() -> None:

@@ -23,7 +23,7 @@ from harness.targets.credentials import by_name, open_clients
 
 EC = ("ecparam", "-genkey", "-noout", "-name", "prime256v1")
 CA = "basicConstraints=critical,CA:TRUE\nsubjectKeyIdentifier=hash"
-NOT_GIVEN = {"ta-other-ca", "tls-crl-revoked"}
+NOT_GIVEN = {"ta-other-ca", "tls-crl-revoked", "id-second-registered"}
 
 
 def openssl(folder: Path, *arguments: str) -> None:

@@ -13,7 +13,8 @@ from harness.stimuli.certificates import CERTIFICATE_CLASSES
 from harness.stimuli.certificates.naming import other_branch, own_branch, telling
 from harness.stimuli.partial import ClientCredential, PartialPki, StimulusUnavailable
 
-NEAR = sorted(name for name in CERTIFICATE_CLASSES if name.startswith("id-") and name != "id-case")
+SAME = {"id-case", "id-reissued", "id-second-registered"}  # the registered name, or no name of this client's
+NEAR = sorted(name for name in CERTIFICATE_CLASSES if name.startswith("id-") and name not in SAME)
 SHAPES = {
     "two parts": "CN=app,O=Example",
     "six parts": "CN=app,OU=Payments,O=Example GmbH,L=Berlin,ST=Berlin,C=DE",
