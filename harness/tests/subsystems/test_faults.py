@@ -227,16 +227,15 @@ def stranger() -> rsa.RSAPrivateKey:
 
 
 # Their symptom takes several subsystems, time, or requests of another kind to show: the kill matrix shows it, no probe.
-SHOWN_BY_THE_KILL_MATRIX = set(
-    """
+_SHOWN = """
     skips-host-name publishes-private-key gateway-omits-token v5c-sends-token demands-certificate-by-default
     protects-only-registration ignores-old-switch-name keeps-old-ingestion-certificate never-refetches-keys
     refetches-for-every-unknown-key forgets-keys-on-failure trusts-key-server-by-ca-alone
     drops-key-sets-with-other-kinds refuses-platform-api distrusts-in-cluster-service open-over-tls12
     open-under-another-name resumes-without-certificate believes-certificate-header believes-identity-headers
     protects-some-methods protects-exact-path
-    """.split()
-)
+"""
+SHOWN_BY_THE_KILL_MATRIX = set(_SHOWN.split())
 
 
 # Of these areas the kill matrix shows every fault: an STS, and a gateway with its own configuration.
