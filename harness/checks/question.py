@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from harness.checks.dialect import CERTIFICATE_STATUSES, TOKEN_STATUSES, Dialect
 from harness.model.case import GOOD, Case
 from harness.model.catalogue import CataloguedClass
-from harness.model.exchange import BalancerView, ClientView, Exchange, RequestView
+from harness.model.exchange import BalancerView, ClientView, Exchange, RequestView, ServerView
 from harness.model.verdict import Finding, FindingKind
 from harness.model.vocabulary import Grade, Path, Reason
 
@@ -84,16 +84,19 @@ class Question:
 
     @property
     def server_request(self) -> RequestView | None:
-        """The request as the server saw it; on a connection with several, the one with this exchange's nonce."""
-        requests = self.exchange.server.requests if self.exchange.server else ()
-        own = (request for request in requests if request.nonce == self.exchange.nonce)
-        return next(own, requests[0] if requests else None)
+        """The request as the server saw it."""
+        return self._own(self.exchange.server)
 
     @property
     def balancer_request(self) -> RequestView | None:
         """The request as the balancer saw it."""
-        balancer = self.exchange.balancer
-        return balancer.requests[0] if balancer and balancer.requests else None
+        return self._own(self.exchange.balancer)
+
+    def _own(self, view: ServerView | BalancerView | None) -> RequestView | None:
+        """Of the requests on a connection, the one with this exchange's nonce, else the first."""
+        requests = view.requests if view else ()
+        own = (request for request in requests if request.nonce == self.exchange.nonce)
+        return next(own, requests[0] if requests else None)
 
     @property
     def answered_by_balancer(self) -> bool:

@@ -12,6 +12,8 @@ from harness.model.vocabulary import Depth, Path, Posture
 GOOD = "good"
 EXPORTED = "exported-files"
 """The stimulus of a case that sends nothing: it judges files."""
+AS_CONFIGURED = "as-configured"
+"""The check that compares what files configure with what servers do."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,11 @@ class Case:
     def reads_files(self) -> bool:
         """Whether files are judged, and no server is asked."""
         return self.stimulus.transport == EXPORTED
+
+    @property
+    def compares_files(self) -> bool:
+        """Whether what files configure is compared with how the servers are protected."""
+        return self.expected == AS_CONFIGURED
 
     @property
     def asks_certificate(self) -> bool:

@@ -145,10 +145,9 @@ class Excuse(TypedDict):
     expires: str | None
 
 
-class Row(TypedDict):
-    """The verdict on one case, with its evidence."""
+class Judged(TypedDict):
+    """A case, why its verdict is what it is, and the evidence."""
 
-    kind: Literal["row"]
     case: str
     requirement: str
     level: str
@@ -159,15 +158,21 @@ class Row(TypedDict):
     path: str
     stimulus: str
     expected: str
-    outcome: Annotated[str, Outcome]
-    as_expected: NotRequired[bool]
-    known: NotRequired[Excuse | None]
     reason: str
     reason_code: str
-    finding: NotRequired[str]
     grade: str
     evidence: Evidence
     ms: float
+
+
+class Row(Judged):
+    """The verdict on one case, with its evidence."""
+
+    kind: Literal["row"]
+    outcome: Annotated[str, Outcome]
+    as_expected: NotRequired[bool]
+    known: NotRequired[Excuse | None]
+    finding: NotRequired[str]
 
 
 class LeftOut(TypedDict):

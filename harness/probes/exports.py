@@ -113,7 +113,7 @@ class Exports:
                 for found in _of(rule, judged)
             ],
         }
-        if case.expected != _COMPARED:
+        if not case.compares_files:
             return facts
         return {**facts, "configured": list(self._configured(judged, let_in or {})), "not_checked": self.unsaid}
 
@@ -139,9 +139,6 @@ class Exports:
                     if flow in let_in:
                         compared["let_in"] = let_in[flow]
                     yield compared
-
-
-_COMPARED = "as-configured"
 
 
 def _of(rule: str, judged: Iterable[_Judged]) -> Iterable[Finding]:

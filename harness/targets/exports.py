@@ -73,17 +73,14 @@ def _both(adapt: Callable[[Catalogue], Catalogue]) -> Callable[[Catalogue], Cata
 def _live(target: Target) -> Callable[[Case], str]:
     def withhold(case: Case) -> str:
         if case.reads_files:
-            return _REFERENCE if target.own_lab and case.expected == _COMPARES else ""
+            return _REFERENCE if target.own_lab and case.compares_files else ""
         return target.withhold(case)
 
     return withhold
 
 
-_COMPARES = "as-configured"
-
-
 def _compares_nothing(case: Case) -> str:
-    return _ALONE if case.expected == _COMPARES else ""
+    return _ALONE if case.compares_files else ""
 
 
 def _no_servers(_catalogue: Catalogue, _seed: int) -> Bench:

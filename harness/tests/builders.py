@@ -25,6 +25,8 @@ from harness.model.record import Footer, Header, Row
 from harness.model.vocabulary import Basis, Depth, Grade, Level, Path, Posture, Reason
 
 NOW = 1_800_000_000.0
+SECOND = "id-second-registered"
+"""The class for which a client has a second certificate, which only the clients of suites/apk have."""
 LEAF = "1e4f" * 16
 OTHER_LEAF = "07e2" * 16
 AUTHORIZATION = "a0" * 32

@@ -9,6 +9,7 @@ from harness.catalogue.registry import catalogue
 from harness.pki.deployment import Pki
 from harness.products.registry import reference
 from harness.run.run import Run
+from harness.tests.builders import SECOND
 from harness.tests.faulty import chains, subjects
 from harness.tests.faulty.certificates import Server, serving
 from harness.tests.faulty.other_pki import Shape, rows
@@ -105,5 +106,5 @@ def test_every_class_is_treated_wrongly_somewhere() -> None:
     """A stimulus that no fault lets in proves nothing by being refused, nor a right one by being served."""
     asked = {row.name for row in catalogue().classes.values() if row.kind == "certificate"}
     # Asked of the products' own flows alone, whose faults the kill matrix shows.
-    of_a_product = {"id-unregistered-dn", "ren-leaf-new-key", "id-reissued", "id-second-registered"}
+    of_a_product = {"id-unregistered-dn", "ren-leaf-new-key", "id-reissued", SECOND}
     assert asked - of_a_product == frozenset().union(*(classes for _, classes in CAUGHT))

@@ -15,6 +15,7 @@ from harness.products.registry import reference
 from harness.stimuli.certificates import CERTIFICATE_CLASSES
 from harness.stimuli.registry import Intrusiveness
 from harness.stimuli.tokens import TOKEN_CLASSES, TokenIssuer
+from harness.tests.builders import SECOND
 
 LONG = 4096
 """Octets of a token or a chain that a server may take its time over."""
@@ -45,7 +46,7 @@ def test_whatever_is_long_counts_as_stress() -> None:
     pki = Pki.create(reference().pki)
     token_issuer = TokenIssuer.of(pki)
     tokens = {name: row.build(token_issuer) for name, row in TOKEN_CLASSES.items()}
-    classes = {name: row for name, row in CERTIFICATE_CLASSES.items() if name != "id-second-registered"}
+    classes = {name: row for name, row in CERTIFICATE_CLASSES.items() if name != SECOND}
     chains = {name: row.build(pki, "portal-admin-client") for name, row in classes.items()}
     stress = {name for name, row in STIMULUS_CLASSES.items() if row.intrusive is Intrusiveness.STRESS}
     long = {name for name, made in tokens.items() if sum(len(value) for _, value in made.headers) > LONG}

@@ -17,6 +17,7 @@ from harness.pki.deployment import Pki
 from harness.pki.issue import Identity
 from harness.products.apic import APIC
 from harness.stimuli.certificates import CERTIFICATE_CLASSES, write_identity
+from harness.tests.builders import SECOND
 
 CLIENT = "portal-admin-client"
 TIMEOUT = 10
@@ -64,8 +65,6 @@ POSITIVE = {
     "nc-dns-inside",
     "nc-dn-inside",
 }
-# Needs a client that has a second certificate; suites/apk has one.
-SECOND = "id-second-registered"
 # TLS has no objection: who compares the subject must, or who looks at the CRL.
 BY_SUBJECT = {name for name in CERTIFICATE_CLASSES if name.startswith("id-") and name != SECOND} | {
     "ta-root-cert-as-client",

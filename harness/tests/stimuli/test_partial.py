@@ -27,7 +27,7 @@ from harness.stimuli.partial import (
 from harness.stimuli.partial.certificates import PublicOnlyIdentity
 from harness.stimuli.tokens import TOKEN_CLASSES, TokenIssuer
 from harness.stimuli.tokens.jose import encode
-from harness.tests.builders import FLOW
+from harness.tests.builders import FLOW, SECOND
 
 NAME = "portal-admin-client"
 WITHOUT_CA_KEY = {
@@ -62,13 +62,13 @@ def makeable(pki: PartialPki) -> set[str]:
 
 def test_with_the_ca_key_all_but_another_ca(pki: Pki) -> None:
     found = makeable(given(pki.secrets[NAME], pki.issuer(NAME)))
-    assert set(CERTIFICATE_CLASSES) - found == {"ta-other-ca", "tls-crl-revoked", "id-second-registered"}
+    assert set(CERTIFICATE_CLASSES) - found == {"ta-other-ca", "tls-crl-revoked", SECOND}
 
 
 def test_with_another_ca_all(pki: Pki) -> None:
     client = ClientCredential(NAME, pki.secrets[NAME], pki.issuer(NAME), True, pki.secrets["portal-ca"])
     whole = PartialPki({NAME: replace(client, revoked=pki.revoked(NAME))})
-    assert makeable(whole) == set(CERTIFICATE_CLASSES) - {"id-second-registered"}  # there is one certificate
+    assert makeable(whole) == set(CERTIFICATE_CLASSES) - {SECOND}  # there is one certificate
     made = CERTIFICATE_CLASSES["ta-other-ca"].build(whole, NAME)
     assert made is not None and made.certificate.issuer == pki.secrets["portal-ca"].certificate.subject
 

@@ -20,10 +20,11 @@ from harness.stimuli.partial import PartialPki, PartialStimuli, StimulusUnavaila
 from harness.stimuli.partial.tokens import ExternallySignedTokens
 from harness.targets import file as target_file
 from harness.targets.credentials import by_name, open_clients
+from harness.tests.builders import SECOND
 
 EC = ("ecparam", "-genkey", "-noout", "-name", "prime256v1")
 CA = "basicConstraints=critical,CA:TRUE\nsubjectKeyIdentifier=hash"
-NOT_GIVEN = {"ta-other-ca", "tls-crl-revoked", "id-second-registered"}
+NOT_GIVEN = {"ta-other-ca", "tls-crl-revoked", SECOND}
 
 
 def openssl(folder: Path, *arguments: str) -> None:

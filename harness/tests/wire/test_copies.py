@@ -24,6 +24,7 @@ from harness.stimuli.partial import ClientCredential, PartialPki
 from harness.stimuli.partial.stimuli import REISSUED, PartialStimuli
 from harness.stimuli.partial.tokens import ExternallySignedTokens
 from harness.targets.credentials import _signing
+from harness.tests.builders import SECOND
 
 POLICY = x509.CertificatePolicies([x509.PolicyInformation(ObjectIdentifier("1.3.6.1.4.1.99999.7"), None)])
 PRIVATE = x509.UnrecognizedExtension(ObjectIdentifier("1.3.6.1.4.1.99999.8"), b"\x0c\x01x")
@@ -98,7 +99,7 @@ def test_a_renewed_certificate_and_an_attacker_s_have_the_same_kind_of_key(pki: 
     key = KEYS[kind]
     whole = given(pki, profile(pki), key, issue(pki.ca_profile("Example CA"), key=key))
     for name in CERTIFICATE_CLASSES:
-        if name in ("tls-no-cert", "ta-other-ca", "tls-crl-revoked", "k-rsa-weak", "id-second-registered"):
+        if name in ("tls-no-cert", "ta-other-ca", "tls-crl-revoked", "k-rsa-weak", SECOND):
             continue
         made = CERTIFICATE_CLASSES[name].build(whole, "orders")
         assert made is not None
@@ -154,7 +155,7 @@ def test_copies_go_with_the_client_s_own_intermediate(pki: Pki) -> None:
             "ta-unknown-ca",
             "ta-selfsigned-leaf",
             "ta-shipped-root",
-            "id-second-registered",
+            SECOND,
         ):
             continue  # nothing, what is another's, or what leads to another root
         made = row.build(whole, "orders")
@@ -176,7 +177,7 @@ def test_a_ca_without_key_identifier_is_a_ca(pki: Pki) -> None:
     root = issue(replace(pki.ca_profile("old"), key_usage=None, identifiers=Identifiers(own=False)))
     assert extension_of(root.certificate, x509.SubjectKeyIdentifier) is None
     whole = given(pki, profile(pki), authority=root)
-    for name in set(CERTIFICATE_CLASSES) - {"tls-no-cert", "ta-other-ca", "tls-crl-revoked", "id-second-registered"}:
+    for name in set(CERTIFICATE_CLASSES) - {"tls-no-cert", "ta-other-ca", "tls-crl-revoked", SECOND}:
         assert CERTIFICATE_CLASSES[name].build(whole, "orders") is not None
 
 

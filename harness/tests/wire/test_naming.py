@@ -12,8 +12,9 @@ from harness.pki.issue import Identity, Profile, issue
 from harness.stimuli.certificates import CERTIFICATE_CLASSES
 from harness.stimuli.certificates.naming import other_branch, own_branch, telling
 from harness.stimuli.partial import ClientCredential, PartialPki, StimulusUnavailable
+from harness.tests.builders import SECOND
 
-SAME = {"id-case", "id-reissued", "id-second-registered"}  # the registered name, or no name of this client's
+SAME = {"id-case", "id-reissued", SECOND}  # the registered name, or no name of this client's
 NEAR = sorted(name for name in CERTIFICATE_CLASSES if name.startswith("id-") and name not in SAME)
 SHAPES = {
     "two parts": "CN=app,O=Example",

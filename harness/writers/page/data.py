@@ -10,9 +10,9 @@ import base64
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, TypedDict
+from typing import Any
 
-from harness.model.record import Evidence, Header, LeftOut, Row
+from harness.model.record import Header, Judged, LeftOut, Row
 from harness.model.vocabulary import Outcome, is_file
 from harness.writers.page.guide import Guide
 
@@ -30,26 +30,11 @@ _PARTS = ("area", "requirement", "flow", "posture", "path", "stimulus")
 _ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "<>&'"}
 
 
-class Entry(TypedDict):
+class Entry(Judged):
     """A case that the page lists; ``outcome`` is ``withheld`` or ``skipped`` where it was not judged."""
 
     area: str
-    case: str
-    requirement: str
-    level: str
-    basis: str
-    source: str
-    flow: str
-    posture: str
-    path: str
-    stimulus: str
-    expected: str
     outcome: str
-    reason: str
-    reason_code: str
-    grade: str
-    evidence: Evidence
-    ms: float
 
 
 def entries(header: Header, rows: Iterable[Row], guide: Guide) -> list[Entry]:
