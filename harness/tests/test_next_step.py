@@ -181,6 +181,8 @@ def test_every_case_is_counted_once(
 def test_what_a_service_of_ones_own_is_explained_by(capsys: pytest.CaptureFixture[str]) -> None:
     assert documented(AUDIENCE) == AUDIENCE.replace("orders", "service")
     assert "/management-to-portal/" in documented("flows/FLW-2/client-to-orders/mtls/direct/tls-no-cert")
+    own = "apk/APK-2/client-to-mtls-mandatory-oauth2-mandatory/jwt/direct/tls-no-cert+str-no-token"
+    assert documented(own) == own
     assert main(["explain", AUDIENCE]) == 0
     assert "a token for another service" in capsys.readouterr().out
     assert main(["explain", AUDIENCE.replace("wrong", "strange")]) == 2
