@@ -127,7 +127,8 @@ class Product:
     ``subsystems`` the module with the kinds of reference subsystem, ``features`` what the reference has, ``suites``
     the folders with its topology and catalogues, ``out_of_scope`` what its documents describe and nothing here judges,
     ``contradictions`` what they forbid of an endpoint in a target file, ``ingestion`` the flow whose throughput counts,
-    ``files`` what can be said of its manifests and certificates (of a product alone; a lab runs none).
+    ``files`` what can be said of its manifests and certificates (of a product alone; a lab runs none),
+    ``certificate_header`` in which header its servers read the client's certificate unless another is configured.
     """
 
     name: str
@@ -146,6 +147,7 @@ class Product:
     ingestion: str = ""
     contradictions: Contradictions = _allowed
     files: FileRules | None = None
+    certificate_header: str = ""
 
     @property
     def key_server(self) -> KeyServer:

@@ -22,6 +22,7 @@ from harness.pki.deployment import Pki, key_id
 from harness.pki.issue import Identity
 from harness.pki.jwk import Private
 from harness.pki.private_files import private_folder
+from harness.products.registry import product
 from harness.stimuli.attacker_listener import Lure
 from harness.stimuli.certificate_header import header_field
 from harness.stimuli.certificates import CERTIFICATE_CLASSES, write_identity
@@ -156,10 +157,12 @@ class Stimuli:
 
     def _certificate_header(self, flow: Flow, stimulus: Stimulus) -> tuple[tuple[str, bytes], ...]:
         """The client's certificate as a balancer hands it on, for a server that reads it in a header."""
-        name = flow.server.certificate_header
+        name, owner = flow.server.certificate_header, flow.server.product
         if not (name and flow.client_secret):
             return ()
-        return header_field(name, self._identity(flow.client_secret, stimulus.certificate), stimulus.transport)
+        usual = product(owner).certificate_header if owner else ""
+        identity = self._identity(flow.client_secret, stimulus.certificate)
+        return header_field(name, usual, identity, stimulus.transport)
 
     def _issuer_for(self, flow: Flow) -> TokenIssuer:
         server = flow.server

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness.pki.deployment import CLIENT as CLIENT_USAGE
 from harness.pki.deployment import Blueprint, Secret, server_secrets
+from harness.products.apk.header import HEADER
 from harness.products.apk.manifests import CLIENT, CONFIGURE, SECOND
 from harness.products.product import Product, Variant
 
@@ -29,8 +30,9 @@ APK = Product(
     variants={
         "full-path-validation": Variant(spec={"fullPathValidation": True}),
         "url-encoded-certificates": Variant(
-            spec={"mutualSSL": {"CertificateHeader": "X-WSO2-CLIENT-CERTIFICATE", "ClientCertificateEncode": True}}
+            spec={"mutualSSL": {"CertificateHeader": HEADER, "ClientCertificateEncode": True}}
         ),
     },
     subsystems=("harness.subsystems.apk.kinds",),
+    certificate_header=HEADER,
 )
