@@ -30,7 +30,9 @@ class Protection(StrEnum):
 
 @dataclass(frozen=True)
 class Claim:
-    """How one flow is protected, as the target file declares it; neither certificate nor token: not at all."""
+    """How one flow is protected, as the target file declares it; neither certificate nor token: not at all.
+
+    ``optional`` says that a client may leave its certificate out, and must not show a wrong one."""
 
     flow: str
     posture: str
@@ -39,6 +41,7 @@ class Claim:
     token: bool = False
     audience: bool = False
     issuer: bool = False
+    optional: bool = False
 
     def to_json(self) -> record.Claim:
         """As it stands in a record's header."""

@@ -137,15 +137,15 @@ class Stimuli:
         found = []
         header = self._certificate_header(flow, stimulus)
         for number, presented in enumerate(self._forms(flow, stimulus, nonces(""))):
-            presented = replace(presented, headers=(*presented.headers, *header))
+            presented = _with(presented, header)
             nonce = nonces(str(number) if number else "")
             before = (
-                _request(flow, each, host, nonces(f"before {nonce} {location}"))
+                _request(flow, _with(each, header), host, nonces(f"before {nonce} {location}"))
                 for location, each in enumerate(presented.before)
             )
             request = _request(flow, presented, host, nonce)
             other = presented.unseen
-            unseen = _request(flow, other, host, nonces(f"unseen {nonce}")) if other else None
+            unseen = _request(flow, _with(other, header), host, nonces(f"unseen {nonce}")) if other else None
             found.append(Sending(request, nonce, presented.form, tuple(before), presented.wait, unseen))
         return found
 
@@ -176,6 +176,11 @@ class Stimuli:
         """The same with a good token, signed with *key* at a moment *offset* seconds from now."""
         token_issuer = TokenIssuer(key, key_id(key.public_key()), lambda: self._token_issuer.clock() + offset)
         return _request(flow, TOKEN_CLASSES[GOOD].build(token_issuer), host, nonce)
+
+
+def _with(presented: Presented, header: tuple[tuple[str, bytes], ...]) -> Presented:
+    """*presented* with the fields *header* besides."""
+    return replace(presented, headers=(*presented.headers, *header))
 
 
 def _request(flow: Flow, presented: Presented, host: str, nonce: str) -> Prepared:

@@ -11,7 +11,7 @@ from harness.catalogue.registry import catalogue as registered_catalogue
 from harness.catalogue.widen import asked_by, widened
 from harness.config import Options
 from harness.errors import CannotJudge, UsageError, refuse
-from harness.model.case import Case, Stimulus
+from harness.model.case import Case
 from harness.model.catalogue import Cells, Flow, Requirement
 from harness.model.claims import Claim, Protection
 from harness.model.observations import Observations
@@ -21,7 +21,7 @@ from harness.pki.issue import Identity
 from harness.probes.intrusiveness import intrusiveness, is_safe
 from harness.probes.live import Bench, paced
 from harness.probes.transports import TRANSPORTS
-from harness.stimuli.certificates import CERTIFICATE_CLASSES, authorities_below
+from harness.stimuli.certificates import authorities_below
 from harness.stimuli.key_server import KeyServer
 from harness.stimuli.partial import PartialPki, PartialStimuli
 from harness.stimuli.registry import Intrusiveness, Need
@@ -30,12 +30,14 @@ from harness.targets import builtin, curl
 from harness.targets import file as target_file
 from harness.targets.builtin import Target
 from harness.targets.check import mistakes as mistakes_of
-from harness.targets.credentials import by_name, open_clients
+from harness.targets.credentials import ANYBODY, by_name, open_clients
 from harness.targets.dialects import dialect_of
 from harness.targets.exports import beside
 from harness.targets.external import ExternalLab, Pace
-from harness.targets.file import Client, TargetFile
+from harness.targets.file import TargetFile
 from harness.targets.flows import requested, server_of, service, stand_ins
+from harness.targets.gateways import Asked, gateways, profile_of, protected_by
+from harness.targets.given import needs_of, not_given
 from harness.targets.patience import Patience
 from harness.targets.preflight import Preflight, crowd
 from harness.targets.token_issuer import open_token_issuer
@@ -106,8 +108,9 @@ class Deployment:
     def target(self) -> Target:
         """What a run needs of it."""
         file = self.file
-        name = " ".join(filter(None, (file.product, file.version)))
-        places = ", ".join(f"{item.name} ({item.posture})" for item in file.endpoints.values())
+        profile = profile_of(file)
+        name = " ".join(filter(None, (file.product, file.version, profile and f"(profile {profile})")))
+        places = ", ".join(f"{item.name} ({protected_by(item)})" for item in file.endpoints.values())
         return Target(
             name=str(file.file),
             scope=f"{name}, {file.environment}: {places}, from the client's side only.",
@@ -122,6 +125,8 @@ class Deployment:
 
     def _claim(self, flow: Flow) -> Claim:
         endpoint = self.file.endpoints[flow.server.name]
+        if endpoint.modes:
+            return gateways(self.file, registered_catalogue().flows)[endpoint.name].claim(flow, self.file.tokens)
         token = flow.server.verifies(Protection.TOKEN, endpoint.posture)
         # What the documented product's tokens say there is not public, and it is not asked to look.
         named = self.file.tokens.get("claims", {}) if token and endpoint.generic else {}
@@ -151,14 +156,19 @@ class Deployment:
         servers = {flow.server.name: flow.server for flow in flows.values()}
         levelled = (each for row in catalogue.requirements for each in self._levelled(row))
         anybodys = {flow.name for flow in stand_ins(catalogue)}
-        rows = tuple(row for row in (self._row(row, flows, anybodys) for row in levelled) if row.cells)
+        ours = gateways(self.file, catalogue.flows).values()
+        rows = tuple(row for row in (self._row(row, flows, anybodys, ours) for row in levelled) if row.cells)
         name = " ".join(filter(None, (self.file.product, self.file.version)))
         return replace(catalogue, product=name, servers=servers, flows=flows, requirements=rows)
 
     def flows(self, catalogue: Catalogue) -> Iterable[Flow]:
         """The flows of *catalogue* that end at this deployment's endpoints, with its own requests and credentials."""
         clients = open_clients(self.file.endpoints.values())
+        ours = gateways(self.file, catalogue.flows)
         for endpoint in self.file.endpoints.values():
+            if endpoint.modes:
+                yield from ours[endpoint.name].flows(clients[endpoint.name][0])
+                continue
             documented = [catalogue.flows[name] for name in endpoint.flows if name in catalogue.flows]
             for flow in documented or (stand_ins(catalogue)[:1] if endpoint.generic else []):
                 server = server_of(endpoint, flow.server)
@@ -176,9 +186,16 @@ class Deployment:
         advice = _only(row.cells, lambda token: token in _AGREED)
         yield replace(row, level=Level.SHOULD, note=_NOT_AGREED, cells=advice)
 
-    def _row(self, row: Requirement, flows: Mapping[str, Flow], anybodys: Collection[str]) -> Requirement:
+    def _row(
+        self, row: Requirement, flows: Mapping[str, Flow], anybodys: Collection[str], ours: Collection[Asked]
+    ) -> Requirement:
         general = row.area in _ANY_AREA or row.id in _ANY_REQUIREMENT
-        blocks = (self._block(block, flows, anybodys if general else ()) for block in row.cells if not block.exports)
+        judged = [block for block in row.cells if not block.exports]
+        blocks = [self._block(block, flows, anybodys if general else ()) for block in judged]
+        for gateway in ours:
+            blocks += gateway.cells(row)
+            stand_for_any = (block for block in judged if general and not {*anybodys}.isdisjoint(block.flows))
+            blocks += (self._elsewhere(part) for block in stand_for_any for part in gateway.general(row, block))
         return replace(row, cells=tuple(block for block in blocks if block.flows))
 
     def _block(self, block: Cells, flows: Mapping[str, Flow], anybodys: Collection[str]) -> Cells:
@@ -186,14 +203,17 @@ class Deployment:
         documented = {name for endpoint in self.file.endpoints.values() for name in endpoint.flows}
         kept = [name for name in block.flows if name in documented and name in flows]
         if any(name in block.flows for name in anybodys):
-            kept += [name for name in flows if name not in documented]
+            kept += [name for name, flow in flows.items() if name not in documented and not flow.modes]
+        return self._elsewhere(replace(block, flows=tuple(kept)))
+
+    def _elsewhere(self, block: Cells) -> Cells:
         # Our own JWKS server is what differs in the place of a management that we do not have here.
-        params = Params() if {*block.transports} == TRANSPORTS.needing(Need.KEY_SERVER) else block.params
-        return replace(block, flows=tuple(kept), params=params)
+        own = {*block.transports} == TRANSPORTS.needing(Need.KEY_SERVER)
+        return replace(block, params=Params()) if own else block
 
     def withhold(self, case: Case) -> str:
         """Why *case* does not apply to this deployment, '' if it does."""
-        endpoint, needs = self.file.endpoints[case.flow.server.name], _needs(case.stimulus)
+        endpoint, needs = self.file.endpoints[case.flow.server.name], needs_of(case.stimulus)
         if case.posture is not endpoint.posture:
             return f"servers.{endpoint.name} is in posture {endpoint.posture}"
         if needs & {Need.OWN_LAB, Need.EXPORTS} or case.params.script or case.params.variant:
@@ -210,9 +230,9 @@ class Deployment:
         control = case.control()
         if control is not None and control.path is not endpoint.path:
             return "its positive twin needs the same server reached directly"
-        if Need.SUBJECT in needs and not endpoint.subject:
+        if Need.SUBJECT in needs and not (endpoint.subject or endpoint.modes):
             return f"servers.{endpoint.name} names no subject: any certificate of its CA is meant to be let in"
-        if reason := _not_given(needs, endpoint.client) or self._no_room(case):
+        if reason := not_given(case.stimulus, endpoint.client) or self._no_room(case):
             return reason
         if Need.LAB_ENVIRONMENT in needs and self.file.environment != "lab":
             return "would send a working credential unencrypted, which is done in a lab only"
@@ -239,7 +259,8 @@ class Deployment:
             token_issuer, keys = open_token_issuer(file)
             if keys is not None:
                 lab.on_close.insert(0, keys.close)
-            pki = PartialPki(by_name(open_clients(file.endpoints.values())))
+            # A flow without a certificate has a client without a name.
+            pki = PartialPki({"": ANYBODY, **by_name(open_clients(file.endpoints.values()))})
             stimuli = PartialStimuli(pki, token_issuer, lab.folder / "clients")
             lab.on_close.insert(0, stimuli.lure.close)
             dialect = dialect_of(file)
@@ -276,21 +297,6 @@ class Deployment:
         if found.files or found.identity:
             return {"curl": found.line, "reads": folder}
         return {"curl": found.line}
-
-
-def _needs(stimulus: Stimulus) -> frozenset[Need]:
-    """What the classes of *stimulus* need."""
-    certificate, token = CERTIFICATE_CLASSES[stimulus.certificate], TOKEN_CLASSES[stimulus.token]
-    return certificate.needs | token.needs | TRANSPORTS[stimulus.transport].needs
-
-
-def _not_given(needs: Collection[Need], client: Client | None) -> str:
-    """Why a class that needs a certificate of its own to be given cannot be asked for."""
-    if Need.OTHER_CA in needs and (client is None or client.other_ca is None):
-        return "no other CA of the deployment is given (client.other_ca and other_ca_key)"
-    if Need.REVOKED in needs and (client is None or client.revoked is None):
-        return "no revoked certificate is given (client.revoked)"
-    return ""
 
 
 def _look(preflight: Preflight, flows: Iterable[Flow], keys: KeyServer | None) -> None:

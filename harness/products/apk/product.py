@@ -6,6 +6,7 @@ from harness.pki.deployment import CLIENT as CLIENT_USAGE
 from harness.pki.deployment import Blueprint, Secret, server_secrets
 from harness.products.apk.header import HEADER
 from harness.products.apk.manifests import CLIENT, CONFIGURE, SECOND
+from harness.products.apk.target import PROFILES, asked
 from harness.products.product import Product, Variant
 
 _CA, _INTERNAL_CA = "ingress-ca", "management-ca"
@@ -34,5 +35,8 @@ APK = Product(
         ),
     },
     subsystems=("harness.subsystems.apk.kinds",),
+    features=frozenset({"backend-tells-headers"}),
     certificate_header=HEADER,
+    profiles=PROFILES,
+    asked=asked,
 )

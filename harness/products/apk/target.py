@@ -20,8 +20,8 @@ PROFILES: Mapping[str, Mapping[str, str]] = {
 }
 """Readings of the documentation, and what each takes for granted where ``required`` is not set.  The first is usual."""
 
-_NO_TOKEN = "str-no-token"  # noqa: S105 - a class
-_FORGED = "header-forged"
+_NO_TOKEN = "str-no-token"
+_FORGED, _PASSED_ON = "header-forged", "header-passed-on"
 Part = Callable[[Cells, Gateway], Cells | None]
 
 
@@ -40,7 +40,7 @@ def asked(row: Requirement, gateway: Gateway) -> Iterator[Cells]:
 
 def _sendable(block: Cells, gateway: Gateway) -> bool:
     """Whether the client sets the header: where it shows its certificate in the handshake, it can only forge one."""
-    return bool(gateway.header) or all(name in (GOOD, _FORGED) for name in block.transports)
+    return bool(gateway.header) or all(name in (GOOD, _FORGED, _PASSED_ON) for name in block.transports)
 
 
 def _table(block: Cells, gateway: Gateway) -> Cells | None:
@@ -89,17 +89,19 @@ def _forged(block: Cells, gateway: Gateway) -> Cells | None:
 
 def _withheld(block: Cells, gateway: Gateway) -> Cells | None:
     """APK-9: the backend tells which headers it got."""
-    name = block.params.withheld_header
-    params = replace(block.params, withheld_header=gateway.header or HEADER if name == HEADER else name)
-    return _with_mtls(replace(block, params=params, transports=(GOOD,)), gateway)
+    own = gateway.header if block.params.withheld_header == HEADER else ""
+    params = replace(block.params, withheld_header=own or block.params.withheld_header)
+    return _with_mtls(replace(block, params=params), gateway)
 
 
 def _answer(block: Cells, gateway: Gateway) -> Cells | None:
-    """APK-10: a request that lacks what is mandatory, or any credential."""
-    if set(gateway.modes.values()) == {"disabled"}:
+    """APK-10: a request that lacks what is mandatory, or any credential, and that a proxy does not turn away."""
+    mtls, oauth2 = gateway.modes["mtls"], gateway.modes["oauth2"]
+    if mtls == oauth2 == "disabled":
         return None
-    token = GOOD if gateway.modes["mtls"] == "mandatory" else _NO_TOKEN
-    return replace(block, tokens=(token,))
+    if oauth2 == "mandatory" and not gateway.header:
+        return replace(block, certificates=(GOOD,), tokens=(_NO_TOKEN,))
+    return replace(block, tokens=(GOOD if mtls == "mandatory" else _NO_TOKEN,))
 
 
 _PARTS: Mapping[str, Part] = {
