@@ -17,10 +17,12 @@ from harness.model.vocabulary import BROKEN, Grade, Level, Outcome
 CERTIFICATE_CORE = (("tls-no-cert",), ("ta-unknown-ca",))
 """No certificate, and one of a foreign CA.  Of the classes side by side any one will do."""
 TOKEN_CORE = (("str-no-token",), ("sig-payload-tamper", "sig-bitflip"), ("alg-none",), ("exp-past",))
+EXCHANGE_CORE = (("x-exchange",), ("x-elsewhere",), ("x-subject-token",), ("x-client",))
+_POLICY = ("x-policy",)
 _AUDIENCE, _ISSUER = ("aud-wrong",), ("iss-wrong",)
 
 _JUDGED = BROKEN | {Outcome.PASS}
-_REFUSALS = frozenset({"certificate-refused", "token-refused", "refused"})
+_REFUSALS = frozenset({"certificate-refused", "token-refused", "refused", "as-scripted"})
 _UNKNOWN = "no case of this flow asks for it"
 
 _LOOK = "what the reason names; the case's evidence has more"
@@ -129,6 +131,8 @@ def _claimed(claim: Claim, seen: _Seen) -> Iterator[tuple[Protection, Sequence[t
     if claim.token and not seen.exempt("str-no-token"):
         named = [names for names, given in ((_AUDIENCE, claim.audience), (_ISSUER, claim.issuer)) if given]
         yield Protection.TOKEN, (*TOKEN_CORE, *named)
+    if claim.exchange:
+        yield Protection.EXCHANGE, (*EXCHANGE_CORE, *([_POLICY] if claim.policy else []))
 
 
 def _gap(claim: Claim, seen: _Seen, protection: Protection, missing: Sequence[tuple[str, ...]]) -> Gap:

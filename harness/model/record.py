@@ -204,6 +204,8 @@ class Claim(TypedDict):
     token: bool
     audience: bool
     issuer: bool
+    exchange: NotRequired[bool]
+    policy: NotRequired[bool]
 
 
 class Header(TypedDict):
