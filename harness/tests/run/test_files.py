@@ -68,8 +68,8 @@ def test_what_is_there_and_cannot_be_decided_is_not_shown(
     requirement: str, change: dict[str, str], words: str, tmp_path: Path
 ) -> None:
     deployment = Deployment()
-    portal = deployment.objects["portal"]
-    portal["spec"].update(change)
+    spec: dict[str, object] = {"adminClientSubjectDN": "CN=portal-admin-client,O=cert-manager", **change}
+    portal = resource("PortalCluster", "portal", **spec)
     deployment.objects = {"portal": portal, "client": deployment.objects["portal-admin-client"]}
     (tmp_path / "export.yaml").write_text(deployment.text())
     found = run(tmp_path / "report", f"exports:{tmp_path / 'export.yaml'}")
@@ -78,11 +78,17 @@ def test_what_is_there_and_cannot_be_decided_is_not_shown(
     assert requirement in found.not_shown[0].missing
 
 
+def _data(secret: dict[str, object]) -> dict[str, str]:
+    data = secret["data"]
+    assert isinstance(data, dict)
+    return data
+
+
 @pytest.mark.parametrize("gone", ["ca.crt", "tls.crt"])
 def test_a_certificate_that_cannot_be_verified_is_not_shown(gone: str, tmp_path: Path) -> None:
     deployment = Deployment()
     client = deployment.objects["portal-admin-client"]
-    del client["data"][gone]
+    client["data"] = {name: value for name, value in _data(client).items() if name != gone}
     (tmp_path / "export.yaml").write_text(yaml.safe_dump(client))
     found = run(tmp_path / "report", f"exports:{tmp_path / 'export.yaml'}")
     row = next(row for row in found.rows if row["requirement"] == "PKI-16-FILES")
