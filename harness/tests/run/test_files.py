@@ -69,7 +69,7 @@ def test_what_is_there_and_cannot_be_decided_is_not_shown(
 ) -> None:
     deployment = Deployment()
     spec: dict[str, object] = {"adminClientSubjectDN": "CN=portal-admin-client,O=cert-manager", **change}
-    portal = resource("PortalCluster", "portal", **spec)
+    portal = resource("PortalCluster", "portal", "apic", **spec)
     deployment.objects = {"portal": portal, "client": deployment.objects["portal-admin-client"]}
     (tmp_path / "export.yaml").write_text(deployment.text())
     found = run(tmp_path / "report", f"exports:{tmp_path / 'export.yaml'}")
