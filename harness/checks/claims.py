@@ -88,7 +88,7 @@ def gaps(claims: Iterable[Claim], rows: Iterable[Row], left_out: Iterable[LeftOu
 
 
 def unread(rows: Iterable[Row]) -> list[Gap]:
-    """The MUSTs on files for which there was nothing in the files."""
+    """The MUSTs on files that could not be decided, although the files have what they are about."""
     found = [
         row
         for row in rows
@@ -97,8 +97,8 @@ def unread(rows: Iterable[Row]) -> list[Gap]:
     if not found:
         return []
     missing = tuple(dict.fromkeys(row["requirement"] for row in found))
-    why = "the files hold nothing that these are about; the reason of each case says what is missing"
-    give = f"files that hold it, or --skip '{missing[0]}=there is no such thing here' for each"
+    why = f"{found[0]['reason']}; the reason of each case says more"
+    give = f"what could not be read, or --skip '{missing[0]}=the reason' for each"
     return [Gap(found[0]["flow"], found[0]["posture"], Protection.CONFIGURATION, missing, why, give)]
 
 
