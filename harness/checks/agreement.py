@@ -113,7 +113,7 @@ def _path(row: Row, leg: Leg | None) -> tuple[str, str] | None:
 
 def _encrypted(evidence: Evidence, first: Connection) -> tuple[str, str] | None:
     client = evidence.get("client", {})
-    if not client.get("established") and not client.get("response"):
+    if (not client.get("established") and not client.get("response")) or first.content is Content.UNKNOWN:
         return None
     tls = bool(client.get("established"))
     wrong = tls != (first.content is Content.TLS)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from harness.model.catalogue import Flow, Requirement, Server
 from harness.model.claims import Protection
 from harness.model.params import Params
+from harness.model.record import LeftOut
 from harness.model.vocabulary import Depth, Grade, Path, Posture
 
 GOOD = "good"
@@ -139,3 +140,10 @@ class Withheld:
 
     case: Case
     reason: str
+
+    def to_json(self) -> LeftOut:
+        """As it stands in a record's header."""
+        found: LeftOut = {"case": self.case.id, "reason": self.reason}
+        if self.case.reads_files and not self.case.compares_files:
+            found["level"] = str(self.case.requirement.level)
+        return found

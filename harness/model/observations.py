@@ -92,11 +92,12 @@ class Configured(TypedDict):
 
 
 class Files(TypedDict):
-    """What one rule found in exported files: how many objects it looked at, and why at none."""
+    """What one rule found in exported files: how many objects it looked at, why at none, and what it left open."""
 
     judged_as: list[str]
     checked: int
     not_checked: str
+    undecided: NotRequired[list[str]]
     findings: list[Found]
     configured: NotRequired[list[Configured]]
 

@@ -90,6 +90,8 @@ class RunCapture:
         lines = (json.dumps(_line(item, written)) for item in found)
         (self._folder / INDEX).write_text("".join(f"{line}\n" for line in lines), "utf-8")
         limits = [*reading.notes]
+        if dropped := self._recorder.dropped:
+            limits.append(f"the kernel dropped {dropped} packets: this machine was too busy to capture them all")
         if reading.ended_early or reading.not_kept:
             limits.append("the capture was too large to be read whole")
         return "; ".join([_summary(found, len(written)), *limits]), _contradictions(_unexplained(found, rows))

@@ -62,7 +62,7 @@ class Run:
         self._withheld = [*withheld, *(Withheld(case, reasons[case.id]) for case in everything if reasons[case.id])]
         everything = tuple(case for case in everything if not reasons[case.id])
         self._applicable = everything
-        self.cases, self._skipped = select(everything, self.options)
+        self.cases, self._skipped = select(everything, self.options, self._withheld)
         names = [case.id for case in everything]
         self.expectations = Expectations.read(self.options.expected, names)
         self.rows: list[Row] = []
@@ -103,7 +103,7 @@ class Run:
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "planned": [case.id for case in self.planned],
             "counts": self.counts().to_json(),
-            "withheld": [{"case": item.case.id, "reason": item.reason} for item in self._withheld],
+            "withheld": [item.to_json() for item in self._withheld],
             "skipped": [{"case": case.id, "reason": skip.reason} for case, skip in self._skipped],
             "scope": " ".join(filter(None, (self.target.scope, self._out_of_scope()))),
             "claims": [claim.to_json() for claim in self.target.claims],

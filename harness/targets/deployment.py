@@ -22,11 +22,10 @@ from harness.probes.intrusiveness import intrusiveness, is_safe
 from harness.probes.live import Bench, paced
 from harness.probes.transports import TRANSPORTS
 from harness.stimuli.certificates import CERTIFICATE_CLASSES, authorities_below
-from harness.stimuli.key_server import KeyServer
 from harness.stimuli.partial import PartialPki, PartialStimuli
 from harness.stimuli.registry import Intrusiveness, Need
 from harness.stimuli.tokens import TOKEN_CLASSES
-from harness.targets import builtin, curl
+from harness.targets import builtin, curl, exchange_cases
 from harness.targets import file as target_file
 from harness.targets.builtin import Target
 from harness.targets.check import mistakes as mistakes_of
@@ -37,7 +36,8 @@ from harness.targets.external import ExternalLab, Pace
 from harness.targets.file import Client, TargetFile
 from harness.targets.flows import requested, server_of, service, stand_ins
 from harness.targets.patience import Patience
-from harness.targets.preflight import Preflight, crowd
+from harness.targets.preflight import Preflight, look_at
+from harness.targets.token_client import token_client_of
 from harness.targets.token_issuer import open_token_issuer
 from harness.wire.send import Prepared
 
@@ -117,7 +117,10 @@ class Deployment:
             bench=self._bench,
             adapt=self.adapt,
             withhold=self.withhold,
-            claims=tuple(self._claim(flow) for flow in self.flows(registered_catalogue())),
+            claims=(
+                *(self._claim(flow) for flow in self.services(registered_catalogue())),
+                *exchange_cases.claims(file, self._exchanges(registered_catalogue())),
+            ),
         )
 
     def _claim(self, flow: Flow) -> Claim:
@@ -147,18 +150,31 @@ class Deployment:
         paths = {endpoint.path for endpoint in self.file.endpoints.values()} - {Path.DIRECT}
         documented = [flow for item in self.file.endpoints.values() for flow in item.flows if flow in catalogue.flows]
         catalogue = widened(asked_by(catalogue, _ANY_AREA, documented), dict.fromkeys(_ANY_AREA, paths))
-        flows = {flow.name: flow for flow in self.flows(catalogue)}
-        servers = {flow.server.name: flow.server for flow in flows.values()}
+        flows = {flow.name: flow for flow in self.services(catalogue)}
+        exchanges = self._exchanges(catalogue)
+        asked = {**flows, **exchanges}
+        servers = {flow.server.name: flow.server for flow in asked.values()}
         levelled = (each for row in catalogue.requirements for each in self._levelled(row))
         anybodys = {flow.name for flow in stand_ins(catalogue)}
-        rows = tuple(row for row in (self._row(row, flows, anybodys) for row in levelled) if row.cells)
+        found = (self._row(row, flows, anybodys, exchanges) for row in levelled)
+        rows = tuple(row for row in found if row.cells)
         name = " ".join(filter(None, (self.file.product, self.file.version)))
-        return replace(catalogue, product=name, servers=servers, flows=flows, requirements=rows)
+        return replace(catalogue, product=name, servers=servers, flows=asked, requirements=rows)
 
     def flows(self, catalogue: Catalogue) -> Iterable[Flow]:
+        """All flows of this deployment, those of its token service too."""
+        return [*self.services(catalogue), *self._exchanges(catalogue).values()]
+
+    def _exchanges(self, catalogue: Catalogue) -> Mapping[str, Flow]:
+        clients = open_clients(self.file.endpoints.values())
+        return exchange_cases.exchange_flows(self.file, catalogue, {name: row[0] for name, row in clients.items()})
+
+    def services(self, catalogue: Catalogue) -> Iterable[Flow]:
         """The flows of *catalogue* that end at this deployment's endpoints, with its own requests and credentials."""
         clients = open_clients(self.file.endpoints.values())
         for endpoint in self.file.endpoints.values():
+            if exchange_cases.only_asked_to_refuse(self.file, endpoint):
+                continue
             documented = [catalogue.flows[name] for name in endpoint.flows if name in catalogue.flows]
             for flow in documented or (stand_ins(catalogue)[:1] if endpoint.generic else []):
                 server = server_of(endpoint, flow.server)
@@ -176,7 +192,11 @@ class Deployment:
         advice = _only(row.cells, lambda token: token in _AGREED)
         yield replace(row, level=Level.SHOULD, note=_NOT_AGREED, cells=advice)
 
-    def _row(self, row: Requirement, flows: Mapping[str, Flow], anybodys: Collection[str]) -> Requirement:
+    def _row(
+        self, row: Requirement, flows: Mapping[str, Flow], anybodys: Collection[str], exchanges: Mapping[str, Flow]
+    ) -> Requirement:
+        if (exchanged := exchange_cases.exchange_row(row, self.file, exchanges)) is not None:
+            return exchanged
         general = row.area in _ANY_AREA or row.id in _ANY_REQUIREMENT
         blocks = (self._block(block, flows, anybodys if general else ()) for block in row.cells if not block.exports)
         return replace(row, cells=tuple(block for block in blocks if block.flows))
@@ -193,6 +213,9 @@ class Deployment:
 
     def withhold(self, case: Case) -> str:
         """Why *case* does not apply to this deployment, '' if it does."""
+        return self._too_much(case) if exchange_cases.is_exchange(case.flow) else self._withheld(case)
+
+    def _withheld(self, case: Case) -> str:
         endpoint, needs = self.file.endpoints[case.flow.server.name], _needs(case.stimulus)
         if case.posture is not endpoint.posture:
             return f"servers.{endpoint.name} is in posture {endpoint.posture}"
@@ -244,13 +267,14 @@ class Deployment:
             lab.on_close.insert(0, stimuli.lure.close)
             dialect = dialect_of(file)
             kept = frozenset({dialect.refusal.header.lower()} if dialect.refusal else ())
-            send = paced(Pace(file.rate).wait, kept)
-            send = Patience(send) if self.wait else send
-            bench = Bench(lab, stimuli, seed, dialect, send, {}, describe=self._describe)
-            bench = replace(bench, keys=keys)
+            sender = paced(Pace(file.rate).wait, kept)
+            sender = Patience(sender) if self.wait else sender
+            bench = Bench(lab, stimuli, seed, dialect, sender, {}, describe=self._describe)
+            bench = replace(bench, keys=keys, token_client=token_client_of(file, lab, dialect, self.wait))
             asked = None if keys is None else lambda: keys.asked
             try:
-                _look(Preflight(bench, stimuli, file, pki, asked), catalogue.flows.values(), keys)
+                services = [flow for flow in catalogue.flows.values() if not exchange_cases.is_exchange(flow)]
+                look_at(Preflight(bench, stimuli, file, pki, asked), services, keys)
             except CannotJudge as error:
                 if not token_issuer.misnamed:
                     raise
@@ -291,23 +315,6 @@ def _not_given(needs: Collection[Need], client: Client | None) -> str:
     if Need.REVOKED in needs and (client is None or client.revoked is None):
         return "no revoked certificate is given (client.revoked)"
     return ""
-
-
-def _look(preflight: Preflight, flows: Iterable[Flow], keys: KeyServer | None) -> None:
-    flows = list(flows)
-    if keys is not None:
-        crowd(preflight, flows, keys)
-    try:
-        preflight.run(flows)
-    except CannotJudge as error:
-        if keys is None or (keys.asked and keys.crowded) or "JWKS" in error.what:
-            raise
-        message = (
-            f"{error.what}; it was given the key alone after it had fetched a set with keys of other kinds beside it"
-            if keys.asked
-            else f"{error.what}; nothing has fetched keys from our JWKS server (port {keys.port})"
-        )
-        raise CannotJudge(message, where=error.where, hint=error.hint) from error
 
 
 def _only(cells: Iterable[Cells], wanted: Callable[[str], bool]) -> tuple[Cells, ...]:
