@@ -24,7 +24,8 @@ from harness.stimuli.partial import ClientCredential
 from harness.stimuli.partial.certificates import PublicOnlyIdentity
 from harness.stimuli.tokens.jwa import usual
 from harness.subsystems.server.distinguished_name import same_name
-from harness.targets.file import Client, Endpoint, PrivateKey, Secret
+from harness.targets.file import Client, Endpoint
+from harness.targets.places import PrivateKey, Secret
 
 NOBODY = "hopproof-client"
 ANYBODY = ClientCredential("", required=False)

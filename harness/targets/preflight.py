@@ -268,3 +268,21 @@ def crowd(preflight: Preflight, flows: Sequence[Flow], keys: KeyServer) -> None:
     keys.crowded = all(
         view.response is not None and view.response.status == served[name] for name, view in keys.crowd.items()
     )
+
+
+def look_at(preflight: Preflight, flows: Iterable[Flow], keys: KeyServer | None) -> None:
+    """Look at the endpoints of *flows*, with the keys that *keys* publishes; raises :class:`CannotJudge`."""
+    flows = list(flows)
+    if keys is not None:
+        crowd(preflight, flows, keys)
+    try:
+        preflight.run(flows)
+    except CannotJudge as error:
+        if keys is None or (keys.asked and keys.crowded) or "JWKS" in error.what:
+            raise
+        message = (
+            f"{error.what}; it was given the key alone after it had fetched a set with keys of other kinds beside it"
+            if keys.asked
+            else f"{error.what}; nothing has fetched keys from our JWKS server (port {keys.port})"
+        )
+        raise CannotJudge(message, where=error.where, hint=error.hint) from error

@@ -8,7 +8,7 @@ from harness.errors import UsageError
 from harness.model.catalogue import Flow
 from harness.model.vocabulary import Path, Posture
 from harness.products.registry import product
-from harness.targets import gateways
+from harness.targets import gateways, sts
 from harness.targets.file import Endpoint, TargetFile
 
 SERVICE = "service"
@@ -32,6 +32,8 @@ def contradictions(target: TargetFile, flows: Mapping[str, Flow]) -> Iterator[st
         yield from _balanced(endpoint)
     if target.environment == "production" and "jwks" in target.tokens:
         yield "tokens.jwks: with it a key of ours would sign for production; use command, endpoint or captured"
+    if target.sts is not None:
+        yield from sts.contradictions(target.sts)
     clients = [item.client for item in target.endpoints.values() if item.client]
     if target.environment == "production" and any(client.ca_key or client.other_ca_key for client in clients):
         yield "client.ca_key: a production CA's key has no place here; what needs it stays unobserved"

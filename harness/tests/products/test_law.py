@@ -13,8 +13,8 @@ from harness.products.registry import certificate_headers, reference
 from harness.tests.architecture import Source, production, within
 
 OWN_ROOMS = ("harness.products", *(name.rpartition(".")[0] for name in reference().subsystems))
-# A word of everybody's: target files call their one server so, and so does the reference behind an STS.
-EVERYBODYS = {"service"}
+# Words of everybody's: target files call their one server so, and their token service; so do the references.
+EVERYBODYS = {"service", "sts"}
 
 
 def names() -> set[str]:

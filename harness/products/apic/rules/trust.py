@@ -101,10 +101,11 @@ def pki_14(view: View, log: Log) -> None:
     managed = {(each.namespace, each.cluster) for each in view.of(MANAGEMENT)}
     double = [each for each in view.of(MANAGEMENT) if each.two_data_centres]
     one_deployment = len(managed) == 1 or (len(managed) > 1 and len(double) == len(managed))
-    if not one_deployment:
-        log.not_checked("the files do not show one deployment in several namespaces or data centres")
-        return
     known = view.by_row.get(INGRESS_CA, [])
+    if not one_deployment:
+        if len(known) > 1:
+            log.not_checked("the files do not show one deployment in several namespaces or data centres")
+        return
     origin = [each for each in known if (each.namespace, each.cluster) in managed]
     # What names no namespace may be applied to management's.
     copies = [each for each in known if each.namespace and (each.namespace, each.cluster) not in managed]
@@ -158,14 +159,21 @@ def pki_16(view: View, log: Log) -> None:
         known = table.get(id(held))
         if held.resource is not None and known is None and held.name not in referenced:
             continue  # not issued here
+        problem = _chain(view, held)
+        if problem is None:
+            issuer = held.certificate.issuer.rfc4514_string()
+            log.undecided(held_place(held), f"no certificate in the files has signed it; its issuer is {issuer}")
+            continue
         log.checked()
-        if problem := _chain(view, held):
+        if problem:
             fix = renew(known) if known else "reissue it"
             log.error(
                 held_place(held),
                 f"OpenSSL refuses {held.name}: {problem}. A peer that verifies it breaks the connection.",
                 fix,
             )
+    for resource in view.empty:
+        log.undecided(Place.of(resource, "data"), "it holds no certificate (tls.crt); export it with its data")
     for known in view.held:
         if known.row.use == CA and known.held is not None and not may_sign(known.held.certificate):
             log.error(
@@ -175,7 +183,8 @@ def pki_16(view: View, log: Log) -> None:
             )
 
 
-def _chain(view: View, held: Held) -> str:
+def _chain(view: View, held: Held) -> str | None:
+    """What is wrong of the chain of *held*, '' for nothing; None where its CA is not in the files."""
     certificate = held.certificate
     beside = [other for other in view.beside(held) if other is not held]
     trusted = [other.certificate for other in beside if other.entry == "ca.crt"]
@@ -187,7 +196,7 @@ def _chain(view: View, held: Held) -> str:
         return chain_problem(certificate, trusted, sent, view.now)
     if certificate.not_valid_after_utc < view.now:
         return "certificate has expired"
-    return "certificate is not yet valid" if certificate.not_valid_before_utc > view.now else ""
+    return "certificate is not yet valid" if certificate.not_valid_before_utc > view.now else None
 
 
 def _referenced(view: View) -> frozenset[str]:
