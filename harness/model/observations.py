@@ -102,6 +102,35 @@ class Files(TypedDict):
     configured: NotRequired[list[Configured]]
 
 
+class OnTheWire(TypedDict):
+    """One connection as captured: what it carries, and of TLS who asked for and sent a client certificate (``sure``
+    where that was read, or follows from sizes without doubt).  ``data``: whether application data went both ways,
+    ``tokens`` how many bearer tokens are in clear text."""
+
+    ends: str
+    content: str
+    version: str
+    server_name: str
+    asked: str
+    sent: str
+    sure: bool
+    why: str
+    data: str
+    tokens: int
+    statuses: list[int]
+
+
+class Packets(TypedDict):
+    """What the packets show of one case: the client's connection, and those that the balancer opened.  ``missing`` says
+    why nothing is known, '' where something is."""
+
+    missing: str
+    passage: str
+    why: str
+    client: NotRequired[OnTheWire]
+    onward: NotRequired[list[OnTheWire]]
+
+
 class Observations(TypedDict, total=False):
     """What only some cases have.
 
@@ -128,5 +157,6 @@ class Observations(TypedDict, total=False):
     ways: Ways
     compared: Compared
     files: Files
+    packets: Packets
     curl: str
     reads: str
