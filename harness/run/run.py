@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness import __version__
 from harness.catalogue import Catalogue, expand
-from harness.catalogue.product import of_product
+from harness.catalogue.product import of_product, of_profile
 from harness.catalogue.registry import FAULTS, catalogue
 from harness.catalogue.selection import select
 from harness.checks.claims import gaps, unread
@@ -54,7 +54,10 @@ class Run:
     def __init__(self, options: Options, target: Target | None = None) -> None:
         self.options = options.seeded()
         self.target = target or target_of(options)
-        self.catalogue: Catalogue = of_product(self.target.adapt(catalogue()), options.product)
+        self.profile = options.profile or self.target.profile
+        self.catalogue: Catalogue = of_profile(
+            of_product(self.target.adapt(catalogue()), options.product), self.profile
+        )
         if options.fault and options.fault not in FAULTS:
             raise UsageError(f"unknown fault {options.fault!r}", hint="see hopproof list faults")
         everything, withheld = expand(self.catalogue, {*self.target.features, *self.options.features})
@@ -94,6 +97,7 @@ class Run:
             "python": ".".join(map(str, sys.version_info[:3])),
             "target": self.options.target,
             "product": self.catalogue.product,
+            "profile": self.profile,
             "depth": str(self.options.depth),
             "seed": self.options.seed,
             "fault": self.options.fault or None,
@@ -105,7 +109,7 @@ class Run:
             "counts": self.counts().to_json(),
             "withheld": [item.to_json() for item in self._withheld],
             "skipped": [{"case": case.id, "reason": skip.reason} for case, skip in self._skipped],
-            "scope": " ".join(filter(None, (self.target.scope, self._out_of_scope()))),
+            "scope": " ".join(filter(None, (self.target.scope, self._reading(), self._out_of_scope()))),
             "claims": [claim.to_json() for claim in self.target.claims],
         }
 
@@ -113,6 +117,10 @@ class Run:
         """How many cases there are, and why not all of them are run."""
         skipped, withheld = [case for case, _ in self._skipped], len(self._withheld)
         return counted(self._applicable, self.planned or self.cases, skipped, withheld, self.options)
+
+    def _reading(self) -> str:
+        """Whose reading of the documents counted, where one was chosen."""
+        return f"Read in the profile {self.profile}." if self.profile else ""
 
     def _out_of_scope(self) -> str:
         return out_of_scope(server.product for server in self.catalogue.servers.values())
