@@ -60,7 +60,8 @@ class Means(Sends, Protocol):
 
 
 def _flow(case: Case) -> Flow:
-    return handed_on(case, replace(case.flow, path=case.params.path or case.flow.path))
+    flow = replace(case.flow, path=case.params.path or case.flow.path)
+    return handed_on(flow, case.path, case.stimulus.transport)
 
 
 def request(bench: Means, case: Case, entrypoint: Entrypoint, nonce: str) -> Attempt:
