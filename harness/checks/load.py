@@ -117,20 +117,33 @@ def comparisons(record: LoadRecord) -> list[Comparison]:
     return found
 
 
+def unserved(record: LoadRecord) -> list[str]:
+    """What was asked for and of which not one event was served: a posture without any combination, a combination."""
+    loaded = {arm.posture for arm in record.arms}
+    absent = [str(posture) for posture in record.postures if posture not in loaded]
+    return absent + [arm.name for arm in record.arms if not any(item["served"] for item in record.of(arm))]
+
+
 def remarks(record: LoadRecord) -> list[str]:
     """What must be known beside the figures: what was left out, which rate was not kept, what went wrong."""
     found = [f"Left out: {text}, which does not work on this flow." for text in record.left_out]
     ignored = "the server of this flow verifies no token in this posture; what it costs is mTLS alone"
     found += [f"{posture}: {ignored}." for posture in record.token_ignored]
     for item in (figures(record, arm) for arm in record.arms):
-        if record.rate and item.per_second < record.rate * _KEPT:
+        if not item.served and record.of(item.arm):
+            wrong = f" ({_wrong(item)})" if item.errors else ""
+            found.append(f"{item.arm.name}: not one event was served{wrong}; there is nothing to compare.")
+        elif record.rate and item.per_second < record.rate * _KEPT:
             found.append(f"{item.arm.name}: {item.per_second:.1f} of {record.rate:g} events a second were served.")
         elif item.errors and not record.rate:
-            wrong = ", ".join(f"{count} {name}" for name, count in sorted(item.errors.items()))
-            found.append(f"{item.arm.name}: errors beside {item.served} events served: {wrong}.")
+            found.append(f"{item.arm.name}: errors beside {item.served} events served: {_wrong(item)}.")
     if record.stopped:
         found.append(f"Stopped early: {record.stopped}.")
     return found
+
+
+def _wrong(item: Figures) -> str:
+    return ", ".join(f"{count} {name}" for name, count in sorted(item.errors.items()))
 
 
 def sentence(comparison: Comparison, record: LoadRecord) -> str:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
+from harness.catalogue import expand
 from harness.catalogue.registry import catalogue as read_catalogue
+from harness.checks.load import unserved
 from harness.commands.verb import Arguments, Verbs, verb
-from harness.config import Options
+from harness.config import EXPORTS, Options
 from harness.errors import UsageError
 from harness.model.load import Arm, Connections, Slice
 from harness.model.vocabulary import Path as Way
@@ -30,8 +33,8 @@ def add(verbs: Verbs) -> None:
     load = verb(verbs, "load", _load, "what mTLS, JWT or both cost: a bounded load, compared side by side")
     load.add_argument("--target", default="embedded", help="embedded (default), containers, or a target file")
     load.add_argument("--flow", default="", help="the flow whose requests are sent (default: ingestion)")
-    load.add_argument("--compare", default="mtls,jwt", metavar="LIST", help="of mtls, jwt, both (default mtls,jwt)")
-    load.add_argument("--path", default="direct", metavar="LIST", help="of direct, passthrough, terminating")
+    load.add_argument("--compare", metavar="LIST", help="of mtls, jwt, both (default mtls,jwt, or what there is)")
+    load.add_argument("--path", metavar="LIST", help="of direct, passthrough, terminating (default direct)")
     load.add_argument(
         "--connections", choices=["kept", "new", "each"], default="kept", help="kept (default), new, each"
     )
@@ -52,14 +55,17 @@ def _load(arguments: Arguments) -> int:
     report_folder(arguments.report)
     target = target_of(Options(target=arguments.target))
     known = target.adapt(read_catalogue())
+    applicable = [case for case in expand(known, target.features)[0] if not target.withhold(case)]
     bench = target.bench(known, arguments.seed)
     try:
-        record = run(bench, known, list(target.features), wanted, arguments.target, _progress)
+        record = run(bench, known, applicable, wanted, arguments.target, _progress)
     finally:
         bench.lab.close()
     writer.write(arguments.report, record, target.scope)
     print(writer.as_json(record) if arguments.json else writer.as_text(record, target.scope))  # noqa: T201
-    return 3 if record.stopped else 0
+    if missing := unserved(record):
+        print(f"hopproof: never served: {'; '.join(missing)}", file=sys.stderr)  # noqa: T201
+    return 3 if record.stopped or missing else 0
 
 
 def _wanted(arguments: argparse.Namespace) -> Wanted:
@@ -72,8 +78,8 @@ def _wanted(arguments: argparse.Namespace) -> Wanted:
     every = arguments.connections == "each"
     return Wanted(
         flow=arguments.flow,
-        postures=[Posture(name) for name in _names("--compare", arguments.compare, list(map(str, _PRESENTED)))],
-        paths=[Way(name) for name in _names("--path", arguments.path, list(map(str, Way)))],
+        postures=[Posture(name) for name in _names("--compare", arguments.compare, _PRESENTED)],
+        paths=[Way(name) for name in _names("--path", arguments.path, Way)],
         connections=list(Connections) if every else [Connections(arguments.connections)],
         seconds=_seconds(arguments.seconds),
         users=max(users, workers),
@@ -83,10 +89,13 @@ def _wanted(arguments: argparse.Namespace) -> Wanted:
     )
 
 
-def _names(flag: str, text: str, known: list[str]) -> list[str]:
+def _names(flag: str, text: str | None, known: Iterable[str]) -> list[str]:
+    """The names in *text*, none where the flag was not given."""
+    if text is None:
+        return []
     names = list(dict.fromkeys(part.strip() for part in text.split(",")))
     for name in names:
-        if name not in known:
+        if name not in list(known):
             raise UsageError(f"{flag}: {name!r} is none of {', '.join(known)}")
     return names
 
@@ -113,6 +122,8 @@ def _refuse_others_production(arguments: argparse.Namespace) -> None:
     """A load on production takes its owner's word; on a target file, the user names how much."""
     if not is_file(arguments.target):
         return
+    if arguments.target.startswith(EXPORTS):
+        raise UsageError("files serve no requests", where=arguments.target, hint="load embedded, or a target file")
     if not (arguments.rate or arguments.users):
         raise UsageError("how much load? it is not our server", hint="give --rate R or --users N")
     target = target_file.read(Path(arguments.target))

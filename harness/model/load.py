@@ -77,7 +77,8 @@ class LoadRecord:
     """A finished load: slice *i* of an arm belongs to its round *i*.
 
     ``stopped`` says why it ended early, or ''; ``left_out`` are the combinations that were asked for and that the flow
-    does not have.  ``token_ignored`` are the postures in which its server verifies no token, though one is sent.
+    does not have.  ``token_ignored`` are the postures in which its server verifies no token, though one is sent;
+    ``postures`` those that were to be compared.
     """
 
     flow: str
@@ -91,6 +92,7 @@ class LoadRecord:
     stopped: str = ""
     left_out: Sequence[str] = ()
     token_ignored: Sequence[str] = ()
+    postures: Sequence[Posture] = ()
 
     def of(self, arm: Arm) -> list[Slice]:
         """The slices of *arm*, in order."""

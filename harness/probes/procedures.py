@@ -24,9 +24,11 @@ from harness.probes.attempt import Attempt
 from harness.probes.bypass import WAYS, Asking
 from harness.probes.bypass.asking import Means as Sends
 from harness.probes.certificate_header import handed_on, in_handshake
+from harness.probes.exchange import Parties
 from harness.probes.expiry import present_again
 from harness.probes.observing import compare
 from harness.probes.script import Player
+from harness.probes.token_endpoint import TokenClient
 from harness.stimuli.factory import Sending
 from harness.stimuli.key_server import KeyServer
 from harness.stimuli.partial import StimulusUnavailable
@@ -49,12 +51,17 @@ class Means(Sends, Protocol):
     def describe(self) -> Callable[[Case, Prepared, Identity | None], Observations]:
         """What a record keeps of how a request was made."""
 
+    @property
+    def token_client(self) -> TokenClient | None:
+        """What a target file says of its token service."""
+
     def nonce(self, *parts: str) -> str:
         """An opaque name for one request of this run."""
 
 
 def _flow(case: Case) -> Flow:
-    return handed_on(case, replace(case.flow, path=case.params.path or case.flow.path))
+    flow = replace(case.flow, path=case.params.path or case.flow.path)
+    return handed_on(flow, case.path, case.stimulus.transport)
 
 
 def request(bench: Means, case: Case, entrypoint: Entrypoint, nonce: str) -> Attempt:
@@ -138,7 +145,13 @@ def exported(_bench: Means, case: Case, _entrypoint: Entrypoint, _nonce: str) ->
 
 
 def script(bench: Means, case: Case, entrypoint: Entrypoint, nonce: str) -> Attempt:
-    """The steps that the catalogue writes down, on a server of their own."""
+    """The steps that the catalogue writes down, on a server of their own; of a target file, with its token service."""
+    if bench.token_client is not None:
+        parties = Parties(bench.lab, bench.stimuli, case, entrypoint, bench.token_client)
+        steps = enumerate(case.params.script)
+        return Attempt(
+            nonce, steps=tuple(parties.played(step, bench.nonce(nonce, str(number))) for number, step in steps)
+        )
     player = Player(bench.lab, bench.stimuli, case, entrypoint, lambda step: bench.nonce(nonce, step))
     return Attempt(nonce, steps=player.play())
 

@@ -24,11 +24,8 @@ from harness.model.script import (
     Act,
     Action,
     Advance,
-    Call,
     CutOff,
-    Exchange,
     Fetches,
-    Mint,
     Operate,
     Part,
     Register,
@@ -44,6 +41,7 @@ from harness.model.script import (
     Verb,
 )
 from harness.model.script_facts import Answered, AnsweredLate, Change, Done, Facts, Fetched, LoadResult
+from harness.model.token_script import Call, Exchange, Mint, Take
 from harness.pki.deployment import key_id
 from harness.probes.background_load import Load
 from harness.probes.exchange import Parties
@@ -88,7 +86,7 @@ class Player:
                 return self._request(step.token, number)
             case Act():
                 return self._act(number)
-            case Mint() | Exchange() | Call():
+            case Mint() | Take() | Exchange() | Call():
                 return self._parties.played(step, self._nonce(number))
             case Fetches():
                 return Fetched(self._lab.counters(self._door.setup).get("jwks_fetches", 0))

@@ -17,7 +17,7 @@ from typing import cast
 
 import psutil
 
-from harness.catalogue import Catalogue, expand
+from harness.catalogue import Catalogue
 from harness.errors import LabError, UsageError
 from harness.lab import ConfigurationRefused, Entrypoint
 from harness.model.case import GOOD, Case, Setup, Stimulus
@@ -35,13 +35,14 @@ _PRESENTS = {
     Posture.JWT: Stimulus("tls-no-cert", GOOD),
     Posture.BOTH: Stimulus(GOOD, GOOD),
 }
+_COMPARED = (Posture.MTLS, Posture.JWT)
 _WARM_UP, _WARM_UP_SHARE = 1.0, 0.25
 _ROUNDS, _SHORTEST = 8, 1.0
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the user asks for."""
+    """What the user asks for: no ``postures`` stands for mTLS and JWT, no ``paths`` for direct, or what there is."""
 
     flow: str
     postures: Sequence[Posture]
@@ -54,15 +55,22 @@ class Wanted:
     seed: int
 
 
+Served = Mapping[tuple[Posture, Path], Case]
+"""A case in which the flow's good request is served, of each posture and path that has one."""
 Progress = Callable[[Arm, Slice, int, int], None]
 
 
 def run(
-    bench: Bench, catalogue: Catalogue, features: Sequence[str], wanted: Wanted, target: str, tell: Progress
+    bench: Bench, catalogue: Catalogue, cases: Sequence[Case], wanted: Wanted, target: str, tell: Progress
 ) -> LoadRecord:
-    """Load *wanted*'s flow on an open bench and measure; raises :class:`UsageError` for what it does not have."""
+    """Load *wanted*'s flow on an open bench and measure; *cases* are those that apply to the target.
+
+    Raises :class:`UsageError` for what it does not have.
+    """
     flow = flow_of(catalogue, wanted.flow)
-    setups = _setups(catalogue, features, flow, wanted)
+    served = {(case.posture, case.path): case for case in reversed(cases) if _good(case, flow)}
+    wanted = _completed(wanted, served)
+    setups = _setups(served, flow, wanted)
     entrypoints = bench.lab.open(list(dict.fromkeys(setups.values())))
     orders = [_order(bench, flow, arm, entrypoints[setup]) for arm, setup in setups.items()]
     arms = list(setups)
@@ -86,7 +94,20 @@ def run(
     asked = [(posture, path) for posture in wanted.postures for path in wanted.paths]
     left_out = [f"{posture} over {path}" for posture, path in asked if (posture, path) not in there]
     ignored = sorted({str(arm.posture) for arm in arms if _ignores_token(flow, arm)})
-    return LoadRecord(flow.name, target, users, rate, wanted.workers, arms, slices, fetched, stopped, left_out, ignored)
+    return LoadRecord(
+        flow.name,
+        target,
+        users,
+        rate,
+        wanted.workers,
+        arms,
+        slices,
+        fetched,
+        stopped,
+        left_out,
+        ignored,
+        wanted.postures,
+    )
 
 
 def _ignores_token(flow: Flow, arm: Arm) -> bool:
@@ -118,9 +139,20 @@ def schedule_of(arms: int, seconds: float, seed: int) -> tuple[list[int], float]
     return schedule, seconds / len(schedule)
 
 
-def _setups(catalogue: Catalogue, features: Sequence[str], flow: Flow, wanted: Wanted) -> dict[Arm, Setup]:
-    cases, _ = expand(catalogue, features)
-    served = {(case.posture, case.path): case for case in reversed(cases) if _good(case, flow)}
+def _completed(wanted: Wanted, served: Served) -> Wanted:
+    """*wanted* with the postures and paths that are usual, where it names none."""
+    postures, paths = ({place[index] for place in served} for index in (0, 1))
+    usual = [posture for posture in _COMPARED if posture in postures] or [
+        posture for posture in _PRESENTS if posture in postures
+    ]
+    return replace(
+        wanted,
+        postures=wanted.postures or usual or _COMPARED,
+        paths=wanted.paths or [path for path in Path if path in paths][:1] or [Path.DIRECT],
+    )
+
+
+def _setups(served: Served, flow: Flow, wanted: Wanted) -> dict[Arm, Setup]:
     found: dict[Arm, Setup] = {}
     for posture in wanted.postures:
         for path in wanted.paths:
@@ -177,7 +209,10 @@ def _fetches(bench: Bench, setups: Mapping[Arm, Setup]) -> dict[str, int]:
 def generate(plan: Plan, arms: Sequence[Arm], tell: Progress) -> tuple[list[Slice], str]:
     """Have the generator send *plan*; returns the slices, and why it stopped early ('' where it did not)."""
     command = [sys.executable, "-m", "harness.probes.load.generator"]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    # A group of its own: Ctrl-C is for us, who end it.
+    process = subprocess.Popen(  # noqa: S603
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, process_group=0
+    )
     assert process.stdin is not None and process.stdout is not None
     slices: list[Slice] = []
     stopped = ""

@@ -127,7 +127,7 @@ class Client(User):
                 self._drop()
         except (OSError, http.client.HTTPException) as error:
             self._drop()
-            return type(error).__name__ if not isinstance(error, ssl.SSLError) else f"TLS: {error.reason}"
+            return _named(error)
         return "" if answer.status == order["success"] else f"HTTP {answer.status}"
 
     def _connection(self, arm: int, order: Order) -> ssl.SSLSocket:
@@ -148,6 +148,14 @@ class Client(User):
         if self._held is not None:
             self._held[1].close()
             self._held = None
+
+
+def _named(error: OSError | http.client.HTTPException) -> str:
+    """What went wrong, in a word; OpenSSL gives no reason where the peer just closes the connection."""
+    if not isinstance(error, ssl.SSLError):
+        return type(error).__name__
+    closed = isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError)
+    return "TLS: closed by the server" if closed else f"TLS: {error.reason or error.strerror or 'failed'}"
 
 
 def _client(load: _Load) -> type[Client]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
-from harness.checks.load import compare, comparisons, figures, percentile, remarks, sentence
+from harness.checks.load import compare, comparisons, figures, percentile, remarks, sentence, unserved
 from harness.model.load import Arm, Connections, LoadRecord, Slice
 from harness.model.vocabulary import Path, Posture
 
@@ -86,6 +87,16 @@ def test_what_cannot_be_compared() -> None:
         "mtls, direct, kept: errors beside 10 events served: 3 Refused.",
         "Stopped early: it fell over.",
     ]
+
+
+def test_what_was_never_served_is_named() -> None:
+    loaded = record(measured(0, 10), measured(1, 0, **{"TLS: closed by the server": 4}), measured(1, 0))
+    assert unserved(loaded) == ["jwt, direct, kept"]
+    assert remarks(loaded) == [
+        "jwt, direct, kept: not one event was served (4 TLS: closed by the server); there is nothing to compare."
+    ]
+    assert unserved(replace(loaded, postures=[Posture.BOTH, Posture.MTLS])) == ["both", "jwt, direct, kept"]
+    assert unserved(record(measured(0, 1), measured(1, 1), rate=50)) == []
 
 
 def test_a_token_that_nobody_verifies_is_told() -> None:

@@ -13,11 +13,13 @@ import pytest
 from harness.catalogue.registry import catalogue
 from harness.cli import main
 from harness.errors import UsageError
+from harness.lab.embedded import EmbeddedLab
 from harness.model.load import Arm, Connections, Order, Plan
 from harness.model.vocabulary import Path as Way
 from harness.model.vocabulary import Posture
 from harness.run.load import flow_of, generate, schedule_of
 from harness.tests.command import hopproof
+from harness.tests.places import Place
 
 
 @pytest.mark.parametrize(
@@ -33,6 +35,7 @@ from harness.tests.command import hopproof
         (["--compare", "mtls", "--path", "terminating"], "works in none of the combinations"),
         (["--target", "nowhere.yaml", "--users", "2"], "cannot read the target file"),
         (["--target", "nowhere.yaml"], "it is not our server"),
+        (["--target", "exports:nowhere.yaml", "--users", "2"], "files serve no requests"),
     ],
 )
 def test_usage(flags: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -97,6 +100,33 @@ def test_the_reference(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "report" / "load.json").read_text()) == data
     page = (tmp_path / "report" / "load.html").read_text()
     assert data["comparisons"][0]["sentence"] in page and "eyJ" not in page + finished.stdout
+
+
+@pytest.fixture
+def jwt_target(lab: EmbeddedLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A target file with one server, which verifies a token."""
+    location = Place(lab, tmp_path)
+    monkeypatch.setenv("HOPPROOF_TEST_TOKEN", location.token())
+    return location.file(Posture.JWT, tokens={"captured": {"env": "HOPPROOF_TEST_TOKEN"}})
+
+
+FEW = ("--users", "1", "--for", "4s")
+
+
+def test_a_target_is_loaded_in_the_posture_that_it_has(
+    jwt_target: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = main(["load", "--target", str(jwt_target), *FEW, "--report", str(tmp_path / "report"), "--json"])
+    data = json.loads(capsys.readouterr().out)
+    assert (status, [arm["arm"]["posture"] for arm in data["arms"]], data["remarks"]) == (0, ["jwt"], [])
+
+
+def test_a_posture_that_was_asked_for_and_never_served_is_not_shown(
+    jwt_target: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ("--compare", "mtls,jwt", "--report", str(tmp_path / "report"))
+    assert main(["load", "--target", str(jwt_target), *FEW, *asked]) == 3
+    assert capsys.readouterr().err.splitlines()[-1] == "hopproof: never served: mtls"
 
 
 def test_a_server_that_is_gone_is_told() -> None:
