@@ -35,6 +35,7 @@ from harness.targets.exports import beside
 from harness.targets.external import ExternalLab, Pace
 from harness.targets.file import Client, TargetFile
 from harness.targets.flows import requested, server_of, service, stand_ins
+from harness.targets.load_record import with_load
 from harness.targets.patience import Patience
 from harness.targets.preflight import Preflight, look_at
 from harness.targets.token_client import token_client_of
@@ -55,6 +56,11 @@ def target_of(options: Options) -> Target:
 
     Raises :class:`UsageError` for none of them.
     """
+    target = _named(options)
+    return with_load(target, options.load) if options.load else target
+
+
+def _named(options: Options) -> Target:
     if options.exports:
         if options.fault:
             raise UsageError("--fault is for our own servers and files", hint="leave --target or --fault out")
