@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from harness.checks.exchange import exchanged
 from harness.checks.question import Question, note, unobserved, violation, wrong_reason
@@ -17,9 +18,10 @@ from harness.model.script import (
     UnderLoad,
 )
 from harness.model.script_facts import Answered, AnsweredLate, Exchanged, Facts, Fetched, LoadResult
-from harness.model.token_script import Call, Exchange
+from harness.model.token_script import Call, Exchange, ExchangeRefused
 from harness.model.verdict import Finding, FindingKind
 
+_WORST = (FindingKind.VIOLATION, FindingKind.UNOBSERVED, FindingKind.WRONG_REASON, FindingKind.NOTE)
 # What a proxy may have answered in the server's place.
 _PROXYS_OWN = frozenset({429, 502, 503, 504})
 # A good token with another audience may be answered 403 too.
@@ -27,17 +29,35 @@ _NOT_ALLOWED = frozenset({403})
 
 
 def as_scripted(question: Question) -> list[Finding]:
-    """Every step must end as its script says; the first that does not explains the verdict."""
+    """Every step must end as its script says; the first that does not explains the verdict.
+
+    What must be refused changes nothing for the steps after it, so those are looked at as well.
+    """
     script, observed = question.case.params.script, question.exchange.steps
     if not script or len(script) != len(observed):
         return [unobserved("not-played", f"{len(observed)} of {len(script)} steps were played")]
     notes: list[Finding] = []
+    found: list[Finding] = []
     for number, (step, facts) in enumerate(zip(script, observed, strict=True), start=1):
         findings = list(_step(question, f"step {number} ({step})", step, facts))
         if any(finding.kind is not FindingKind.NOTE for finding in findings):
-            return notes + findings
-        notes += findings
-    return notes
+            found += findings
+            if not _stands_alone(step, facts):
+                break
+        else:
+            notes += findings
+    if len(found) > 1:
+        worst = min(found, key=lambda finding: _WORST.index(finding.kind))
+        others = "; ".join(finding.text for finding in found if finding is not worst)
+        found = [replace(worst, text=f"{worst.text}; also {others}")]
+    return [*notes, *found]
+
+
+def _stands_alone(step: Step, facts: Facts) -> bool:
+    """Whether what came of *step* leaves the next ones as they are: a refusal, or a token in spite of an odd answer."""
+    if isinstance(step, Exchange) and isinstance(facts, Exchanged):
+        return facts.issued or isinstance(step.then, ExchangeRefused)
+    return isinstance(step, Call) and isinstance(step.then, MustBeRefused)
 
 
 def _step(question: Question, name: str, step: Step, facts: Facts) -> Iterator[Finding]:

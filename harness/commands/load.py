@@ -21,7 +21,7 @@ from harness.model.vocabulary import Posture, is_file
 from harness.run.load import MOST_USERS, Wanted, run
 from harness.run.outage import outage
 from harness.targets import file as target_file
-from harness.targets.deployment import target_of
+from harness.targets.named import target_of
 from harness.writers import load as writer
 from harness.writers.folder import report_folder
 

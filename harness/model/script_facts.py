@@ -14,7 +14,7 @@ FactsJson = dict[str, bool | int | float | str | None]
 class Answered:
     """How a request ended.  ``effect`` says whether it was acted upon, None where that cannot be seen; ``certificate``
     is which one the client under test presented (None: the harness asked), ``marked`` that the target's dialect marks
-    the answer as a refusal."""
+    the answer as a refusal; ``server`` names the server, where it is not the one under test."""
 
     status: int | None
     ended: str
@@ -22,10 +22,11 @@ class Answered:
     effect: bool | None
     certificate: str | None = None
     marked: bool = False
+    server: str = ""
 
     def to_json(self) -> FactsJson:
         """As it stands in a record."""
-        left_out = {"certificate": None, "marked": False}
+        left_out = {"certificate": None, "marked": False, "server": ""}
         written = asdict(self)
         return {name: value for name, value in written.items() if name not in left_out or value != left_out[name]}
 

@@ -115,9 +115,9 @@ class Exchange:
     change: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
-        proof = "" if self.secret is ClientSecret.GOOD else f", {self.secret} secret"
+        proof = {ClientSecret.GOOD: "", ClientSecret.WRONG: " with a wrong secret", ClientSecret.NONE: " without proof"}
         changed = "".join(f", {name} {value or 'left out'}" for name, value in self.change)
-        return f"exchange {self.subject} for {self.audience} as {self.client}{proof}{changed}, {self.then}"
+        return f"exchange {self.subject} for {self.audience} as {self.client}{proof[self.secret]}{changed}, {self.then}"
 
 
 @dataclass(frozen=True)

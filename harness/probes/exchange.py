@@ -140,11 +140,11 @@ class Parties:
         status = client.response.status if client.response else None
         ended = client.alert or client.fault
         if self._target is not None:
-            return Answered(status, ended, "", None, marked=self._target.refuses(client.response))
+            return Answered(status, ended, "", None, marked=self._target.refuses(client.response), server=step.server)
         _, server = self._lab.views(at, client.local_port, nonce, began)
         reason = server.rejected or next((item.reason for item in server.requests), "") if server else ""
         effect = nonce in self._lab.effects([at.setup])[at.setup]
-        return Answered(status, ended, reason, effect)
+        return Answered(status, ended, reason, effect, server=step.server)
 
     def _send(self, at: Entrypoint, prepared: Prepared) -> ClientView:
         certificate = self._case.stimulus.certificate

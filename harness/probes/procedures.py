@@ -13,7 +13,7 @@ from harness.checks.dialect import LET_IN
 from harness.decode.certificates import view
 from harness.errors import LabError
 from harness.lab import Entrypoint, Lab
-from harness.lab.disruptions import Operated
+from harness.lab.disruptions import operator_of
 from harness.model.case import GOOD, Case
 from harness.model.catalogue import Flow
 from harness.model.exchange import ClientView
@@ -64,7 +64,8 @@ class Means(Sends, Protocol):
 
 
 def _flow(case: Case) -> Flow:
-    return handed_on(case, replace(case.flow, path=case.params.path or case.flow.path))
+    flow = replace(case.flow, path=case.params.path or case.flow.path)
+    return handed_on(flow, case.path, case.stimulus.transport)
 
 
 def request(bench: Means, case: Case, entrypoint: Entrypoint, nonce: str) -> Attempt:
@@ -178,9 +179,10 @@ def loaded(bench: Means, _case: Case, _entrypoint: Entrypoint, nonce: str) -> At
 
 def past_balancer(bench: Means, case: Case, entrypoint: Entrypoint, nonce: str) -> Attempt:
     """The subsystem under test tries the server's own addresses, and then, as its twin, the balancer's."""
-    if not isinstance(bench.lab, Operated):
+    operator = operator_of(bench.lab)
+    if operator is None:
         raise LabError("all servers of this lab share one address", where=case.id)
-    past = list(bench.lab.past_balancer(entrypoint, case.flow, nonce))
+    past = list(operator.past_balancer(entrypoint, case.flow, nonce))
     twin = bench.nonce(case.id, "twin")
     act = bench.lab.act(entrypoint, case.flow, twin)
     extra: Observations = {"past": past, "act": act, "now": bench.lab.now()}

@@ -24,6 +24,7 @@ _SYMBOLS = {
 _PROTECTIONS = {
     "certificate": "that client certificates are verified",
     "token": "that tokens are verified",
+    "exchange": "that the token service issues only right tokens",
     "configuration": "that the files meet everything",
 }
 
@@ -111,7 +112,7 @@ def unclaimed(header: Header) -> list[str]:
 
 
 def _claims_something(claim: Claim) -> bool:
-    return bool(claim["certificate"] or claim["token"])
+    return bool(claim["certificate"] or claim["token"] or claim.get("exchange"))
 
 
 def gaps(footer: Footer) -> list[tuple[str, str]]:

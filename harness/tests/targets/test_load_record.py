@@ -12,8 +12,8 @@ from harness.checks.load import comparisons
 from harness.config import Options
 from harness.errors import UsageError
 from harness.model.case import LOADED
-from harness.targets.deployment import target_of
 from harness.targets.load_record import read
+from harness.targets.named import target_of
 from harness.tests.checks.test_load import measured, record
 from harness.writers.load import as_json
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harness.products.apic.rules.certificates import CA, INGRESS_CA, OF_ISSUER, ROWS
+from harness.products.apic.rules.certificates import CA, INGRESS_CA, OF_ISSUER, ROWS, USER
 from harness.products.apic.rules.keys import to_service
 from harness.products.apic.rules.view import ANALYTICS, EVENTS, GATEWAY, KEYS, MANAGEMENT, PORTAL, Known, View
 
@@ -86,6 +86,21 @@ def senders(view: View) -> bool:
 def certificates(view: View) -> bool:
     """A certificate of the tables, or an object that asks for one."""
     return bool(view.requests or view.held)
+
+
+def documented(view: View) -> bool:
+    """A certificate whose issuer the tables name, or an object that asks for one."""
+    return bool(view.requests) or any(known.row.issuer in OF_ISSUER for known in view.held)
+
+
+def for_users(view: View) -> bool:
+    """A certificate that users see, or an object that asks for any."""
+    return bool(view.requests) or any(known.row.scope == USER and not known.row.legacy for known in view.held)
+
+
+def by_itself(_view: View) -> bool:
+    """Nothing more than the rule finds: it says itself what it cannot decide."""
+    return False
 
 
 def requests_below(view: View) -> bool:
