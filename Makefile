@@ -5,7 +5,11 @@ PYTHON ?= python3
 VENV := .venv
 TOX := $(VENV)/bin/tox
 
-.PHONY: conformance test lint types mutants realworld field interop-libraries all-checks clean
+.PHONY: conformance test # Where this user may capture packets: make mutants CAPTURE=--capture
+mutants: $(TOX)
+	$(TOX) run -q -e mutants -- $(CAPTURE)
+
+lint types realworld field interop-libraries all-checks clean
 
 conformance: $(TOX)
 	$(TOX) run -q -e conformance

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError
+from harness.model.case import CAPTURE
 from harness.model.vocabulary import Depth
 
 FILE = "hopproof.toml"
@@ -57,6 +58,11 @@ class Options:
     capture: bool = False
     keylog: bool = False
     keep: tuple[str, Path] | None = None
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """What these options add to what a target has."""
+        return (CAPTURE,) if self.capture else ()
 
     @property
     def exports(self) -> tuple[str, ...]:

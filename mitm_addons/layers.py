@@ -83,7 +83,7 @@ class FrontTLS(ClientTLSLayer):
         super().__init__(context)
         self._track = track
         # What HttpLayer takes for "the connection in front is TLS, so is the one behind" while that is not yet open.
-        context.server.tls = True
+        context.server.tls = track.opened.listener.behaviours.upstream_tls
         http = HttpLayer(context, HTTPMode.transparent)
         http.connections[context.client] = FrontHttp1(context.fork(), track)
         self.child_layer = http

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from itertools import product
 
 from harness.catalogue.loader import Catalogue
 from harness.errors import CatalogueError
-from harness.model.case import EXPORTED, Case, Stimulus, Withheld, exports_of
+from harness.model.case import CAPTURE, EXPORTED, Case, Stimulus, Withheld, exports_of
 from harness.model.catalogue import Cells, Requirement
 
 
@@ -23,7 +23,7 @@ def expand(catalogue: Catalogue, features: Collection[str]) -> tuple[tuple[Case,
             # Files can be judged whatever the servers have.
             needed = () if case.reads_files else (*row.needs, *case.flow.needed(case.posture))
             missing = [feature for feature in dict.fromkeys(needed) if feature not in features]
-            reason = f"the target does not have {', '.join(missing)}" if missing else _impossible(case)
+            reason = _lacks(missing) or _impossible(case)
             if case.id in cases or case.id in withheld:
                 raise CatalogueError(f"two blocks make the case {case.id}", where=row.id)
             if reason:
@@ -48,6 +48,13 @@ def _block(catalogue: Catalogue, row: Requirement, block: Cells) -> Iterator[Cas
     for name, posture, path, certificate, token, transport in grid:
         stimulus = Stimulus(certificate, token, transport)
         yield Case(row, catalogue.flows[name], posture, path, stimulus, block.expect, block.depth, block.params)
+
+
+def _lacks(missing: Sequence[str]) -> str:
+    """Why a case that needs *missing* does not apply; '' where nothing is missing."""
+    if list(missing) == [CAPTURE]:
+        return "it is judged from captured packets: run with --capture"
+    return f"the target does not have {', '.join(missing)}" if missing else ""
 
 
 def _impossible(case: Case) -> str:

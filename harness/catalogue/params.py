@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from harness.errors import CatalogueError
-from harness.model import script
+from harness.model import expectation, script, token_script
 from harness.model.params import Params
 from harness.model.vocabulary import Reason
 
@@ -75,13 +75,15 @@ class _Fields:
         verb, _, part = self.text(key).partition(" ")
         return script.Action(self.one_of(script.Verb, verb, key), self.one_of(script.Part, part, key))
 
-    def then(self) -> script.Expectation:
+    def then(self) -> expectation.Expectation:
         value = self.get("then")
         if value == "refused":
-            return script.MustBeRefused(self.reasons())
+            return expectation.MustBeRefused(self.reasons())
         if value != "served":
             raise self.error(f"then: {value!r} is not one of served, refused")
-        return script.MustBeServed(self.choice("presents", script.Presented) if "presents" in self.written else None)
+        return expectation.MustBeServed(
+            self.choice("presents", expectation.Presented) if "presents" in self.written else None
+        )
 
     def done(self) -> None:
         """Refuse parameters that were not read."""
@@ -112,8 +114,8 @@ def _optional(step: _Fields, key: str) -> str:
 
 
 def _mint(step: _Fields) -> script.Step:
-    flaw = step.choice("flaw", script.Flaw) if "flaw" in step.written else script.Flaw.NONE
-    return script.Mint(
+    flaw = step.choice("flaw", token_script.Flaw) if "flaw" in step.written else token_script.Flaw.NONE
+    return token_script.Mint(
         name=step.text("mint"),
         issuer=step.text("issuer"),
         audience=step.text("audience"),
@@ -127,28 +129,33 @@ def _exchange(step: _Fields) -> script.Step:
     change = step.get("change") or {}
     if not isinstance(change, Mapping) or not all(isinstance(item, str) for item in change.values()):
         raise step.error(f"change must map parameters to texts, not {change!r}")
-    if (secret := step.get("secret")) not in (None, "wrong"):
-        raise step.error(f"secret can only be wrong, not {secret!r}")
+    secret = step.choice("secret", token_script.ClientSecret) if "secret" in step.written else None
     if "errors" in step.written:
         errors = tuple(map(str, step.listed("errors")))
-        then: script.Issued | script.ExchangeRefused = script.ExchangeRefused(errors)
+        then: token_script.Issued | token_script.ExchangeRefused = token_script.ExchangeRefused(errors)
     else:
-        then = script.Issued(step.text("keeps"), step.text("actor"))
-    return script.Exchange(
+        then = token_script.Issued(step.text("keeps"), step.text("actor"), _about(step))
+    return token_script.Exchange(
         name=_optional(step, "as"),
         at=step.text("at"),
         client=step.text("client"),
         subject=step.text("exchange"),
         audience=step.text("audience"),
         then=then,
-        secret=secret is None,
+        secret=secret or token_script.ClientSecret.GOOD,
         change=tuple((str(key), str(value)) for key, value in change.items()),
     )
 
 
+def _about(step: _Fields) -> frozenset[token_script.Aspect]:
+    if "about" not in step.written:
+        return frozenset(token_script.Aspect)
+    return frozenset(step.one_of(token_script.Aspect, item, "about") for item in step.listed("about"))
+
+
 def _call(step: _Fields) -> script.Step:
     token = step.get("call")
-    return script.Call(token if isinstance(token, str) else "", step.then(), _optional(step, "server"))
+    return token_script.Call(token if isinstance(token, str) else "", step.then(), _optional(step, "server"))
 
 
 _STEPS: Mapping[str, Callable[[_Fields], script.Step]] = {

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
 
 from harness.config import Options, Skip
 from harness.errors import UsageError
-from harness.model.case import Case
+from harness.model.case import Case, Withheld
 from harness.model.vocabulary import Depth
+
+_LIST = "see hopproof list cases"
 
 
 def matches(case: Case, glob: str) -> bool:
@@ -26,22 +28,39 @@ def _plain(glob: str) -> str:
     return glob.replace("__", "/").rstrip("/")
 
 
-def select(cases: Iterable[Case], options: Options) -> tuple[list[Case], list[tuple[Case, Skip]]]:
-    """The cases that *options* take, and those they skip with the reason given.
+def select(
+    cases: Iterable[Case], options: Options, withheld: Collection[Withheld] = ()
+) -> tuple[list[Case], list[tuple[Case, Skip]]]:
+    """The cases that *options* take, and those they skip with the reason given; *withheld* ones do not apply here.
 
     Raises :class:`UsageError` for a selection, or a single glob, that means nothing.
     """
     cases = list(cases)
-    for glob in (*options.only, *(skip.glob for skip in options.skip)):
+    for glob in options.only:
         if not any(matches(case, glob) for case in cases):
-            raise UsageError(f"no case matches {glob!r}", hint="see hopproof list cases")
+            raise _nothing(glob, withheld)
+    for skip in options.skip:
+        if not any(matches(case, skip.glob) for case in (*cases, *(item.case for item in withheld))):
+            raise _nothing(skip.glob, withheld)
     requested = [case for case in cases if _wanted(case, options)]
     skipped = [(case, skip) for case in requested for skip in _first(options.skip, case)]
     left_out = {case.id for case, _ in skipped}
     selected = [case for case in requested if case.id not in left_out]
     if not selected:
-        raise UsageError("the selection holds no case", hint="see hopproof list cases")
+        raise _empty(withheld) if not cases else UsageError("the selection holds no case", hint=_LIST)
     return selected, skipped
+
+
+def _nothing(glob: str, withheld: Iterable[Withheld]) -> UsageError:
+    found = next((item for item in withheld if matches(item.case, glob)), None)
+    if found is None:
+        return UsageError(f"no case matches {glob!r}", hint=_LIST)
+    return UsageError(f"{glob!r} does not apply here: {found.reason}", hint="leave it out, or give what is missing")
+
+
+def _empty(withheld: Collection[Withheld]) -> UsageError:
+    why = next((f"; {item.case.requirement.id}: {item.reason}" for item in withheld), "")
+    return UsageError(f"nothing of the catalogue applies here{why}", hint=_LIST)
 
 
 def _wanted(case: Case, options: Options) -> bool:

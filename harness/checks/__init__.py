@@ -6,7 +6,7 @@ catalogue writes it; everything else that other parts must know of a check stand
 
 from __future__ import annotations
 
-from harness.checks import access, bypass, clients, configuration, files, gateway, script, transport
+from harness.checks import access, bypass, clients, configuration, files, gateway, on_the_wire, script, transport
 from harness.checks.question import Question
 from harness.checks.registry import Check, registered
 
@@ -154,6 +154,42 @@ CHECKS = registered(
         "as-configured",
         files.as_configured,
         "the servers are protected as the files configure them",
+    ),
+    Check(
+        "tls-passed-through",
+        on_the_wire.passed_through,
+        "the packets show the same handshake on both sides of the balancer, and the client's certificate in it",
+    ),
+    Check(
+        "nothing-carried-over",
+        on_the_wire.nothing_carried,
+        "the packets show that the balancer ends TLS, and that no data goes on to the server",
+        needs_twin=True,
+    ),
+    Check(
+        "tls-reencrypted",
+        on_the_wire.reencrypted,
+        "the packets show TLS of the balancer's own on both sides, data on both, and no token in clear text",
+    ),
+    Check(
+        "token-encrypted",
+        on_the_wire.encrypted,
+        "the packets show TLS on every connection of the request, and no bearer token in clear text",
+    ),
+    Check(
+        "handshake-broken-off",
+        on_the_wire.nothing_sent,
+        "the packets show a handshake that is broken off, and no data after it",
+    ),
+    Check(
+        "server-not-named",
+        on_the_wire.unnamed,
+        "the packets show that the balancer names no host to the server, and data both ways",
+    ),
+    Check(
+        "certificate-of-balancer",
+        on_the_wire.certificate_of_balancer,
+        "the packets show a client certificate on the balancer's own handshake with the server",
     ),
     Check(
         "as-scripted",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from harness.checks.passage import Leg, Passage, Side, compare
 from harness.model.connection import Confidence, Connection, Content, Seen
 from harness.model.record import Evidence, Row
-from harness.model.vocabulary import Outcome, Path
+from harness.model.vocabulary import Grade, Outcome, Path
 
 Pair = tuple[int, int]
 """The client's port and the server's."""
@@ -85,7 +85,7 @@ def _facts(row: Row, own: Sequence[Connection], leg: Leg | None) -> list[tuple[s
     evidence, first, last = row["evidence"], own[0], own[-1]
     found = [_end_to_end(evidence, leg), _path(row, leg), _encrypted(evidence, first)]
     found += [_version(evidence, first), _served(evidence, first)]
-    found += [_certificate(evidence, last), _exposed(row, own)]
+    found += [_certificate(evidence, last), _exposed(row, first)]
     return [fact for fact in found if fact is not None]
 
 
@@ -101,7 +101,9 @@ def _end_to_end(evidence: Evidence, leg: Leg | None) -> tuple[str, str] | None:
 
 
 def _path(row: Row, leg: Leg | None) -> tuple[str, str] | None:
-    """A case that passed did so over the path that it names."""
+    """A case that passed did so over the path that it names; one that packets judged says so itself."""
+    if row["grade"] == Grade.PACKETS:
+        return None
     shown = {Path.PASSTHROUGH: Passage.TERMINATED, Path.TERMINATING: Passage.PASSED}
     if leg is None or row["path"] not in shown or row["outcome"] != Outcome.PASS:
         return None
@@ -111,7 +113,7 @@ def _path(row: Row, leg: Leg | None) -> tuple[str, str] | None:
 
 def _encrypted(evidence: Evidence, first: Connection) -> tuple[str, str] | None:
     client = evidence.get("client", {})
-    if not client.get("established") and not client.get("response"):
+    if (not client.get("established") and not client.get("response")) or first.content is Content.UNKNOWN:
         return None
     tls = bool(client.get("established"))
     wrong = tls != (first.content is Content.TLS)
@@ -150,9 +152,9 @@ def _certificate(evidence: Evidence, last: Connection) -> tuple[str, str] | None
     return "client-certificate", message if wrong else ""
 
 
-def _exposed(row: Row, own: Sequence[Connection]) -> tuple[str, str] | None:
-    """A token in clear text, where the client spoke TLS."""
+def _exposed(row: Row, first: Connection) -> tuple[str, str] | None:
+    """A token in clear text on a connection on which the client spoke TLS; what a balancer makes of it is a finding."""
     if not row["evidence"].get("client", {}).get("established"):
         return None
-    wrong = any(request.token for item in own for request in item.requests)
+    wrong = any(request.token for request in first.requests)
     return "token-encrypted", "the client spoke TLS, and a bearer token is in clear text on the wire" if wrong else ""

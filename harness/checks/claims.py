@@ -17,10 +17,12 @@ from harness.model.vocabulary import BROKEN, Grade, Level, Outcome
 CERTIFICATE_CORE = (("tls-no-cert",), ("ta-unknown-ca",))
 """No certificate, and one of a foreign CA.  Of the classes side by side any one will do."""
 TOKEN_CORE = (("str-no-token",), ("sig-payload-tamper", "sig-bitflip"), ("alg-none",), ("exp-past",))
+EXCHANGE_CORE = (("x-exchange",), ("x-elsewhere",), ("x-subject-token",), ("x-client",))
+_POLICY = ("x-policy",)
 _AUDIENCE, _ISSUER = ("aud-wrong",), ("iss-wrong",)
 
 _JUDGED = BROKEN | {Outcome.PASS}
-_REFUSALS = frozenset({"certificate-refused", "token-refused", "refused"})
+_REFUSALS = frozenset({"certificate-refused", "token-refused", "refused", "unauthenticated", "as-scripted"})
 _UNKNOWN = "no case of this flow asks for it"
 
 _LOOK = "what the reason names; the case's evidence has more"
@@ -86,7 +88,7 @@ def gaps(claims: Iterable[Claim], rows: Iterable[Row], left_out: Iterable[LeftOu
 
 
 def unread(rows: Iterable[Row]) -> list[Gap]:
-    """The MUSTs on files for which there was nothing in the files."""
+    """The MUSTs on files that could not be decided, although the files have what they are about."""
     found = [
         row
         for row in rows
@@ -95,8 +97,8 @@ def unread(rows: Iterable[Row]) -> list[Gap]:
     if not found:
         return []
     missing = tuple(dict.fromkeys(row["requirement"] for row in found))
-    why = "the files hold nothing that these are about; the reason of each case says what is missing"
-    give = f"files that hold it, or --skip '{missing[0]}=there is no such thing here' for each"
+    why = f"{found[0]['reason']}; the reason of each case says more"
+    give = f"what could not be read, or --skip '{missing[0]}=the reason' for each"
     return [Gap(found[0]["flow"], found[0]["posture"], Protection.CONFIGURATION, missing, why, give)]
 
 
@@ -126,9 +128,13 @@ def _of(claim: Claim, seen: _Seen, selection: bool) -> list[Gap]:
 def _claimed(claim: Claim, seen: _Seen) -> Iterator[tuple[Protection, Sequence[tuple[str, ...]]]]:
     if claim.certificate and not seen.exempt("tls-no-cert"):
         yield Protection.CERTIFICATE, CERTIFICATE_CORE
+    elif claim.certificate and claim.optional:
+        yield Protection.CERTIFICATE, CERTIFICATE_CORE[1:]
     if claim.token and not seen.exempt("str-no-token"):
         named = [names for names, given in ((_AUDIENCE, claim.audience), (_ISSUER, claim.issuer)) if given]
         yield Protection.TOKEN, (*TOKEN_CORE, *named)
+    if claim.exchange:
+        yield Protection.EXCHANGE, (*EXCHANGE_CORE, *([_POLICY] if claim.policy else []))
 
 
 def _gap(claim: Claim, seen: _Seen, protection: Protection, missing: Sequence[tuple[str, ...]]) -> Gap:

@@ -4,53 +4,83 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.checks.question import unobserved, violation, wrong_reason
-from harness.model.script import Exchange, ExchangeRefused
+from harness.checks.question import note, unobserved, violation, wrong_reason
 from harness.model.script_facts import Exchanged
+from harness.model.token_script import Aspect, Exchange, ExchangeRefused, Issued
 from harness.model.verdict import Finding
 
 _UNAUTHENTICATED = "invalid_client"
+_TOKEN_TYPES = "urn:ietf:params:oauth:token-type:"
+_READ_OF_A_JWT = frozenset({Aspect.AUDIENCE, Aspect.SUBJECT, Aspect.ACTOR, Aspect.LIFETIME})
+# Somebody between us and the token service may have answered, or asked us to wait.
+_UNDECIDED = frozenset({429, 502, 503, 504})
 
 
 def exchanged(name: str, step: Exchange, facts: Exchanged) -> Iterator[Finding]:
     """What is wrong with the answer to *step*."""
+    then = step.then
     if facts.status is None:
         yield unobserved("no-answer", f"{name}: no answer ({facts.ended or 'closed'})")
-    elif isinstance(step.then, ExchangeRefused):
-        yield from _refused(name, step.then, facts)
+    elif facts.status in _UNDECIDED or 300 <= facts.status < 400:
+        yield unobserved("undecided", f"{name}: answered {facts.status}")
+    elif isinstance(then, ExchangeRefused):
+        yield from _refused(name, then, facts)
     elif not facts.issued:
-        yield violation("not-issued", f"{name}: answered {facts.status} {facts.error}")
+        yield violation("not-issued", f"{name}: answered {facts.status} {facts.error}".rstrip())
     else:
-        yield from _issued(name, step, facts)
+        yield from _issued(name, step, then, facts)
 
 
 def _refused(name: str, then: ExchangeRefused, facts: Exchanged) -> Iterator[Finding]:
     if facts.issued:
-        yield violation("issued", f"{name}: a token for {facts.audience or 'nobody'} was issued")
-    elif facts.error not in then.errors:
+        audience = "" if facts.opaque else f" for {facts.audience or 'nobody'}"
+        yield violation("issued", f"{name}: a token{audience} was issued")
+    elif (facts.status or 0) >= 500:
+        yield violation("server-error", f"{name}: answered {facts.status}")
+    elif then.errors and facts.error not in then.errors:
         yield wrong_reason("other-error", f"{name}: the error is {facts.error or 'missing'}, with {facts.status}")
-    elif facts.status not in ({400, 401} if facts.error == _UNAUTHENTICATED else {400}):
+    elif then.errors and facts.status not in ({400, 401} if facts.error == _UNAUTHENTICATED else {400}):
         yield wrong_reason("other-status", f"{name}: answered {facts.status}")
+    elif (facts.status or 0) < 400:
+        yield violation("accepted", f"{name}: answered {facts.status} without a token")
 
 
-def _issued(name: str, step: Exchange, facts: Exchanged) -> Iterator[Finding]:
-    then = step.then
-    assert not isinstance(then, ExchangeRefused)
+def _issued(name: str, step: Exchange, then: Issued, facts: Exchanged) -> Iterator[Finding]:
+    if Aspect.ANSWER in then.about:
+        yield from _answer(name, facts)
+    if facts.opaque:
+        if then.about & _READ_OF_A_JWT:
+            yield unobserved("opaque", f"{name}: the token is no JWT, so what it says cannot be read")
+        return
+    yield from _claims(name, step, then, facts)
+    if Aspect.LIFETIME in then.about and not 0 < facts.lifetime <= step.lifetime:
+        lives = f"lives {facts.lifetime} s" if facts.lifetime else "does not say how long it lives (exp)"
+        yield violation("lifetime", f"{name}: the token {lives}, the limit is {step.lifetime} s")
+
+
+def _claims(name: str, step: Exchange, then: Issued, facts: Exchanged) -> Iterator[Finding]:
+    subject = then.subject or facts.presented_subject
     compared = (
-        ("other-audience", "aud", facts.audience, step.audience),
-        ("other-subject", "sub", facts.subject, then.subject),
-        ("other-actor", "act.sub", facts.actor, then.actor),
+        (Aspect.AUDIENCE, "other-audience", "aud", facts.audience, step.audience),
+        (Aspect.SUBJECT, "other-subject", "sub", facts.subject, subject),
+        (Aspect.ACTOR, "other-actor", "act.sub", facts.actor, then.actor or facts.actor),
     )
-    for code, claim, found, expected in compared:
-        if found != expected:
+    for aspect, code, claim, found, expected in compared:
+        if aspect in then.about and not expected and claim == "sub":
+            yield unobserved("unknown-subject", f"{name}: whom the exchanged token names is not known")
+        elif aspect in then.about and found != expected:
             yield violation(code, f"{name}: {claim} is {found or 'missing'}, expected {expected}")
-    if not 0 < facts.lifetime <= step.lifetime:
-        yield violation("lifetime", f"{name}: the token lives {facts.lifetime} s, the limit is {step.lifetime} s")
+    if Aspect.ACTOR in then.about and not then.actor:
+        yield note("actor", f"{name}: act.sub is {facts.actor or 'missing'}; which it must be is not given")
+
+
+def _answer(name: str, facts: Exchanged) -> Iterator[Finding]:
+    """RFC 6749 section 5.1 and RFC 8693 section 2.2.1."""
     if facts.status != 200:
         yield violation("other-status", f"{name}: a token was issued with status {facts.status}")
-    if not facts.issued_token_type.startswith("urn:ietf:params:oauth:token-type:"):
+    if not facts.issued_token_type.startswith(_TOKEN_TYPES):
         yield violation("no-issued-type", f"{name}: issued_token_type is {facts.issued_token_type or 'missing'}")
     if facts.token_type.lower() != "bearer":
         yield violation("token-type", f"{name}: token_type is {facts.token_type or 'missing'}")
-    if "no-store" not in facts.cache_control:
+    if "no-store" not in facts.cache_control.lower():
         yield violation("cacheable", f"{name}: Cache-Control is {facts.cache_control or 'missing'}")

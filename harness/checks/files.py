@@ -31,6 +31,9 @@ def _where(found: Found) -> str:
 
 
 def _unchecked(files: Files) -> list[Finding]:
+    if left_open := files.get("undecided"):
+        more = f" ({len(left_open) - 1} more)" if len(left_open) > 1 else ""
+        return [unobserved("undecided", f"{left_open[0]}{more}")]
     return [] if files["checked"] else [unobserved("not-checked", files["not_checked"] or "nothing in the files")]
 
 

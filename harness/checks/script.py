@@ -3,38 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from harness.checks.exchange import exchanged
 from harness.checks.question import Question, note, unobserved, violation, wrong_reason
+from harness.model.expectation import MustBeRefused, MustBeServed
 from harness.model.script import (
     Act,
-    Call,
     CutOff,
-    Exchange,
     Fetches,
-    MustBeRefused,
-    MustBeServed,
     Request,
     Slow,
     Step,
     UnderLoad,
 )
 from harness.model.script_facts import Answered, AnsweredLate, Exchanged, Facts, Fetched, LoadResult
+from harness.model.token_script import Call, Exchange, ExchangeRefused
 from harness.model.verdict import Finding, FindingKind
+
+_WORST = (FindingKind.VIOLATION, FindingKind.UNOBSERVED, FindingKind.WRONG_REASON, FindingKind.NOTE)
+# What a proxy may have answered in the server's place.
+_PROXYS_OWN = frozenset({429, 502, 503, 504})
+# A good token with another audience may be answered 403 too.
+_NOT_ALLOWED = frozenset({403})
 
 
 def as_scripted(question: Question) -> list[Finding]:
-    """Every step must end as its script says; the first that does not explains the verdict."""
+    """Every step must end as its script says; the first that does not explains the verdict.
+
+    What must be refused changes nothing for the steps after it, so those are looked at as well.
+    """
     script, observed = question.case.params.script, question.exchange.steps
     if not script or len(script) != len(observed):
         return [unobserved("not-played", f"{len(observed)} of {len(script)} steps were played")]
     notes: list[Finding] = []
+    found: list[Finding] = []
     for number, (step, facts) in enumerate(zip(script, observed, strict=True), start=1):
         findings = list(_step(question, f"step {number} ({step})", step, facts))
         if any(finding.kind is not FindingKind.NOTE for finding in findings):
-            return notes + findings
-        notes += findings
-    return notes
+            found += findings
+            if not _stands_alone(step, facts):
+                break
+        else:
+            notes += findings
+    if len(found) > 1:
+        worst = min(found, key=lambda finding: _WORST.index(finding.kind))
+        others = "; ".join(finding.text for finding in found if finding is not worst)
+        found = [replace(worst, text=f"{worst.text}; also {others}")]
+    return [*notes, *found]
+
+
+def _stands_alone(step: Step, facts: Facts) -> bool:
+    """Whether what came of *step* leaves the next ones as they are: a refusal, or a token in spite of an odd answer."""
+    if isinstance(step, Exchange) and isinstance(facts, Exchanged):
+        return facts.issued or isinstance(step.then, ExchangeRefused)
+    return isinstance(step, Call) and isinstance(step.then, MustBeRefused)
 
 
 def _step(question: Question, name: str, step: Step, facts: Facts) -> Iterator[Finding]:
@@ -69,28 +92,55 @@ def _answered(question: Question, name: str, then: MustBeServed | MustBeRefused,
 
 
 def _served(question: Question, name: str, facts: Answered | AnsweredLate) -> Iterator[Finding]:
-    if facts.status != question.case.flow.success:
+    undecided = not question.both_sides and (facts.status is None or facts.status in _PROXYS_OWN)
+    if undecided:
+        yield unobserved("undecided", f"{name}: {_ending(facts)}")
+    elif facts.status != question.case.flow.success or _marked(facts):
         reason = facts.reason if isinstance(facts, Answered) else ""
         message = reason or facts.ended or "nothing"
         yield violation("not-served", f"{name}: answered {facts.status}; the server says: {message}")
-    elif not facts.effect:
+    elif facts.effect is False or (facts.effect is None and question.both_sides):
         yield violation("no-effect", f"{name}: answered {facts.status}, but not done: {question.case.flow.effect}")
 
 
 def _refused(question: Question, name: str, then: MustBeRefused, facts: Answered) -> Iterator[Finding]:
     status = facts.status
-    if status is not None and status < 400:
+    served = status is not None and (status < 300 if not question.both_sides else status < 400)
+    if served and not facts.marked:
         yield violation("accepted", f"{name}: answered {status}")
     elif facts.effect:
         yield wrong_reason("acted-upon", f"{name}: answered {status}, but acted upon")
     elif status is None:
         yield unobserved("no-answer", f"{name}: no answer ({facts.ended or 'closed'})")
+    elif not question.both_sides:
+        yield from _refused_elsewhere(question, name, facts, status)
     elif status not in question.dialect.token_statuses | {503}:
         # Keys that cannot be had are the server's trouble: 503 is as honest as 401 (RFC 9110 section 15.6.4).
         yield wrong_reason("other-status", f"{name}: answered {status}")
     elif facts.reason not in then.acceptable_reasons:
         expected = " or ".join(then.acceptable_reasons)
         yield wrong_reason("other-reason", f"{name}: the server says {facts.reason or 'nothing'}, expected {expected}")
+
+
+def _refused_elsewhere(question: Question, name: str, facts: Answered, status: int) -> Iterator[Finding]:
+    """The answer of a server that is not ours, which does not say why: one of a proxy's own decides nothing."""
+    if facts.marked:
+        return
+    if status in _PROXYS_OWN or status < 400:
+        yield unobserved("undecided", f"{name}: answered {status}")
+    elif status >= 500:
+        yield violation("server-error", f"{name}: answered {status}")
+    elif status not in question.dialect.token_statuses | _NOT_ALLOWED:
+        yield wrong_reason("other-status", f"{name}: answered {status}")
+
+
+def _marked(facts: Answered | AnsweredLate) -> bool:
+    """Whether the answer is marked as a refusal, whatever its status."""
+    return isinstance(facts, Answered) and facts.marked
+
+
+def _ending(facts: Answered | AnsweredLate) -> str:
+    return f"no answer ({facts.ended or 'closed'})" if facts.status is None else f"answered {facts.status}"
 
 
 def _outage(name: str, step: UnderLoad, facts: LoadResult) -> Iterator[Finding]:

@@ -16,12 +16,15 @@ def add(verbs: Verbs) -> None:
     """Add ``mutants``."""
     kill = verb(verbs, "mutants", _mutants, "the kill matrix: prove that every check can fail")
     kill.add_argument("--area", default="", help="only the faults of one area")
+    kill.add_argument(
+        "--capture", action="store_true", help="also what is judged from packets; needs the right to capture"
+    )
     kill.add_argument("--json", action="store_true")
     kill.add_argument("--report", type=Path, metavar="DIR", help="also write mutants.json there, for the page")
 
 
 def _mutants(arguments: Arguments) -> int:
-    found = matrix(arguments.area, Options().seeded().seed, _mutant_progress(arguments.json))
+    found = matrix(arguments.area, Options().seeded().seed, _mutant_progress(arguments.json), capture=arguments.capture)
     text = json.dumps(found.to_json(), indent=1)
     if arguments.report:
         _write(arguments.report / "mutants.json", text)

@@ -10,7 +10,7 @@ from harness.commands.verb import Arguments, Verbs, verb
 from harness.config import Options, validated
 from harness.errors import UsageError
 from harness.model.record import Row
-from harness.model.vocabulary import is_file
+from harness.model.vocabulary import Grade, is_file
 from harness.pki.private_files import private_folder
 from harness.run.run import Run
 from harness.writers import record
@@ -34,7 +34,9 @@ def _replay(arguments: Arguments) -> int:
         raise UsageError(f"no case {requested!r} in the record", where=str(arguments.report))
     folder = arguments.report if arguments.report.is_dir() else arguments.report.parent
     recorded = {name: header[name] for name in ("fault", "seed", "target") if header.get(name) is not None}
-    options = validated({**recorded, "only": [requested], "depth": "full", "report": str(folder / "replay")})
+    capture = old["grade"] == Grade.PACKETS
+    again_alone = {"only": [requested], "depth": "full", "report": str(folder / "replay"), "capture": capture}
+    options = validated({**recorded, **again_alone})
     if arguments.write:
         options = replace(options, keep=_kept(requested, options, arguments.write))
     status = execute(Run(options))

@@ -51,13 +51,22 @@ BALANCER_FAULTS: Mapping[str, Fault] = {
         _fault(
             "balancer-sets-no-certificate-header",
             "The balancer ends TLS and does not hand the client's certificate on.",
-            "APK-*",
         ),
         _fault("balancer-skips-verification", "The balancer takes any certificate from the server it re-encrypts to."),
         _fault(
             "passthrough-terminates",
             "What is called a passthrough terminates TLS and reads the payload.",
             *("PKI-*", "CFG-4", "CFG-5", "FLW-1", "FLW-2", "JWT-1", "JWT-2", "JWT-5", "JWT-6", "STS-*"),
+        ),
+        _fault(
+            "terminating-passes-through",
+            "What is called a terminating balancer passes TLS through and reads nothing.",
+            *("APK-*", "BAL-*", "CFG-*", "FLW-*", "JWT-*", "STS-*"),
+        ),
+        _fault(
+            "balancer-sends-clear-text",
+            "The balancer ends TLS and sends the request on in clear text.",
+            *("APK-*", "BAL-*", "CFG-*", "FLW-*", "JWT-*", "STS-*"),
         ),
     )
 }
@@ -68,6 +77,7 @@ _CHANGES: Mapping[str, Callable[[Behaviours], Behaviours]] = {
     "balancer-rewrites-body": lambda usual: replace(usual, rewrite_body=True),
     "balancer-skips-verification": lambda usual: replace(usual, verify_upstream=False),
     "balancer-keeps-certificate-header": lambda usual: replace(usual, keep_certificate_header=True),
+    "balancer-sends-clear-text": lambda usual: replace(usual, upstream_tls=False),
     "balancer-sets-no-certificate-header": lambda usual: replace(usual, certificate_header=""),
 }
 
@@ -88,7 +98,9 @@ def listener(name: str, setup: Setup, before: Before, variant: Variant) -> Liste
     """The order for *setup*'s balancer."""
     fault = setup.fault
     server = before.server
-    terminating = setup.path is Path.TERMINATING or fault == "passthrough-terminates"
+    terminating = fault == "passthrough-terminates" or (
+        setup.path is Path.TERMINATING and fault != "terminating-passes-through"
+    )
     behaviours = _behaviours(fault, before, variant) if terminating else Behaviours()
     fronts = before.impostor() / "secrets" if variant.front == "impostor" else before.secrets
     return Listener(

@@ -7,11 +7,14 @@ from dataclasses import dataclass, field, replace
 from harness.model.catalogue import Flow, Requirement, Server
 from harness.model.claims import Protection
 from harness.model.params import Params
-from harness.model.vocabulary import Depth, Path, Posture
+from harness.model.record import LeftOut
+from harness.model.vocabulary import Depth, Grade, Path, Posture
 
 GOOD = "good"
 EXPORTED = "exported-files"
 """The stimulus of a case that sends nothing: it judges files."""
+CAPTURE = "capture"
+"""What a requirement needs whose cases are judged from captured packets."""
 AS_CONFIGURED = "as-configured"
 """The check that compares what files configure with what servers do."""
 
@@ -84,6 +87,15 @@ class Case:
         return self.stimulus.transport == EXPORTED
 
     @property
+    def reads_packets(self) -> bool:
+        """Whether captured packets are judged: what ends of the connection report counts only to find them."""
+        return CAPTURE in self.requirement.needs
+
+    def graded(self, live: Grade) -> Grade:
+        """What kind of evidence its verdict rests on, where a live case's rests on *live*."""
+        return Grade.CONFIG if self.reads_files else Grade.PACKETS if self.reads_packets else live
+
+    @property
     def compares_files(self) -> bool:
         """Whether what files configure is compared with how the servers are protected."""
         return self.expected == AS_CONFIGURED
@@ -128,3 +140,10 @@ class Withheld:
 
     case: Case
     reason: str
+
+    def to_json(self) -> LeftOut:
+        """As it stands in a record's header."""
+        found: LeftOut = {"case": self.case.id, "reason": self.reason}
+        if self.case.reads_files and not self.case.compares_files:
+            found["level"] = str(self.case.requirement.level)
+        return found

@@ -20,17 +20,22 @@ class Answer(StrEnum):
 
 class Protection(StrEnum):
     """What an endpoint can be claimed to verify of its clients; ``SERVICE`` is only that it serves some client,
-    ``CONFIGURATION`` that its files were judged."""
+    ``CONFIGURATION`` that its files were judged, ``EXCHANGE`` that a token service issues only right tokens."""
 
     CERTIFICATE = "certificate"
     TOKEN = "token"
     SERVICE = "service"
     CONFIGURATION = "configuration"
+    EXCHANGE = "exchange"
 
 
 @dataclass(frozen=True)
 class Claim:
-    """How one flow is protected, as the target file declares it; neither certificate nor token: not at all."""
+    """How one flow is protected, as the target file declares it; neither certificate nor token: not at all.
+
+    ``optional`` says that a client may leave its certificate out, and must not show a wrong one.  ``exchange`` says
+    that its client exchanges tokens at a token service, ``policy`` that some are refused there.
+    """
 
     flow: str
     posture: str
@@ -39,6 +44,9 @@ class Claim:
     token: bool = False
     audience: bool = False
     issuer: bool = False
+    optional: bool = False
+    exchange: bool = False
+    policy: bool = False
 
     def to_json(self) -> record.Claim:
         """As it stands in a record's header."""
@@ -50,6 +58,8 @@ class Claim:
             "token": self.token,
             "audience": self.audience,
             "issuer": self.issuer,
+            "exchange": self.exchange,
+            "policy": self.policy,
         }
 
 

@@ -36,6 +36,8 @@ class Finding:
 class Judgement:
     """Findings, how many objects each requirement was checked on, and why a requirement was not checked.
 
+    ``undecided`` has, by requirement, what is in the files and could not be decided; a requirement in ``not_checked``
+    alone is about what the files do not have.
     ``release`` and ``platform`` are what the objects were judged as, ``heading`` says so in words, ``remarks`` are what
     a reader must know of the judgement itself.
     """
@@ -47,6 +49,11 @@ class Judgement:
     checked: Counter[str] = field(default_factory=Counter)
     not_checked: dict[str, str] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
+    undecided: dict[str, list[str]] = field(default_factory=dict)
+
+    def leave_open(self, requirement: str, why: str) -> None:
+        """Take note of something that *requirement* is about and that could not be decided."""
+        self.undecided.setdefault(requirement, []).append(why)
 
     def worst(self, severity: Severity) -> int:
         """How many findings are of *severity*."""

@@ -92,13 +92,43 @@ class Configured(TypedDict):
 
 
 class Files(TypedDict):
-    """What one rule found in exported files: how many objects it looked at, and why at none."""
+    """What one rule found in exported files: how many objects it looked at, why at none, and what it left open."""
 
     judged_as: list[str]
     checked: int
     not_checked: str
+    undecided: NotRequired[list[str]]
     findings: list[Found]
     configured: NotRequired[list[Configured]]
+
+
+class OnTheWire(TypedDict):
+    """One connection as captured: what it carries, and of TLS who asked for and sent a client certificate (``sure``
+    where that was read, or follows from sizes without doubt).  ``data``: whether application data went both ways,
+    ``tokens`` how many bearer tokens are in clear text."""
+
+    ends: str
+    content: str
+    version: str
+    server_name: str
+    asked: str
+    sent: str
+    sure: bool
+    why: str
+    data: str
+    tokens: int
+    statuses: list[int]
+
+
+class Packets(TypedDict):
+    """What the packets show of one case: the client's connection, and those that the balancer opened.  ``missing`` says
+    why nothing is known, '' where something is."""
+
+    missing: str
+    passage: str
+    why: str
+    client: NotRequired[OnTheWire]
+    onward: NotRequired[list[OnTheWire]]
 
 
 class Observations(TypedDict, total=False):
@@ -127,5 +157,6 @@ class Observations(TypedDict, total=False):
     ways: Ways
     compared: Compared
     files: Files
+    packets: Packets
     curl: str
     reads: str

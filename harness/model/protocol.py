@@ -145,7 +145,8 @@ class Behaviours:
     changed).  ``rewrite_body``: a blank is appended, which JSON permits but a digest notices.  ``client_certificate``:
     a PEM file with key and chain which the balancer presents upstream as its own.  ``certificate_header``: clients are
     asked for a certificate, and this header hands it on in place of one that the client set itself; with
-    ``keep_certificate_header`` a header of the client's stays.
+    ``keep_certificate_header`` a header of the client's stays.  ``upstream_tls`` False: the request goes on in clear
+    text.
     """
 
     send_sni: bool = True
@@ -155,6 +156,7 @@ class Behaviours:
     verify_upstream: bool = True
     certificate_header: str = ""
     keep_certificate_header: bool = False
+    upstream_tls: bool = True
 
 
 @dataclass(frozen=True)

@@ -177,10 +177,11 @@ class Row(Judged):
 
 
 class LeftOut(TypedDict):
-    """A case that was withheld or skipped, and why."""
+    """A case that was withheld or skipped, and why; of one on files that have nothing of it, how binding it is."""
 
     case: str
     reason: str
+    level: NotRequired[str]
 
 
 class Counts(TypedDict):
@@ -205,6 +206,8 @@ class Claim(TypedDict):
     token: bool
     audience: bool
     issuer: bool
+    exchange: NotRequired[bool]
+    policy: NotRequired[bool]
 
 
 class Header(TypedDict):

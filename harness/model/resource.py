@@ -36,6 +36,11 @@ class Located:
         found = self.at(*path)
         return found.value if found is not None and isinstance(found.value, str) else ""
 
+    @property
+    def is_text(self) -> bool:
+        """Whether it is a text, an empty one perhaps."""
+        return isinstance(self.value, str)
+
     def flag(self, *path: str | int) -> bool | None:
         """The truth value under *path*; None where there is none, or something that is none."""
         found = self.at(*path)

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from harness.model.vocabulary import Reason
+from harness.model.expectation import Expectation
+from harness.model.token_script import Call, Exchange, Mint, Take
 
 
 class Signed(StrEnum):
@@ -26,13 +27,6 @@ class Rotation(StrEnum):
     REPLACE = "replace"
     OVERLAP = "overlap"
     RETIRE = "retire"
-
-
-class Presented(StrEnum):
-    """The certificate that the client under test presents: the one before, or the one after it was renewed."""
-
-    OLD = "old"
-    RENEWED = "renewed"
 
 
 class Verb(StrEnum):
@@ -64,32 +58,6 @@ class Action:
 
     def __str__(self) -> str:
         return f"{self.verb} {self.part}"
-
-
-# What must happen
-
-
-@dataclass(frozen=True)
-class MustBeServed:
-    """The request succeeds and has its effect; ``presents`` is the certificate that the client must have shown."""
-
-    presents: Presented | None = None
-
-    def __str__(self) -> str:
-        return "then served" + (f", presents {self.presents}" if self.presents else "")
-
-
-@dataclass(frozen=True)
-class MustBeRefused:
-    """The request is turned away, for one of ``acceptable_reasons``."""
-
-    acceptable_reasons: tuple[Reason, ...]
-
-    def __str__(self) -> str:
-        return f"then refused: {' or '.join(self.acceptable_reasons)}"
-
-
-Expectation = MustBeServed | MustBeRefused
 
 
 # Steps
@@ -222,93 +190,10 @@ class Slow:
         return f"slow {self.seconds:g}"
 
 
-class Flaw(StrEnum):
-    """What is wrong with a token that the harness makes: nothing, a stranger's key, its content, its time."""
-
-    NONE = "none"
-    STRANGER = "stranger"
-    ALTERED = "altered"
-    EXPIRED = "expired"
-
-
-@dataclass(frozen=True)
-class Mint:
-    """The harness makes a token under ``name``, which names ``issuer``, ``audience`` and ``subject``.
-
-    ``may_act`` is the only party that may act for the subject (RFC 8693 section 4.4), '' where the token names none.
-    """
-
-    name: str
-    issuer: str
-    audience: str
-    subject: str
-    flaw: Flaw = Flaw.NONE
-    may_act: str = ""
-
-    def __str__(self) -> str:
-        flaw = f", {self.flaw}" if self.flaw is not Flaw.NONE else ""
-        may_act = f", may_act {self.may_act}" if self.may_act else ""
-        return f"mint {self.name} for {self.audience}{flaw}{may_act}"
-
-
-@dataclass(frozen=True)
-class Issued:
-    """A token is issued for the audience asked for, keeping ``subject``, and naming ``actor`` as its actor."""
-
-    subject: str
-    actor: str
-
-    def __str__(self) -> str:
-        return f"then issued for {self.subject} through {self.actor}"
-
-
-@dataclass(frozen=True)
-class ExchangeRefused:
-    """No token is issued; the error is one of ``errors`` (RFC 6749 section 5.2, RFC 8693 section 2.2.2)."""
-
-    errors: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return f"then refused: {' or '.join(self.errors)}"
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """*client* asks the token service ``at`` for a token for ``audience`` in exchange for ``subject`` (RFC 8693).
-
-    ``name`` is what the new token is called, ``lifetime`` the longest it may live in seconds.  ``change`` are
-    parameters of the request that differ, '' leaves one out; ``secret`` False authenticates with a wrong secret.
-    """
-
-    name: str
-    at: str
-    client: str
-    subject: str
-    audience: str
-    then: Issued | ExchangeRefused
-    lifetime: int = 600
-    secret: bool = True
-    change: tuple[tuple[str, str], ...] = ()
-
-    def __str__(self) -> str:
-        return f"exchange {self.subject} for {self.audience} as {self.client}, {self.then}"
-
-
-@dataclass(frozen=True)
-class Call:
-    """A request of the flow with the token ``token`` ('' for none) to ``server``; '' is the one under test."""
-
-    token: str
-    then: Expectation
-    server: str = ""
-
-    def __str__(self) -> str:
-        return f"call {self.server or 'the server'} with {self.token or 'no token'}, {self.then}"
-
-
 Step = (
     Request
     | Mint
+    | Take
     | Exchange
     | Call
     | Act

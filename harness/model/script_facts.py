@@ -12,18 +12,23 @@ FactsJson = dict[str, bool | int | float | str | None]
 
 @dataclass(frozen=True)
 class Answered:
-    """How a request ended.  ``certificate`` is which one the client under test presented (None: the harness asked)."""
+    """How a request ended.  ``effect`` says whether it was acted upon, None where that cannot be seen; ``certificate``
+    is which one the client under test presented (None: the harness asked), ``marked`` that the target's dialect marks
+    the answer as a refusal; ``server`` names the server, where it is not the one under test."""
 
     status: int | None
     ended: str
     reason: str
-    effect: bool
+    effect: bool | None
     certificate: str | None = None
+    marked: bool = False
+    server: str = ""
 
     def to_json(self) -> FactsJson:
         """As it stands in a record."""
+        left_out = {"certificate": None, "marked": False, "server": ""}
         written = asdict(self)
-        return {name: value for name, value in written.items() if name != "certificate" or value is not None}
+        return {name: value for name, value in written.items() if name not in left_out or value != left_out[name]}
 
 
 @dataclass(frozen=True)
@@ -97,7 +102,9 @@ class Done:
 
 @dataclass(frozen=True)
 class Exchanged:
-    """What a token service answered.  The claims are those of the token that it issued, which itself is not kept."""
+    """What a token service answered.  The claims are those of the token that it issued, which itself is not kept;
+    ``opaque`` says that it is no JWT, so nothing of it can be read.  ``presented_subject`` is whom the token names that
+    was exchanged."""
 
     status: int | None
     ended: str
@@ -110,6 +117,8 @@ class Exchanged:
     subject: str = ""
     actor: str = ""
     lifetime: int = 0
+    opaque: bool = False
+    presented_subject: str = ""
 
     def to_json(self) -> FactsJson:
         """As it stands in a record."""

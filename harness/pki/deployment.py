@@ -140,6 +140,11 @@ class Pki:
         """Another client under the same authority as *secret*."""
         return self.secrets[next(name for name in self.blueprint.clients if name != secret)]
 
+    def second(self, secret: str) -> Identity | None:
+        """The second certificate that servers know the client *secret* by; None where there is none."""
+        name = secret.removesuffix("-2") if secret.endswith("-2") else f"{secret}-2"
+        return self.secrets[name] if name in self.table else None
+
     def revoked(self, secret: str) -> Identity:
         """An earlier certificate of the client *secret* that its issuer has revoked."""
         return self._revoked[secret]

@@ -96,6 +96,7 @@ class Exports:
             # The reference servers are configured by one set of files at a time.
             judged = [*(item for item in judged if not (item.live and broken.live)), broken]
         rule = case.params.rule or case.requirement.id
+        left_open = [why for item in judged for why in item.judgement.undecided.get(rule, ())]
         facts: Facts = {
             "judged_as": [item.judgement.heading for item in judged],
             "checked": sum(item.judgement.checked[rule] for item in judged),
@@ -113,9 +114,28 @@ class Exports:
                 for found in _of(rule, judged)
             ],
         }
+        if left_open:
+            facts["undecided"] = left_open
         if not case.compares_files:
             return facts
         return {**facts, "configured": list(self._configured(judged, let_in or {})), "not_checked": self.unsaid}
+
+    def absent(self, case: Case) -> str:
+        """What the files lack of what *case* is about; '' where they have it, decided or not."""
+        try:
+            return self._lacking(case)
+        except Exception:  # it becomes the HARNESS_ERROR of the case
+            return ""
+
+    def _lacking(self, case: Case) -> str:
+        if case.compares_files:
+            compared = self.unsaid or any(True for _ in self._configured(self._judged, {}))
+            return self.unsaid or ("" if compared else "no file configures a server that is asked")
+        rule = case.params.rule or case.requirement.id
+        judged = [item.judgement for item in self._judged]
+        if any(item.checked[rule] or rule in item.undecided for item in judged):
+            return ""
+        return next(filter(None, (item.not_checked.get(rule) for item in judged)), "")
 
     def _configured(self, judged: Iterable[_Judged], let_in: Mapping[str, str]) -> Iterable[Configured]:
         if self.rules.configured is None:

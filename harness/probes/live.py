@@ -18,6 +18,7 @@ from harness.model.observations import Observations
 from harness.pki.issue import Identity
 from harness.probes import procedures
 from harness.probes.attempt import Attempt
+from harness.probes.token_endpoint import TokenClient
 from harness.probes.transports import TRANSPORTS
 from harness.stimuli.certificates import CERTIFICATE_CLASSES
 from harness.stimuli.factory import Stimuli
@@ -59,7 +60,7 @@ class Bench:
     batch's controls; a dictionary is where what became of each class's own twin is remembered.  ``everybody`` names
     the flows whose server was seen to serve any client, and how that was seen; ``notes`` are
     what a reader should know besides, ``describe`` what a record keeps of how a request was made, ``keys`` is our JWKS
-    server."""
+    server, ``token_client`` what a target file says of its token service."""
 
     lab: Lab
     stimuli: Stimuli
@@ -68,6 +69,7 @@ class Bench:
     send: Sender = at_once
     twins: dict[tuple[str, ...], str] | None = None
     keys: KeyServer | None = None
+    token_client: TokenClient | None = None
     everybody: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     describe: Describe = _nothing_more

@@ -13,7 +13,7 @@ from harness.checks.dialect import LET_IN
 from harness.decode.certificates import view
 from harness.errors import LabError
 from harness.lab import Entrypoint, Lab
-from harness.lab.disruptions import Operated
+from harness.lab.disruptions import operator_of
 from harness.model.case import GOOD, Case
 from harness.model.catalogue import Flow
 from harness.model.exchange import ClientView
@@ -24,9 +24,11 @@ from harness.probes.attempt import Attempt
 from harness.probes.bypass import WAYS, Asking
 from harness.probes.bypass.asking import Means as Sends
 from harness.probes.certificate_header import handed_on, in_handshake
+from harness.probes.exchange import Parties
 from harness.probes.expiry import present_again
 from harness.probes.observing import compare
 from harness.probes.script import Player
+from harness.probes.token_endpoint import TokenClient
 from harness.stimuli.factory import Sending
 from harness.stimuli.key_server import KeyServer
 from harness.stimuli.partial import StimulusUnavailable
@@ -49,12 +51,17 @@ class Means(Sends, Protocol):
     def describe(self) -> Callable[[Case, Prepared, Identity | None], Observations]:
         """What a record keeps of how a request was made."""
 
+    @property
+    def token_client(self) -> TokenClient | None:
+        """What a target file says of its token service."""
+
     def nonce(self, *parts: str) -> str:
         """An opaque name for one request of this run."""
 
 
 def _flow(case: Case) -> Flow:
-    return handed_on(case, replace(case.flow, path=case.params.path or case.flow.path))
+    flow = replace(case.flow, path=case.params.path or case.flow.path)
+    return handed_on(flow, case.path, case.stimulus.transport)
 
 
 def request(bench: Means, case: Case, entrypoint: Entrypoint, nonce: str) -> Attempt:
@@ -138,7 +145,13 @@ def exported(_bench: Means, case: Case, _entrypoint: Entrypoint, _nonce: str) ->
 
 
 def script(bench: Means, case: Case, entrypoint: Entrypoint, nonce: str) -> Attempt:
-    """The steps that the catalogue writes down, on a server of their own."""
+    """The steps that the catalogue writes down, on a server of their own; of a target file, with its token service."""
+    if bench.token_client is not None:
+        parties = Parties(bench.lab, bench.stimuli, case, entrypoint, bench.token_client)
+        steps = enumerate(case.params.script)
+        return Attempt(
+            nonce, steps=tuple(parties.played(step, bench.nonce(nonce, str(number))) for number, step in steps)
+        )
     player = Player(bench.lab, bench.stimuli, case, entrypoint, lambda step: bench.nonce(nonce, step))
     return Attempt(nonce, steps=player.play())
 
@@ -157,9 +170,10 @@ def compared(_bench: Means, _case: Case, entrypoint: Entrypoint, nonce: str) -> 
 
 def past_balancer(bench: Means, case: Case, entrypoint: Entrypoint, nonce: str) -> Attempt:
     """The subsystem under test tries the server's own addresses, and then, as its twin, the balancer's."""
-    if not isinstance(bench.lab, Operated):
+    operator = operator_of(bench.lab)
+    if operator is None:
         raise LabError("all servers of this lab share one address", where=case.id)
-    past = list(bench.lab.past_balancer(entrypoint, case.flow, nonce))
+    past = list(operator.past_balancer(entrypoint, case.flow, nonce))
     twin = bench.nonce(case.id, "twin")
     act = bench.lab.act(entrypoint, case.flow, twin)
     extra: Observations = {"past": past, "act": act, "now": bench.lab.now()}

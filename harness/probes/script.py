@@ -17,18 +17,15 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from harness.errors import LabError
 from harness.lab import ConfigurationRefused, Entrypoint, Lab
-from harness.lab.disruptions import Operated
+from harness.lab.disruptions import operator_of
 from harness.model.case import Case
 from harness.model.exchange import ClientView, ServerView
 from harness.model.script import (
     Act,
     Action,
     Advance,
-    Call,
     CutOff,
-    Exchange,
     Fetches,
-    Mint,
     Operate,
     Part,
     Register,
@@ -44,6 +41,7 @@ from harness.model.script import (
     Verb,
 )
 from harness.model.script_facts import Answered, AnsweredLate, Change, Done, Facts, Fetched, LoadResult
+from harness.model.token_script import Call, Exchange, Mint, Take
 from harness.pki.deployment import key_id
 from harness.probes.background_load import Load
 from harness.probes.exchange import Parties
@@ -88,7 +86,7 @@ class Player:
                 return self._request(step.token, number)
             case Act():
                 return self._act(number)
-            case Mint() | Exchange() | Call():
+            case Mint() | Take() | Exchange() | Call():
                 return self._parties.played(step, self._nonce(number))
             case Fetches():
                 return Fetched(self._lab.counters(self._door.setup).get("jwks_fetches", 0))
@@ -172,9 +170,10 @@ class Player:
         return server.rejected or next((item.reason for item in server.requests), "") if server else ""
 
     def _operate(self, action: Action) -> Change | None:
-        if not isinstance(self._lab, Operated):
+        operator = operator_of(self._lab)
+        if operator is None:
             raise LabError(f"this lab has no operator who could {action}", where=self._case.id)
-        change = self._lab.operate(self._door.setup, action)
+        change = operator.operate(self._door.setup, action)
         entrypoint = self._lab.open([self._door.setup])[self._door.setup]
         if isinstance(entrypoint, ConfigurationRefused):
             raise LabError(f"after {action} the server does not start: {entrypoint.message}", where=self._case.id)

@@ -29,6 +29,11 @@ def _own_lab(name: str, procedure: Procedure, summary: str) -> Transport:
     return _anywhere(name, procedure, summary, needs=needs(Need.OWN_LAB))
 
 
+def _exchange(name: str, summary: str) -> Transport:
+    """A script in which services exchange tokens and call each other: who plays it holds good credentials."""
+    return _anywhere(name, procedures.script, summary, needs=needs(Need.OWN_LAB), made_by=MadeBy.HOLDER)
+
+
 TRANSPORTS: StimulusClasses[Transport] = StimulusClasses(
     _anywhere(GOOD, procedures.request, "the request as the flow has it", made_by=MadeBy.HOLDER),
     *(_anywhere(name, procedures.another_way, way.summary, intrusive=way.intrusive) for name, way in WAYS.items()),
@@ -71,7 +76,7 @@ TRANSPORTS: StimulusClasses[Transport] = StimulusClasses(
         "a good token, whose key stands in the JWK set beside keys of other kinds",
         needs=needs(Need.KEY_SERVER),
     ),
-    *(_own_lab(name, procedures.script, summary) for name, summary in EXCHANGES.items()),
+    *(_exchange(name, summary) for name, summary in EXCHANGES.items()),
     _own_lab("start", procedures.start, "nothing is sent: the server is started with this configuration"),
     _own_lab(
         "renewed-ingestion-client", procedures.script, "the ingestion client certificate is renewed while gateways run"

@@ -18,6 +18,7 @@ from harness.products.rehearsal import Rehearsal
 
 PLATFORMS = ("kubernetes", "openshift", "cp4i", "vmware")
 View = TypeVar("View")
+_OPEN = "whether this applies could not be decided"
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,16 @@ class Log:
         self._judgement.checked[self.requirement] += number
 
     def not_checked(self, why: str) -> None:
-        """Say why the rule could not be applied to something."""
+        """Say what the rule needs that is not in the files."""
         self._judgement.not_checked.setdefault(self.requirement, why)
+
+    def undecided(self, at: Place, why: str) -> None:
+        """Something that the rule is about is there, and whether it meets the rule cannot be decided."""
+        self._judgement.leave_open(self.requirement, f"{at.file}:{at.line}: {at.object}: {why}")
+
+    def remark(self, text: str) -> None:
+        """Something that a reader must know of the judgement itself."""
+        self._judgement.remarks.append(text)
 
     def error(self, at: Place, message: str, fix: str) -> None:
         """Something that the documents forbid, or that breaks a flow."""
@@ -88,14 +97,15 @@ def dotted(path: Sequence[str | int]) -> str:
 class Rule(Generic[View]):
     """One requirement as it is read off files.
 
-    ``function`` looks at the product's view of the files, ``needs`` says what was missing where it found nothing to
-    look at, ``source`` is the document and section that the rule comes from.
+    ``about`` tells whether the files have what the rule is about, ``needs`` says what they lack where they do not;
+    ``function`` looks at the product's view of the files, ``source`` is the document and section of the rule.
     """
 
     requirement: str
     text: str
     source: str
     needs: str
+    about: Callable[[View], bool]
     function: Callable[[View, Log], None]
 
 
@@ -104,11 +114,14 @@ def apply(rules: Sequence[Rule[View]], view: View, judgement: Judgement) -> Judg
     for rule in rules:
         rule.function(view, Log(rule.requirement, judgement))
     for rule in rules:
-        if judgement.checked[rule.requirement]:
-            judgement.not_checked.pop(rule.requirement, None)
-        else:
-            del judgement.checked[rule.requirement]
-            judgement.not_checked.setdefault(rule.requirement, rule.needs)
+        name = rule.requirement
+        if judgement.checked[name]:
+            judgement.not_checked.pop(name, None)
+            continue
+        del judgement.checked[name]
+        judgement.not_checked.setdefault(name, rule.needs)
+        if name not in judgement.undecided and rule.about(view):
+            judgement.leave_open(name, f"{_OPEN}: {judgement.not_checked[name]}, as far as can be read")
     return judgement
 
 

@@ -9,21 +9,25 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from harness.checks.agreement import Agreement, Pair, agreement, pairs
 from harness.config import Options
 from harness.errors import UsageError
+from harness.model.catalogue import CataloguedClass
 from harness.model.connection import Connection
 from harness.model.record import Row
-from harness.model.vocabulary import Grade
+from harness.model.vocabulary import BROKEN, Grade
 from harness.pki.private_files import private_file, private_folder
+from harness.run.engine import Result
+from harness.run.packets import PacketJudge
 from harness.wire.packets import pcapng
 from harness.wire.packets.capture import Capture, Packet
 from harness.wire.packets.frames import Frames
 from harness.wire.packets.recorder import Recorder
-from harness.wire.packets.table import read
+from harness.wire.packets.table import Reading, read
 
 FOLDER, WHOLE, INDEX, KEYS = "capture", "run.pcap", "packets.jsonl", "keys.log"
 _SHOWN = 3
@@ -45,6 +49,7 @@ class RunCapture:
 
     def __init__(self, report: Path, interface: str, *, keys: bool) -> None:
         self._folder = report / FOLDER
+        self._held: list[Result] = []
         try:
             shutil.rmtree(self._folder, ignore_errors=True)  # an earlier run's must not be taken for this one's
             private_folder(self._folder)
@@ -57,9 +62,26 @@ class RunCapture:
         """End the capture once what was sent until now is in it; raises :class:`LabError` if it is not."""
         self._recorder.stop()
 
+    def holds(self, result: Result) -> bool:
+        """Whether *result*, which packets are to judge, is kept until they are all there."""
+        keeps = result.case.reads_packets and result.verdict.grade is not Grade.PACKETS
+        if keeps:
+            self._held.append(result)
+        return keeps
+
+    def judge(self, classes: Mapping[str, CataloguedClass], done: Callable[[Result], None]) -> None:
+        """Judge what was held, once the capture has ended; *done* gets each result."""
+        if self._held:
+            PacketJudge(self.reading, classes).run(self._held, done)
+
+    @cached_property
+    def reading(self) -> Reading:
+        """What was captured; to be asked for once the capture has ended."""
+        return read([str(self._folder / WHOLE)])
+
     def finish(self, rows: Sequence[Row]) -> tuple[str, list[str]]:
         """Write the files; returns a sentence on all cases, and one for each on which packets and run differ."""
-        reading = read([str(self._folder / WHOLE)])
+        reading = self.reading
         captured: defaultdict[Pair, list[Connection]] = defaultdict(list)
         for item in reading.connections:
             captured[item.client.port, item.server.port].append(item)
@@ -68,9 +90,11 @@ class RunCapture:
         lines = (json.dumps(_line(item, written)) for item in found)
         (self._folder / INDEX).write_text("".join(f"{line}\n" for line in lines), "utf-8")
         limits = [*reading.notes]
+        if dropped := self._recorder.dropped:
+            limits.append(f"the kernel dropped {dropped} packets: this machine was too busy to capture them all")
         if reading.ended_early or reading.not_kept:
             limits.append("the capture was too large to be read whole")
-        return "; ".join([_summary(found, len(written)), *limits]), _contradictions(found)
+        return "; ".join([_summary(found, len(written)), *limits]), _contradictions(_unexplained(found, rows))
 
     def _split(self, rows: Sequence[Row], captured: Mapping[Pair, Sequence[Connection]]) -> dict[str, str]:
         """A file for each case of which a connection was captured; returns their names."""
@@ -131,6 +155,13 @@ def _summary(found: Sequence[Agreement], files: int) -> str:
     text = f"packets: {files} cases have a capture of their own; in {len(compared)} of {len(found)} cases {facts} facts"
     text += " were observed live and on the wire"
     return f"{text}; at a balancer: {shown}" if shown else text
+
+
+def _unexplained(found: Iterable[Agreement], rows: Sequence[Row]) -> list[Agreement]:
+    """*found* without those on a flow and path of which a verdict from packets says already what is wrong."""
+    broken = {(row["flow"], row["path"]) for row in rows if row["grade"] == Grade.PACKETS and row["outcome"] in BROKEN}
+    told = {row["case"] for row in rows if (row["flow"], row["path"]) in broken}
+    return [item for item in found if item.case not in told]
 
 
 def _contradictions(found: Iterable[Agreement]) -> list[str]:

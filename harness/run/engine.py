@@ -79,7 +79,7 @@ class Engine:
     def __init__(
         self, bench: Bench, classes: Mapping[str, CataloguedClass], *, fault: str = "", threads: int = THREADS
     ) -> None:
-        self._bench, self._classes, self._fault, self._threads = bench, classes, fault, threads
+        self._bench, self.classes, self._fault, self._threads = bench, classes, fault, threads
         self._stop = threading.Event()
 
     def cancel(self) -> None:
@@ -169,7 +169,7 @@ class Engine:
         return Result(case, exchange, controls, judge(self._question(case, exchange), controls), round(ms, 2))
 
     def _question(self, case: Case, exchange: Exchange) -> Question:
-        return Question(case, exchange, self._classes, self._bench.lab.grade, self._bench.dialect)
+        return Question(case, exchange, self.classes, self._bench.lab.grade, self._bench.dialect)
 
 
 def _control_case(batch: _Batch) -> Case:

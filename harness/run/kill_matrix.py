@@ -23,24 +23,29 @@ breaks everything is caught by anything and proves little about one check.
 
 from __future__ import annotations
 
+import tempfile
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from pathlib import Path as FilePath
 from typing import Any
 
 from harness.catalogue import Catalogue, expand
 from harness.catalogue.registry import FAULTS, catalogue
 from harness.errors import UsageError
-from harness.model.case import Case
+from harness.model.case import CAPTURE, Case
 from harness.model.fault import Fault
 from harness.model.kills import Kills
 from harness.model.vocabulary import BROKEN, Depth, Outcome, Path
 from harness.probes.live import Bench
 from harness.run.engine import Engine, Result
 from harness.run.files import FileJudge
+from harness.run.packets import PacketJudge
 from harness.targets.builtin import EMBEDDED
 from harness.targets.reference_exports import reference_exports
+from harness.wire.packets.recorder import Recorder
+from harness.wire.packets.table import read
 
 Progress = Callable[[str, int, int], None]
 
@@ -107,13 +112,16 @@ class Matrix:
         return bool(self.kills) and all(kill.killed for kill in self.kills) and not (self.false_alarms or self.errors)
 
 
-def matrix(area: str, seed: int, progress: Progress) -> Matrix:
-    """Run the kill matrix for *area* ('' = all); raises :class:`UsageError` for an area without faults."""
+def matrix(area: str, seed: int, progress: Progress, *, capture: bool = False) -> Matrix:
+    """Run the kill matrix for *area* ('' = all); raises :class:`UsageError` for an area without faults.
+
+    With *capture*, cases that are judged from packets are run as well.
+    """
     known = catalogue()
     faults = [fault for fault in FAULTS.values() if not area or area in _areas(known, fault)]
     if not faults:
         raise UsageError(f"no fault in area {area!r}", hint="see hopproof list faults")
-    everything, _ = expand(known, EMBEDDED.features)
+    everything, _ = expand(known, {*EMBEDDED.features, *([CAPTURE] if capture else [])})
     bench = EMBEDDED.bench(known, seed)
     files = FileJudge(reference_exports, known.classes)
     found = Matrix(area=area, catalogue_sha256=known.sha256)
@@ -174,7 +182,9 @@ def _results(bench: Bench, files: FileJudge, fault: Fault | None, cases: Sequenc
     """What becomes of *cases*, live ones and files, with *fault*."""
     name = fault.name if fault else ""
     live = [case for case in cases if not case.reads_files]
-    results = _run(Engine(bench, fault=name, classes=files.classes), live) if live else []
+    engine = Engine(bench, fault=name, classes=files.classes)
+    captured = any(case.reads_packets for case in live)
+    results = (_captured if captured else _run)(engine, live) if live else []
     files.run(cases, results.append, name)
     return results
 
@@ -189,6 +199,21 @@ def _run(engine: Engine, cases: Sequence[Case]) -> list[Result]:
 
     engine.run(cases, done)
     return results
+
+
+def _captured(engine: Engine, cases: Sequence[Case]) -> list[Result]:
+    """What becomes of *cases*, of those that packets judge once these were captured."""
+    with tempfile.TemporaryDirectory(prefix="hopproof-mutants-") as folder:
+        recorder = Recorder(FilePath(folder) / "run.pcap", "lo")
+        try:
+            results = _run(engine, cases)
+            recorder.stop()
+        finally:
+            recorder.end()
+        judged = [result for result in results if not result.case.reads_packets]
+        held = [result for result in results if result.case.reads_packets]
+        PacketJudge(read([str(recorder.file)]), engine.classes).run(held, judged.append)
+    return judged
 
 
 def _with_implied(name: str) -> set[str]:

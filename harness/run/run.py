@@ -24,7 +24,6 @@ from harness.lab import KeepsLogs, Lab
 from harness.model.case import Case, Withheld
 from harness.model.claims import Answer, Gap
 from harness.model.record import Footer, Header, Likeness, Protection, Row
-from harness.model.vocabulary import Grade
 from harness.probes.live import Bench
 from harness.products.registry import out_of_scope
 from harness.run.capture import RunCapture, started
@@ -58,12 +57,12 @@ class Run:
         self.catalogue: Catalogue = of_product(self.target.adapt(catalogue()), options.product)
         if options.fault and options.fault not in FAULTS:
             raise UsageError(f"unknown fault {options.fault!r}", hint="see hopproof list faults")
-        everything, withheld = expand(self.catalogue, self.target.features)
+        everything, withheld = expand(self.catalogue, {*self.target.features, *self.options.features})
         reasons = {case.id: self.target.withhold(case) for case in everything}
         self._withheld = [*withheld, *(Withheld(case, reasons[case.id]) for case in everything if reasons[case.id])]
         everything = tuple(case for case in everything if not reasons[case.id])
         self._applicable = everything
-        self.cases, self._skipped = select(everything, self.options)
+        self.cases, self._skipped = select(everything, self.options, self._withheld)
         names = [case.id for case in everything]
         self.expectations = Expectations.read(self.options.expected, names)
         self.rows: list[Row] = []
@@ -104,7 +103,7 @@ class Run:
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "planned": [case.id for case in self.planned],
             "counts": self.counts().to_json(),
-            "withheld": [{"case": item.case.id, "reason": item.reason} for item in self._withheld],
+            "withheld": [item.to_json() for item in self._withheld],
             "skipped": [{"case": case.id, "reason": skip.reason} for case, skip in self._skipped],
             "scope": " ".join(filter(None, (self.target.scope, self._out_of_scope()))),
             "claims": [claim.to_json() for claim in self.target.claims],
@@ -171,6 +170,7 @@ class Run:
         try:
             if self._capture is not None:
                 self._capture.stop()
+                self._capture.judge(self.catalogue.classes, self._done)
             self._keep_logs(lab)
         finally:
             lab.close()
@@ -184,6 +184,8 @@ class Run:
                 self.trouble.append(f"the servers' logs could not be kept: {error}")
 
     def _done(self, result: Result) -> None:
+        if self._capture is not None and self._capture.holds(result):
+            return
         self._results.append(result)
         controls = result.controls.to_json() if result.controls else None
         self._add(row(result.case, result.exchange, result.verdict, controls, result.ms))
@@ -282,12 +284,10 @@ class Run:
             file.unlink(missing_ok=True)
 
     def _add_missing(self) -> None:
-        have = set(self._by_case)
         why = INTERRUPTED if self.interrupted else "the run ended before it ran"
         for case in self.planned:
-            if case.id not in have:
-                grade = Grade.CONFIG if case.reads_files else self.target.grade
-                self._add(missing_row(case, grade, why, self.cannot_judge))
+            if case.id not in self._by_case:
+                self._add(missing_row(case, case.graded(self.target.grade), why, self.cannot_judge))
 
     @property
     def cannot_judge(self) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from urllib.parse import quote
 
@@ -133,8 +133,8 @@ def path_headers(path: str) -> Headers:
 PUBLIC_PATHS = ("/", "/health", "/healthz", "/login", "/favicon.ico", "/.well-known/openid-configuration")
 
 
-def certificate_headers(certificate: x509.Certificate) -> tuple[Headers, ...]:
-    """*certificate* in each header in which balancers hand one on, in that balancer's form.
+def certificate_headers(certificate: x509.Certificate, products: Iterable[str] = ()) -> tuple[Headers, ...]:
+    """*certificate* in each header in which balancers hand one on, in that balancer's form, and in those of *products*.
 
     Each is a request of its own: together they are longer than the headers that most servers read.
     """
@@ -151,14 +151,13 @@ def certificate_headers(certificate: x509.Certificate) -> tuple[Headers, ...]:
         ("X-Client-Cert", escaped),
         ("X-Client-Cert", der),
         ("X-Client-Certificate", escaped),
-        ("X-WSO2-CLIENT-CERTIFICATE", der),
-        ("X-WSO2-CLIENT-CERTIFICATE", line),
         ("X-Forwarded-Client-Cert", forwarded),
         ("X-Forwarded-Client-Cert", der),
         ("X-Forwarded-Tls-Client-Cert", quote(der, safe="")),
         ("Client-Cert", f":{der}:"),
         ("X-ARR-ClientCert", der),
         ("X-Amzn-Mtls-Clientcert", escaped),
+        *((name, form) for name in products for form in (der, line)),
     )
     verified = (("X-SSL-Client-Verify", b"SUCCESS"), ("ssl-client-verify", b"SUCCESS"))
     return tuple(((name, value.encode("latin-1", "replace")), *verified) for name, value in forms)

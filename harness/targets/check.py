@@ -5,14 +5,19 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
+from pathlib import Path as FilePath
 
 from harness.errors import UsageError
 from harness.model.catalogue import Flow
 from harness.stimuli.contexts import trusting
 from harness.targets import rules
 from harness.targets.credentials import by_name, open_clients
-from harness.targets.file import Client, Endpoint, PrivateKey, Secret, TargetFile
+from harness.targets.file import Client, Endpoint, TargetFile
+from harness.targets.places import PrivateKey, Secret
+from harness.targets.sts import TokenService, unreadable
+from harness.targets.token_client import own_token_of
 from harness.targets.token_issuer import check_sources
+from harness.targets.token_sources import check_source
 
 Check = Callable[[], object]
 
@@ -48,6 +53,16 @@ def _checks(file: TargetFile) -> Iterator[Check]:
             yield partial(open_clients, [endpoint])
         yield lambda: by_name(open_clients(endpoints))
     yield partial(check_sources, file)
+    if file.sts is not None:
+        yield from _token_service(file, file.sts)
+
+
+def _token_service(file: TargetFile, sts: TokenService) -> Iterator[Check]:
+    """Its CA, its client's credentials, and where the token comes from that it exchanges."""
+    yield partial(holds_certificate, "sts.ca", sts.ca)
+    for error in unreadable(sts):
+        yield partial(_raise, error)
+    yield partial(check_source, own_token_of(file, sts))
 
 
 def _readable(client: Client | None) -> Iterator[Check]:
@@ -64,8 +79,13 @@ def _raise(error: UsageError) -> None:
 
 def trusted(endpoint: Endpoint) -> None:
     """Raises :class:`UsageError` where the endpoint's CA file holds no certificate."""
+    holds_certificate(f"servers.{endpoint.name}.ca", endpoint.ca)
+
+
+def holds_certificate(spot: str, file: FilePath) -> None:
+    """Raises :class:`UsageError` where *file*, named at *spot*, holds no certificate."""
     try:
-        trusting(endpoint.ca)
+        trusting(file)
     except OSError as error:
         message = error.strerror if error.strerror and not isinstance(error, ssl.SSLError) else "no certificate in PEM"
-        raise UsageError(f"servers.{endpoint.name}.ca: {message}", where=str(endpoint.ca)) from error
+        raise UsageError(f"{spot}: {message}", where=str(file)) from error

@@ -24,9 +24,12 @@ from harness.stimuli.partial import ClientCredential
 from harness.stimuli.partial.certificates import PublicOnlyIdentity
 from harness.stimuli.tokens.jwa import usual
 from harness.subsystems.server.distinguished_name import same_name
-from harness.targets.file import Client, Endpoint, PrivateKey, Secret
+from harness.targets.file import Client, Endpoint
+from harness.targets.places import PrivateKey, Secret
 
 NOBODY = "hopproof-client"
+ANYBODY = ClientCredential("", required=False)
+"""A client that has, and shows, no certificate."""
 
 
 def open_clients(endpoints: Iterable[Endpoint]) -> dict[str, tuple[str, ClientCredential]]:
@@ -53,7 +56,7 @@ def by_name(clients: Mapping[str, tuple[str, ClientCredential]]) -> dict[str, Cl
 
 def _held(client: ClientCredential) -> list[object]:
     """What tells two clients apart: their certificates, and which keys of them are at hand."""
-    parts = (client.identity, client.authority, client.other_authority, client.revoked)
+    parts = (client.identity, client.authority, client.other_authority, client.revoked, client.second)
     return [part and (part.chain, isinstance(part, PublicOnlyIdentity)) for part in parts]
 
 
@@ -74,13 +77,16 @@ def _open(endpoint: Endpoint) -> tuple[str, ClientCredential]:
     name = _common_name(identity.certificate.subject)
     authority, other = _authority(endpoint.client, identity), _other_authority(endpoint.client, identity)
     revoked = _revoked(endpoint.client, identity, bool(endpoint.subject))
-    return name, ClientCredential(name, identity, authority, required, other, revoked)
+    second = _second(endpoint.client, identity)
+    return name, ClientCredential(name, identity, authority, required, other, revoked, second)
 
 
 def _asks(endpoint: Endpoint) -> bool:
     if endpoint.posture is Posture.DEFAULT:
         documented = (catalogue().flows[name].server for name in endpoint.flows)
         return not any(server.default is Posture.TLS_ONLY for server in documented)
+    if endpoint.modes:
+        return endpoint.modes["mtls"] != "disabled"
     return endpoint.posture not in (Posture.JWT, Posture.TLS_ONLY)
 
 
@@ -183,6 +189,19 @@ def _revoked(client: Client, identity: Identity, named: bool) -> Identity | None
     }
     for message in (message for message, so in wrong.items() if so):
         raise UsageError(f"client.revoked.certificate {message}", where=where)
+    return Identity(chain, key)
+
+
+def _second(client: Client, identity: Identity) -> Identity | None:
+    """The second certificate, which must be another one and valid: it is to be served."""
+    if client.second is None or client.second_key is None:
+        return None
+    chain, where = _chain(client.second, "client.second.certificate"), _place(client.second)
+    key = _key(client.second_key, "client.second.key")
+    if key.public_key() != chain[0].public_key():
+        raise UsageError("client.second.key is not the key of client.second.certificate", where=where)
+    if chain[0] == identity.certificate:
+        raise UsageError("client.second.certificate is client.certificate itself", where=where)
     return Identity(chain, key)
 
 

@@ -42,14 +42,14 @@ def beside(target: Target | None, paths: Sequence[str], product: str = "") -> Ta
             features=frozenset(),
             bench=_no_servers,
             adapt=of_files,
-            withhold=_compares_nothing,
+            withhold=exports.absent,
             exports=_only(exports),
         )
     return replace(
         target,
         scope=f"{target.scope} Besides, the files in {', '.join(paths)}.",
         adapt=_both(target.adapt),
-        withhold=_live(target),
+        withhold=_live(target, exports),
         exports=_only(exports),
     )
 
@@ -70,17 +70,8 @@ def _both(adapt: Callable[[Catalogue], Catalogue]) -> Callable[[Catalogue], Cata
     return adapted
 
 
-def _live(target: Target) -> Callable[[Case], str]:
-    def withhold(case: Case) -> str:
-        if case.reads_files:
-            return _REFERENCE if target.own_lab and case.compares_files else ""
-        return target.withhold(case)
-
-    return withhold
-
-
-def _compares_nothing(case: Case) -> str:
-    return _ALONE if case.compares_files else ""
+def _live(target: Target, exports: Exports) -> Callable[[Case], str]:
+    return lambda case: exports.absent(case) if case.reads_files else target.withhold(case)
 
 
 def _no_servers(_catalogue: Catalogue, _seed: int) -> Bench:

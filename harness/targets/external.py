@@ -84,7 +84,7 @@ class ExternalLab:
     def entrypoint(self, setup: Setup) -> Entrypoint:
         """Where *setup* is entered; raises LabError for what the target file does not have."""
         endpoint = self.target.endpoints.get(setup.server)
-        if endpoint is None or setup.path is not endpoint.path or setup.own or setup.variant or setup.fault:
+        if endpoint is None or setup.path is not endpoint.path or setup.variant or setup.fault:
             raise LabError(f"the target file has no {setup.server} over {setup.path}")
         origin = None if endpoint.origin is None else Address(*endpoint.origin, endpoint.host)
         return Entrypoint(

@@ -2,55 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 from typing import Any
-from urllib.parse import urlsplit
 
 from harness.decode import strictyaml
 from harness.errors import UsageError, refuse
 from harness.model.vocabulary import Path, Posture
+from harness.targets.places import PrivateKey, Secret, place_of, private_key_of, secret_of, url_of
 from harness.targets.schema import sound
+from harness.targets.sts import TokenService, token_service
 
 _PER_SECOND = {"lab": 20.0, "test": 20.0, "production": 5.0}
-# A PEM header, or a JWT's first two segments.
-_IS_SECRET = re.compile(r"-----BEGIN|\beyJ[\w-]+\.[\w-]+\.")
-
-
-@dataclass(frozen=True)
-class Secret:
-    """Where a secret is: a file, or an environment variable that holds the text itself."""
-
-    file: FilePath | None = None
-    env: str = ""
-
-    def read(self, what: str) -> bytes:
-        """Its content; raises :class:`UsageError`, which names the place and never the content."""
-        if self.file is None:
-            if not os.environ.get(self.env):
-                raise UsageError(f"the environment variable {self.env} ({what}) is not set")
-            return os.environ[self.env].encode()
-        try:
-            return self.file.read_bytes()
-        except OSError as error:
-            raise UsageError(f"cannot read {what}: {error.strerror}", where=str(self.file)) from error
-
-
-@dataclass(frozen=True)
-class PrivateKey:
-    """Where a private key is, and the password of one that is encrypted."""
-
-    secret: Secret
-    password: Secret | None = None
 
 
 @dataclass(frozen=True)
 class Client:
     """The client's files.  ``other_ca`` is another CA of the deployment, which the endpoint must not trust; ``revoked``
-    is a certificate of the right CA that was revoked."""
+    is a certificate of the right CA that was revoked, ``second`` another one that the gateway is configured with."""
 
     certificate: Secret
     key: PrivateKey
@@ -60,6 +30,8 @@ class Client:
     other_ca_key: PrivateKey | None = None
     revoked: Secret | None = None
     revoked_key: PrivateKey | None = None
+    second: Secret | None = None
+    second_key: PrivateKey | None = None
 
 
 @dataclass(frozen=True)
@@ -80,7 +52,9 @@ class Endpoint:
 
     ``also_names`` are names of other sites at the same address; ``origin`` is where the server itself listens, past the
     balancer that ``connect`` leads to, and ``certificate_sha256`` the digest of its certificate: either lets a
-    passthrough be looked at.
+    passthrough be looked at.  ``modes`` are those of a product's gateway, by way of authentication, and none for any
+    other endpoint; the posture is then the catalogue's for all of them.  ``certificate_header`` is where the client
+    sets the certificate itself, '' where it shows it in the handshake.
     """
 
     name: str
@@ -98,6 +72,8 @@ class Endpoint:
     also_names: tuple[str, ...] = ()
     origin: tuple[str, int] | None = None
     certificate_sha256: str = ""
+    modes: Mapping[str, str] = field(default_factory=dict)
+    certificate_header: str = ""
 
     @property
     def generic(self) -> bool:
@@ -107,17 +83,21 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class TargetFile:
-    """A whole target file.  ``tokens`` is kept as written: who opens the sources reads it."""
+    """A whole target file.  ``tokens`` is kept as written: who opens the sources reads it; ``tokens_at`` is where it
+    stands."""
 
     file: FilePath
     product: str
     kind: str
     version: str
+    profile: str
     environment: str
     read_only: bool
     rate: float
     endpoints: Mapping[str, Endpoint]
     tokens: Mapping[str, Any]
+    tokens_at: str = "tokens"
+    sts: TokenService | None = None
     token_statuses: frozenset[int] = frozenset()
     certificate_statuses: frozenset[int] = frozenset()
     refusal: Mapping[str, Any] | None = None
@@ -130,11 +110,11 @@ class TargetFile:
 
     def secret(self, value: Any) -> Secret:
         """A secret as the file writes it."""
-        return _secret(self.file, value)
+        return secret_of(self.file, value)
 
     def private_key(self, row: Mapping[str, Any], name: str) -> PrivateKey:
         """The private key that *row* has under *name*, with its password."""
-        return _private_key(self.file, row, name)
+        return private_key_of(self.file, row, name)
 
 
 def read(file: FilePath) -> TargetFile:
@@ -170,7 +150,12 @@ def examine(data: Any, file: FilePath) -> tuple[TargetFile | None, list[UsageErr
             endpoints[name] = _endpoint(file, name, row, data.get("client"))
         except UsageError as error:
             mistakes.append(error)
-    return (_target(data, file, endpoints) if endpoints else None), mistakes
+    sts = None
+    try:
+        sts = token_service(file, data["sts"], endpoints) if "sts" in data else None
+    except UsageError as error:
+        mistakes.append(error)
+    return (replace(_target(data, file, endpoints), sts=sts) if endpoints else None), mistakes
 
 
 def _target(data: Mapping[str, Any], file: FilePath, endpoints: Mapping[str, Endpoint]) -> TargetFile:
@@ -182,6 +167,7 @@ def _target(data: Mapping[str, Any], file: FilePath, endpoints: Mapping[str, End
         product=data["product"]["name"],
         kind=data["product"].get("kind", ""),
         version=data["product"].get("version", ""),
+        profile=data["product"].get("profile", ""),
         environment=environment,
         read_only=data.get("read_only", environment == "production"),
         rate=float(data.get("rate", _PER_SECOND[environment])),
@@ -203,37 +189,26 @@ def _refusal(dialect: Mapping[str, Any]) -> dict[str, Any] | None:
     return {**row, "header": header["name"], "value": header["value"]} if header else row
 
 
-def _secret(file: FilePath, value: Any) -> Secret:
-    if isinstance(value, dict) and "env" in value:
-        return Secret(env=value["env"])
-    name = value["file"] if isinstance(value, dict) else value
-    if _IS_SECRET.search(name):
-        # Not said which: whatever is printed of it would be a secret printed.
-        text = "a key or token stands in the file itself, where the name of a file is expected"
-        raise UsageError(text, where=str(file), hint="put it into a file of its own, or use {env: NAME}")
-    return Secret(file=(file.parent / name).resolve())
-
-
 def _client(file: FilePath, row: Mapping[str, Any] | None) -> Client | None:
     if row is None:
         return None
-    certificates = {key: _secret(file, row[key]) for key in ("certificate", "ca", "other_ca") if key in row}
-    keys = {key: _private_key(file, row, key) for key in ("key", "ca_key", "other_ca_key") if key in row}
-    if "revoked" in row:
-        certificates["revoked"] = _secret(file, row["revoked"]["certificate"])
-        keys["revoked_key"] = _private_key(file, row["revoked"], "key")
+    certificates = {key: secret_of(file, row[key]) for key in ("certificate", "ca", "other_ca") if key in row}
+    keys = {key: private_key_of(file, row, key) for key in ("key", "ca_key", "other_ca_key") if key in row}
+    for name in ("revoked", "second"):
+        if name in row:
+            certificates[name] = secret_of(file, row[name]["certificate"])
+            keys[f"{name}_key"] = private_key_of(file, row[name], "key")
     return Client(**certificates, **keys)  # type: ignore[arg-type]  # the schema says which belong together
-
-
-def _private_key(file: FilePath, row: Mapping[str, Any], name: str) -> PrivateKey:
-    password = row.get(f"{name}_password")
-    return PrivateKey(_secret(file, row[name]), None if password is None else _secret(file, password))
 
 
 def _endpoint(file: FilePath, name: str, row: Mapping[str, Any], common: Mapping[str, Any] | None) -> Endpoint:
     spot = f"servers.{name}"
-    host, port, path = _url(file, f"{spot}.url", row["url"])
-    connect = (host, port) if "connect" not in row else _place(file, f"{spot}.connect", row["connect"])
+    for other in ("posture", "flows"):
+        if "modes" in row and other in row:
+            text = f"{spot}: modes and {other} exclude each other: modes say how it authenticates its clients"
+            raise UsageError(text, where=str(file), hint=f"leave {other} out")
+    host, port, path = url_of(file, f"{spot}.url", row["url"])
+    connect = (host, port) if "connect" not in row else place_of(file, f"{spot}.connect", row["connect"])
     request = _request(row.get("request", {}))
     for text in (path, request.path or "/", request.effect_path):
         if not all("!" <= letter <= "~" for letter in text):
@@ -247,48 +222,18 @@ def _endpoint(file: FilePath, name: str, row: Mapping[str, Any], common: Mapping
         connect=connect,
         url_path=path,
         ca=(file.parent / row["ca"]).resolve(),
-        posture=Posture(row["posture"]),
+        posture=Posture(row.get("posture", Posture.JWT)),
         path=Path(row.get("path", "direct")),
         flows=tuple(row.get("flows", ())),
         subject=row.get("subject", ""),
         client=_client(file, row.get("client", common)),
         request=request,
         also_names=tuple(row.get("also_names", ())),
-        origin=_place(file, f"{spot}.origin", row["origin"]) if "origin" in row else None,
+        origin=place_of(file, f"{spot}.origin", row["origin"]) if "origin" in row else None,
         certificate_sha256=row.get("certificate_sha256", "").replace(":", "").lower(),
+        modes=row.get("modes", {}),
+        certificate_header=row.get("certificate_header", ""),
     )
-
-
-def _url(file: FilePath, spot: str, text: str) -> tuple[str, int, str]:
-    try:
-        url = urlsplit(text)
-        host, port = url.hostname or "", 443 if url.port is None else url.port
-    except ValueError as error:
-        raise UsageError(f"{spot}: {error}", where=str(file)) from error
-    _reachable(file, spot, host, port)
-    return host, port, url.path or "/"
-
-
-def _place(file: FilePath, spot: str, text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    host = host.strip("[]")
-    _reachable(file, spot, host, int(port))
-    return host, int(port)
-
-
-def _reachable(file: FilePath, spot: str, host: str, port: int) -> None:
-    """Raises :class:`UsageError` for what no name or port can be."""
-    if not 0 < port < 65536:
-        raise UsageError(f"{spot}: {port} is not a valid port", where=str(file))
-    try:
-        encoded = host.encode("idna").decode()
-    except UnicodeError:
-        encoded = ""
-    if not host or not encoded or any(letter.isspace() for letter in host):
-        raise UsageError(f"{spot}: {host!r} is not a valid host name", where=str(file))
-    if not host.isascii():
-        hint = f"write it as the DNS has it, such as {encoded}"
-        raise UsageError(f"{spot}: {host!r} is not ASCII", where=str(file), hint=hint)
 
 
 def _request(row: Mapping[str, Any]) -> Request:

@@ -8,6 +8,7 @@ from harness.errors import UsageError
 from harness.model.catalogue import Flow
 from harness.model.vocabulary import Path, Posture
 from harness.products.registry import product
+from harness.targets import gateways, sts
 from harness.targets.file import Endpoint, TargetFile
 
 SERVICE = "service"
@@ -23,6 +24,7 @@ def mistakes(target: TargetFile, flows: Mapping[str, Flow]) -> Iterator[UsageErr
 def contradictions(target: TargetFile, flows: Mapping[str, Flow]) -> Iterator[str]:
     """Every contradiction in words, each with the rule it breaks."""
     yield from _kinds(target, flows)
+    yield from gateways.mistakes(target, flows)
     yield from _twice(target, flows)
     for endpoint in target.endpoints.values():
         yield from _unknown(endpoint, flows)
@@ -30,6 +32,8 @@ def contradictions(target: TargetFile, flows: Mapping[str, Flow]) -> Iterator[st
         yield from _balanced(endpoint)
     if target.environment == "production" and "jwks" in target.tokens:
         yield "tokens.jwks: with it a key of ours would sign for production; use command, endpoint or captured"
+    if target.sts is not None:
+        yield from sts.contradictions(target.sts)
     clients = [item.client for item in target.endpoints.values() if item.client]
     if target.environment == "production" and any(client.ca_key or client.other_ca_key for client in clients):
         yield "client.ca_key: a production CA's key has no place here; what needs it stays unobserved"

@@ -63,9 +63,13 @@ def check_source(target: TargetFile) -> None:
 
 
 def _captured(target: TargetFile) -> str:
-    text = target.secret(target.tokens["captured"]).read("tokens.captured").decode("utf-8", "replace").strip()
+    text = (
+        target.secret(target.tokens["captured"]).read(f"{target.tokens_at}.captured").decode("utf-8", "replace").strip()
+    )
     if why := _unusable(text):
-        raise UsageError(f"tokens.captured {why}", hint="capture a fresh token; the text alone, without Bearer")
+        raise UsageError(
+            f"{target.tokens_at}.captured {why}", hint="capture a fresh token; the text alone, without Bearer"
+        )
     return text
 
 
@@ -95,7 +99,7 @@ def _program(target: TargetFile, name: str) -> str:
     # Links are not followed: the python of a virtual environment is one, and another program under its own name.
     found = shutil.which(target.file.absolute().parent / name if os.sep in name else name)
     if found is None:
-        raise UsageError(f"tokens.command: no such program: {name!r}", where=str(target.file))
+        raise UsageError(f"{target.tokens_at}.command: no such program: {name!r}", where=str(target.file))
     return found
 
 
@@ -110,17 +114,19 @@ def _from_command(target: TargetFile, command: list[str], seconds: float) -> str
             start_new_session=True,
         )
     except OSError as error:
-        raise CannotJudge(f"tokens.command cannot be run: {error.strerror}", where=command[0]) from error
+        raise CannotJudge(f"{target.tokens_at}.command cannot be run: {error.strerror}", where=command[0]) from error
     try:
         output, _ = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired as error:
-        raise CannotJudge(f"tokens.command has given no token within {seconds:.0f} s", where=command[0]) from error
+        raise CannotJudge(
+            f"{target.tokens_at}.command has given no token within {seconds:.0f} s", where=command[0]
+        ) from error
     finally:
         _end(process)
     if process.returncode:
-        text = f"tokens.command ended with status {process.returncode}"
+        text = f"{target.tokens_at}.command ended with status {process.returncode}"
         raise CannotJudge(text, where=command[0], hint=f"run it by hand in {target.file.absolute().parent}")
-    return _good(output.decode("utf-8", "replace").strip(), "tokens.command", command[0])
+    return _good(output.decode("utf-8", "replace").strip(), f"{target.tokens_at}.command", command[0])
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -140,7 +146,7 @@ def _form(target: TargetFile, row: Mapping[str, Any]) -> dict[str, str]:
     return {
         name: value
         if isinstance(value, str)
-        else target.secret(value).read(f"tokens.endpoint.form.{name}").decode("utf-8", "replace").strip()
+        else target.secret(value).read(f"{target.tokens_at}.endpoint.form.{name}").decode("utf-8", "replace").strip()
         for name, value in row.get("form", {}).items()
     }
 
@@ -155,7 +161,9 @@ def _trust(target: TargetFile, source: str) -> ssl.SSLContext:
         return trusting(file)
     except OSError as error:
         message = getattr(error, "reason", None) or error.strerror
-        raise UsageError(f"tokens.{source}.ca holds no usable certificate: {message}", where=str(file)) from error
+        raise UsageError(
+            f"{target.tokens_at}.{source}.ca holds no usable certificate: {message}", where=str(file)
+        ) from error
 
 
 def _from_endpoint(target: TargetFile, row: Mapping[str, Any], seconds: float) -> str:
@@ -164,9 +172,13 @@ def _from_endpoint(target: TargetFile, row: Mapping[str, Any], seconds: float) -
         status, body = _ask("POST", url, _trust(target, "endpoint"), seconds, _form(target, row))
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         text = f"the token endpoint gives no answer: {type(error).__name__}: {error}"
-        raise CannotJudge(text, where=url, hint="check tokens.endpoint in the target file, and the network") from error
+        raise CannotJudge(
+            text, where=url, hint=f"check {target.tokens_at}.endpoint in the target file, and the network"
+        ) from error
     if status != 200:  # RFC 6749 section 5.1
-        raise CannotJudge(f"the token endpoint answers {status}", where=url, hint="check tokens.endpoint.form")
+        raise CannotJudge(
+            f"the token endpoint answers {status}", where=url, hint=f"check {target.tokens_at}.endpoint.form"
+        )
     try:
         answer = json.loads(body)
     except ValueError as error:

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from harness.config import Options
-from harness.lab.embedded import EmbeddedLab
+from harness.lab.reference import ReferenceLab
 from harness.model.vocabulary import Depth, Posture
 from harness.run.run import Run
 from harness.stimuli.tokens import TokenIssuer
@@ -107,7 +107,7 @@ Judge = Callable[..., Run]
 
 
 @pytest.fixture
-def judge(lab: EmbeddedLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Judge]:
+def judge(lab: ReferenceLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Judge]:
     """Judges a small server with an excuse, by a certificate or a token."""
     servers: list[Small] = []
 
@@ -255,7 +255,7 @@ def test_a_read_only_target_gets_safe_methods_alone(judge: Judge) -> None:
     assert ways(run, "FAIL") == set()
 
 
-def test_a_session_of_another_name_is_caught(lab: EmbeddedLab, tmp_path: Path) -> None:
+def test_a_session_of_another_name_is_caught(lab: ReferenceLab, tmp_path: Path) -> None:
     location = Place(lab, tmp_path)
     client = {**location.client, **location.ca}
     for fault, expected in (("resumes-without-certificate", "FAIL"), ("", "PASS")):
@@ -276,7 +276,7 @@ def test_acceptances_are_reported_without_any_good_credential(judge: Judge) -> N
     assert {row["outcome"] for row in run.rows} == {"FAIL", "UNOBSERVED"}
 
 
-def test_the_server_behind_its_balancer_is_asked_too(judge: Judge, lab: EmbeddedLab) -> None:
+def test_the_server_behind_its_balancer_is_asked_too(judge: Judge, lab: ReferenceLab) -> None:
     """The balancer takes the header out of what comes in; who reaches the server itself may send it."""
     behind = Small(lab.secrets, OPEN["certificate-in-header"], "")
     threading.Thread(target=behind.serve_forever, daemon=True).start()

@@ -94,12 +94,17 @@ def prepare(method: str, target: str, headers: tuple[tuple[str, bytes], ...], bo
 
 
 def send(
-    address: Address, request: Prepared, context: ssl.SSLContext | None, keep: frozenset[str] = frozenset()
+    address: Address,
+    request: Prepared,
+    context: ssl.SSLContext | None,
+    keep: frozenset[str] = frozenset(),
+    characters: int = KEPT_BODY_CHARACTERS,
 ) -> ClientView:
     """One connection, one request, one answer.
 
-    *context* None sends in clear text; the headers of *keep* (in lower case) are kept beside the usual ones.  Never
-    raises for what the network or the server does: that is a fact (``fault``, ``alert``, ``closed``, ``timed_out``).
+    *context* None sends in clear text; the headers of *keep* (in lower case) are kept beside the usual ones, and so
+    many *characters* of the body.  Never raises for what the network or the server does: that is a fact (``fault``,
+    ``alert``, ``closed``, ``timed_out``).
     """
     started = time.perf_counter()
     facts = ClientView(
@@ -117,7 +122,7 @@ def send(
         raw.settimeout(ANSWER_SECONDS)
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         facts = replace(facts, local_port=raw.getsockname()[1])
-        parser = _Answer(request, KEPT_HEADERS | keep)
+        parser = _Answer(request, KEPT_HEADERS | keep, characters)
         facts = _exchange(raw, facts, address, request, context, parser)
     return replace(facts, ms=_since(started))
 
@@ -231,8 +236,10 @@ def _read(stream: socket.socket, parser: _Answer, deadline: float) -> None:
 class _Answer:
     """Collects one HTTP answer; h11 does the protocol, this only keeps the parts a report needs."""
 
-    def __init__(self, request: Prepared, kept: frozenset[str] = KEPT_HEADERS) -> None:
-        self._kept = kept
+    def __init__(
+        self, request: Prepared, kept: frozenset[str] = KEPT_HEADERS, characters: int = KEPT_BODY_CHARACTERS
+    ) -> None:
+        self._kept, self._characters = kept, characters
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=256 * 1024)
         # The bytes on the wire may be deliberately odd, so h11 is given a plain request that expects the same answer.
         headers = [("host", "x"), ("connection", "close")]
@@ -286,7 +293,8 @@ class _Answer:
             for name, value in self._head.headers
             if name.decode("latin-1") in self._kept
         )
-        body = bytes(self._body[: KEPT_BODY_CHARACTERS * 4]).decode("utf-8", "replace")[:KEPT_BODY_CHARACTERS]
+        most = self._characters
+        body = bytes(self._body[: most * 4]).decode("utf-8", "replace")[:most]
         return Response(self._head.status_code, headers, body)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from harness.model.claims import Answer
 from harness.model.record import Claim, Footer, Gap, Header, Row
-from harness.model.vocabulary import BROKEN, Level, Outcome
+from harness.model.vocabulary import BROKEN, Grade, Level, Outcome
 
 _OF_STATUS = {0: Answer.CONFORMS, 1: Answer.DOES_NOT_CONFORM}
 """What records from before they held the answer let one say."""
@@ -24,6 +24,7 @@ _SYMBOLS = {
 _PROTECTIONS = {
     "certificate": "that client certificates are verified",
     "token": "that tokens are verified",
+    "exchange": "that the token service issues only right tokens",
     "configuration": "that the files meet everything",
 }
 
@@ -68,6 +69,16 @@ def headline(header: Header, rows: Sequence[Row], footer: Footer) -> Headline:
     return Headline(words, text, *_SYMBOLS[found])
 
 
+def _nothing_of(header: Header) -> int:
+    """How many MUSTs on files were not asked, since the files have nothing that they are about."""
+    left_out = (item["case"] for item in header["withheld"] if item.get("level") == Level.MUST)
+    return len({case.split("/")[1] for case in left_out})
+
+
+def _is_file_must(row: Row) -> bool:
+    return row["grade"] == Grade.CONFIG and row["level"] == Level.MUST and row["outcome"] != Outcome.UNOBSERVED
+
+
 def _unshown(footer: Footer) -> str:
     return "not shown: it cannot be judged" if footer.get("cannot_judge") else "not shown"
 
@@ -77,6 +88,10 @@ def _conforming(header: Header, rows: Sequence[Row]) -> Headline:
     only, unseen = bool(header.get("only")), _unseen_musts(rows)
     words = "the selected cases conform" if only else "conforms"
     text = "Every MUST that was judged is met."
+    if (nothing := _nothing_of(header)) and not only:
+        checked = len({row["requirement"] for row in rows if _is_file_must(row)})
+        words = "what is in the files conforms" if all(row["grade"] == Grade.CONFIG for row in rows) else words
+        words += f": {checked} MUSTs on files were checked, {nothing} had nothing to check"
     if unseen:
         words = f"what could be seen{' of the selected cases' if only else ''} conforms"
         text = f"{unseen} cases of a MUST could not be seen."
@@ -97,7 +112,7 @@ def unclaimed(header: Header) -> list[str]:
 
 
 def _claims_something(claim: Claim) -> bool:
-    return bool(claim["certificate"] or claim["token"])
+    return bool(claim["certificate"] or claim["token"] or claim.get("exchange"))
 
 
 def gaps(footer: Footer) -> list[tuple[str, str]]:

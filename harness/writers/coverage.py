@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from harness.model.record import Header, Row
@@ -13,10 +13,25 @@ _SHOWN = 8
 
 def reach(rows: Sequence[Row], header: Header) -> list[str]:
     """Lines for people; none for our own lab, where everything is reached or the run does not count."""
-    if not rows or any(row["grade"] != Grade.CLIENT_ONLY for row in rows):
-        return []
+    lines = _files(header)
+    servers = [row for row in rows if row["grade"] != Grade.CONFIG]
+    if not servers or any(row["grade"] != Grade.CLIENT_ONLY for row in servers):
+        return lines
+    return lines + _servers(servers, header)
+
+
+def _files(header: Header) -> list[str]:
+    """What the files have nothing of: a line for each thing that they lack."""
+    lacking: defaultdict[str, list[str]] = defaultdict(list)
+    for item in header["withheld"]:
+        if "level" in item:
+            lacking[item["reason"]].append(item["case"].split("/")[1])
+    return [f"  not checked: {', '.join(names)}; {reason}" for reason, names in lacking.items()]
+
+
+def _servers(rows: Sequence[Row], header: Header) -> list[str]:
     unseen = Counter(str(row["reason"]) for row in rows if row["outcome"] == Outcome.UNOBSERVED)
-    withheld = Counter(str(item["reason"]) for item in header["withheld"])
+    withheld = Counter(str(item["reason"]) for item in header["withheld"] if "level" not in item)
     lines: list[str] = []
     outside = Counter(str(row["reason"]).split(", but ")[0] for row in rows if row["reason_code"] == "no-twin")
     if outside:

@@ -46,7 +46,11 @@ def text(judgement: Judgement, files: Files, unread: Sequence[Unread]) -> str:
         f"Checked: {', '.join(f'{name} ({number})' for name, number in judgement.checked.items()) or 'nothing'}.",
     ]
     if judgement.not_checked:
-        lines += ["Not checked:", *(f"  {name}: {why}" for name, why in judgement.not_checked.items())]
+        absent = {name: why for name, why in judgement.not_checked.items() if name not in judgement.undecided}
+        lines += ["Not checked:", *(f"  {name}: {why}" for name, why in absent.items())]
+    if judgement.undecided:
+        lines += ["Could not be decided:"]
+        lines += [f"  {name}: {plain(why)}" for name, found in judgement.undecided.items() for why in found]
     counts = [_count(judgement.worst(severity), str(severity)) for severity in Severity]
     return "\n".join([*lines, f"{', '.join(counts)}."])
 
@@ -65,6 +69,7 @@ def as_json(judgement: Judgement, files: Files, unread: Sequence[Unread]) -> str
         "findings": [_finding(finding) for finding in judgement.sorted()],
         "checked": dict(judgement.checked),
         "not_checked": judgement.not_checked,
+        "undecided": {name: [redact(why) for why in found] for name, found in judgement.undecided.items()},
         "unread": [{"file": item.file, "line": item.line, "message": item.message} for item in unread],
         "objects": len(files.resources),
     }

@@ -6,13 +6,14 @@ A documented default can conform and protect nothing; this table says so beside 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from harness.catalogue.registry import STIMULUS_CLASSES
 from harness.checks import CHECKS
 from harness.model.record import Protection, Row, Shield
 from harness.model.vocabulary import Grade, Outcome, Path
+from harness.probes.exchange import EXCHANGES
 from harness.stimuli.registry import MadeBy, StimulusClass
 
 _LET_IN, _ANYBODY, _START = (CHECKS.that(trait) for trait in ("lets_in", "lets_anybody_in", "reads_start"))
@@ -55,9 +56,14 @@ def _cell(rows: list[Row]) -> Shield:
     passed = [row for row in rows if row["outcome"] == Outcome.PASS]
     if any(row["expected"] in _START for row in passed):
         return {"state": "refused at start"}
+    called = [row for row in passed if any(_calls(row))]
     served = {row["path"] for row in passed if row["expected"] in _LET_IN}
+    served |= {row["path"] for row in called if any(_served(call) for call in _calls(row))}
     let_in = [row for row in rows if row["reason_code"] in ("accepted", "flow-works") and not held_by_a_client(row)]
+    refused = any(not _served(call) for row in called for call in _calls(row))
     verified = [words for name, expected in _SHOWS if (words := _verified(name, expected, passed, let_in))]
+    if refused and TOKEN not in verified and not let_in:
+        verified.append(TOKEN)
     strangers = [*let_in, *(row for row in passed if row["expected"] in _LET_IN)]
     return {
         "state": "shown" if passed else "not shown",
@@ -67,6 +73,20 @@ def _cell(rows: list[Row]) -> Shield:
         "path_as_declared": all(row["grade"] == Grade.CLIENT_ONLY for row in rows),
         "works_over": sorted(served),
     }
+
+
+def _calls(row: Row) -> Iterator[dict[str, Any]]:
+    """What became of the calls of the server under test, in a script in which services exchange tokens."""
+    if row["stimulus"] not in EXCHANGES:
+        return
+    for step in row["evidence"].get("extra", {}).get("steps", ()):
+        if isinstance(step, dict) and "effect" in step and not step.get("server"):
+            yield step
+
+
+def _served(call: Mapping[str, Any]) -> bool:
+    status = call.get("status")
+    return isinstance(status, int) and status < 400 and not call.get("marked")
 
 
 def _clear_text_at(rows: Iterable[Row], served: Collection[str]) -> list[str]:
@@ -101,6 +121,7 @@ def _unauthenticated(row: Row) -> bool:
     return not _loosely(row)
 
 
+TOKEN = "JWT"
 ENDED = "what is called a passthrough"
 """Where the payload lies open though the target file says otherwise; this was seen."""
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from cryptography import x509
 
 from harness.probes.bypass.asking import Asking, Tries, Try, served
+from harness.products import registry
 from harness.stimuli import bypass
 from harness.stimuli.factory import NONCE_HEADER
 from harness.stimuli.partial import StimulusUnavailable
@@ -30,7 +31,7 @@ def certificate_headers(asking: Asking) -> Iterator[Try]:
     certificate = asking.means.stimuli.certificate(asking.case.flow.client_secret)
     if certificate is None:
         raise StimulusUnavailable("needs the client's certificate")
-    for headers in bypass.certificate_headers(certificate):
+    for headers in bypass.certificate_headers(certificate, registry.certificate_headers()):
         request = bypass.with_headers(asking.request(), headers)
         yield from _at_all_doors(
             asking, f"with the client's certificate in {headers[0][0]} and {headers[1][0]}: SUCCESS", request

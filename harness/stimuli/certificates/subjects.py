@@ -77,10 +77,10 @@ def _reissued(pki: Pki, secret: str) -> Identity:
 @CLASSES.add("id-second-registered")
 def _second(pki: Pki, secret: str) -> Identity:
     """the second certificate that is registered with the server for the same purpose"""
-    second = secret.removesuffix("-2") if secret.endswith("-2") else f"{secret}-2"
-    if second not in pki.table:
-        raise StimulusUnavailable("no second certificate is registered")
-    return pki.secrets[second]
+    second = pki.second(secret)
+    if second is None:
+        raise StimulusUnavailable("no second certificate is registered (client.second in the target file)")
+    return second
 
 
 @CLASSES.add("id-other-client")

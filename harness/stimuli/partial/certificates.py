@@ -38,7 +38,8 @@ class ClientCredential:
     :class:`PublicOnlyIdentity`; ``other_authority`` a CA of the same deployment that the endpoint does not trust;
     ``required``
     says
-    that the endpoint asks for a certificate at all; ``revoked`` is a certificate of the same CA that was revoked.
+    that the endpoint asks for a certificate at all; ``revoked`` is a certificate of the same CA that was revoked;
+    ``second`` another one by which the endpoint knows the client.
     """
 
     name: str
@@ -47,6 +48,7 @@ class ClientCredential:
     required: bool = True
     other_authority: Identity | None = None
     revoked: Identity | None = None
+    second: Identity | None = None
 
 
 class PublicOnlyIdentity(Identity):
@@ -166,6 +168,10 @@ class PartialPki(Pki):
                 "the target file gives no other CA of the deployment (client.other_ca, other_ca_key)"
             )
         return other
+
+    def second(self, secret: str) -> Identity | None:
+        """The second certificate that the target file gives."""
+        return self.clients[secret].second
 
     def revoked(self, secret: str) -> Identity:
         """The revoked certificate that the target file gives."""

@@ -10,8 +10,9 @@ import pytest
 
 from harness.catalogue.params import read_params
 from harness.errors import CatalogueError
+from harness.model.expectation import MustBeRefused, MustBeServed
 from harness.model.params import Params
-from harness.model.script import Action, MustBeRefused, MustBeServed, Part, Request, Signed, UnderLoad, Verb
+from harness.model.script import Action, Part, Request, Signed, UnderLoad, Verb
 from harness.model.vocabulary import Reason
 from harness.tests.catalogue.support import Suites
 

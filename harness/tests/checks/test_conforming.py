@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from harness.checks import CHECKS, Question
+from harness.checks.passage import Passage
 from harness.judge import judge
 from harness.model.case import Stimulus
 from harness.model.exchange import Exchange, Response
-from harness.model.observations import Compared, Configured, Met
+from harness.model.observations import Compared, Configured, Met, Observations
 from harness.model.observations import Files as FilesFacts
 from harness.model.script_facts import Answered, Done, Fetched
 from harness.model.vocabulary import Grade, Outcome, Path, Posture, Reason
@@ -24,6 +25,7 @@ from harness.tests.builders import (
     server,
     terminating,
 )
+from harness.tests.checks.packet_facts import captured, wire
 from harness.tests.checks.support import CLIENT_ONLY, found, tried, ways
 
 NO_TOKEN = request(token=None, authorization_sha256="")
@@ -63,6 +65,13 @@ TOLD: tuple[tuple[Compared, Grade], ...] = (
     ({"own": "1e4f", "front": OWN}, Grade.BOTH_SIDES),
     ({"own": "", "front": OWN, "direct": OWN}, CLIENT_ONLY),
 )
+
+PASSED, ENDED = Passage.PASSED, Passage.TERMINATED
+
+
+def packets(extra: Observations) -> Exchange:
+    return Exchange("fp-1", extra=extra)
+
 
 BACKEND = client(response=Response(201, (), '{"headers": ["host"]}'))
 
@@ -219,6 +228,22 @@ CONFORMING: dict[str, list[Question]] = {
     "header-handed-on": [ask(case("header-handed-on", withheld_header="Host"), exchange(BACKEND, ACCEPTED))],
     "files-conform": [ask(case("files-conform"), exchange(extra={"files": READ}))],
     "as-configured": [ask(case("as-configured"), exchange(extra={"files": {**READ, "configured": [CONFIGURED]}}))],
+    "tls-passed-through": [ask(case("tls-passed-through"), packets(captured(PASSED, wire(), wire())))],
+    "nothing-carried-over": [
+        ask(case("nothing-carried-over"), packets(captured(ENDED, wire(asked="no", sent="no"), wire(data="no")))),
+        ask(case("nothing-carried-over"), packets(captured(Passage.NEITHER, wire(asked="no", sent="no")))),
+    ],
+    "tls-reencrypted": [ask(case("tls-reencrypted"), packets(captured(ENDED, wire(), wire())))],
+    "token-encrypted": [
+        ask(case("token-encrypted"), packets(captured("", wire()))),
+        ask(case("token-encrypted"), packets(captured(ENDED, wire(), wire()))),
+    ],
+    "handshake-broken-off": [
+        ask(case("handshake-broken-off"), packets(captured(Passage.NEITHER, wire(data="no")))),
+        ask(case("handshake-broken-off"), packets(captured(ENDED, wire(), wire(data="no")))),
+    ],
+    "server-not-named": [ask(case("server-not-named"), packets(captured(ENDED, wire(), wire(server_name=""))))],
+    "certificate-of-balancer": [ask(case("certificate-of-balancer"), packets(captured(ENDED, wire(), wire())))],
     "as-scripted": [ask(case("as-scripted", steps=SCRIPT), exchange(steps=PLAYED))],
 }
 QUESTIONS = [(name, number) for name, questions in CONFORMING.items() for number in range(len(questions))]

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from harness.checks.exchange import exchanged
-from harness.model.script import Exchange, ExchangeRefused, Issued
 from harness.model.script_facts import Exchanged
+from harness.model.token_script import Exchange, ExchangeRefused, Issued
 
 ISSUED = Exchange("iv", "sts", "op", "token", "iv.test", Issued("peter", "op"))
 REFUSED = replace(ISSUED, then=ExchangeRefused(("invalid_request",)))
@@ -62,7 +62,10 @@ def test_what_is_wrong_with_a_token_is_found(facts: Exchanged, code: str) -> Non
     [
         (GOOD, "issued"),
         (Exchanged(400, "", error="invalid_grant"), "other-error"),
-        (Exchanged(500, "", error="invalid_request"), "other-status"),
+        (Exchanged(500, "", error="invalid_request"), "server-error"),
+        (Exchanged(403, "", error="invalid_request"), "other-status"),
+        (Exchanged(503, "", error="invalid_request"), "undecided"),
+        (Exchanged(200, ""), "other-error"),
         (Exchanged(None, "reset"), "no-answer"),
     ],
 )

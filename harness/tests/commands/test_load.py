@@ -13,7 +13,7 @@ import pytest
 from harness.catalogue.registry import catalogue
 from harness.cli import main
 from harness.errors import UsageError
-from harness.lab.embedded import EmbeddedLab
+from harness.lab.reference import ReferenceLab
 from harness.model.load import Arm, Connections, Order, Plan
 from harness.model.vocabulary import Path as Way
 from harness.model.vocabulary import Posture
@@ -103,7 +103,7 @@ def test_the_reference(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def jwt_target(lab: EmbeddedLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def jwt_target(lab: ReferenceLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A target file with one server, which verifies a token."""
     location = Place(lab, tmp_path)
     monkeypatch.setenv("HOPPROOF_TEST_TOKEN", location.token())

@@ -14,6 +14,7 @@ import pytest
 from harness.config import Options
 from harness.errors import LabError, UsageError
 from harness.run.capture import RunCapture, started
+from harness.tests import builders
 from harness.wire.packets import pcapng, recorder
 from harness.wire.packets.capture import Capture, Packet
 from harness.wire.packets.recorder import Recorder
@@ -91,8 +92,8 @@ def test_a_real_capture(tmp_path: Path) -> None:
             view = {"local_port": client.getsockname()[1], "peer_port": port, "response": {"status": 204}}
             end.close()
     capture.stop()
-    row = {"case": "a/b", "path": "direct", "outcome": "PASS", "reason": "", "evidence": {"client": view}}
-    note, contradictions = capture.finish([row])  # type: ignore[list-item]
+    row = builders.row(case="a/b", path="direct", evidence={"client": view})
+    note, contradictions = capture.finish([row])
     assert not contradictions and "1 of 1 cases" in note
     (line,) = (tmp_path / "capture" / "packets.jsonl").read_text().splitlines()
     assert json.loads(line)["compared"] == ["encrypted"]

@@ -6,16 +6,20 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from harness import paths
 from harness.config import validated
 from harness.errors import UsageError
-from harness.model.vocabulary import Outcome
+from harness.model.vocabulary import Level, Outcome
 from harness.products.registry import file_rules
 from harness.run.engine import Result
 from harness.run.files import FileJudge, of_servers
 from harness.run.run import Run
 from harness.targets.reference_exports import reference_exports
+from harness.tests.exports import Deployment, resource
+from harness.writers.answer import headline
+from harness.writers.coverage import reach
 
 EXPORTS = paths.FIXTURES / "exports"
 
@@ -31,12 +35,92 @@ def outcomes(found: Run) -> dict[str, str]:
     return {row["requirement"]: row["outcome"] for row in found.rows}
 
 
-def test_files_alone(tmp_path: Path) -> None:
+def test_what_the_files_do_not_have_is_not_asked_and_said(tmp_path: Path) -> None:
     found = run(tmp_path, f"exports:{EXPORTS / 'sound' / 'kubernetes'}")
-    assert outcomes(found)["CFG-1"] == Outcome.PASS and outcomes(found)["CFG-8"] == Outcome.UNOBSERVED
+    assert outcomes(found)["CFG-1"] == Outcome.PASS and found.status == 0
     assert {row["grade"] for row in found.rows} == {"config"}
-    # What was not checked is not called conforming.
-    assert found.status == 3 and "CFG-8" in found.not_shown[0].missing
+    left_out = {item["case"].split("/")[1]: item for item in found.header()["withheld"]}
+    assert not set(left_out) & set(outcomes(found))
+    assert left_out["CFG-8"]["reason"] == "no subsystem in the files has jwksUrl set"
+    said = headline(found.header(), found.rows, found.footer()).words
+    checked = sum(row["level"] == Level.MUST for row in found.rows)
+    nothing = sum(item.get("level") == Level.MUST for item in left_out.values())
+    assert checked and nothing
+    assert (
+        said == f"what is in the files conforms: {checked} MUSTs on files were checked, {nothing} had nothing to check"
+    )
+    lines = reach(found.rows, found.header())
+    assert any(line.startswith("  not checked: ") and "CFG-8" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("requirement", "change", "words"),
+    [
+        ("CFG-2", {"mtlsValidateClient": "$VALIDATE"}, "mtlsValidateClient is a placeholder"),
+        ("CFG-1", {"mtlsValidateClient": "<true or false>"}, "mtlsValidateClient is a placeholder"),
+        ("CFG-10", {"jwksUrl": "$JWKS"}, "jwksUrl is a placeholder"),
+        ("CFG-8", {"version": "", "jwksUrl": "https://api.acme.com/api/cloud/oauth2/certs"}, "which release"),
+        ("PKI-6", {"adminClientSubjectDN": "$DN"}, "adminClientSubjectDN is a placeholder"),
+        ("PKI-6", {"adminClientSubjectDN": "portal-admin-client"}, "no distinguished name"),
+    ],
+)
+def test_what_is_there_and_cannot_be_decided_is_not_shown(
+    requirement: str, change: dict[str, str], words: str, tmp_path: Path
+) -> None:
+    deployment = Deployment()
+    spec: dict[str, object] = {"adminClientSubjectDN": "CN=portal-admin-client,O=cert-manager", **change}
+    portal = resource("PortalCluster", "portal", "apic", **spec)
+    deployment.objects = {"portal": portal, "client": deployment.objects["portal-admin-client"]}
+    (tmp_path / "export.yaml").write_text(deployment.text())
+    found = run(tmp_path / "report", f"exports:{tmp_path / 'export.yaml'}")
+    assert outcomes(found)[requirement] == Outcome.UNOBSERVED and found.status == 3
+    assert words in next(row["reason"] for row in found.rows if row["requirement"] == requirement)
+    assert requirement in found.not_shown[0].missing
+
+
+def _data(secret: dict[str, object]) -> dict[str, str]:
+    data = secret["data"]
+    assert isinstance(data, dict)
+    return data
+
+
+@pytest.mark.parametrize("gone", ["ca.crt", "tls.crt"])
+def test_a_certificate_that_cannot_be_verified_is_not_shown(gone: str, tmp_path: Path) -> None:
+    deployment = Deployment()
+    client = deployment.objects["portal-admin-client"]
+    client["data"] = {name: value for name, value in _data(client).items() if name != gone}
+    (tmp_path / "export.yaml").write_text(yaml.safe_dump(client))
+    found = run(tmp_path / "report", f"exports:{tmp_path / 'export.yaml'}")
+    row = next(row for row in found.rows if row["requirement"] == "PKI-16-FILES")
+    assert (row["outcome"], found.status) == (Outcome.UNOBSERVED, 3)
+    assert {"ca.crt": "no certificate in the files has signed it", "tls.crt": "it holds no certificate"}[gone] in row[
+        "reason"
+    ]
+
+
+def test_a_mode_that_cannot_be_read_is_not_taken_for_an_api_gateway(tmp_path: Path) -> None:
+    analytics = resource("AnalyticsCluster", "analytics", mtlsValidateClient=False, jwksUrl="https://api/x")
+    gateway = resource("GatewayCluster", "gw", apicGatewayServiceV5CompatibilityMode="$V5C")
+    (tmp_path / "export.yaml").write_text(yaml.safe_dump_all([analytics, gateway]))
+    found = run(tmp_path / "report", f"exports:{tmp_path / 'export.yaml'}", only=("CFG-6",))
+    assert outcomes(found) == {"CFG-6": Outcome.UNOBSERVED} and found.status == 3
+
+
+def test_nothing_that_anything_is_about(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n")
+    with pytest.raises(UsageError, match="nothing of the catalogue applies here"):
+        run(tmp_path / "report", f"exports:{tmp_path / 'a.yaml'}")
+
+
+def test_a_selection_of_what_the_files_do_not_have(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="'CFG-8' does not apply here: no subsystem in the files has jwksUrl set"):
+        run(tmp_path, f"exports:{EXPORTS / 'sound' / 'kubernetes'}", only=("CFG-1", "CFG-8"))
+    found = Run(
+        validated(
+            {"target": [f"exports:{EXPORTS / 'sound' / 'kubernetes'}"], "report": str(tmp_path), "skip": ["CFG-8=none"]}
+        )
+    )
+    assert found.cases  # what does not apply may be skipped as well
 
 
 def test_what_was_checked_conforms(tmp_path: Path) -> None:

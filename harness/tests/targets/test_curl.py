@@ -23,7 +23,8 @@ from harness.products.registry import reference
 from harness.stimuli.factory import _request
 from harness.stimuli.tokens import TOKEN_CLASSES, TokenIssuer
 from harness.targets import curl
-from harness.targets.file import Client, Endpoint, PrivateKey, Request, Secret
+from harness.targets.file import Client, Endpoint, Request
+from harness.targets.places import PrivateKey, Secret
 from harness.tests.builders import FLOW, case
 from harness.wire.send import Prepared, prepare
 

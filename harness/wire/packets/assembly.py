@@ -90,6 +90,8 @@ class Assembly:
         if flags & SYN:
             self._syn(segment, direction)
             sequence += 1
+        if flags & ACK:
+            direction.acknowledged = acknowledged
         if flags & RST:
             self.reset_by = self.reset_by or direction.end
             return
@@ -98,8 +100,6 @@ class Assembly:
             if not stream.started and direction.syn is None:
                 direction.side.aligned = False
             stream.segment(sequence, payload, missing, time)
-        if flags & ACK:
-            direction.acknowledged = acknowledged
         if flags & FIN:
             direction.fin = sequence + len(payload) + missing
 

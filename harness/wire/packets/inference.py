@@ -100,7 +100,13 @@ def data_exchanged(answer: ServerHello | None, client: TlsSide, server: TlsSide)
         return Seen.YES if both else Seen.NO if complete else Seen.UNKNOWN
     end = _finished(answer, client)
     if end is None:
-        return Seen.UNKNOWN
+        # Before its Finished a client sends no data but early data; a record of an alert's size may be all there is.
+        broken_off = (
+            complete
+            and client.application_records == len(client.sealed)
+            and all(item.size == ALERT_SIZE for item in client.sealed)
+        )
+        return Seen.NO if broken_off and (client.alerts or client.sealed) else Seen.UNKNOWN
     data = [record for record in client.sealed[end + 1 :] if record.size != ALERT_SIZE]
     none = Seen.NO if complete else Seen.UNKNOWN
     if not data:

@@ -7,6 +7,7 @@ capture ends once that has come through.  Whatever went before it is then in the
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -22,6 +23,7 @@ TOOLS = ("tcpdump", "dumpcap")
 STOP_SECONDS = 10.0
 """How long what was captured may take through the pipe."""
 _CHUNK = 1 << 16
+_DROPPED = re.compile(rb"(\d+) packets? dropped by kernel")
 _HINT = "run as root, or let tcpdump capture: setcap cap_net_raw,cap_net_admin=eip $(command -v tcpdump)"
 
 
@@ -31,6 +33,8 @@ class Recorder:
     def __init__(self, file: Path, interface: str) -> None:
         self.file = file
         self._mark = secrets.token_bytes(32)
+        self.dropped = 0
+        """Packets that the kernel could not hand over; known once the capture has ended."""
         self._marked, self._full = threading.Event(), ""
         self._process = subprocess.Popen(  # noqa: S603 - a tool found on PATH, with arguments of ours alone
             command(interface), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -38,7 +42,7 @@ class Recorder:
         assert self._process.stdout is not None and self._process.stderr is not None
         self._wait_until_listening(self._process.stderr)
         self._copying = threading.Thread(target=self._copy, args=(self._process.stdout,), daemon=True)
-        self._draining = threading.Thread(target=self._process.stderr.read, daemon=True)
+        self._draining = threading.Thread(target=self._drain, args=(self._process.stderr,), daemon=True)
         self._copying.start()
         self._draining.start()
 
@@ -52,6 +56,11 @@ class Recorder:
         self._process.wait()
         why = next((line for line in reversed(said) if line), "it ended without a word")
         raise UsageError(f"packets cannot be captured here: {why}", hint=_HINT)
+
+    def _drain(self, messages: IO[bytes]) -> None:
+        """tcpdump says at its end how many packets the kernel had to drop."""
+        found = _DROPPED.search(messages.read())
+        self.dropped = int(found[1]) if found else 0
 
     def _copy(self, packets: IO[bytes]) -> None:
         tail = b""
@@ -108,4 +117,4 @@ def command(interface: str) -> list[str]:
         raise UsageError("packets are captured with tcpdump or dumpcap; neither is on PATH", hint="install tcpdump")
     if Path(tool).name == "dumpcap":
         return [tool, "-q", "-i", interface, "-f", "tcp", "-s", "0", "-w", "-"]
-    return [tool, "-n", "-i", interface, "-s", "0", "-B", "32768", "--immediate-mode", "-U", "-w", "-", "tcp"]
+    return [tool, "-n", "-i", interface, "-s", "0", "-B", "32768", "-U", "-w", "-", "tcp"]

@@ -6,7 +6,17 @@ from collections.abc import Mapping
 
 from harness.errors import UsageError
 from harness.model.finding import Judgement
-from harness.products.apic.rules import certificate_report, configuration, keys, names, renewals, tables, trust
+from harness.products.apic.rules import (
+    certificate_report,
+    chains,
+    configuration,
+    keys,
+    names,
+    presence,
+    renewals,
+    tables,
+    trust,
+)
 from harness.products.apic.rules.profiles import NEWEST, parse, profile_of
 from harness.products.apic.rules.view import View
 from harness.products.rules import FileRules, Question, Rule, apply
@@ -23,14 +33,22 @@ _SECRETS = "no certificates (Secrets or PEM files) that the tables know in the f
 
 def _rules() -> tuple[Rule[View], ...]:
     return (
-        Rule("FLW-6", "Services between subsystems are not for two data centres", _NETWORK, _VERIFIERS, keys.flw_6),
-        Rule("CFG-1", "mTLS and JWT are not both off", _JWT, _RESOURCES, configuration.cfg_1),
-        Rule("CFG-2", "mtlsValidateClient is true or false", _JWT, _RESOURCES, configuration.cfg_2),
+        Rule(
+            "FLW-6",
+            "Services between subsystems are not for two data centres",
+            _NETWORK,
+            _VERIFIERS,
+            presence.services,
+            keys.flw_6,
+        ),
+        Rule("CFG-1", "mTLS and JWT are not both off", _JWT, _RESOURCES, presence.servers, configuration.cfg_1),
+        Rule("CFG-2", "mtlsValidateClient is true or false", _JWT, _RESOURCES, presence.servers, configuration.cfg_2),
         Rule(
             "CFG-6",
             "mTLS from the v5 compatible gateway to analytics stays on",
             _JWT,
             "no v5 compatible gateway beside an analytics resource in the files",
+            presence.v5c,
             configuration.cfg_6,
         ),
         Rule(
@@ -38,24 +56,41 @@ def _rules() -> tuple[Rule[View], ...]:
             "mTLS from the event gateway to analytics stays on",
             _JWT,
             "no event gateway beside an analytics resource in the files",
+            presence.events,
             configuration.cfg_7,
         ),
-        Rule("CFG-8", "The release knows JWT", _NETWORK, _VERIFIERS, keys.cfg_8),
+        Rule("CFG-8", "The release knows JWT", _NETWORK, _VERIFIERS, presence.verifiers, keys.cfg_8),
         Rule(
             "CFG-9",
             "dataPowerOverride is complete, and goes with JWT",
             _JWT,
             "no gateway has a dataPowerOverride with an image",
+            presence.overrides,
             configuration.cfg_9,
         ),
-        Rule("CFG-10", "jwksUrl is the platform API's", _JWT, f"{_VERIFIERS} to an external address", keys.cfg_10),
-        Rule("CFG-11", "jwksUrl inside the cluster", _JWT, f"{_VERIFIERS} to a service", keys.cfg_11),
-        Rule("CFG-12", "The switch has its present name", _NETWORK, _RESOURCES, configuration.cfg_12),
+        Rule(
+            "CFG-10",
+            "jwksUrl is the platform API's",
+            _JWT,
+            f"{_VERIFIERS} to an external address",
+            presence.external_keys,
+            keys.cfg_10,
+        ),
+        Rule(
+            "CFG-11",
+            "jwksUrl inside the cluster",
+            _JWT,
+            f"{_VERIFIERS} to a service",
+            presence.service_keys,
+            keys.cfg_11,
+        ),
+        Rule("CFG-12", "The switch has its present name", _NETWORK, _RESOURCES, presence.servers, configuration.cfg_12),
         Rule(
             "CFG-13",
             "No mTLS to the gateway with a top-level resource",
             _NETWORK,
             "no gateway under a top-level APIConnectCluster in the files",
+            presence.gateways_below,
             configuration.cfg_13,
         ),
         Rule(
@@ -63,6 +98,7 @@ def _rules() -> tuple[Rule[View], ...]:
             "Settings stand in the top-level resource",
             _JWT,
             "no resource generated from a top-level APIConnectCluster in the files",
+            presence.generated,
             configuration.cfg_14,
         ),
         Rule(
@@ -70,6 +106,7 @@ def _rules() -> tuple[Rule[View], ...]:
             "New installs with a top-level resource set jwksUrl",
             _JWT,
             "no resource generated from a top-level APIConnectCluster in the files",
+            presence.owned,
             configuration.cfg_15,
         ),
         Rule(
@@ -77,6 +114,7 @@ def _rules() -> tuple[Rule[View], ...]:
             "JWT disabled means mTLS enabled",
             _JWT,
             "no portal or analytics resource has an empty jwksUrl",
+            presence.empty_keys,
             configuration.cfg_16,
         ),
         Rule(
@@ -84,17 +122,33 @@ def _rules() -> tuple[Rule[View], ...]:
             "The gateway sends the token that analytics asks for",
             _CLI,
             "no gateway service registration (apic gateway-services) beside an analytics that verifies JWT only",
+            presence.senders,
             keys.cfg_17,
         ),
-        Rule("CFG-18", "Keys come from a verified server", "portal code (public)", _VERIFIERS, keys.cfg_18),
-        Rule("PKI-1", "Ten years for CAs, two for the rest", _TLS, _CERTIFICATES, tables.pki_1),
-        Rule("PKI-2", "Certificates are under the CA of the tables", _TLS, _CERTIFICATES, tables.pki_2),
-        Rule("PKI-3", "The tables: use, release, legacy", _TLS, _CERTIFICATES, tables.pki_3),
+        Rule(
+            "CFG-18",
+            "Keys come from a verified server",
+            "portal code (public)",
+            _VERIFIERS,
+            presence.verifiers,
+            keys.cfg_18,
+        ),
+        Rule("PKI-1", "Ten years for CAs, two for the rest", _TLS, _CERTIFICATES, presence.by_itself, tables.pki_1),
+        Rule(
+            "PKI-2",
+            "Certificates are under the CA of the tables",
+            _TLS,
+            _CERTIFICATES,
+            presence.documented,
+            tables.pki_2,
+        ),
+        Rule("PKI-3", "The tables: use, release, legacy", _TLS, _CERTIFICATES, presence.certificates, tables.pki_3),
         Rule(
             "PKI-4",
             "Short, prefixed names with a top-level resource",
             _TLS,
             "no Certificate object beside a top-level APIConnectCluster in the files",
+            presence.requests_below,
             tables.pki_4,
         ),
         Rule(
@@ -102,6 +156,7 @@ def _rules() -> tuple[Rule[View], ...]:
             "The ingestion client is the one that analytics names",
             _TLS,
             "no analytics-ingestion-client beside an analytics resource with clientSubjectDN in the files",
+            presence.ingestion_client,
             names.pki_5,
         ),
         Rule(
@@ -109,6 +164,7 @@ def _rules() -> tuple[Rule[View], ...]:
             "The admin client is the one that the portal names",
             _TLS,
             "no portal-admin-client beside a portal resource with adminClientSubjectDN in the files",
+            presence.admin_client,
             names.pki_6,
         ),
         Rule(
@@ -116,6 +172,7 @@ def _rules() -> tuple[Rule[View], ...]:
             "The gateway's client is under the CA of its manager endpoint",
             _TLS,
             "no gateway that verifies its client, with gateway-client-client, in the files",
+            presence.gateway_client,
             renewals.pki_7,
         ),
         Rule(
@@ -123,6 +180,7 @@ def _rules() -> tuple[Rule[View], ...]:
             "Both data centres have one client subject",
             _TLS,
             "no client subject of two data centres in the files",
+            presence.client_subjects,
             renewals.pki_8,
         ),
         Rule(
@@ -130,6 +188,7 @@ def _rules() -> tuple[Rule[View], ...]:
             "Replication servers carry this data centre's host",
             _TLS,
             "no replication endpoint with its certificate in the files",
+            presence.replication,
             names.pki_9,
         ),
         Rule(
@@ -137,6 +196,7 @@ def _rules() -> tuple[Rule[View], ...]:
             "Required DNS names",
             _TLS,
             "no management-server, analytics-server or portal-server in the files",
+            presence.inner_servers,
             names.pki_10,
         ),
         Rule(
@@ -144,6 +204,7 @@ def _rules() -> tuple[Rule[View], ...]:
             "What a renewed CA signed is renewed",
             _TLS,
             "no certificate together with its CA in the files",
+            presence.signed,
             trust.pki_11,
         ),
         Rule(
@@ -151,6 +212,7 @@ def _rules() -> tuple[Rule[View], ...]:
             "ingress-ca is renewed with what it signed",
             _TLS,
             "ingress-ca is not in the files",
+            presence.ingress_ca,
             renewals.pki_12,
         ),
         Rule(
@@ -158,16 +220,25 @@ def _rules() -> tuple[Rule[View], ...]:
             "What does not restart by itself has been restarted since",
             _TLS,
             "no pod that has to be restarted by hand, with its certificate, in the files",
+            presence.pods,
             renewals.pki_13,
         ),
-        Rule("PKI-14", "One ingress-ca everywhere", _TLS, "no copy of ingress-ca in the files", trust.pki_14),
-        Rule("PKI-15", "Customised certificates", _TLS, _CERTIFICATES, tables.pki_15),
-        Rule("PKI-16", "General chain rules (OpenSSL)", "RFC 5280", _SECRETS, trust.pki_16),
+        Rule(
+            "PKI-14",
+            "One ingress-ca everywhere",
+            _TLS,
+            "no copy of ingress-ca in the files",
+            presence.copies,
+            trust.pki_14,
+        ),
+        Rule("PKI-15", "Customised certificates", _TLS, _CERTIFICATES, presence.for_users, tables.pki_15),
+        Rule("PKI-16", "General chain rules (OpenSSL)", "RFC 5280", _SECRETS, presence.chains, chains.pki_16),
         Rule(
             "PKI-18",
             "Management has read renewed certificates into its database",
             _TLS,
             "no apim pod with management's certificates in the files",
+            presence.pods,
             renewals.pki_18,
         ),
         Rule(
@@ -175,6 +246,7 @@ def _rules() -> tuple[Rule[View], ...]:
             "The annotation finds what ingress-ca signed",
             _TLS,
             "no Secret with a certificate that ingress-ca signed, together with ingress-ca, in the files",
+            presence.ingress_ca,
             trust.pki_19,
         ),
     )

@@ -7,6 +7,7 @@ from harness.products.apic.rules.view import ANALYTICS, EVENTS, GATEWAY, KEYS, P
 from harness.products.rules import Log
 
 _OLD_SWITCH = "validateApimClient"
+_V5C = "apicGatewayServiceV5CompatibilityMode"
 _TURN_ON = f"{SWITCH}: true"
 _JWKS = "jwksUrl: https://<platform API host>/api/cloud/oauth2/certs"
 _CLIENT = {PORTAL: "management", ANALYTICS: "management and the gateways"}
@@ -16,6 +17,9 @@ _NO_MTLS = "the mTLS of this flow cannot be disabled"
 def cfg_1(view: View, log: Log) -> None:
     """mTLS and JWT are not both off."""
     for each in view.of(PORTAL, ANALYTICS):
+        if each.unfilled(SWITCH) and not each.jwks:
+            log.undecided(each.at(SWITCH), f"{SWITCH} is a placeholder, {each.spec.text(SWITCH)}")
+            continue
         log.checked()
         if each.validates or each.jwks:
             continue
@@ -52,10 +56,13 @@ def cfg_2(view: View, log: Log) -> None:
     for each in view.stated:
         if each.kind not in (PORTAL, ANALYTICS, GATEWAY):
             continue
-        log.checked()
+        unfilled = [name for name in (SWITCH, _OLD_SWITCH) if each.unfilled(name)]
+        for name in unfilled:
+            log.undecided(each.at(name), f"{name} is a placeholder, {each.spec.text(name)}")
+        log.checked(0 if unfilled else 1)
         for name in (SWITCH, _OLD_SWITCH):
             written = each.spec.at(name)
-            if written is not None and not isinstance(written.value, bool) and not _unfilled(each, name):
+            if written is not None and not isinstance(written.value, bool) and name not in unfilled:
                 log.error(
                     each.at(name),
                     f"{name} is not true or false. The API server refuses the resource, or the default holds, which is"
@@ -64,15 +71,13 @@ def cfg_2(view: View, log: Log) -> None:
                 )
 
 
-def _unfilled(each: Subsystem, name: str) -> bool:
-    text = each.spec.text(name)
-    return text.startswith(("$", "<", "{{"))
-
-
 def cfg_6(view: View, log: Log) -> None:
     """v5c gateway to analytics stays mTLS."""
     gateways = [each for each in view.of(GATEWAY) if each.v5c]
     _stays_mtls(view, log, gateways, "A v5 compatible gateway sends no JWT to analytics")
+    if not all(each.validates for each in view.of(ANALYTICS)):
+        for each in (gateway for gateway in view.of(GATEWAY) if gateway.unread_mode):
+            log.undecided(each.at(_V5C), f"{_V5C} is not true or false, and mTLS is off at analytics")
     for document in view.question.files.resources:
         if document.kind or document.root.text("gateway_service_type") != "datapower-gateway":
             continue

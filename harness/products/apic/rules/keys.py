@@ -27,11 +27,11 @@ _WORKLOADS = ("Pod", "Deployment", "StatefulSet", "ReplicaSet", "Job", "CronJob"
 
 
 def _verifiers(view: View) -> Iterator[Subsystem]:
-    return (each for each in view.of(PORTAL, ANALYTICS, GATEWAY) if each.jwks)
+    return (each for each in view.of(PORTAL, ANALYTICS, GATEWAY) if each.sets(KEYS))
 
 
 def _url(each: Subsystem) -> SplitResult | None:
-    """The JWKS URL in parts; None where it is a placeholder or not a URL."""
+    """The JWKS URL in parts; None where it is a placeholder, or none at all."""
     text = each.jwks
     if "://" not in text:
         text = f"//{text}"
@@ -41,6 +41,11 @@ def _url(each: Subsystem) -> SplitResult | None:
     except ValueError:
         return None
     return None if placeholder(parts.path) or (placeholder(text) and not parts.path) else parts
+
+
+def to_service(each: Subsystem) -> bool:
+    """Whether its JWKS URL is that of a service of the cluster."""
+    return _in_cluster(_url(each))
 
 
 def _in_cluster(parts: SplitResult | None) -> bool:
@@ -53,7 +58,7 @@ def cfg_8(view: View, log: Log) -> None:
     for each in _verifiers(view):
         release = view.release_of(each)
         if not release:
-            log.not_checked("no resource says which release it is; give --release")
+            log.undecided(each.at(KEYS), "no resource says which release it is; give --release")
             continue
         log.checked()
         name = ".".join(map(str, release))
@@ -79,8 +84,13 @@ def cfg_10(view: View, log: Log) -> None:
         parts = _url(each)
         if _in_cluster(parts):
             continue
+        if parts is None and placeholder(each.jwks):
+            log.undecided(each.at(KEYS), f"{KEYS} is a placeholder, {each.jwks}")
+            continue
         log.checked()
-        if parts is not None and _well_formed(log, each, parts):
+        if parts is None or not each.jwks:
+            log.error(each.at(KEYS), f"{KEYS} is not a URL.", f"{KEYS}: https://<platform API host>{_PATH}")
+        elif _well_formed(log, each, parts):
             _host(view, log, each, parts)
 
 

@@ -60,9 +60,14 @@ def _subjects(view: View, log: Log, each: Subsystem, path: tuple[str, ...], name
     """Compare the subject in the resource with that of every certificate called *name* in the deployment."""
     written = each.spec.text(*path)
     candidates = list(_candidates(view, each, name))
-    if placeholder(written) or not candidates:
+    if not candidates:
         return
     wanted = parse(written)
+    if placeholder(written) or not wanted:
+        what = "a placeholder" if placeholder(written) else "no distinguished name (RFC 4514)"
+        log.undecided(each.at(*path), f"{path[-1]} is {what}: {written}")
+        if placeholder(written):
+            return
     # Two files that ask for one certificate are alternatives: only one of them is applied.
     asked = all(known.held is None for known, _ in candidates)
     chosen = asked and any(not difference(wanted, subject)[0] for _, subject in candidates)
@@ -186,6 +191,8 @@ def pki_9(view: View, log: Log) -> None:
     for each in view.of(MANAGEMENT, PORTAL):
         for number, host in enumerate(each.spec.items("multiSiteHA", "replicationEndpoint", "hosts")):
             name, secret = host.text("name"), host.text("secretName")
+            if placeholder(name) and any(True for _ in _certified(view, each, secret)):
+                log.undecided(_endpoint(each, number), f"the host name is a placeholder, {name}")
             if not name or placeholder(name):
                 continue
             for at, names in _certified(view, each, secret):
@@ -194,10 +201,14 @@ def pki_9(view: View, log: Log) -> None:
                     log.error(
                         at,
                         f"{secret} is not valid for {name}, the replication endpoint of this data centre"
-                        f" ({each.at('multiSiteHA', 'replicationEndpoint', 'hosts', number, 'name').path} of"
+                        f" ({_endpoint(each, number).path} of"
                         f" {each.resource.label}): the other data centre refuses it.",
                         f"dnsNames: [{name}]",
                     )
+
+
+def _endpoint(each: Subsystem, number: int) -> Place:
+    return each.at("multiSiteHA", "replicationEndpoint", "hosts", number, "name")
 
 
 def _certified(view: View, each: Subsystem, secret: str) -> Iterator[tuple[Place, list[str]]]:
@@ -239,6 +250,8 @@ def pki_10(view: View, log: Log) -> None:
         if not known.row.dns:
             continue
         names = _dns_names(known)
+        if not required(view, known):
+            continue  # neither its namespace nor its subsystem is in the files
         log.checked()
         missing = _lacking(view, known, names)
         if missing:

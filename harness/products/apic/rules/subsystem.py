@@ -88,6 +88,21 @@ class Subsystem:
         return self.kind == GATEWAY and self.spec.flag("apicGatewayServiceV5CompatibilityMode") is True
 
     @property
+    def unread_mode(self) -> bool:
+        """Whether it is a gateway whose v5 compatibility mode is written and cannot be read."""
+        mode = self.spec.at("apicGatewayServiceV5CompatibilityMode")
+        return self.kind == GATEWAY and mode is not None and not isinstance(mode.value, bool | None)
+
+    def sets(self, name: str) -> bool:
+        """Whether the setting *name* says something, readable or not."""
+        written = self.spec.at(name)
+        return written is not None and written.value is not None and bool(not written.is_text or written.text().strip())
+
+    def unfilled(self, name: str) -> bool:
+        """Whether the setting *name* is a template's placeholder."""
+        return placeholder(self.spec.text(name))
+
+    @property
     def two_data_centres(self) -> bool:
         """Whether it is one half of a two-data-centre deployment."""
         return bool(self.spec.fields("multiSiteHA"))

@@ -143,6 +143,18 @@ class View:
         return found
 
     @cached_property
+    def empty(self) -> list[Resource]:
+        """The TLS Secrets that the tables know and that hold no certificate: the export left it out."""
+        full = {id(held.resource) for held in self.question.certificates.presented()}
+        return [
+            each
+            for each in self._once(self.question.files.of("Secret"))
+            if id(each) not in full
+            and row_of(each.name, self.instances) is not None
+            and (each.root.text("type") == "kubernetes.io/tls" or each.root.at("data", "tls.crt") is not None)
+        ]
+
+    @cached_property
     def issuers(self) -> Issuers:
         """Every certificate of the files, to look for who signed whom."""
         return Issuers(held.certificate for held in self.question.certificates.held)

@@ -1,0 +1,156 @@
+"""What captured packets must show of a case.  Reads ``extra["packets"]`` only: what an end of a connection reported of
+itself is left aside, so these verdicts and those of the live run share no source."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.checks.passage import Passage
+from harness.checks.question import Question, unobserved, violation
+from harness.model.connection import Content, Seen
+from harness.model.observations import OnTheWire
+from harness.model.verdict import Finding
+
+_CLEAR = frozenset({Content.HTTP, Content.HTTP2})
+
+
+def passed_through(question: Question) -> list[Finding]:
+    """Both sides of the balancer have the same handshake, and with it the client's certificate goes to the server."""
+    packets = question.exchange.extra.get("packets")
+    if packets is None or packets["missing"] or "client" not in packets:
+        return [_missing(question)]
+    client = packets["client"]
+    if exposed := _exposed([client, *packets.get("onward", [])]):
+        return exposed
+    if packets["passage"] == Passage.TERMINATED:
+        return [violation("terminated", f"TLS is terminated in between: {packets['why']}")]
+    if packets["passage"] != Passage.PASSED:
+        return [unobserved("passage-unknown", f"{packets['passage']}: {packets['why']}")]
+    return _client_proved(client)
+
+
+def _client_proved(item: OnTheWire) -> list[Finding]:
+    if item["data"] == Seen.YES and item["asked"] == Seen.NO and item["sure"]:
+        return [violation("not-asked", f"data went both ways and no certificate was asked for: {item['why']}")]
+    if item["data"] != Seen.YES:
+        return [_no_data(item)]
+    if item["sent"] != Seen.YES or not item["sure"]:
+        return [unobserved("certificate-unseen", f"whether a client certificate was sent is not sure: {item['why']}")]
+    return []
+
+
+def nothing_carried(question: Question) -> list[Finding]:
+    """The balancer terminates TLS, and no data goes on to the server, with or without a certificate."""
+    packets = question.exchange.extra.get("packets")
+    if packets is None or packets["missing"] or "client" not in packets:
+        return [_missing(question)]
+    if packets["passage"] == Passage.PASSED:
+        return [violation("passed-through", f"what is called terminating passes TLS through: {packets['why']}")]
+    onward = packets.get("onward", [])
+    if exposed := _exposed([packets["client"], *onward]):
+        return exposed
+    for item in onward:
+        if item["data"] == Seen.YES:
+            whose = (
+                "with a certificate that the balancer holds" if item["sent"] == Seen.YES else "without a certificate"
+            )
+            return [violation("data-exchanged", f"data goes on to the server {whose} ({item['ends']})")]
+    unsure = [item for item in onward if item["data"] != Seen.NO]
+    return [_no_data(unsure[0])] if unsure else _terminated(question)
+
+
+def reencrypted(question: Question) -> list[Finding]:
+    """The balancer terminates TLS, opens TLS of its own to the server, and data goes both ways on both."""
+    packets = question.exchange.extra.get("packets")
+    if packets is None or packets["missing"] or "client" not in packets:
+        return [_missing(question)]
+    if packets["passage"] == Passage.PASSED:
+        return [violation("passed-through", f"what is called terminating passes TLS through: {packets['why']}")]
+    onward = packets.get("onward", [])
+    if exposed := _exposed([packets["client"], *onward]):
+        return exposed
+    if not onward:
+        return [unobserved("nothing-behind", "no connection of the balancer to the server was captured")]
+    quiet = [item for item in (packets["client"], *onward) if item["data"] != Seen.YES]
+    return [_no_data(quiet[0])] if quiet else _terminated(question)
+
+
+def _terminated(question: Question) -> list[Finding]:
+    packets = question.exchange.extra["packets"]
+    if packets["passage"] in (Passage.TERMINATED, Passage.NEITHER):
+        return []
+    return [unobserved("passage-unknown", f"{packets['passage']}: {packets['why']}")]
+
+
+def encrypted(question: Question) -> list[Finding]:
+    """Every connection of the case is TLS, data goes both ways, and no bearer token is in clear text."""
+    packets = question.exchange.extra.get("packets")
+    if packets is None or packets["missing"] or "client" not in packets:
+        return [_missing(question)]
+    own = [packets["client"], *packets.get("onward", [])]
+    if exposed := _exposed(own):
+        return exposed
+    unread = [item for item in own if item["content"] != Content.TLS]
+    if unread:
+        return [unobserved("not-read", f"{unread[0]['ends']} is {unread[0]['content']}, so a token could be in it")]
+    quiet = [item for item in own if item["data"] != Seen.YES]
+    return [_no_data(quiet[0])] if quiet else []
+
+
+def nothing_sent(question: Question) -> list[Finding]:
+    """On the last connection of the case no data is sent: the handshake is broken off, whoever opened it."""
+    packets = question.exchange.extra.get("packets")
+    if packets is None or packets["missing"] or "client" not in packets:
+        return [_missing(question)]
+    own = [packets["client"], *packets.get("onward", [])]
+    if exposed := _exposed(own):
+        return exposed
+    last = own[-1]
+    if last["content"] != Content.TLS:
+        return [unobserved("no-handshake", f"{last['ends']} is {last['content']}: no handshake that was broken off")]
+    if last["data"] == Seen.NO:
+        return []
+    if last["data"] == Seen.YES:
+        return [violation("data-exchanged", f"data went both ways on {last['ends']}")]
+    return [_no_data(last)]
+
+
+def unnamed(question: Question) -> list[Finding]:
+    """The balancer names no host in its ClientHello, and data goes both ways all the same."""
+    found = reencrypted(question)
+    named = [item for item in _onward(question) if item["server_name"]]
+    return [violation("named", f"the balancer asks for {named[0]['server_name']}")] if not found and named else found
+
+
+def certificate_of_balancer(question: Question) -> list[Finding]:
+    """The balancer terminates TLS, and sends a client certificate to the server on a handshake of its own."""
+    found = reencrypted(question)
+    if found:
+        return found
+    onward = _onward(question)
+    return [finding for item in onward for finding in _client_proved(item)]
+
+
+def _onward(question: Question) -> Sequence[OnTheWire]:
+    packets = question.exchange.extra.get("packets")
+    return packets.get("onward", []) if packets is not None else []
+
+
+def _exposed(own: Sequence[OnTheWire]) -> list[Finding]:
+    """Clear text where there must be none: a token above all."""
+    for item in own:
+        if item["tokens"]:
+            return [violation("token-in-clear-text", f"a bearer token is in clear text on {item['ends']}")]
+    clear = [item for item in own if item["content"] in _CLEAR]
+    return [violation("clear-text", f"{clear[0]['ends']} is HTTP in clear text")] if clear else []
+
+
+def _missing(question: Question) -> Finding:
+    packets = question.exchange.extra.get("packets")
+    return unobserved("no-packets", (packets and packets["missing"]) or "no packets were captured")
+
+
+def _no_data(item: OnTheWire) -> Finding:
+    if item["data"] == Seen.NO:
+        return violation("no-data", f"no data was exchanged on {item['ends']}")
+    return unobserved("data-unseen", f"whether data went both ways on {item['ends']} is not known")

@@ -1,0 +1,170 @@
+"""The requests of a token exchange (RFC 8693), and what is kept of an answer: facts and never the token."""
+
+from __future__ import annotations
+
+import base64
+import json
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+from urllib.parse import quote_plus, urlencode
+
+from harness.decode.tokens import describe
+from harness.lab import Entrypoint
+from harness.model.exchange import ClientView, Response
+from harness.model.script_facts import Exchanged
+from harness.model.token_script import ClientSecret, Exchange
+from harness.stimuli.factory import NONCE_HEADER, USER_AGENT
+from harness.wire.send import Address, Prepared, prepare
+
+GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
+JWT_TYPE = "urn:ietf:params:oauth:token-type:jwt"
+KEPT_HEADERS = frozenset({"cache-control"})
+KEPT_CHARACTERS = 65_536
+"""Of an answer's body: a token may be longer than what a report needs of any other answer."""
+WRONG_SECRET = "hopproof-wrong-secret"
+_LONGEST = 200
+
+
+class Authentication(StrEnum):
+    """How a client proves to a token endpoint who it is (RFC 6749 section 2.3.1, RFC 8705 section 2)."""
+
+    BASIC = "client_secret_basic"
+    POST = "client_secret_post"
+    TLS = "tls_client_auth"
+
+
+@dataclass(frozen=True)
+class TokenEndpoint:
+    """Where tokens are exchanged, and as which client.
+
+    ``context(proven)`` gives the TLS context, with the client's certificate where *proven* and the client has one.
+    ``parameter`` is the one that names whom a new token is for, ``besides`` what every request has besides.
+    """
+
+    address: Address
+    host: str
+    path: str
+    client: str
+    secret: str
+    context: Callable[[bool], ssl.SSLContext]
+    authentication: Authentication = Authentication.BASIC
+    subject_token_type: str = JWT_TYPE
+    parameter: str = "audience"
+    besides: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TokenClient:
+    """What a target file says of its token service: the endpoint, the token that its client holds, the servers behind.
+
+    ``expired`` is a token that the client held once; '' where none is given.
+    """
+
+    endpoint: TokenEndpoint
+    subject_token: Callable[[], str]
+    expired: str
+    servers: Mapping[str, Entrypoint]
+    send: Callable[[Address, Prepared, ssl.SSLContext | None], ClientView]
+    refuses: Callable[[Response | None], bool]
+
+
+def request(endpoint: TokenEndpoint, step: Exchange, subject: str, nonce: str) -> Prepared:
+    """*step* as a request to *endpoint*; *subject* is the token that is exchanged."""
+    form = {
+        "grant_type": GRANT,
+        "subject_token": subject,
+        "subject_token_type": endpoint.subject_token_type,
+        endpoint.parameter: step.audience,
+        **endpoint.besides,
+        **dict(step.change),
+    }
+    headers, proof = _proof(replace(endpoint, client=step.client), step.secret)
+    body = urlencode({name: value for name, value in {**form, **proof}.items() if value}).encode()
+    return prepare(
+        "POST",
+        endpoint.path,
+        (
+            ("Host", endpoint.host.encode()),
+            (NONCE_HEADER, nonce.encode()),
+            ("User-Agent", USER_AGENT.encode()),
+            ("Accept", b"application/json"),
+            *headers,
+            ("Content-Type", b"application/x-www-form-urlencoded"),
+            ("Content-Length", str(len(body)).encode()),
+            ("Connection", b"close"),
+        ),
+        body,
+    )
+
+
+def _proof(endpoint: TokenEndpoint, kind: ClientSecret) -> tuple[tuple[tuple[str, bytes], ...], dict[str, str]]:
+    """Header fields and parameters by which the client proves who it is."""
+    if kind is ClientSecret.NONE or endpoint.authentication is Authentication.TLS:
+        return (), {"client_id": endpoint.client}
+    secret = endpoint.secret if kind is ClientSecret.GOOD else WRONG_SECRET
+    if endpoint.authentication is Authentication.POST:
+        return (), {"client_id": endpoint.client, "client_secret": secret}
+    pair = f"{quote_plus(endpoint.client)}:{quote_plus(secret)}".encode()
+    return (("Authorization", b"Basic " + base64.b64encode(pair)),), {}
+
+
+def facts(client: ClientView, subject: str) -> tuple[Exchanged, str]:
+    """What came of a request, and the token that was issued ('' for none); *subject* is the one that was exchanged."""
+    response = client.response
+    if response is None:
+        return Exchanged(None, client.alert or client.fault or ("timed out" if client.timed_out else "")), ""
+    members = _object(response.body)
+    plain = Exchanged(
+        response.status,
+        "",
+        error=_text(members.get("error")),
+        issued_token_type=_text(members.get("issued_token_type")),
+        token_type=_text(members.get("token_type")),
+        cache_control=_text(dict(response.headers).get("cache-control", "")),
+        presented_subject=_text((describe(subject).claims or {}).get("sub")),
+    )
+    compact = members.get("access_token")
+    if not isinstance(compact, str) or not compact:
+        return plain, ""
+    claims = describe(compact).claims
+    if claims is None:
+        return replace(plain, issued=True, opaque=True), compact
+    actor = claims.get("act")
+    return (
+        replace(
+            plain,
+            issued=True,
+            audience=_text(claims.get("aud")),
+            subject=_text(claims.get("sub")),
+            actor=_text(actor.get("sub")) if isinstance(actor, dict) else "",
+            lifetime=_lifetime(claims),
+        ),
+        compact,
+    )
+
+
+def _object(body: str) -> Mapping[str, Any]:
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _text(value: object) -> str:
+    """A member in words; an array of one string is that string (RFC 7519 section 4.1.3)."""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    text = value if isinstance(value, str) else "" if value is None else json.dumps(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+def _lifetime(claims: Mapping[str, Any]) -> int:
+    issued, expiry = claims.get("iat"), claims.get("exp")
+    if not isinstance(expiry, int | float):
+        return 0
+    return int(expiry - (issued if isinstance(issued, int | float) else time.time()))

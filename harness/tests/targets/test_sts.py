@@ -1,0 +1,166 @@
+"""A token service in a target file, judged live: our own plays somebody else's, with its faults one by one."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+import yaml
+
+from harness.config import Options
+from harness.errors import UsageError
+from harness.lab import Entrypoint
+from harness.lab.reference import ReferenceLab
+from harness.model.case import Setup
+from harness.model.claims import Answer
+from harness.model.vocabulary import Path as FlowPath
+from harness.model.vocabulary import Posture
+from harness.pki.deployment import key_id
+from harness.run.run import Run
+from harness.targets.deployment import Deployment
+from harness.tests.places import of
+
+ISSUER, CLIENT = "https://sts.ecomm.test", "order-processing"
+SERVICES = ("order-processing", "inventory", "finance")
+
+
+class Place:
+    """Writes target files for the lab's token service and the services behind it, and runs them."""
+
+    def __init__(self, lab: ReferenceLab, folder: Path) -> None:
+        self._lab, self._folder = lab, folder
+
+    def token(self, *, age: int = 0, audience: str = "op.ecomm.test", **claims: Any) -> str:
+        key: Any = self._lab.pki.signing_key
+        now = int(time.time()) - age
+        said = {"iss": ISSUER, "aud": audience, "sub": "peter", "iat": now, "exp": now + 300, **claims}
+        return jwt.encode(said, key, algorithm="RS256", headers={"kid": key_id(key.public_key())})
+
+    def _written(self, name: str, text: str) -> str:
+        file = self._folder / name
+        file.write_text(text, "utf-8")
+        return str(file)
+
+    def _entrypoint(self, server: str, fault: str) -> Entrypoint:
+        posture = Posture.DEFAULT if server == "sts" else Posture.JWT
+        setup = Setup(server, posture, FlowPath.DIRECT, fault)
+        found = self._lab.open([setup])[setup]
+        assert isinstance(found, Entrypoint)
+        return found
+
+    def data(self, fault: str = "", **sts: Any) -> dict[str, Any]:
+        key = (self._lab.secrets / f"{CLIENT}-client" / "tls.key").read_bytes()
+        servers = {name: self._entrypoint(name, fault) for name in ("sts", *SERVICES)}
+        ca = {name: str(self._lab.secrets / name / "ca.crt") for name in servers}
+        at = {name: f"127.0.0.1:{item.address.port}" for name, item in servers.items()}
+        put = {"method": "PUT", "path": "/orders/{nonce}", "body": '{"name": "{nonce}"}', "success": 201}
+        url = {name: f"https://{item.address.server_name}:{item.address.port}" for name, item in servers.items()}
+        return {
+            "product": {"name": "shop"},
+            "environment": "lab",
+            "rate": 1000,
+            "servers": {
+                name: {"url": url[name], "connect": at[name], "ca": ca[name], "posture": "jwt", "request": put}
+                for name in SERVICES
+            },
+            "sts": {
+                "token_endpoint": f"{url['sts']}/oauth2/token",
+                "connect": at["sts"],
+                "ca": ca["sts"],
+                "client": {"id": CLIENT, "secret": self._written("secret", hashlib.sha256(key).hexdigest())},
+                "subject_token": {"captured": self._written("own", self.token())},
+                "expired_subject_token": self._written("expired", self.token(age=900)),
+                "audiences": {"iv.ecomm.test": "inventory"},
+                "refused_audiences": ["fn.ecomm.test"],
+                **{name: value for name, value in {"actor": CLIENT, **sts}.items() if value is not None},
+            },
+        }
+
+    def write(self, data: dict[str, Any]) -> Path:
+        return Path(self._written("target.yaml", yaml.safe_dump(data)))
+
+    def run(self, fault: str = "", **sts: Any) -> Run:
+        run = Run(Options(target=str(self.write(self.data(fault, **sts))), report=self._folder / "report", seed=1))
+        run.start(run.cases)
+        run.finish()
+        return run
+
+
+@pytest.fixture
+def place(lab: ReferenceLab, tmp_path: Path) -> Place:
+    return Place(lab, tmp_path)
+
+
+def test_a_right_token_service_conforms(place: Place) -> None:
+    run = place.run()
+    assert (run.status, run.answer) == (0, Answer.CONFORMS), run.trouble
+    assert {row["outcome"] for row in run.rows} == {"PASS"}
+    assert {row["flow"] for row in run.rows} == {"exchange-for-inventory"}
+    assert {row["requirement"] for row in run.rows} == {
+        "STS-2", "STS-4", "STS-5-CALL", "STS-6", "STS-6-CLIENT", "STS-6-ANSWER", "STS-12",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fault", "broken"),
+    [
+        ("sts-keeps-audience", {"x-exchange", "x-elsewhere"}),
+        ("sts-loses-user", {"x-exchange"}),
+        ("sts-names-no-actor", {"x-exchange"}),
+        ("sts-exchanges-for-anybody", {"x-policy"}),
+        ("sts-skips-subject-signature", {"x-subject-token", "x-request"}),
+        ("sts-accepts-expired-subject", {"x-subject-token"}),
+        ("sts-skips-client-authentication", {"x-client"}),
+        ("sts-ignores-token-types", {"x-request"}),
+        ("sts-answers-invalid-grant", {"x-request"}),
+        ("sts-omits-issued-token-type", {"x-request"}),
+        ("sts-lets-answers-be-cached", {"x-request"}),
+        ("sts-issues-long-lived-tokens", {"x-lifetime"}),
+        ("ignores-audience", {"x-elsewhere"}),
+    ],
+)
+def test_each_fault_breaks_what_it_is_about_and_nothing_else(place: Place, fault: str, broken: set[str]) -> None:
+    run = place.run(fault)
+    assert run.status == 1
+    assert of(run, "FAIL") | of(run, "WRONG_REASON") == broken
+    assert of(run, "HARNESS_ERROR") == set()
+
+
+def test_what_could_not_be_asked_is_not_shown(place: Place) -> None:
+    run = place.run(connect="127.0.0.1:1")
+    assert (run.status, run.answer) == (3, Answer.NOT_SHOWN)
+    assert {row["outcome"] for row in run.rows} == {"UNOBSERVED"}
+    assert run.not_shown
+
+
+def test_an_actor_that_is_not_given_is_told_and_not_compared(place: Place) -> None:
+    run = place.run("sts-names-no-actor", actor=None)
+    assert run.status == 0
+    told = next(row["evidence"]["notes"] for row in run.rows if row["stimulus"] == "x-exchange")
+    assert "act.sub is missing" in str(told)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"audiences": {"iv.ecomm.test": "stock"}}, "no servers.stock"),
+        ({"audiences": {"a": "inventory", "b": "inventory"}}, "two audiences"),
+        ({"refused_audiences": ["iv.ecomm.test"]}, "is one of sts.audiences"),
+        ({"client": {"id": CLIENT}}, "needs secret"),
+        ({"client": {"id": CLIENT, "authentication": "tls_client_auth"}}, "certificate and key"),
+        ({"client": {"id": CLIENT, "secret": "nowhere"}}, "cannot read sts.client.secret"),
+        ({"ca": "nowhere"}, "sts.ca"),
+        ({"subject_token": {"captured": "nowhere"}}, "sts.subject_token.captured"),
+        ({"subject_token": {"command": ["nowhere"]}}, "sts.subject_token.command"),
+        ({"token_endpoint": "http://127.0.0.1/token"}, "plain HTTP"),
+        ({"lifetime": 0}, "sts.lifetime"),
+        ({"audience": "iv"}, "audience"),
+    ],
+)
+def test_what_is_wrong_with_the_file_is_said(place: Place, change: dict[str, Any], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        Deployment.load(place.write(place.data(**change)))
