@@ -1,4 +1,4 @@
-"""Where the knee of each combination is, by a rule that is stated, and what a day without management does.  Pure."""
+"""Where each combination's knee is, by a rule that is stated, and what a day without the key server does.  Pure."""
 
 from __future__ import annotations
 
@@ -81,16 +81,20 @@ def knees(record: LoadRecord) -> list[Knee]:
 
 
 def outage_sentence(hours: Sequence[Hour]) -> str:
-    """Until which hour without management events were ingested, and whether they are again with it; '' without one."""
-    down = [item for item in hours if not item["management"]]
+    """How long events were ingested without the key server, and whether they are again with it; '' without hours."""
+    down = [item for item in hours if not item["key_server"]]
     if not down:
         return ""
     served = [item["hour"] for item in down if item["per_second"] > 0]
     refused = [item["hour"] for item in down if item["hour"] > max(served, default=0)]
-    text = f"Without management, events were ingested until hour {max(served)}" if served else "Nothing was ingested"
+    text = (
+        f"Without the key server, events were ingested until hour {max(served)}" if served else "Nothing was ingested"
+    )
     if refused:
         text += f", and refused from hour {refused[0]} on, once the cached keys had ended"
-    back = [item for item in hours if item["management"] and item["hour"] > 0]
+    back = [item for item in hours if item["key_server"] and item["hour"] > 0]
     if back:
-        text += "; with management back they are ingested again" if back[0]["per_second"] > 0 else "; and not after it"
+        text += (
+            "; with the key server back they are ingested again" if back[0]["per_second"] > 0 else "; and not after it"
+        )
     return f"{text}."

@@ -46,7 +46,7 @@ def add(verbs: Verbs) -> None:
     load.add_argument("--for", dest="seconds", default="60s", metavar="S", help="how long in all (default 60s)")
     load.add_argument("--knee", action="store_true", help="raise the rate in steps, and say where each one's knee is")
     load.add_argument(
-        "--outage", action="store_true", help="in our own lab: ingestion in a day without management, too"
+        "--outage", action="store_true", help="in our own lab: ingestion in a day without the key server, too"
     )
     load.add_argument("--workers", default="0", metavar="N", help="Locust workers that send (default: one process)")
     load.add_argument("--seed", type=int, default=1, metavar="N", help="the order of what is measured")
@@ -60,7 +60,7 @@ def _load(arguments: Arguments) -> int:
     if wanted.knee and wanted.rate:
         raise UsageError("--knee looks for the rate itself: leave --rate out")
     if wanted.outage and is_file(arguments.target):
-        raise UsageError("--outage stops management and moves clocks: that is for our own lab", hint="leave it out")
+        raise UsageError("--outage stops the key server and moves clocks: that is for our own lab", hint="leave it out")
     _refuse_others_production(arguments)
     report_folder(arguments.report)
     target = target_of(Options(target=arguments.target))
@@ -150,7 +150,7 @@ def _refuse_others_production(arguments: argparse.Namespace) -> None:
 
 
 def _hour(item: Hour) -> None:
-    state = "" if item["management"] else ", management down"
+    state = "" if item["key_server"] else ", key server down"
     print(f"  hour {item['hour']}{state}: {item['per_second']:.0f} events/s", file=sys.stderr, flush=True)  # noqa: T201
 
 

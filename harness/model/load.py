@@ -77,10 +77,10 @@ class Slice(TypedDict):
 
 
 class Hour(TypedDict):
-    """Ingestion in one hour of an outage: whether management ran, what was served and what was refused."""
+    """Ingestion in one hour of an outage: whether the key server ran, what was served and what was refused."""
 
     hour: int
-    management: bool
+    key_server: bool
     per_second: float
     errors: dict[str, int]
 
@@ -92,7 +92,7 @@ class LoadRecord:
     ``stopped`` says why it ended early, or ''; ``left_out`` are the combinations that were asked for and that the flow
     does not have.  ``token_ignored`` are the postures in which its server verifies no token, though one is sent;
     ``postures`` those that were to be compared.  ``steps`` are slices at rising rates, ``outage`` a day without
-    management.
+    the key server.
     """
 
     flow: str

@@ -1,4 +1,4 @@
-"""A day without management, under the moved clock: what is still ingested while the cached keys live, and after."""
+"""A day without the key server, under the moved clock: what is still ingested while the cached keys live, and after."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from harness.probes.live import Bench
 from harness.run.load import Wanted, flow_of, generate, order_of, planned
 
 LAST = 26
-"""The hour in which management is back; a day is over before."""
+"""The hour in which the key server is back; a day is over before."""
 _HOUR, _SECONDS = 3600.0, 1.2
 _ARM = Arm(Posture.JWT, Path.DIRECT, Connections.KEPT)
 
 
 def outage(bench: Bench, catalogue: Catalogue, wanted: Wanted, tell: Callable[[Hour], None]) -> list[Hour]:
-    """Send good events hour by hour of the lab's clock; management is down from the first to the one before the last.
+    """Send good events hour by hour of the lab's clock; the key server is down in all but the first and the last.
 
     Raises :class:`LabError` where the server does not start, or the load does not.
     """
@@ -66,4 +66,4 @@ def _order(bench: Bench, flow: Flow, entrypoint: Entrypoint, hour: int) -> Order
 
 def _hour(number: int, item: Slice) -> Hour:
     served = item["served"] / item["seconds"] if item["seconds"] else 0.0
-    return {"hour": number, "management": number in (0, LAST), "per_second": served, "errors": item["errors"]}
+    return {"hour": number, "key_server": number in (0, LAST), "per_second": served, "errors": item["errors"]}

@@ -1,4 +1,4 @@
-"""The knee by its stated rule, and a day without management."""
+"""The knee by its stated rule, and a day without the key server."""
 
 from __future__ import annotations
 
@@ -50,19 +50,19 @@ def test_nothing_served_is_no_percentile() -> None:
 
 
 def hours(*served: float, back: float = 5.0) -> list[Hour]:
-    found: list[Hour] = [{"hour": 0, "management": True, "per_second": 5.0, "errors": {}}]
+    found: list[Hour] = [{"hour": 0, "key_server": True, "per_second": 5.0, "errors": {}}]
     found += [
-        {"hour": number + 1, "management": False, "per_second": value, "errors": {}}
+        {"hour": number + 1, "key_server": False, "per_second": value, "errors": {}}
         for number, value in enumerate(served)
     ]
-    return [*found, {"hour": len(found), "management": True, "per_second": back, "errors": {}}]
+    return [*found, {"hour": len(found), "key_server": True, "per_second": back, "errors": {}}]
 
 
 def test_a_day_without_management() -> None:
     assert outage_sentence([]) == ""
     assert outage_sentence(hours(5, 5, 0, 0)) == (
-        "Without management, events were ingested until hour 2, and refused from hour 3 on, once the cached keys had "
-        "ended; with management back they are ingested again."
+        "Without the key server, events were ingested until hour 2, and refused from hour 3 on, once the cached keys "
+        "had ended; with the key server back they are ingested again."
     )
     assert outage_sentence(hours(5, back=0)).endswith("until hour 1; and not after it.")
     assert outage_sentence(hours(0)).startswith("Nothing was ingested, and refused from hour 1 on")
