@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from harness.config import Options
-from harness.lab.embedded import EmbeddedLab
+from harness.lab.reference import ReferenceLab
 from harness.model.case import Setup
 from harness.model.vocabulary import Path as FlowPath
 from harness.model.vocabulary import Posture
@@ -23,7 +23,7 @@ SUBJECT = "CN=portal-admin-client,O=cert-manager"
 class Place:
     """Writes target files for the lab's portal and runs them."""
 
-    def __init__(self, lab: EmbeddedLab, folder: Path) -> None:
+    def __init__(self, lab: ReferenceLab, folder: Path) -> None:
         self._lab, self._folder = lab, folder
         secrets = lab.secrets / "portal-admin-client"
         self.client = {"certificate": str(secrets / "tls.crt"), "key": str(secrets / "tls.key")}
