@@ -19,7 +19,8 @@ from harness.model.vocabulary import Posture
 from harness.products.apk.header import HEADER
 from harness.run.run import Run
 from harness.targets import file as target_file
-from harness.targets.deployment import Deployment, target_of
+from harness.targets.deployment import Deployment
+from harness.targets.named import target_of
 from harness.tests.places import of
 
 _BODY = '{"name": "{nonce}"}'
