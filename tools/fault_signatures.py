@@ -25,7 +25,8 @@ import yaml
 from harness.catalogue.registry import FAULTS, catalogue
 from harness.config import Options
 from harness.lab import Entrypoint
-from harness.lab.embedded import EmbeddedLab
+from harness.lab.embedded import embedded_lab
+from harness.lab.reference import ReferenceLab
 from harness.model.case import Setup
 from harness.model.fault import Fault
 from harness.model.vocabulary import BROKEN, Depth, Posture
@@ -49,7 +50,7 @@ def visible() -> list[Fault]:
 def signature_recorder() -> Iterator[SignatureRecorder]:
     """A recorder on a lab of its own, closed at the end."""
     known = catalogue()
-    lab = EmbeddedLab(reference(), known.servers, known.flows, FAULTS)
+    lab = embedded_lab(reference(), known.servers, known.flows, FAULTS)
     folder = Path(tempfile.mkdtemp(prefix="hopproof-signatures-"))
     try:
         yield SignatureRecorder(lab, folder)
@@ -61,7 +62,7 @@ def signature_recorder() -> Iterator[SignatureRecorder]:
 class SignatureRecorder:
     """Looks at the reference servers as a target file does."""
 
-    def __init__(self, lab: EmbeddedLab, folder: Path) -> None:
+    def __init__(self, lab: ReferenceLab, folder: Path) -> None:
         self._lab, self._folder = lab, folder
 
     def signature(self, fault: Fault) -> Signature:

@@ -41,7 +41,7 @@ def _answered(question: Question, one: Answer, ways: Ways) -> Iterator[Finding]:
     elif aside is None or not aside["served"] or aside["body_sha256"] != one["body_sha256"]:
         yield violation("accepted", message)
     elif one["judged_elsewhere"]:
-        yield note("as-elsewhere", f"{message}; {aside['how']} it answers the same, which BYP-2-NAME judges")
+        yield note("as-elsewhere", f"{message}; {aside['how']} it answers the same, which another row judges")
     elif same and one["body_characters"] >= _TELLING_CHARACTERS:
         yield violation("accepted", f"{message}: the protected answer, word for word")
     elif same or not one["body_characters"]:

@@ -22,7 +22,7 @@ _POLICY = ("x-policy",)
 _AUDIENCE, _ISSUER = ("aud-wrong",), ("iss-wrong",)
 
 _JUDGED = BROKEN | {Outcome.PASS}
-_REFUSALS = frozenset({"certificate-refused", "token-refused", "refused", "as-scripted"})
+_REFUSALS = frozenset({"certificate-refused", "token-refused", "refused", "unauthenticated", "as-scripted"})
 _UNKNOWN = "no case of this flow asks for it"
 
 _LOOK = "what the reason names; the case's evidence has more"
@@ -128,6 +128,8 @@ def _of(claim: Claim, seen: _Seen, selection: bool) -> list[Gap]:
 def _claimed(claim: Claim, seen: _Seen) -> Iterator[tuple[Protection, Sequence[tuple[str, ...]]]]:
     if claim.certificate and not seen.exempt("tls-no-cert"):
         yield Protection.CERTIFICATE, CERTIFICATE_CORE
+    elif claim.certificate and claim.optional:
+        yield Protection.CERTIFICATE, CERTIFICATE_CORE[1:]
     if claim.token and not seen.exempt("str-no-token"):
         named = [names for names, given in ((_AUDIENCE, claim.audience), (_ISSUER, claim.issuer)) if given]
         yield Protection.TOKEN, (*TOKEN_CORE, *named)

@@ -6,10 +6,13 @@ import json
 from collections.abc import Iterator
 
 from harness.checks.access import served, turned_away
+from harness.checks.dialect import CERTIFICATE_STATUSES
 from harness.checks.question import Question, unobserved, violation, wrong_reason
 from harness.model.verdict import Finding, FindingKind
 
 _UNAUTHORIZED = 401
+_PROXYS = CERTIFICATE_STATUSES - {_UNAUTHORIZED}
+"""What proxies answer to a certificate that they refuse themselves."""
 
 
 def unauthenticated(question: Question) -> list[Finding]:
@@ -27,6 +30,13 @@ def unauthenticated(question: Question) -> list[Finding]:
 
 def _documented(question: Question) -> Iterator[Finding]:
     response, params = question.client.response, question.case.params
+    asked = bool(params.code or params.challenge)
+    if not question.both_sides and not asked:
+        return  # that it is turned away is what is asked; how a gateway says so is a row of its own
+    if question.case.flow.server.certificate_in_handshake and (response is None or response.status in _PROXYS):
+        how = f"answered {response.status}" if response else "the handshake was refused"
+        yield unobserved("not-the-gateway", f"{how}: turned away before the gateway could answer")
+        return
     if response is None:
         yield wrong_reason("no-answer", "the connection ended without an HTTP answer")
         return

@@ -9,7 +9,7 @@ from harness.catalogue.registry import FAULTS, catalogue
 from harness.commands.lint import add_paths, question_of
 from harness.commands.verb import Arguments, Verbs, verb
 from harness.errors import UsageError
-from harness.lab.renewal import RenewalLab
+from harness.lab.embedded import embedded_lab
 from harness.model.resource import Unread
 from harness.model.runbook import Runbook
 from harness.products.registry import product, reference
@@ -72,7 +72,7 @@ def _rehearse(arguments: Arguments) -> int:
     planned, known = files.rehearsal(arguments.ca), catalogue()
     results = []
     for order in (planned.right, planned.wrong):
-        lab = RenewalLab(reference(), known.servers, known.flows, FAULTS)
+        lab = embedded_lab(reference(), known.servers, known.flows, FAULTS)
         try:
             results.append(Player(lab, known.flows, planned.flows).play(order))
         finally:

@@ -13,19 +13,21 @@ from harness.catalogue.registry import catalogue as read_catalogue
 from harness.commands.verb import Arguments, Verbs, verb
 from harness.errors import UsageError
 from harness.lab import ConfigurationRefused, Entrypoint
-from harness.lab.reference import OwnLab
+from harness.lab.reference import ReferenceLab
 from harness.model.case import Setup
 from harness.model.catalogue import Flow, Server
 from harness.model.vocabulary import Path, Posture
 from harness.pki.private_files import private_file
-from harness.stimuli.tokens import TokenIssuer
+from harness.stimuli.tokens import HeldTokenIssuer, TokenIssuer
 from harness.targets import builtin
 
 # A token lives for a quarter of an hour; the file is renewed long before.
 RENEWAL_SECONDS = 300.0
 
 
-def serve(catalogue: Catalogue, lab: OwnLab, flow: str, tell: Callable[[str], None], end: threading.Event) -> None:
+def serve(
+    catalogue: Catalogue, lab: ReferenceLab, flow: str, tell: Callable[[str], None], end: threading.Event
+) -> None:
     """Serve *flow* ('' = every flow of which the harness can be the client) until *end* is set.
 
     Raises :class:`UsageError` for an unknown flow.
@@ -41,7 +43,7 @@ def serve(catalogue: Catalogue, lab: OwnLab, flow: str, tell: Callable[[str], No
         for path in Path
     ]
     entrypoints = lab.open(setups)
-    token_issuer = TokenIssuer.of(lab.pki, lab.now)
+    token_issuer = HeldTokenIssuer.of(lab.pki, lab.now)
     _write_tokens(lab.folder, flows, token_issuer)
     tell(f"files (private, gone when this ends): {lab.folder}")
     for item in flows:
@@ -64,7 +66,7 @@ def _write_tokens(folder: FilePath, flows: Iterable[Flow], token_issuer: TokenIs
 
 
 def _lines(
-    lab: OwnLab, flow: Flow, entrypoints: Mapping[Setup, Entrypoint | ConfigurationRefused], header: FilePath
+    lab: ReferenceLab, flow: Flow, entrypoints: Mapping[Setup, Entrypoint | ConfigurationRefused], header: FilePath
 ) -> Iterator[str]:
     yield f"\n{flow.name}: {flow.server.endpoint}"
     for posture in flow.server.postures:
@@ -78,7 +80,7 @@ def _lines(
 
 
 def curl(
-    lab: OwnLab, flow: Flow, posture: Posture, path: Path, entrypoint: Entrypoint, header: FilePath
+    lab: ReferenceLab, flow: Flow, posture: Posture, path: Path, entrypoint: Entrypoint, header: FilePath
 ) -> Iterable[str]:
     """The command that makes *flow*'s request as management would: with its certificate, its token, or both."""
     host, port = entrypoint.address.server_name, entrypoint.address.port
@@ -110,7 +112,7 @@ def _serve(arguments: Arguments) -> int:
     known, end, lab = read_catalogue(), threading.Event(), None
     try:
         lab = builtin.find(arguments.target).bench(known, 0).lab
-        assert isinstance(lab, OwnLab)
+        assert isinstance(lab, ReferenceLab)
         serve(known, lab, arguments.flow, lambda line: print(line, flush=True), end)  # noqa: T201
     except KeyboardInterrupt:
         return 0

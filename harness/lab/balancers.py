@@ -51,7 +51,6 @@ BALANCER_FAULTS: Mapping[str, Fault] = {
         _fault(
             "balancer-sets-no-certificate-header",
             "The balancer ends TLS and does not hand the client's certificate on.",
-            "APK-*",
         ),
         _fault("balancer-skips-verification", "The balancer takes any certificate from the server it re-encrypts to."),
         _fault(

@@ -1,11 +1,11 @@
-"""What a lab may offer besides: an operator, who does to its servers what happens to servers in the field."""
+"""What a lab may have besides: an operator, who does to its servers what happens to servers in the field."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-from harness.lab.protocol import Entrypoint
+from harness.lab.protocol import Entrypoint, Lab
 from harness.model.case import Setup
 from harness.model.catalogue import Flow
 from harness.model.observations import DrivenClient
@@ -13,9 +13,8 @@ from harness.model.script import Action
 from harness.model.script_facts import Change
 
 
-@runtime_checkable
-class Operated(Protocol):
-    """A lab whose servers run apart, so that one can be stopped without the others."""
+class Operator(Protocol):
+    """Of a lab whose servers run apart, so that one can be stopped without the others."""
 
     def operate(self, setup: Setup, action: Action) -> Change | None:
         """Do *action* to what *setup* has to itself.
@@ -26,4 +25,16 @@ class Operated(Protocol):
         """
 
     def past_balancer(self, entrypoint: Entrypoint, flow: Flow, nonce: str) -> Sequence[DrivenClient]:
-        """Have management try each address of the server behind *door*, without the balancer; its accounts."""
+        """Have management try each address of the server behind *entrypoint*, without the balancer; its accounts."""
+
+
+@runtime_checkable
+class Operated(Protocol):
+    """A lab that may have an operator."""
+
+    operator: Operator | None
+
+
+def operator_of(lab: Lab) -> Operator | None:
+    """The operator of *lab*, if it has one."""
+    return lab.operator if isinstance(lab, Operated) else None

@@ -6,41 +6,89 @@ behind goes at the next start.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import shutil
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path as FilePath
 
+from harness.lab.placement import Site, private_home
 from harness.lab.plan import Instance
-from harness.lab.reference import OwnLab, Site
-from harness.lab.worker import Child, Worker
+from harness.lab.reference import ReferenceLab
+from harness.lab.worker import Child, Mailbox, Worker
 from harness.model.case import Setup
+from harness.model.catalogue import Flow, Server
+from harness.model.fault import Fault
 from harness.model.protocol import LOOPBACK
 from harness.model.vocabulary import Path
+from harness.products.product import Product
 
 _SUBSYSTEMS = "harness.subsystems"
+BALANCER = ("mitm_addons.balancer",)
 
 
-class EmbeddedLab(OwnLab):
-    """A :class:`harness.lab.protocol.Lab` on loopback: two sites, whatever runs in them."""
+class EmbeddedPlacement:
+    """A :class:`harness.lab.placement.Placement` on loopback: two sites, whatever runs in them.
 
-    balancer: Sequence[str] = ("mitm_addons.balancer",)
-    """The module that opens the balancers' listeners, and its arguments.  Another one takes the same commands and tells
-    the same records."""
+    *subsystems* are the arguments of the subsystems' process.  *balancer* is the module that opens the balancers'
+    listeners, and its arguments; another one takes the same commands and writes the same records.
+    """
 
-    def _begin(self) -> None:
-        # Both start at once: what they import takes longer than making the keys they wait for.
-        self._all: dict[str, Site] = {}
-        for module, *arguments in ((_SUBSYSTEMS, *self.product.subsystems), self.balancer):
-            log = self.folder / f"{module}.log"
-            child = Child(module, log, *arguments)
-            self._all[module] = Site(module, Worker(module, child, self._mailbox.put, log))
+    def __init__(self, subsystems: Sequence[str], balancer: Sequence[str] = BALANCER) -> None:
+        self.folder, self.mailbox = private_home(), Mailbox()
+        self._sites: dict[str, Site] = {}
+        self._balancer = balancer[0]
+        try:
+            # Both start at once: what they import takes longer than making the keys they wait for.
+            for module, *arguments in ((_SUBSYSTEMS, *subsystems), balancer):
+                log = self.folder / f"{module}.log"
+                worker = Worker(module, Child(module, log, *arguments), self.mailbox.put, log)
+                self._sites[module] = Site(module, worker)
+        except BaseException:
+            self.close()
+            raise
 
-    def _site_of(self, instance: Instance, setup: Setup) -> Site:
-        return self._all[_SUBSYSTEMS]
+    def prepare(self, setups: Sequence[Setup]) -> None:
+        """See :class:`Placement`; both sites are there from the start."""
 
-    def _balancers(self, path: Path) -> Site:
-        return self._all[self.balancer[0]]
+    def site_of(self, instance: Instance, setup: Setup) -> Site:
+        """See :class:`harness.lab.placement.Placement`."""
+        return self._sites[_SUBSYSTEMS]
 
-    def _sites(self) -> Collection[Site]:
-        return list(reversed(self._all.values()))
+    def balancers(self, path: Path) -> Site:
+        """See :class:`harness.lab.placement.Placement`."""
+        return self._sites[self._balancer]
 
-    def _seen(self, site: Site, other: Site) -> str:
+    def sites(self) -> Collection[Site]:
+        """See :class:`harness.lab.placement.Placement`."""
+        return list(reversed(self._sites.values()))
+
+    def host_of(self, site: Site, seen_from: Site) -> str:
+        """See :class:`harness.lab.placement.Placement`."""
         return LOOPBACK
+
+    def deliver(self, site: Site, files: Collection[FilePath]) -> None:
+        """See :class:`harness.lab.placement.Placement`; both processes read the lab's own folder."""
+
+    def multi_homed(self, instance: Instance) -> Instance:
+        """See :class:`harness.lab.placement.Placement`; on loopback everybody reaches everybody."""
+        return instance
+
+    def replicas(self, name: str) -> Sequence[str]:
+        """See :class:`harness.lab.placement.Placement`."""
+        return (name,)
+
+    def close(self) -> None:
+        """See :class:`harness.lab.placement.Placement`."""
+        for site in self.sites():
+            site.worker.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def embedded_lab(
+    product: Product,
+    servers: Mapping[str, Server],
+    flows: Mapping[str, Flow],
+    faults: Mapping[str, Fault],
+    balancer: Sequence[str] = BALANCER,
+) -> ReferenceLab:
+    """A reference lab on loopback; the arguments are :class:`ReferenceLab`'s and :class:`EmbeddedPlacement`'s."""
+    return ReferenceLab(product, servers, flows, faults, EmbeddedPlacement(product.subsystems, balancer))

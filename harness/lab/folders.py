@@ -6,6 +6,7 @@ would mount them.  Everything is private (0700, 0600); what does not differ is a
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -20,7 +21,7 @@ from pathlib import Path as FilePath
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from harness.decode.certificates import view
-from harness.model.catalogue import Server
+from harness.lab.plan import FolderKind, FolderSpec
 from harness.pki.deployment import Pki, key_set
 from harness.pki.issue import Identity, Profile, dns_names, issue
 from harness.pki.private_files import private_file, private_folder
@@ -38,11 +39,14 @@ def _expired(profile: Profile) -> Profile:
     return replace(profile, not_before=profile.not_before - 2 * _MONTH, not_after=profile.not_before - _MONTH)
 
 
-# A server whose certificate must be refused, by variant: what is wrong with it, under the right CA.
-_BAD_SERVERS: Mapping[str, Callable[[Profile], Profile]] = {
-    "server-wrong-name": _other_name,
-    "server-expired": _expired,
+# A server whose certificate must be refused: what is wrong with it, under the right CA.
+_BAD_SERVERS: Mapping[FolderKind, Callable[[Profile], Profile]] = {
+    FolderKind.WRONG_NAME: _other_name,
+    FolderKind.EXPIRED: _expired,
 }
+
+_PEM_OF = re.compile(r"'?\{\{secrets/(?P<secret>[a-z0-9-]+)/(?P<file>(tls|ca)\.crt)(?P<encoded> \| b64)?\}\}'?")
+"""Where a configuration file is to hold a certificate of the deployment; never a key."""
 
 
 class Folders:
@@ -53,30 +57,45 @@ class Folders:
         self.deployment = home / "deployment"
         pki.write(self.deployment)
 
-    def impostor(self) -> FilePath:
-        """Another deployment's PKI with management's own signing key: only who vouches for its servers differs."""
-        folder = self._home / "impostor"
+    def make(self, spec: FolderSpec) -> FilePath:
+        """The folder that *spec* describes, made if it is not there yet."""
+        if spec.kind is FolderKind.DEPLOYMENT:
+            return self.deployment
+        folder = self._home / file_name("-".join(filter(None, (spec.kind, spec.of))))
         if not folder.exists():
-            Pki.create(self._pki.blueprint, signing_key=self._pki.signing_key).write(private_folder(folder))
+            self._fill(folder, spec)
         return folder
 
-    def own(self, name: str) -> FilePath:
-        """The deployment's secrets, with published keys that can be changed without touching those of other servers."""
-        folder = self._home / file_name(name)
-        if not folder.exists():
-            self._link_secrets(private_folder(folder), but="")
-            self._jwt(folder)
-        return folder
-
-    def other_kinds(self) -> FilePath:
-        """The deployment, whose published key stands among keys of other kinds."""
-        folder = self._home / "other-kinds"
-        if not folder.exists():
-            self._link_secrets(private_folder(folder), but="")
-            self._jwt(folder)
+    def _fill(self, folder: FilePath, spec: FolderSpec) -> None:
+        private_folder(folder)
+        if spec.kind is FolderKind.IMPOSTOR:
+            Pki.create(self._pki.blueprint, signing_key=self._pki.signing_key).write(folder)
+            return
+        identity = self._other_identity(spec)
+        secrets = self._link_secrets(folder, but=spec.of if identity else "")
+        if identity:
+            self._write(secrets / spec.of, spec.of, identity)
+        self._jwt(folder)
+        if spec.kind is FolderKind.OTHER_KINDS:
             keys = among_others(key_set([self._pki.signing_key.public_key()])["keys"][0])
             private_file(folder / "jwt" / "jwks.json", json.dumps({"keys": keys}).encode())
-        return folder
+
+    def _other_identity(self, spec: FolderSpec) -> Identity | None:
+        """What stands in the secret that differs; None where none does."""
+        if spec.kind is FolderKind.EXTERNAL_CA:
+            return issue(self._pki.profile(spec.of), self._pki.secrets[self._pki.blueprint.external])
+        if spec.kind in _BAD_SERVERS:
+            return issue(_BAD_SERVERS[spec.kind](self._pki.profile(spec.of)), self._pki.issuer(spec.of))
+        return None
+
+    def complete(self, config: str) -> str:
+        """*config* with the certificates of the deployment that it names, each as a scalar of YAML."""
+        return _PEM_OF.sub(self._pem, config)
+
+    def _pem(self, named: re.Match[str]) -> str:
+        """As text, or in Base64 as a Secret has it."""
+        content = (self.deployment / "secrets" / named["secret"] / named["file"]).read_bytes()
+        return json.dumps((base64.b64encode(content) if named["encoded"] else content).decode("ascii"))
 
     def renew(self, folder: FilePath, secret: str) -> str:
         """Reissue *secret* in its own *folder*: another key, the same subject.  Returns its certificate's SHA-256."""
@@ -99,28 +118,6 @@ class Folders:
         private_file(home / "tls.key", identity.key_pem())
         private_file(home / "tls.crt", identity.pem())
         private_file(home / "ca.crt", self._pki.issuer(secret).pem())
-
-    def service_under_external_ca(self, secret: str) -> FilePath:
-        """A deployment whose in-cluster service *secret* has a certificate of the external CA, not of its own."""
-        identity = issue(self._pki.profile(secret), self._pki.secrets[self._pki.blueprint.external])
-        return self._with(f"{secret}-under-external-ca", secret, identity)
-
-    def bad_server(self, server: Server, variant: str) -> FilePath:
-        """A deployment in which *server*'s certificate is what *variant* says."""
-        if variant == "server-wrong-ca":
-            return self.impostor()
-        profile = _BAD_SERVERS[variant](self._pki.profile(server.secret))
-        identity = issue(profile, self._pki.issuer(server.secret))
-        return self._with(f"{variant}-{server.name}", server.secret, identity)
-
-    def _with(self, name: str, secret: str, identity: Identity) -> FilePath:
-        """The deployment with another *identity* in *secret*."""
-        folder = self._home / file_name(name)
-        if not folder.exists():
-            secrets = self._link_secrets(private_folder(folder), but=secret)
-            self._write(secrets / secret, secret, identity)
-            self._jwt(folder)
-        return folder
 
     def _jwt(self, folder: FilePath) -> None:
         jwt = private_folder(folder / "jwt")

@@ -1,34 +1,32 @@
-"""What every lab of our own runs: the instances and listeners that setups need (:mod:`harness.lab.plan` says which).
+"""What runs in a reference lab: the instances and listeners that setups need (:mod:`harness.lab.plan` says which).
 
-A *site* is where they run: a worker process and the address it is reached at.  Which sites there are, and what they
-are given to read, is for the labs that derive from this; what runs in them is the same everywhere.
+Where they run is the :class:`harness.lab.placement.Placement`'s matter.
 """
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 
 from harness.decode.certificates import view
+from harness.errors import LabError
 from harness.lab.balancers import Before, listener
-from harness.lab.folders import Folders, file_name, new_home, sweep
-from harness.lab.plan import Instance, Plan
+from harness.lab.folders import Folders, file_name
+from harness.lab.placement import Placement, Site
+from harness.lab.plan import FolderKind, FolderSpec, Instance, Plan
 from harness.lab.protocol import ConfigurationRefused, Entrypoint
-from harness.lab.worker import Mailbox, Worker
 from harness.model.case import Setup
 from harness.model.catalogue import Flow, Server
-from harness.model.fault import Fault
 from harness.model.protocol import (
     LOOPBACK,
     CloseListeners,
     InstanceOrder,
     Listen,
     Listener,
+    SetClock,
     StartInstances,
     StopInstances,
 )
@@ -40,115 +38,152 @@ from harness.wire.send import Address
 
 
 @dataclass(frozen=True)
-class Site:
-    """Where instances or listeners run: *worker* obeys, the harness reaches them at *address*, which they listen on."""
+class Deployment:
+    """What is deployed: the *product* and the catalogue's *servers* and *flows*, with the keys it has (*pki*)."""
 
-    name: str
-    worker: Worker = field(compare=False)
-    address: str = field(default=LOOPBACK, compare=False)
+    product: Product
+    servers: Mapping[str, Server]
+    flows: Mapping[str, Flow]
+    pki: Pki
 
 
-class Running:
-    """What runs in a lab of our own.
+class Instances:
+    """Starts and ends what setups need, as *plan* says, where *placement* says.
 
-    *servers* and *faults* are the catalogue's; ``pki`` is the deployment's, ``folder`` holds its files and the
-    processes' logs.
+    ``changing`` is held while something starts: cases run side by side, and some bring up what they need as they go.
     """
 
-    def __init__(
-        self,
-        product: Product,
-        servers: Mapping[str, Server],
-        flows: Mapping[str, Flow],
-        faults: Mapping[str, Fault],
-    ) -> None:
-        sweep(FilePath(tempfile.gettempdir()))
-        self.product, self._servers, self._flows, self._faults = product, servers, flows, faults
-        self._keys = product.key_server
-        self.folder = new_home()
-        self.on_close: list[Callable[[], None]] = []
-        self._mailbox = Mailbox()
+    def __init__(self, deployment: Deployment, plan: Plan, placement: Placement) -> None:
+        self._deployment, self._plan, self._placement = deployment, plan, placement
+        self._keys = deployment.product.key_server
+        self.folders = Folders(placement.folder, deployment.pki)
         self._ports: dict[str, int] = {}
         self._refused: dict[str, str] = {}
         self._places: dict[str, Site] = {}
         self._entrypoints: dict[Setup, Entrypoint | ConfigurationRefused] = {}
         self._offsets: dict[Setup, float] = {}
         self._down: set[str] = set()
-        # Cases run side by side, and some bring up what they need as they go.
-        self._changing = threading.RLock()
-        try:
-            self._begin()
-            self.pki = Pki.create(product.pki)
-            self._folders = Folders(self.folder, self.pki)
-            self._plan = Plan(product, servers, faults, self._folders)
-        except BaseException:
-            self.close()
-            raise
+        self.changing = threading.RLock()
 
-    # What a lab decides for itself
-
-    def _begin(self) -> None:
-        """Start what takes longer than making the keys."""
-
-    def _prepare(self, setups: Sequence[Setup]) -> None:
-        """Bring up the sites that *setups* need, side by side."""
-
-    def _site_of(self, instance: Instance, setup: Setup) -> Site:
-        """Where *instance* runs for *setup*; brought up if need be."""
-        raise NotImplementedError
-
-    def _balancers(self, path: Path) -> Site:
-        """Where the balancers on *path* run."""
-        raise NotImplementedError
-
-    def _sites(self) -> Collection[Site]:
-        """All sites there are."""
-        raise NotImplementedError
-
-    def _seen(self, site: Site, other: Site) -> str:
-        """The name or address by which *site* reaches *other*."""
-        raise NotImplementedError
-
-    def _deliver(self, site: Site, files: Collection[FilePath]) -> None:
-        """See to it that *site* can read *files* and what it needs of the deployment folders."""
-
-    # What runs
+    # Setups
 
     @property
     def secrets(self) -> FilePath:
         """The folder of the deployment's secrets."""
-        return self._folders.deployment / "secrets"
+        return self.folders.deployment / "secrets"
 
     def open(self, setups: Iterable[Setup]) -> Mapping[Setup, Entrypoint | ConfigurationRefused]:
         """See :meth:`harness.lab.protocol.Lab.open`."""
         requested = list(dict.fromkeys(setups))
         fresh = [setup for setup in requested if setup not in self._entrypoints]
-        self._prepare(fresh)
-        self._start((setup, self._plan.management(setup)) for setup in fresh)
-        self._start((setup, self._server(setup)) for setup in fresh if setup.server != self._keys.server)
+        self._placement.prepare(fresh)
+        self.start((setup, self._plan.management(setup)) for setup in fresh)
+        self.start((setup, self.server(setup)) for setup in fresh if setup.server != self._keys.server)
         self._start_balancers([setup for setup in fresh if setup.path is not Path.DIRECT])
         for setup in fresh:
-            self._entrypoints[setup] = self._door(setup)
+            self.look_again(setup)
         return {setup: self._entrypoints[setup] for setup in requested}
 
-    def _server(self, setup: Setup, keys_at: str = "") -> Instance:
-        """*keys_at* names the management whose platform API it fetches keys from, if not the setup's own."""
+    def look_again(self, setup: Setup) -> None:
+        """Find out anew where *setup* is entered: what runs elsewhere now has another address."""
+        self._entrypoints[setup] = self._entrypoint(setup)
+
+    def _entrypoint(self, setup: Setup) -> Entrypoint | ConfigurationRefused:
+        instance = self._plan.server_name(setup)
+        if instance in self._refused:
+            return ConfigurationRefused(self._refused[instance])
+        server, entered = self._deployment.servers[setup.server], self.entered(setup)
+        leaf = self._deployment.pki.secrets[server.secret].chain[0]
+        ca = self.secrets / server.secret / "ca.crt"
+        address = Address(self.site(entered).address, self.port(entered), server.host)
+        return Entrypoint(setup, address, ca, view(leaf).sha256)
+
+    def release(self, setups: Iterable[Setup]) -> None:
+        """See :meth:`harness.lab.protocol.Lab.release`."""
+        gone = [setup for setup in setups if self._entrypoints.pop(setup, None) is not None]
+        kept = {self._plan.server_name(setup) for setup in self._entrypoints}
+        listeners = [self.listener_id(setup) for setup in gone if self.listener_id(setup) in self._ports]
+        instances = {self._plan.server_name(setup) for setup in gone} - kept
+        for site, names in self.by_site(listeners).items():
+            site.worker.call(CloseListeners(tuple(names)))
+        instances |= {name for setup in gone if setup.own for name in self.replicas(self._plan.management_name(setup))}
+        self._end(self.running(instances))
+        self._forget((*listeners, *instances))
+        self._down -= instances
+
+    # Instances
+
+    def server(self, setup: Setup, keys_at: str = "") -> Instance:
+        """The server of *setup*.
+
+        *keys_at* names the management whose platform API it fetches keys from, if not the setup's own.
+        """
+        if setup.server == self._keys.server:
+            return self._plan.management(setup)
         return self._plan.server(setup, self._ports[keys_at or self._plan.management_name(setup)])
 
-    def _start(self, wanted: Iterable[tuple[Setup, Instance]], port: int = 0) -> None:
+    def start(self, wanted: Iterable[tuple[Setup, Instance]], port: int = 0) -> None:
         """Start what is not running yet: all of a site at once."""
-        with self._changing:
+        with self.changing:
             known = self._ports.keys() | self._refused.keys()
             missing = {instance.name: (setup, instance) for setup, instance in wanted if instance.name not in known}
             orders: defaultdict[Site, list[InstanceOrder]] = defaultdict(list)
             for setup, instance in missing.values():
-                site = self._site_of(instance, setup)
+                site = self._placement.site_of(instance, setup)
                 orders[site].append(self._order(site, instance, setup, port))
             for site, instances in orders.items():
                 self._start_at(site, instances)
 
+    def ensure(self, setup: Setup, instance: Instance) -> Instance:
+        """*instance*, running; a replica of management has the clock of *setup*."""
+        with self.changing:
+            if instance.name not in self._ports:
+                self.start([(setup, instance)])
+                offset = self._offsets.get(setup, 0.0)
+                if offset and instance.kind == self._keys.subsystem:
+                    self.site(instance.name).worker.call(SetClock(offset, (instance.name,)))
+        return instance
+
+    def start_again(self, setup: Setup, instance: Instance) -> None:
+        """Start *instance*, which has ended, at the port it had.  Raises LabError if it does not start."""
+        with self.changing:
+            self.start([(setup, instance)], self._ports.pop(instance.name))
+        if instance.name in self._refused:
+            raise LabError(f"{instance.name} does not start again: {self._refused[instance.name]}")
+        self._down.discard(instance.name)
+
+    def restart(self, setup: Setup, instance: Instance) -> None:
+        """End *instance* and start it at the same port; nothing else can start it in between.  Raises LabError."""
+        with self.changing:
+            self._end([instance.name])
+            self.start_again(setup, instance)
+
+    def take_down(self, name: str) -> None:
+        """End *name* and its replicas until it is started again."""
+        replicas = self.replicas(name)
+        self._end(replicas)
+        self._forget(replica for replica in replicas if replica != name)
+        self.note_down(name)
+
+    def note_down(self, name: str) -> None:
+        """Note that *name* has ended until it is started again."""
+        self._down.add(name)
+
+    def turn_clock(self, setup: Setup, offset: float | None = None) -> None:
+        """Move the clocks of *setup*'s server and management to *offset* seconds from now; None: as before."""
+        if offset is not None:
+            self._offsets[setup] = offset
+        names = [self._plan.server_name(setup), *self.replicas(self._plan.management_name(setup))]
+        for site, here in self.by_site(name for name in names if name not in self._down).items():
+            site.worker.call(SetClock(self._offsets.get(setup, 0.0), tuple(here)))
+
+    def write_config(self, instance: Instance) -> FilePath:
+        """The file with *instance*'s configuration, as it is to be now."""
+        text = self.folders.complete(instance.config)
+        return private_file(self._placement.folder / f"{file_name(instance.name)}.yaml", text.encode())
+
     def _start_at(self, site: Site, instances: list[InstanceOrder]) -> None:
-        self._deliver(site, [FilePath(instance.config) for instance in instances])
+        self._placement.deliver(site, [FilePath(instance.config) for instance in instances])
         for name, result in site.worker.call(StartInstances(tuple(instances))).items():
             self._places[name] = site
             if "port" in result:
@@ -157,68 +192,18 @@ class Running:
                 self._refused[name] = result["refused"]
 
     def _order(self, site: Site, instance: Instance, setup: Setup, port: int) -> InstanceOrder:
-        config = private_file(self.folder / f"{file_name(instance.name)}.yaml", instance.config.encode())
-        platform = self._seen(site, self._site_of(self._plan.management(setup), setup))
+        config, folder = self.write_config(instance), self.folders.make(instance.folder)
+        platform = self._placement.site_of(self._plan.management(setup), setup)
         hosts = {
             **dict.fromkeys(self._plan.hosts, LOOPBACK),
-            **dict.fromkeys(self._keys.hosts, platform),
+            **dict.fromkeys(self._keys.hosts, self._placement.host_of(platform, site)),
         }
-        return instance.order(config, hosts, site.address, port)
-
-    def _start_balancers(self, setups: Iterable[Setup]) -> None:
-        listeners: defaultdict[Site, list[Listener]] = defaultdict(list)
-        for setup in setups:
-            if self._plan.server_name(setup) not in self._refused:
-                site = self._balancers(setup.path)
-                listeners[site].append(self._listener(site, setup))
-        for site, orders in listeners.items():
-            keys = [order.behaviours.client_certificate for order in orders]
-            keys += [key for order in orders for key in (order.certificate, order.upstream_ca)]
-            self._deliver(site, [FilePath(key) for key in keys if key])
-            for name, result in site.worker.call(Listen(tuple(orders))).items():
-                self._ports[name] = result["port"]
-                self._places[name] = site
-
-    def _listener(self, site: Site, setup: Setup) -> Listener:
-        server, instance = self._servers[setup.server], self._plan.server_name(setup)
-        client = next(flow.client_secret for flow in self._flows.values() if flow.server.name == server.name)
-        before = Before(server, self._ports[instance], self.secrets, client, self._folders.impostor)
-        order = listener(self._listener_id(setup), setup, before, self.product.variants[setup.variant])
-        return replace(order, host=site.address, upstream_host=self._seen(site, self._places[instance]))
-
-    def _entered(self, setup: Setup) -> str:
-        """The name of what a client connects to."""
-        return self._plan.server_name(setup) if setup.path is Path.DIRECT else self._listener_id(setup)
-
-    def _door(self, setup: Setup) -> Entrypoint | ConfigurationRefused:
-        instance = self._plan.server_name(setup)
-        if instance in self._refused:
-            return ConfigurationRefused(self._refused[instance])
-        server, entered = self._servers[setup.server], self._entered(setup)
-        leaf = self.pki.secrets[server.secret].chain[0]
-        ca = self.secrets / server.secret / "ca.crt"
-        address = Address(self._places[entered].address, self._ports[entered], server.host)
-        return Entrypoint(setup, address, ca, view(leaf).sha256)
-
-    def _copies(self, name: str) -> list[str]:
-        """All running instances that stand for the subsystem *name*."""
-        return [name] if name in self._ports else []
-
-    def release(self, setups: Iterable[Setup]) -> None:
-        """See :meth:`harness.lab.protocol.Lab.release`."""
-        gone = [setup for setup in setups if self._entrypoints.pop(setup, None) is not None]
-        kept = {self._plan.server_name(setup) for setup in self._entrypoints}
-        listeners = [self._listener_id(setup) for setup in gone if self._listener_id(setup) in self._ports]
-        instances = {self._plan.server_name(setup) for setup in gone} - kept
-        for site, names in self._by_site(listeners).items():
-            site.worker.call(CloseListeners(tuple(names)))
-        instances |= {name for setup in gone if setup.own for name in self._copies(self._plan.management_name(setup))}
-        self._end(sorted(name for name in instances if name in self._ports and name not in self._down))
-        self._forget((*listeners, *instances))
-        self._down -= instances
+        return InstanceOrder(
+            instance.name, instance.kind, str(config), str(folder), hosts, instance.faults, port, site.address
+        )
 
     def _end(self, names: Iterable[str]) -> None:
-        for site, here in self._by_site(names).items():
+        for site, here in self.by_site(names).items():
             site.worker.call(StopInstances(tuple(here)))
 
     def _forget(self, names: Iterable[str]) -> None:
@@ -227,23 +212,63 @@ class Running:
             self._refused.pop(name, None)
             self._places.pop(name, None)
 
-    def _by_site(self, names: Iterable[str]) -> Mapping[Site, list[str]]:
+    # Balancers
+
+    def _start_balancers(self, setups: Iterable[Setup]) -> None:
+        listeners: defaultdict[Site, list[Listener]] = defaultdict(list)
+        for setup in setups:
+            if self._plan.server_name(setup) not in self._refused:
+                site = self._placement.balancers(setup.path)
+                listeners[site].append(self._listener(site, setup))
+        for site, orders in listeners.items():
+            keys = [order.behaviours.client_certificate for order in orders]
+            keys += [key for order in orders for key in (order.certificate, order.upstream_ca)]
+            self._placement.deliver(site, [FilePath(key) for key in keys if key])
+            for name, result in site.worker.call(Listen(tuple(orders))).items():
+                self._ports[name] = result["port"]
+                self._places[name] = site
+
+    def _listener(self, site: Site, setup: Setup) -> Listener:
+        server, instance = self._deployment.servers[setup.server], self._plan.server_name(setup)
+        flows = self._deployment.flows.values()
+        client = next(flow.client_secret for flow in flows if flow.server.name == server.name)
+        before = Before(server, self.port(instance), self.secrets, client, self._impostor)
+        variant = self._deployment.product.variants[setup.variant]
+        order = listener(self.listener_id(setup), setup, before, variant)
+        return replace(order, host=site.address, upstream_host=self._placement.host_of(self.site(instance), site))
+
+    def _impostor(self) -> FilePath:
+        return self.folders.make(FolderSpec(FolderKind.IMPOSTOR))
+
+    # Where they are
+
+    def port(self, name: str) -> int:
+        """The port of the instance or listener *name*."""
+        return self._ports[name]
+
+    def site(self, name: str) -> Site:
+        """Where the instance or listener *name* runs."""
+        return self._places[name]
+
+    def running(self, names: Iterable[str]) -> list[str]:
+        """Those of *names* that run, sorted."""
+        return sorted(name for name in set(names) if name in self._ports and name not in self._down)
+
+    def replicas(self, name: str) -> list[str]:
+        """All instances that stand for the subsystem *name*."""
+        return [replica for replica in self._placement.replicas(name) if replica in self._ports]
+
+    def by_site(self, names: Iterable[str]) -> Mapping[Site, list[str]]:
+        """*names* by where they run."""
         found: defaultdict[Site, list[str]] = defaultdict(list)
         for name in names:
             found[self._places[name]].append(name)
         return found
 
-    # The end
+    def entered(self, setup: Setup) -> str:
+        """The name of what a client connects to."""
+        return self._plan.server_name(setup) if setup.path is Path.DIRECT else self.listener_id(setup)
 
-    def close(self) -> None:
-        """End the processes, remove the keys; may be called twice."""
-        while self.on_close:
-            self.on_close.pop()()
-        for site in self._sites():
-            site.worker.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    # Names
-
-    def _listener_id(self, setup: Setup) -> str:
+    def listener_id(self, setup: Setup) -> str:
+        """The name of *setup*'s listener at the balancer."""
         return "|".join((self._plan.server_name(setup), setup.path, setup.variant, setup.fault))

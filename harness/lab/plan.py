@@ -23,49 +23,66 @@ says how the container lab keeps them apart.
 
 from __future__ import annotations
 
-import base64
-import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path as FilePath
+from enum import StrEnum
 
-from harness.lab.folders import Folders
 from harness.model.case import Setup
 from harness.model.catalogue import Flow, Server
 from harness.model.fault import Fault
-from harness.model.protocol import InstanceOrder
 from harness.model.vocabulary import Posture
 from harness.products.product import EXTERNAL, IN_CLUSTER, KeyEndpoint, Product, Variant
 
-_PEM_OF = re.compile(r"'?\{\{secrets/(?P<secret>[a-z0-9-]+)/(?P<file>(tls|ca)\.crt)(?P<encoded> \| b64)?\}\}'?")
-"""Where a configuration file is to hold a certificate that is issued only when the lab starts; never a key."""
+
+class FolderKind(StrEnum):
+    """In what a folder that a subsystem reads differs from the deployment's."""
+
+    DEPLOYMENT = "deployment"  # in nothing
+    OWN = "own"  # published keys that can be changed without touching those of other servers
+    IMPOSTOR = "impostor"  # everything, but for the key that signs tokens: only who vouches for its servers differs
+    OTHER_KINDS = "other-kinds"  # the published key stands among keys of other kinds
+    EXTERNAL_CA = "under-external-ca"  # an in-cluster service's certificate is of the external CA
+    WRONG_NAME = "server-wrong-name"  # a server's certificate is for another name
+    EXPIRED = "server-expired"  # a server's certificate is out of date
+
+
+@dataclass(frozen=True)
+class FolderSpec:
+    """A folder that :class:`harness.lab.folders.Folders` makes once something is started that reads it.
+
+    ``of`` is the instance that has it to itself, or the secret that differs.
+    """
+
+    kind: FolderKind = FolderKind.DEPLOYMENT
+    of: str = ""
 
 
 @dataclass(frozen=True)
 class Instance:
-    """One subsystem to run: ``config`` is its custom resource (YAML), ``folder`` its deployment folder."""
+    """One subsystem to run.
+
+    ``config`` is its custom resource (YAML), in which ``{{secrets/NAME/tls.crt}}`` stands for a certificate that is
+    issued only when the lab starts; ``folder`` is the deployment folder it reads.
+    """
 
     name: str
     kind: str
     config: str
-    folder: FilePath
+    folder: FolderSpec
     faults: tuple[str, ...] = ()
 
-    def order(self, config: FilePath, hosts: Mapping[str, str], address: str, port: int = 0) -> InstanceOrder:
-        """The order to start it; *config* is the file that holds its resource."""
-        return InstanceOrder(
-            self.name, self.kind, str(config), str(self.folder), dict(hosts), self.faults, port, address
-        )
+
+_SAME = FolderSpec()
+_IMPOSTOR = FolderSpec(FolderKind.IMPOSTOR)
+_WRONG_CA = "server-wrong-ca"
+"""The variant of a server in whose place the impostor's stands; the others are kinds of a folder."""
 
 
 class Plan:
-    """Plans for one lab of *product*: the catalogue's *servers* and *faults*, the folders its subsystems read."""
+    """Plans for one lab of *product*, with the catalogue's *servers* and *faults*."""
 
-    def __init__(
-        self, product: Product, servers: Mapping[str, Server], faults: Mapping[str, Fault], folders: Folders
-    ) -> None:
-        self._product, self._servers, self._faults, self._folders = product, servers, faults, folders
+    def __init__(self, product: Product, servers: Mapping[str, Server], faults: Mapping[str, Fault]) -> None:
+        self._product, self._servers, self._faults = product, servers, faults
         self._keys = product.key_server
 
     @property
@@ -91,23 +108,18 @@ class Plan:
             folder, endpoint = self._platform(setup, variant)
         return Instance(name, kind, self._keys.configure(endpoint), folder, faults)
 
-    def _platform(self, setup: Setup, variant: Variant) -> tuple[FilePath, KeyEndpoint]:
-        if variant.platform == "impostor":
-            return self._folders.impostor(), self._keys.endpoints[EXTERNAL]
-        if variant.platform == "wrong-name":
-            return self._folders.bad_server(
-                self._servers[self._keys.server], "server-wrong-name"
-            ), self._keys.endpoints[EXTERNAL]
-        if variant.platform == "other-kinds":
-            return self._folders.other_kinds(), self._keys.endpoints[EXTERNAL]
-        if variant.platform == "in-cluster":
-            return self._folders.deployment, self._keys.endpoints[IN_CLUSTER]
-        if variant.platform == "in-cluster-wrong-ca":
-            return self._folders.service_under_external_ca(
-                self._keys.endpoints[IN_CLUSTER].secret
-            ), self._keys.endpoints[IN_CLUSTER]
-        own = self._folders.own(self.server_name(setup)) if setup.own else self._folders.deployment
-        return own, self._keys.endpoints[EXTERNAL]
+    def _platform(self, setup: Setup, variant: Variant) -> tuple[FolderSpec, KeyEndpoint]:
+        external, internal = self._keys.endpoints[EXTERNAL], self._keys.endpoints[IN_CLUSTER]
+        own = FolderSpec(FolderKind.OWN, self.server_name(setup)) if setup.own else _SAME
+        wrong_name = FolderSpec(FolderKind.WRONG_NAME, self._servers[self._keys.server].secret)
+        return {
+            "": (own, external),
+            "impostor": (_IMPOSTOR, external),
+            "wrong-name": (wrong_name, external),
+            "other-kinds": (FolderSpec(FolderKind.OTHER_KINDS), external),
+            "in-cluster": (_SAME, internal),
+            "in-cluster-wrong-ca": (FolderSpec(FolderKind.EXTERNAL_CA, internal.secret), internal),
+        }[variant.platform]
 
     def server_name(self, setup: Setup) -> str:
         """The name of the instance in which *setup*'s flow ends."""
@@ -126,19 +138,15 @@ class Plan:
         in_cluster = variant.platform.startswith("in-cluster")
         platform = self._keys.endpoints[IN_CLUSTER] if in_cluster else self._keys.endpoints[EXTERNAL]
         text = self._product.configure[server.kind](server, setup.posture, platform, platform_port, variant.spec)
-        text = _PEM_OF.sub(self._pem, text)
         folder = self._server_folder(setup, variant)
         return Instance(self.server_name(setup), server.name, text, folder, self._faults_on(server.name, setup))
 
-    def _pem(self, named: re.Match[str]) -> str:
-        """A public certificate of the deployment, as a scalar of YAML: as text, or in Base64 as a Secret has it."""
-        content = (self._folders.deployment / "secrets" / named["secret"] / named["file"]).read_bytes()
-        return json.dumps((base64.b64encode(content) if named["encoded"] else content).decode("ascii"))
-
-    def _server_folder(self, setup: Setup, variant: Variant) -> FilePath:
+    def _server_folder(self, setup: Setup, variant: Variant) -> FolderSpec:
+        if variant.server == _WRONG_CA:
+            return _IMPOSTOR
         if variant.server:
-            return self._folders.bad_server(self._servers[setup.server], variant.server)
-        return self._folders.own(self.server_name(setup)) if setup.own else self._folders.deployment
+            return FolderSpec(FolderKind(variant.server), self._servers[setup.server].secret)
+        return FolderSpec(FolderKind.OWN, self.server_name(setup)) if setup.own else _SAME
 
     def client(self, setup: Setup, flow: Flow) -> Instance:
         """The subsystem that is *flow*'s client under test, with the fault, if the fault is one of a client's."""
@@ -153,7 +161,7 @@ class Plan:
         text = self._product.configure[server.kind](
             server, Posture.DEFAULT, self._keys.endpoints[EXTERNAL], 0, variant.client_spec
         )
-        folder = self._folders.own(self.server_name(setup)) if setup.own else self._folders.deployment
+        folder = FolderSpec(FolderKind.OWN, self.server_name(setup)) if setup.own else _SAME
         return Instance(name, flow.client, text, folder, faults)
 
     def _faults_on(self, kind: str, setup: Setup) -> tuple[str, ...]:

@@ -1,38 +1,47 @@
-"""What every lab of our own shares: what runs in it (:mod:`harness.lab.instances`), what it reports, how it changes."""
+"""The reference lab: what runs in it (:mod:`harness.lab.instances`), what it reports, how it changes.
+
+It is given a :class:`harness.lab.placement.Placement`, which says where things run, and behaves the same in all.
+"""
 
 from __future__ import annotations
 
 import itertools
 import shutil
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path as FilePath
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from harness.errors import LabError
+from harness.lab.disruptions import Operator
 from harness.lab.folders import publish
-from harness.lab.instances import Running, Site
-from harness.lab.plan import Instance
-from harness.lab.protocol import Entrypoint
+from harness.lab.instances import Deployment, Instances
+from harness.lab.placement import Placement
+from harness.lab.plan import Instance, Plan
+from harness.lab.protocol import ConfigurationRefused, Entrypoint
 from harness.model.case import Setup
 from harness.model.catalogue import Flow, Server
 from harness.model.exchange import BalancerView, ServerView
 from harness.model.fault import Fault
 from harness.model.observations import DrivenClient
-from harness.model.protocol import Act, Destination, ReadState, SetClock, State
+from harness.model.protocol import Act, Destination, ReadState, State
 from harness.model.vocabulary import Grade, Path
+from harness.pki.deployment import Pki
 from harness.products.product import Product
-
-__all__ = ["OwnLab", "Site"]
 
 RECORD_SECONDS = 5.0
 REGISTRATION_SECONDS = 300.0
 """After so long a gateway is registered again: the token that a registration brings lives a quarter of an hour."""
 
 
-class OwnLab(Running):
-    """Most of a :class:`harness.lab.protocol.Lab` of our own."""
+class ReferenceLab:
+    """A :class:`harness.lab.protocol.Lab` of reference servers and balancers.
+
+    *servers*, *flows* and *faults* are the catalogue's.  ``pki`` is the deployment's, ``folder`` holds its files and
+    the processes' logs, ``operator`` is there where parts can be stopped one by one.  Closing the lab closes its
+    *placement*.
+    """
 
     grade = Grade.BOTH_SIDES
 
@@ -42,20 +51,46 @@ class OwnLab(Running):
         servers: Mapping[str, Server],
         flows: Mapping[str, Flow],
         faults: Mapping[str, Fault],
+        placement: Placement,
     ) -> None:
+        self.product, self.folder = product, placement.folder
+        self.on_close: list[Callable[[], None]] = []
+        self.operator: Operator | None = None
+        self._servers, self._keys = servers, product.key_server
+        self.placement, self._mailbox = placement, placement.mailbox
         self._registered: dict[str, float] = {}
         self._numbers = itertools.count()
-        super().__init__(product, servers, flows, faults)
+        try:
+            self.pki = Pki.create(product.pki)
+            self.plan = Plan(product, servers, faults)
+            self.instances = Instances(Deployment(product, servers, flows, self.pki), self.plan, placement)
+        except BaseException:
+            self.close()
+            raise
 
-    def _client(self, setup: Setup, flow: Flow) -> Instance:
-        """The client under test, running, where it can get at *setup*'s door."""
-        client = self._plan.client(setup, flow)
-        self._start([(setup, client)])
-        return client
+    @property
+    def secrets(self) -> FilePath:
+        """The folder of the deployment's secrets."""
+        return self.instances.secrets
+
+    def open(self, setups: Iterable[Setup]) -> Mapping[Setup, Entrypoint | ConfigurationRefused]:
+        """See :meth:`harness.lab.protocol.Lab.open`."""
+        return self.instances.open(setups)
+
+    def release(self, setups: Iterable[Setup]) -> None:
+        """See :meth:`harness.lab.protocol.Lab.release`."""
+        self.instances.release(setups)
+
+    def client(self, setup: Setup, flow: Flow) -> Instance:
+        """The client under test, running, where it can reach what *setup* is entered at."""
+        client = self.plan.client(setup, flow)
+        if setup.path is Path.DIRECT and setup.server != self._keys.server:  # management everybody can reach
+            client = self.placement.multi_homed(client)
+        return self.instances.ensure(setup, client)
 
     def _registrar(self, setup: Setup) -> Instance:
-        """The management that serves *setup*, running, where it can get at the gateways."""
-        return self._plan.management(setup)
+        """The management that serves *setup*, running, where it can reach the gateways."""
+        return self.instances.ensure(setup, self.placement.multi_homed(self.plan.management(setup)))
 
     # What happened
 
@@ -69,15 +104,17 @@ class OwnLab(Running):
             self._check_alive()  # no server could be reached: is one still running?
             return None, None
         if entrypoint.setup.path is not Path.DIRECT:
-            seen = self._record(self._listener_id(entrypoint.setup), entrypoint.address.port, client_port, nonce, since)
+            seen = self._record(
+                self.instances.listener_id(entrypoint.setup), entrypoint.address.port, client_port, nonce, since
+            )
             if not isinstance(seen, BalancerView):
                 return None, None
             balancer = seen
             upstream = balancer.upstream_port
             if upstream is None:
                 return balancer, None
-        instance = self._plan.server_name(entrypoint.setup)
-        server = self._record(instance, self._ports[instance], upstream or 0, nonce, since)
+        instance = self.plan.server_name(entrypoint.setup)
+        server = self._record(instance, self.instances.port(instance), upstream or 0, nonce, since)
         return balancer, server if isinstance(server, ServerView) else None
 
     def _record(
@@ -89,52 +126,55 @@ class OwnLab(Running):
         return record
 
     def _check_alive(self) -> None:
-        for site in self._sites():
+        for site in self.placement.sites():
             site.worker.check_alive()
 
     def _states(self, names: Iterable[str]) -> Mapping[str, State]:
         found: dict[str, State] = {}
-        for site, here in self._by_site(names).items():
+        for site, here in self.instances.by_site(names).items():
             states = site.worker.call(ReadState(tuple(here)))
             found |= states
         return found
 
     def effects(self, setups: Iterable[Setup]) -> Mapping[Setup, Collection[str]]:
         """See :meth:`harness.lab.protocol.Lab.effects`."""
-        names = {setup: self._plan.server_name(setup) for setup in setups}
-        states = self._states(sorted({name for name in names.values() if name in self._ports} - self._down))
+        names = {setup: self.plan.server_name(setup) for setup in setups}
+        states = self._states(self.instances.running(names.values()))
         return {setup: frozenset(states[name]["effects"] if name in states else ()) for setup, name in names.items()}
 
     def act(self, entrypoint: Entrypoint, flow: Flow, nonce: str) -> DrivenClient:
         """See :meth:`harness.lab.protocol.Lab.act`."""
-        client = self._client(entrypoint.setup, flow)
+        client = self.registered_client(entrypoint, flow)
+        entered = self.instances.site(self.instances.entered(entrypoint.setup))
+        host = self.placement.host_of(entered, self.instances.site(client.name))
+        return self.request(client, flow, nonce, entrypoint, (host, entrypoint.address.port))
+
+    def registered_client(self, entrypoint: Entrypoint, flow: Flow) -> Instance:
+        """The client under test, with what its registration brings, if it has to be registered."""
+        client = self.client(entrypoint.setup, flow)
         if flow.name in self.product.registered:
             self._register(entrypoint, client)
-        address = (
-            self._seen(self._places[client.name], self._places[self._entered(entrypoint.setup)]),
-            entrypoint.address.port,
-        )
-        return self._request(client, flow, nonce, entrypoint, address)
+        return client
 
-    def _request(
+    def request(
         self, client: Instance, flow: Flow, nonce: str, entrypoint: Entrypoint, address: tuple[str, int]
     ) -> DrivenClient:
-        """*client*'s own account of the request it makes for the name of *door* at *address*."""
+        """*client*'s own account of the request it makes for the name of *entrypoint* at *address*."""
         target = Destination(f"https://{entrypoint.address.server_name}:{address[1]}", address[0])
         return self._act(client, self.product.actions[flow.name], target, nonce)
 
     def _act(self, client: Instance, action: str, target: Destination, nonce: str) -> DrivenClient:
-        worker = self._places[client.name].worker
+        worker = self.instances.site(client.name).worker
         return worker.call(Act(client.name, action, target, nonce))
 
     def _register(self, entrypoint: Entrypoint, gateway: Instance) -> None:
         """Let management register *gateway*, which gives it what it presents to analytics; the JWT is switched on."""
-        with self._changing:
+        with self.instances.changing:
             if time.monotonic() - self._registered.get(gateway.name, -REGISTRATION_SECONDS) < REGISTRATION_SECONDS:
                 return
             management = self._registrar(entrypoint.setup)
-            host, port = self._servers[gateway.kind].host, self._ports[gateway.name]
-            connect = self._seen(self._places[management.name], self._places[gateway.name])
+            host, port = self._servers[gateway.kind].host, self.instances.port(gateway.name)
+            connect = self.placement.host_of(self.instances.site(gateway.name), self.instances.site(management.name))
             target = Destination(f"https://{host}:{port}", connect, with_jwt=True)
             result = self._act(management, self.product.registration, target, f"registration-{next(self._numbers)}")
             if result["status"] != 201:
@@ -149,51 +189,48 @@ class OwnLab(Running):
 
     def set_clock(self, setup: Setup, offset: float) -> None:
         """See :meth:`harness.lab.protocol.Lab.set_clock`."""
-        names = [self._plan.server_name(setup), *self._copies(self._plan.management_name(setup))]
-        self._offsets[setup] = offset
-        for site, here in self._by_site(name for name in names if name not in self._down).items():
-            site.worker.call(SetClock(offset, tuple(here)))
+        self.instances.turn_clock(setup, offset)
 
     def set_management(self, setup: Setup, *, up: bool) -> None:
         """See :meth:`harness.lab.protocol.Lab.set_management`."""
-        management = self._plan.management(setup)
-        if not up:
-            copies = self._copies(management.name)
-            self._end(copies)
-            self._forget(name for name in copies if name != management.name)
-            self._down.add(management.name)
-            return
-        self._start([(setup, management)], self._ports.pop(management.name))
-        self._down.discard(management.name)
-        self.set_clock(setup, self._offsets.get(setup, 0.0))
+        management = self.plan.management(setup)
+        if up:
+            self.instances.start_again(setup, management)
+            self.instances.turn_clock(setup)
+        else:
+            self.instances.take_down(management.name)
 
     def publish_keys(self, setup: Setup, keys: Sequence[rsa.RSAPrivateKey]) -> None:
         """See :meth:`harness.lab.protocol.Lab.publish_keys`."""
-        management = self._plan.management(setup)
-        publish(management.folder, keys)
+        management = self.plan.management(setup)
+        publish(self.instances.folders.make(management.folder), keys)
         self._hand_out(management)
 
     def renew(self, setup: Setup, secret: str) -> str:
         """See :meth:`harness.lab.protocol.Lab.renew`."""
-        management = self._plan.management(setup)
-        renewed = self._folders.renew(management.folder, secret)
+        management, folders = self.plan.management(setup), self.instances.folders
+        renewed = folders.renew(folders.make(management.folder), secret)
         self._hand_out(management)
         return renewed
 
     def _hand_out(self, management: Instance) -> None:
         """What has changed in *management*'s folder gets to where it runs."""
-        for site in self._by_site(self._copies(management.name)):
-            self._deliver(site, [])
+        for site in self.instances.by_site(self.instances.replicas(management.name)):
+            self.placement.deliver(site, [])
 
     def register(self, entrypoint: Entrypoint, flow: Flow) -> None:
         """See :meth:`harness.lab.protocol.Lab.register`."""
-        gateway = self._client(entrypoint.setup, flow)
-        self._registered.pop(gateway.name, None)
+        gateway = self.client(entrypoint.setup, flow)
+        self.forget_registration(gateway)
         self._register(entrypoint, gateway)
+
+    def forget_registration(self, gateway: Instance) -> None:
+        """Have *gateway* registered again before its next request."""
+        self._registered.pop(gateway.name, None)
 
     def counters(self, setup: Setup) -> Mapping[str, int]:
         """See :meth:`harness.lab.protocol.Lab.counters`."""
-        name = self._plan.server_name(setup)
+        name = self.plan.server_name(setup)
         counted: Mapping[str, int] = self._states([name])[name]["counters"]
         return counted
 
@@ -205,3 +242,9 @@ class OwnLab(Running):
             if log.stat().st_size:
                 folder.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(log, folder / log.name)
+
+    def close(self) -> None:
+        """End the processes, remove the keys; may be called twice."""
+        while self.on_close:
+            self.on_close.pop()()
+        self.placement.close()

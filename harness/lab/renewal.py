@@ -1,48 +1,45 @@
-"""The embedded lab for rehearsals: the deployment's secrets are issued again and parts restart, while requests come."""
+"""What a rehearsal does to a reference lab: secrets are issued again and parts restart, while requests come."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from harness.errors import LabError
-from harness.lab.embedded import EmbeddedLab
 from harness.lab.plan import Instance
 from harness.lab.protocol import Entrypoint
+from harness.lab.reference import ReferenceLab
 from harness.model.case import Setup
 from harness.model.catalogue import Flow
 
 
-class RenewalLab(EmbeddedLab):
-    """An embedded lab whose deployment changes."""
+class Renewals:
+    """Changes the deployment of *lab*."""
+
+    def __init__(self, lab: ReferenceLab) -> None:
+        self._lab, self._instances = lab, lab.instances
 
     def reissue(self, secrets: Iterable[str]) -> None:
         """Issue *secrets* of the deployment again, with other keys; what runs keeps what it has read."""
         for secret in secrets:
-            self.pki.renew(secret, self._folders.deployment)
+            self._lab.pki.renew(secret, self._instances.folders.deployment)
 
     def restart_server(self, setup: Setup) -> None:
         """Restart the server of *setup* at its port; raises LabError if it does not start."""
-        if setup.server == self._keys.server:
-            self._restart(setup, self._plan.management(setup))
-        else:
-            self._restart(setup, self._server(setup))
+        self._restart(setup, self._instances.server(setup))
 
     def restart_client(self, setup: Setup, flow: Flow) -> None:
         """Restart the client under test of *flow*; a gateway loses what its registration brought."""
-        self._restart(setup, self._plan.client(setup, flow))
+        self._restart(setup, self._lab.plan.client(setup, flow))
 
     def _restart(self, setup: Setup, instance: Instance) -> None:
-        with self._changing:  # nobody else may start it in between
-            self._end([instance.name])
-            self._registered.pop(instance.name, None)
-            self._start([(setup, instance)], self._ports.pop(instance.name))
-            if instance.name in self._refused:
-                raise LabError(f"{instance.name} does not start again: {self._refused[instance.name]}")
+        with self._instances.changing:  # a registration must not come in between
+            self._lab.forget_registration(instance)
+            self._instances.restart(setup, instance)
 
     def try_to_register(self, entrypoint: Entrypoint, flow: Flow) -> str:
         """Register *flow*'s client once more; why that failed, or ''."""
         try:
-            self.register(entrypoint, flow)
+            self._lab.register(entrypoint, flow)
         except LabError as error:
             return error.what
         return ""

@@ -33,7 +33,8 @@ class Protection(StrEnum):
 class Claim:
     """How one flow is protected, as the target file declares it; neither certificate nor token: not at all.
 
-    ``exchange`` says that its client exchanges tokens at a token service, ``policy`` that some are refused there.
+    ``optional`` says that a client may leave its certificate out, and must not show a wrong one.  ``exchange`` says
+    that its client exchanges tokens at a token service, ``policy`` that some are refused there.
     """
 
     flow: str
@@ -43,6 +44,7 @@ class Claim:
     token: bool = False
     audience: bool = False
     issuer: bool = False
+    optional: bool = False
     exchange: bool = False
     policy: bool = False
 

@@ -60,9 +60,10 @@ class ClientView:
     ``established`` says that *this side's* handshake finished: under TLS 1.3 that is before the server has judged the
     client's certificate, so a rejection shows as an ``alert`` (RFC 8446 section 6, names as in the registry, lower
     case) or as ``closed`` (end of stream without an answer).  ``fault`` is a failure of the network or of the harness
-    itself (refused, timed out), in words.  ``token`` and ``client_chain`` are what it
-    presented.  ``handshake_sha256`` digests the client's Finished message (RFC 8446 section
-    4.4.4): both ends of one TLS connection have the same, and no other connection has it.
+    itself (refused, timed out), in words.  ``switched`` is the protocol to which an answer 101 has switched the
+    connection.  ``token`` and ``client_chain`` are what it presented.  ``handshake_sha256`` digests the client's
+    Finished message (RFC 8446 section 4.4.4): both ends of one TLS connection have the same, and no other connection
+    has it.
     """
 
     local_port: int | None = None
@@ -83,6 +84,7 @@ class ClientView:
     handshake_sha256: str = ""
     fault: str = ""
     ms: float = 0.0
+    switched: str = ""
 
 
 @dataclass(frozen=True)

@@ -83,6 +83,7 @@ class Client(Side, total=False):
     handshake_sha256: str
     fault: str
     ms: float
+    switched: str
 
 
 class Server(Side, total=False):

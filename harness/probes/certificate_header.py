@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from harness.model.case import Case
+from harness.model.case import GOOD, Case
 from harness.model.catalogue import Flow
 from harness.model.vocabulary import Path
 from harness.stimuli.certificate_header import HEADER_FORMS
@@ -23,12 +23,13 @@ BY_HOLDER = frozenset({"header-folded", "header-lower-case", "header-url-encoded
 """The classes that hand on the whole certificate of the client that is called; every other one is a stranger's."""
 
 
-def handed_on(case: Case, flow: Flow) -> Flow:
-    """*flow* as the client of *case* calls it: what ends TLS sets the header, so the client sets none unless it
+def handed_on(flow: Flow, path: Path, transport: str = GOOD) -> Flow:
+    """*flow* as its client calls it over *path*: what ends TLS sets the header, so the client sets none unless it
     forges one."""
-    if case.path is Path.TERMINATING and flow.server.certificate_header and case.stimulus.transport != _FORGED:
-        return replace(flow, server=replace(flow.server, certificate_header=""))
-    return flow
+    sets_it = path is not Path.TERMINATING and not flow.server.certificate_in_handshake
+    if not flow.server.certificate_header or sets_it or transport == _FORGED:
+        return flow
+    return replace(flow, server=replace(flow.server, certificate_header=""))
 
 
 def in_handshake(case: Case) -> str:

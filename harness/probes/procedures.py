@@ -13,11 +13,11 @@ from harness.checks.dialect import LET_IN
 from harness.decode.certificates import view
 from harness.errors import LabError
 from harness.lab import Entrypoint, Lab
-from harness.lab.disruptions import Operated
+from harness.lab.disruptions import operator_of
 from harness.model.case import GOOD, Case
 from harness.model.catalogue import Flow
 from harness.model.exchange import ClientView
-from harness.model.observations import Observations
+from harness.model.observations import Loaded, Observations
 from harness.model.vocabulary import Grade
 from harness.pki.issue import Identity
 from harness.probes.attempt import Attempt
@@ -44,6 +44,10 @@ class Means(Sends, Protocol):
         """Where the servers run."""
 
     @property
+    def load(self) -> Loaded | None:
+        """What the record of a load says, if one was given."""
+
+    @property
     def keys(self) -> KeyServer | None:
         """Our JWKS server, if there is one."""
 
@@ -60,7 +64,8 @@ class Means(Sends, Protocol):
 
 
 def _flow(case: Case) -> Flow:
-    return handed_on(case, replace(case.flow, path=case.params.path or case.flow.path))
+    flow = replace(case.flow, path=case.params.path or case.flow.path)
+    return handed_on(flow, case.path, case.stimulus.transport)
 
 
 def request(bench: Means, case: Case, entrypoint: Entrypoint, nonce: str) -> Attempt:
@@ -167,11 +172,17 @@ def compared(_bench: Means, _case: Case, entrypoint: Entrypoint, nonce: str) -> 
     return Attempt(nonce, extra={"compared": compare(entrypoint)})
 
 
+def loaded(bench: Means, _case: Case, _entrypoint: Entrypoint, nonce: str) -> Attempt:
+    """Nothing to send: the load was sent before, and its record is the fact."""
+    return Attempt(nonce, extra={"load": bench.load} if bench.load is not None else {})
+
+
 def past_balancer(bench: Means, case: Case, entrypoint: Entrypoint, nonce: str) -> Attempt:
     """The subsystem under test tries the server's own addresses, and then, as its twin, the balancer's."""
-    if not isinstance(bench.lab, Operated):
+    operator = operator_of(bench.lab)
+    if operator is None:
         raise LabError("all servers of this lab share one address", where=case.id)
-    past = list(bench.lab.past_balancer(entrypoint, case.flow, nonce))
+    past = list(operator.past_balancer(entrypoint, case.flow, nonce))
     twin = bench.nonce(case.id, "twin")
     act = bench.lab.act(entrypoint, case.flow, twin)
     extra: Observations = {"past": past, "act": act, "now": bench.lab.now()}

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from harness.errors import LabError
 from harness.lab import ConfigurationRefused, Entrypoint, Lab
-from harness.lab.disruptions import Operated
+from harness.lab.disruptions import operator_of
 from harness.model.case import Case
 from harness.model.exchange import ClientView, ServerView
 from harness.model.script import (
@@ -171,9 +171,10 @@ class Player:
         return server.rejected or next((item.reason for item in server.requests), "") if server else ""
 
     def _operate(self, action: Action) -> Change | None:
-        if not isinstance(self._lab, Operated):
+        operator = operator_of(self._lab)
+        if operator is None:
             raise LabError(f"this lab has no operator who could {action}", where=self._case.id)
-        change = self._lab.operate(self._door.setup, action)
+        change = operator.operate(self._door.setup, action)
         entrypoint = self._lab.open([self._door.setup])[self._door.setup]
         if isinstance(entrypoint, ConfigurationRefused):
             raise LabError(f"after {action} the server does not start: {entrypoint.message}", where=self._case.id)

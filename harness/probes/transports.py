@@ -71,6 +71,12 @@ TRANSPORTS: StimulusClasses[Transport] = StimulusClasses(
         needs=needs(Need.ORIGIN),
     ),
     _anywhere(
+        "load-compared",
+        procedures.loaded,
+        "nothing is sent: the record of a load is read",
+        intrusive=Intrusiveness.HANDSHAKE,
+    ),
+    _anywhere(
         "j-other-kinds",
         procedures.crowd,
         "a good token, whose key stands in the JWK set beside keys of other kinds",

@@ -15,9 +15,9 @@ from typing import Any, Protocol, TypeVar
 
 from harness import paths
 from harness.errors import CatalogueError
-from harness.model.catalogue import Server
+from harness.model.catalogue import Cells, Requirement, Server
 from harness.model.protocol import Behaviours
-from harness.model.vocabulary import Posture
+from harness.model.vocabulary import Path, Posture
 from harness.pki.deployment import Blueprint
 from harness.products.rules import FileRules
 
@@ -99,6 +99,26 @@ def _allowed(_version: str, _endpoint: Declared) -> Iterable[str]:
 
 
 @dataclass(frozen=True)
+class Gateway:
+    """A gateway as a target file declares it: the ``modes`` of its API, by way of authentication, and the ``flow`` of
+    the catalogue whose API has the same.  ``header`` is where its client sets the certificate itself, '' where the
+    client shows it in the handshake."""
+
+    flow: str
+    modes: Mapping[str, str]
+    header: str
+    path: Path
+
+
+Asked = Callable[[Requirement, Gateway], Iterable[Cells]]
+"""The blocks of a requirement as they are asked of a gateway of somebody's own; their flows are left out."""
+
+
+def _nothing_asked(_row: Requirement, _gateway: Gateway) -> Iterable[Cells]:
+    return ()
+
+
+@dataclass(frozen=True)
 class KeyServer:
     """The subsystem that publishes the keys which servers verify tokens with.
 
@@ -127,7 +147,11 @@ class Product:
     ``subsystems`` the module with the kinds of reference subsystem, ``features`` what the reference has, ``suites``
     the folders with its topology and catalogues, ``out_of_scope`` what its documents describe and nothing here judges,
     ``contradictions`` what they forbid of an endpoint in a target file, ``ingestion`` the flow whose throughput counts,
-    ``files`` what can be said of its manifests and certificates (of a product alone; a lab runs none).
+    ``files`` what can be said of its manifests and certificates (of a product alone; a lab runs none),
+    ``certificate_header`` in which header its servers read the client's certificate unless another is configured,
+    ``profiles`` the readings of its documents, by name, each with the mode that it takes for granted of every way of
+    authentication (the first is usual; none where the documents have one reading), ``asked`` what of its catalogue is
+    asked of a gateway whose modes a target file names.
     """
 
     name: str
@@ -146,6 +170,9 @@ class Product:
     ingestion: str = ""
     contradictions: Contradictions = _allowed
     files: FileRules | None = None
+    certificate_header: str = ""
+    profiles: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    asked: Asked = _nothing_asked
 
     @property
     def key_server(self) -> KeyServer:

@@ -47,6 +47,11 @@ def file_rules() -> dict[str, FileRules]:
     return {name: item.files for name, item in _PRODUCTS.items() if item.files is not None}
 
 
+def certificate_headers() -> tuple[str, ...]:
+    """The headers in which servers of products read a client's certificate."""
+    return tuple(filter(None, (item.certificate_header for item in _PRODUCTS.values())))
+
+
 def out_of_scope(names: Iterable[str]) -> str:
     """What the documents of the products called *names* describe and nothing here judges, in words; '' names none."""
     return " ".join(filter(None, (product(name).out_of_scope for name in sorted(set(names) - {""}))))

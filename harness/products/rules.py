@@ -51,6 +51,10 @@ class Log:
         """Something that the rule is about is there, and whether it meets the rule cannot be decided."""
         self._judgement.leave_open(self.requirement, f"{at.file}:{at.line}: {at.object}: {why}")
 
+    def remark(self, text: str) -> None:
+        """Something that a reader must know of the judgement itself."""
+        self._judgement.remarks.append(text)
+
     def error(self, at: Place, message: str, fix: str) -> None:
         """Something that the documents forbid, or that breaks a flow."""
         self._add(Severity.ERROR, at, message, fix)

@@ -13,7 +13,8 @@ from typing import Self
 
 from harness.errors import LabError
 from harness.lab import Entrypoint
-from harness.lab.renewal import RenewalLab
+from harness.lab.reference import ReferenceLab
+from harness.lab.renewal import Renewals
 from harness.model.case import Setup
 from harness.model.catalogue import Flow
 from harness.model.vocabulary import Path, Posture
@@ -146,8 +147,8 @@ class Traffic:
 class Player:
     """Plays orders in *lab*, which is its own; *flows* are the catalogue's."""
 
-    def __init__(self, lab: RenewalLab, flows: Mapping[str, Flow], names: Sequence[str]) -> None:
-        self._lab, self._all = lab, flows
+    def __init__(self, lab: ReferenceLab, flows: Mapping[str, Flow], names: Sequence[str]) -> None:
+        self._lab, self._renewals, self._all = lab, Renewals(lab), flows
         self._names = names
         self._entrypoints = self._open()
 
@@ -185,18 +186,18 @@ class Player:
         return _result(order, moments, states, traffic.samples)
 
     def _do(self, step: LabStep) -> None:
-        self._lab.reissue(step.renew)
+        self._renewals.reissue(step.renew)
         for part in step.restart:
             self._restart(part)
         for name in step.register:
-            self._lab.try_to_register(self._entrypoints[name], self._all[name])
+            self._renewals.try_to_register(self._entrypoints[name], self._all[name])
 
     def _restart(self, part: Part) -> None:
         if part.server:
-            self._lab.restart_server(Setup(part.server, Posture.DEFAULT, Path.DIRECT))
+            self._renewals.restart_server(Setup(part.server, Posture.DEFAULT, Path.DIRECT))
         else:
             flow = self._all[part.client_of]
-            self._lab.restart_client(self._setup(flow), flow)
+            self._renewals.restart_client(self._setup(flow), flow)
 
     def _request(self, name: str, number: int) -> str:
         flow = self._all[name]

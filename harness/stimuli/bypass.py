@@ -6,7 +6,8 @@ Tables and pure functions; who sends what, and what an answer means, is decided 
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+import secrets
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from urllib.parse import quote
 
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from harness.wire.send import Prepared
+from harness.wire.upgrade import H2C, WEBSOCKET, Fields, Upgrade, http2_settings
 
 Headers = tuple[tuple[str, bytes], ...]
 
@@ -63,6 +65,36 @@ def with_headers(request: Prepared, headers: Headers) -> Prepared:
     return replace(request, head=request.head[:-2] + lines + b"\r\n")
 
 
+_CLOSE = b"Connection: close\r\n"
+
+
+def asking_for_websocket(request: Prepared, host: str, *, alone: bool = False) -> Prepared:
+    """*request* with the fields of a WebSocket's opening handshake (RFC 6455 section 4.1); *alone*: with Upgrade only.
+
+    Its Origin is the server's own, since servers turn other sites' scripts away.
+    """
+    fields: Headers = (("Upgrade", b"websocket"),)
+    if not alone:
+        key = base64.b64encode(secrets.token_bytes(16))
+        fields = (
+            *(("Connection", b"Upgrade"), *fields, ("Sec-WebSocket-Version", b"13"), ("Sec-WebSocket-Key", key)),
+            ("Origin", f"https://{host}".encode()),
+        )
+        request = replace(request, head=request.head.replace(_CLOSE, b""))
+    return replace(with_headers(request, fields), upgrade=Upgrade(WEBSOCKET))
+
+
+def asking_for_http2(request: Prepared, then: Fields = ()) -> Prepared:
+    """*request* with what asks for HTTP/2 on a connection that speaks HTTP/1.1 (RFC 7540 section 3.2)."""
+    fields: Headers = (
+        ("Connection", b"Upgrade, HTTP2-Settings"),
+        ("Upgrade", b"h2c"),
+        ("HTTP2-Settings", http2_settings().encode()),
+    )
+    bare = replace(request, head=request.head.replace(_CLOSE, b""))
+    return replace(with_headers(bare, fields), upgrade=Upgrade(H2C, then))
+
+
 def identity_headers(user: str, distinguished_name: str) -> Headers:
     """What proxies that have authenticated a client themselves tell the server behind them."""
     names = (
@@ -101,8 +133,8 @@ def path_headers(path: str) -> Headers:
 PUBLIC_PATHS = ("/", "/health", "/healthz", "/login", "/favicon.ico", "/.well-known/openid-configuration")
 
 
-def certificate_headers(certificate: x509.Certificate) -> tuple[Headers, ...]:
-    """*certificate* in each header in which balancers hand one on, in that balancer's form.
+def certificate_headers(certificate: x509.Certificate, products: Iterable[str] = ()) -> tuple[Headers, ...]:
+    """*certificate* in each header in which balancers hand one on, in that balancer's form, and in those of *products*.
 
     Each is a request of its own: together they are longer than the headers that most servers read.
     """
@@ -119,14 +151,13 @@ def certificate_headers(certificate: x509.Certificate) -> tuple[Headers, ...]:
         ("X-Client-Cert", escaped),
         ("X-Client-Cert", der),
         ("X-Client-Certificate", escaped),
-        ("X-WSO2-CLIENT-CERTIFICATE", der),
-        ("X-WSO2-CLIENT-CERTIFICATE", line),
         ("X-Forwarded-Client-Cert", forwarded),
         ("X-Forwarded-Client-Cert", der),
         ("X-Forwarded-Tls-Client-Cert", quote(der, safe="")),
         ("Client-Cert", f":{der}:"),
         ("X-ARR-ClientCert", der),
         ("X-Amzn-Mtls-Clientcert", escaped),
+        *((name, form) for name in products for form in (der, line)),
     )
     verified = (("X-SSL-Client-Verify", b"SUCCESS"), ("ssl-client-verify", b"SUCCESS"))
     return tuple(((name, value.encode("latin-1", "replace")), *verified) for name, value in forms)

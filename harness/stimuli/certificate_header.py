@@ -12,18 +12,18 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from harness.pki.issue import Identity
 
 _BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
-DEFAULT_NAME = "X-WSO2-CLIENT-CERTIFICATE"
 Value = Callable[[str], str]
+Name = Callable[[str, str], str]
 
 
 @dataclass(frozen=True)
 class HeaderForm:
-    """A form of the header: ``value`` makes it of the certificate in Base64; ``name`` replaces the server's own name
-    of the header."""
+    """A form of the header: ``value`` makes it of the certificate in Base64, ``name`` its name of the two that there
+    are: the one that the server is configured with, and its product's usual one."""
 
     summary: str
     value: Value
-    name: str = ""
+    name: Name = lambda configured, usual: configured
 
 
 def _pem(content: str) -> str:
@@ -53,20 +53,27 @@ HEADER_FORMS: Mapping[str, HeaderForm] = {
     "header-blank": HeaderForm("the header is there and blank", lambda _: " "),
     "header-text": HeaderForm("a text that is no PEM", lambda _: "not a certificate"),
     "header-default-name": HeaderForm(
-        "the right certificate under the default name, where another one is configured", _pem, DEFAULT_NAME
+        "the right certificate under the default name, where another one is configured",
+        _pem,
+        lambda configured, usual: usual,
     ),
     "header-other-name": HeaderForm(
-        "the right certificate under a name that is not configured", _pem, "X-Client-Cert-Chain"
+        "the right certificate under a name that is not configured",
+        _pem,
+        lambda configured, usual: "X-Client-Cert-Chain",
     ),
-    "header-lower-case": HeaderForm("the header's name in lower case", _pem, DEFAULT_NAME.lower()),
+    "header-lower-case": HeaderForm(
+        "the header's name in lower case", _pem, lambda configured, usual: configured.lower()
+    ),
 }
 _USUAL = HeaderForm("", _pem)
 
 
-def header_field(name: str, identity: Identity | None, form: str) -> tuple[tuple[str, bytes], ...]:
-    """The field called *name* (or as *form* has it) with *identity*'s certificate; none where there is no identity."""
+def header_field(name: str, usual: str, identity: Identity | None, form: str) -> tuple[tuple[str, bytes], ...]:
+    """The field called *name*, or as *form* has it (*usual* is the product's name of it), with *identity*'s
+    certificate; none where there is no identity."""
     if identity is None:
         return ()
     how = HEADER_FORMS.get(form, _USUAL)
     content = base64.b64encode(identity.certificate.public_bytes(Encoding.DER)).decode("ascii")
-    return ((how.name or name, how.value(content).encode("ascii")),)
+    return ((how.name(name, usual or name), how.value(content).encode("ascii")),)

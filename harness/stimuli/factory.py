@@ -19,15 +19,17 @@ from harness import __version__
 from harness.errors import LabError
 from harness.model.case import GOOD, Stimulus
 from harness.model.catalogue import Flow
-from harness.pki.deployment import Pki, key_id
+from harness.pki.deployment import key_id
 from harness.pki.issue import Identity
 from harness.pki.jwk import Private
 from harness.pki.private_files import private_folder
+from harness.products.registry import product
 from harness.stimuli.attacker_listener import Lure
 from harness.stimuli.certificate_header import header_field
 from harness.stimuli.certificates import CERTIFICATE_CLASSES, write_identity
 from harness.stimuli.contexts import trusting
-from harness.stimuli.tokens import LURING, TOKEN_CLASSES, Presented, TokenIssuer
+from harness.stimuli.credentials import Credentials
+from harness.stimuli.tokens import LURING, TOKEN_CLASSES, HeldTokenIssuer, Presented, TokenIssuer
 from harness.wire.send import Prepared, prepare
 
 NONCE_HEADER = "X-Hopproof-Case"
@@ -54,7 +56,7 @@ class Stimuli:
     Safe for several threads.
     """
 
-    def __init__(self, pki: Pki, token_issuer: TokenIssuer, folder: FilePath) -> None:
+    def __init__(self, pki: Credentials, token_issuer: TokenIssuer, folder: FilePath) -> None:
         self._pki, self._token_issuer = pki, token_issuer
         self._folder = private_folder(folder)
         self.lure = Lure()
@@ -144,15 +146,15 @@ class Stimuli:
         found = []
         header = self._certificate_header(flow, stimulus)
         for number, presented in enumerate(self._forms(flow, stimulus, nonces(""))):
-            presented = replace(presented, headers=(*presented.headers, *header))
+            presented = _with(presented, header)
             nonce = nonces(str(number) if number else "")
             before = (
-                _request(flow, each, host, nonces(f"before {nonce} {location}"))
+                _request(flow, _with(each, header), host, nonces(f"before {nonce} {location}"))
                 for location, each in enumerate(presented.before)
             )
             request = _request(flow, presented, host, nonce)
             other = presented.unseen
-            unseen = _request(flow, other, host, nonces(f"unseen {nonce}")) if other else None
+            unseen = _request(flow, _with(other, header), host, nonces(f"unseen {nonce}")) if other else None
             found.append(Sending(request, nonce, presented.form, tuple(before), presented.wait, unseen))
         return found
 
@@ -164,10 +166,12 @@ class Stimuli:
 
     def _certificate_header(self, flow: Flow, stimulus: Stimulus) -> tuple[tuple[str, bytes], ...]:
         """The client's certificate as a balancer hands it on, for a server that reads it in a header."""
-        name = flow.server.certificate_header
+        name, owner = flow.server.certificate_header, flow.server.product
         if not (name and flow.client_secret):
             return ()
-        return header_field(name, self._identity(flow.client_secret, stimulus.certificate), stimulus.transport)
+        usual = product(owner).certificate_header if owner else ""
+        identity = self._identity(flow.client_secret, stimulus.certificate)
+        return header_field(name, usual, identity, stimulus.transport)
 
     def _issuer_for(self, flow: Flow) -> TokenIssuer:
         server = flow.server
@@ -179,8 +183,13 @@ class Stimuli:
 
     def signed_by(self, key: Private, offset: float, flow: Flow, host: str, nonce: str) -> Prepared:
         """The same with a good token, signed with *key* at a moment *offset* seconds from now."""
-        token_issuer = TokenIssuer(key, key_id(key.public_key()), lambda: self._token_issuer.clock() + offset)
+        token_issuer = HeldTokenIssuer(key, key_id(key.public_key()), lambda: self._token_issuer.clock() + offset)
         return _request(flow, TOKEN_CLASSES[GOOD].build(token_issuer), host, nonce)
+
+
+def _with(presented: Presented, header: tuple[tuple[str, bytes], ...]) -> Presented:
+    """*presented* with the fields *header* besides."""
+    return replace(presented, headers=(*presented.headers, *header))
 
 
 def _request(flow: Flow, presented: Presented, host: str, nonce: str) -> Prepared:

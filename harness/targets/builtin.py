@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.catalogue import Catalogue
 from harness.catalogue.registry import FAULTS
 from harness.errors import UsageError
-from harness.lab.embedded import EmbeddedLab
-from harness.lab.reference import OwnLab
+from harness.lab.embedded import BALANCER, embedded_lab
+from harness.lab.reference import ReferenceLab
 from harness.model.case import Case
 from harness.model.claims import Claim
 from harness.model.vocabulary import Grade
@@ -17,7 +17,7 @@ from harness.probes.exports import Exports
 from harness.probes.live import Bench
 from harness.products.registry import reference
 from harness.stimuli.factory import Stimuli
-from harness.stimuli.tokens import TokenIssuer
+from harness.stimuli.tokens import HeldTokenIssuer
 from harness.targets.reference_exports import reference_exports
 
 REVOCATION = "client-revocation"
@@ -54,9 +54,12 @@ class Target:
     exports: Callable[[str], Exports] | None = None
 
 
-def embedded_bench(catalogue: Catalogue, seed: int, kind: type[EmbeddedLab] | None = None) -> Bench:
-    """A bench on the embedded lab (or the *kind* of it), presenting its deployment's credentials, good and bad."""
-    lab = (kind or EmbeddedLab)(reference(), catalogue.servers, catalogue.flows, FAULTS)
+def embedded_bench(catalogue: Catalogue, seed: int, balancer: Sequence[str] = BALANCER) -> Bench:
+    """A bench on the embedded lab, presenting its deployment's credentials, good and bad.
+
+    *balancer*: see :class:`harness.lab.embedded.EmbeddedPlacement`.
+    """
+    lab = embedded_lab(reference(), catalogue.servers, catalogue.flows, FAULTS, balancer)
     try:
         return _bench(lab, seed)
     except BaseException:
@@ -64,8 +67,8 @@ def embedded_bench(catalogue: Catalogue, seed: int, kind: type[EmbeddedLab] | No
         raise
 
 
-def _bench(lab: OwnLab, seed: int) -> Bench:
-    stimuli = Stimuli(lab.pki, TokenIssuer.of(lab.pki, lab.now), lab.folder / "clients")
+def _bench(lab: ReferenceLab, seed: int) -> Bench:
+    stimuli = Stimuli(lab.pki, HeldTokenIssuer.of(lab.pki, lab.now), lab.folder / "clients")
     lab.on_close.append(stimuli.lure.close)
     return Bench(lab, stimuli, seed)
 
@@ -74,7 +77,7 @@ EMBEDDED = Target(
     name="embedded",
     scope="Hopproof's own reference subsystems on loopback, which says nothing yet about your deployment.",
     own_lab=True,
-    grade=EmbeddedLab.grade,
+    grade=ReferenceLab.grade,
     features=reference().features | {"embedded"},
     bench=embedded_bench,
     exports=reference_exports,
@@ -83,9 +86,9 @@ EMBEDDED = Target(
 
 def containers_bench(catalogue: Catalogue, seed: int) -> Bench:
     """A bench on the container lab.  Docker's libraries are imported only here, so no other run pays for them."""
-    from harness.lab.containers.disruptions import OperatedLab
+    from harness.lab.containers.lab import container_lab
 
-    lab = OperatedLab(reference(), catalogue.servers, catalogue.flows, FAULTS)
+    lab = container_lab(reference(), catalogue.servers, catalogue.flows, FAULTS)
     return _bench(lab, seed)
 
 

@@ -18,7 +18,7 @@ from harness.catalogue.registry import catalogue
 from harness.decode.names import readings
 from harness.errors import UsageError
 from harness.model.vocabulary import Posture
-from harness.pki.issue import Identity, Signing
+from harness.pki.issue import Identity, Issuer, Signing
 from harness.pki.keys import KINDS, Key
 from harness.stimuli.partial import ClientCredential
 from harness.stimuli.partial.certificates import PublicOnlyIdentity
@@ -28,6 +28,8 @@ from harness.targets.file import Client, Endpoint
 from harness.targets.places import PrivateKey, Secret
 
 NOBODY = "hopproof-client"
+ANYBODY = ClientCredential("", required=False)
+"""A client that has, and shows, no certificate."""
 
 
 def open_clients(endpoints: Iterable[Endpoint]) -> dict[str, tuple[str, ClientCredential]]:
@@ -54,7 +56,7 @@ def by_name(clients: Mapping[str, tuple[str, ClientCredential]]) -> dict[str, Cl
 
 def _held(client: ClientCredential) -> list[object]:
     """What tells two clients apart: their certificates, and which keys of them are at hand."""
-    parts = (client.identity, client.authority, client.other_authority, client.revoked)
+    parts = (client.identity, client.authority, client.other_authority, client.revoked, client.second)
     return [part and (part.chain, isinstance(part, PublicOnlyIdentity)) for part in parts]
 
 
@@ -75,13 +77,16 @@ def _open(endpoint: Endpoint) -> tuple[str, ClientCredential]:
     name = _common_name(identity.certificate.subject)
     authority, other = _authority(endpoint.client, identity), _other_authority(endpoint.client, identity)
     revoked = _revoked(endpoint.client, identity, bool(endpoint.subject))
-    return name, ClientCredential(name, identity, authority, required, other, revoked)
+    second = _second(endpoint.client, identity)
+    return name, ClientCredential(name, identity, authority, required, other, revoked, second)
 
 
 def _asks(endpoint: Endpoint) -> bool:
     if endpoint.posture is Posture.DEFAULT:
         documented = (catalogue().flows[name].server for name in endpoint.flows)
         return not any(server.default is Posture.TLS_ONLY for server in documented)
+    if endpoint.modes:
+        return endpoint.modes["mtls"] != "disabled"
     return endpoint.posture not in (Posture.JWT, Posture.TLS_ONLY)
 
 
@@ -117,7 +122,7 @@ def _as_written(certificate: x509.Certificate, private: PrivateKey, what: str) -
     return private.secret.read(what) if pss_only and private.password is None else b""
 
 
-def _authority(client: Client, identity: Identity) -> Identity | None:
+def _authority(client: Client, identity: Identity) -> Issuer | None:
     if client.ca is None:
         return None
     given = _chain(client.ca, "client.ca")
@@ -184,6 +189,19 @@ def _revoked(client: Client, identity: Identity, named: bool) -> Identity | None
     }
     for message in (message for message, so in wrong.items() if so):
         raise UsageError(f"client.revoked.certificate {message}", where=where)
+    return Identity(chain, key)
+
+
+def _second(client: Client, identity: Identity) -> Identity | None:
+    """The second certificate, which must be another one and valid: it is to be served."""
+    if client.second is None or client.second_key is None:
+        return None
+    chain, where = _chain(client.second, "client.second.certificate"), _place(client.second)
+    key = _key(client.second_key, "client.second.key")
+    if key.public_key() != chain[0].public_key():
+        raise UsageError("client.second.key is not the key of client.second.certificate", where=where)
+    if chain[0] == identity.certificate:
+        raise UsageError("client.second.certificate is client.certificate itself", where=where)
     return Identity(chain, key)
 
 

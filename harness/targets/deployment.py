@@ -9,19 +9,18 @@ from pathlib import Path as FilePath
 from harness.catalogue import Catalogue
 from harness.catalogue.registry import catalogue as registered_catalogue
 from harness.catalogue.widen import asked_by, widened
-from harness.config import Options
 from harness.errors import CannotJudge, UsageError, refuse
-from harness.model.case import Case, Stimulus
+from harness.model.case import Case
 from harness.model.catalogue import Cells, Flow, Requirement
 from harness.model.claims import Claim, Protection
 from harness.model.observations import Observations
 from harness.model.params import Params
-from harness.model.vocabulary import Level, Path, is_file
+from harness.model.vocabulary import Level, Path
 from harness.pki.issue import Identity
 from harness.probes.intrusiveness import intrusiveness, is_safe
 from harness.probes.live import Bench, paced
 from harness.probes.transports import TRANSPORTS
-from harness.stimuli.certificates import CERTIFICATE_CLASSES, authorities_below
+from harness.stimuli.certificates import authorities_below
 from harness.stimuli.partial import PartialPki, PartialStimuli
 from harness.stimuli.registry import Intrusiveness, Need
 from harness.stimuli.tokens import TOKEN_CLASSES
@@ -29,12 +28,13 @@ from harness.targets import builtin, curl, exchange_cases
 from harness.targets import file as target_file
 from harness.targets.builtin import Target
 from harness.targets.check import mistakes as mistakes_of
-from harness.targets.credentials import by_name, open_clients
+from harness.targets.credentials import ANYBODY, by_name, open_clients
 from harness.targets.dialects import dialect_of
-from harness.targets.exports import beside
 from harness.targets.external import ExternalLab, Pace
-from harness.targets.file import Client, TargetFile
+from harness.targets.file import TargetFile
 from harness.targets.flows import requested, server_of, service, stand_ins
+from harness.targets.gateways import Asked, gateways, profile_of, protected_by
+from harness.targets.given import needs_of, not_given
 from harness.targets.patience import Patience
 from harness.targets.preflight import Preflight, look_at
 from harness.targets.token_client import token_client_of
@@ -46,26 +46,9 @@ _ANY_AREA = frozenset({"tokens", "chains", "bypass"})
 _ANY_REQUIREMENT = frozenset({"FLW-0", "FLW-2", "FLW-5", "FLW-5-CERTIFICATE"})
 # What a service agrees to with its issuer only the target file can tell: without it, these say what RFC 8725 advises.
 _AGREED = TOKEN_CLASSES.needing(Need.ALGORITHMS)
+_KEY_SERVER = TRANSPORTS.needing(Need.KEY_SERVER)
 _NOT_AGREED = "tokens.algorithms of the target file does not say which algorithms the service takes, so this is advice."
 _ASKED_FOR = "check audience, resource or scope in tokens.endpoint.form, and what the token endpoint makes of them"
-
-
-def target_of(options: Options) -> Target:
-    """The target that *options* name: one of ours, a target file, exported files, or one of the former with files.
-
-    Raises :class:`UsageError` for none of them.
-    """
-    if options.exports:
-        if options.fault:
-            raise UsageError("--fault is for our own servers and files", hint="leave --target or --fault out")
-        live = target_of(replace(options, target=options.servers)) if options.servers else None
-        return beside(live, options.exports, options.product)
-    if not is_file(options.target):
-        return builtin.find(options.target)
-    if options.fault:
-        raise UsageError("--fault is for our own servers", hint="leave --target or --fault out")
-    deployment = Deployment.load(FilePath(options.target), options.read_only)
-    return replace(deployment, keep=options.keep, wait=options.wait).target()
 
 
 @dataclass(frozen=True)
@@ -106,8 +89,9 @@ class Deployment:
     def target(self) -> Target:
         """What a run needs of it."""
         file = self.file
-        name = " ".join(filter(None, (file.product, file.version)))
-        places = ", ".join(f"{item.name} ({item.posture})" for item in file.endpoints.values())
+        profile = profile_of(file)
+        name = " ".join(filter(None, (file.product, file.version, profile and f"(profile {profile})")))
+        places = ", ".join(f"{item.name} ({protected_by(item)})" for item in file.endpoints.values())
         return Target(
             name=str(file.file),
             scope=f"{name}, {file.environment}: {places}, from the client's side only.",
@@ -125,6 +109,8 @@ class Deployment:
 
     def _claim(self, flow: Flow) -> Claim:
         endpoint = self.file.endpoints[flow.server.name]
+        if ours := gateways(self.file, registered_catalogue().flows).get(endpoint.name):
+            return ours.claim(flow, self.file.tokens)
         token = flow.server.verifies(Protection.TOKEN, endpoint.posture)
         # What the documented product's tokens say there is not public, and it is not asked to look.
         named = self.file.tokens.get("claims", {}) if token and endpoint.generic else {}
@@ -143,8 +129,6 @@ class Deployment:
         revoked = any(endpoint.client and endpoint.client.revoked for endpoint in self.file.endpoints.values())
         return frozenset({builtin.REVOCATION} if revoked else ())
 
-    # Which cases
-
     def adapt(self, catalogue: Catalogue) -> Catalogue:
         """*catalogue* with the servers, requests and flows of this deployment in place of the documented ones."""
         paths = {endpoint.path for endpoint in self.file.endpoints.values()} - {Path.DIRECT}
@@ -156,7 +140,8 @@ class Deployment:
         servers = {flow.server.name: flow.server for flow in asked.values()}
         levelled = (each for row in catalogue.requirements for each in self._levelled(row))
         anybodys = {flow.name for flow in stand_ins(catalogue)}
-        found = (self._row(row, flows, anybodys, exchanges) for row in levelled)
+        ours = gateways(self.file, catalogue.flows).values()
+        found = (self._row(row, flows, anybodys, exchanges, ours) for row in levelled)
         rows = tuple(row for row in found if row.cells)
         name = " ".join(filter(None, (self.file.product, self.file.version)))
         return replace(catalogue, product=name, servers=servers, flows=asked, requirements=rows)
@@ -172,7 +157,11 @@ class Deployment:
     def services(self, catalogue: Catalogue) -> Iterable[Flow]:
         """The flows of *catalogue* that end at this deployment's endpoints, with its own requests and credentials."""
         clients = open_clients(self.file.endpoints.values())
+        ours = gateways(self.file, catalogue.flows)
         for endpoint in self.file.endpoints.values():
+            if endpoint.modes:
+                yield from ours[endpoint.name].flows(clients[endpoint.name][0])
+                continue
             if exchange_cases.only_asked_to_refuse(self.file, endpoint):
                 continue
             documented = [catalogue.flows[name] for name in endpoint.flows if name in catalogue.flows]
@@ -193,12 +182,22 @@ class Deployment:
         yield replace(row, level=Level.SHOULD, note=_NOT_AGREED, cells=advice)
 
     def _row(
-        self, row: Requirement, flows: Mapping[str, Flow], anybodys: Collection[str], exchanges: Mapping[str, Flow]
+        self,
+        row: Requirement,
+        flows: Mapping[str, Flow],
+        anybodys: Collection[str],
+        exchanges: Mapping[str, Flow],
+        ours: Collection[Asked],
     ) -> Requirement:
         if (exchanged := exchange_cases.exchange_row(row, self.file, exchanges)) is not None:
             return exchanged
         general = row.area in _ANY_AREA or row.id in _ANY_REQUIREMENT
-        blocks = (self._block(block, flows, anybodys if general else ()) for block in row.cells if not block.exports)
+        judged = [block for block in row.cells if not block.exports]
+        blocks = [self._block(block, flows, anybodys if general else ()) for block in judged]
+        for gateway in ours:
+            blocks += gateway.cells(row)
+            stand_for_any = (block for block in judged if general and not {*anybodys}.isdisjoint(block.flows))
+            blocks += (self._elsewhere(part) for block in stand_for_any for part in gateway.general(row, block))
         return replace(row, cells=tuple(block for block in blocks if block.flows))
 
     def _block(self, block: Cells, flows: Mapping[str, Flow], anybodys: Collection[str]) -> Cells:
@@ -206,17 +205,19 @@ class Deployment:
         documented = {name for endpoint in self.file.endpoints.values() for name in endpoint.flows}
         kept = [name for name in block.flows if name in documented and name in flows]
         if any(name in block.flows for name in anybodys):
-            kept += [name for name in flows if name not in documented]
+            kept += [name for name, flow in flows.items() if name not in documented and not flow.modes]
+        return self._elsewhere(replace(block, flows=tuple(kept)))
+
+    def _elsewhere(self, block: Cells) -> Cells:
         # Our own JWKS server is what differs in the place of a management that we do not have here.
-        params = Params() if {*block.transports} == TRANSPORTS.needing(Need.KEY_SERVER) else block.params
-        return replace(block, flows=tuple(kept), params=params)
+        return replace(block, params=Params()) if {*block.transports} == _KEY_SERVER else block
 
     def withhold(self, case: Case) -> str:
         """Why *case* does not apply to this deployment, '' if it does."""
         return self._too_much(case) if exchange_cases.is_exchange(case.flow) else self._withheld(case)
 
     def _withheld(self, case: Case) -> str:
-        endpoint, needs = self.file.endpoints[case.flow.server.name], _needs(case.stimulus)
+        endpoint, needs = self.file.endpoints[case.flow.server.name], needs_of(case.stimulus)
         if case.posture is not endpoint.posture:
             return f"servers.{endpoint.name} is in posture {endpoint.posture}"
         if needs & {Need.OWN_LAB, Need.EXPORTS} or case.params.script or case.params.variant:
@@ -233,9 +234,9 @@ class Deployment:
         control = case.control()
         if control is not None and control.path is not endpoint.path:
             return "its positive twin needs the same server reached directly"
-        if Need.SUBJECT in needs and not endpoint.subject:
+        if Need.SUBJECT in needs and not (endpoint.subject or endpoint.modes):
             return f"servers.{endpoint.name} names no subject: any certificate of its CA is meant to be let in"
-        if reason := _not_given(needs, endpoint.client) or self._no_room(case):
+        if reason := not_given(case.stimulus, endpoint.client) or self._no_room(case):
             return reason
         if Need.LAB_ENVIRONMENT in needs and self.file.environment != "lab":
             return "would send a working credential unencrypted, which is done in a lab only"
@@ -262,7 +263,8 @@ class Deployment:
             token_issuer, keys = open_token_issuer(file)
             if keys is not None:
                 lab.on_close.insert(0, keys.close)
-            pki = PartialPki(by_name(open_clients(file.endpoints.values())))
+            # A flow without a certificate has a client without a name.
+            pki = PartialPki({"": ANYBODY, **by_name(open_clients(file.endpoints.values()))})
             stimuli = PartialStimuli(pki, token_issuer, lab.folder / "clients")
             lab.on_close.insert(0, stimuli.lure.close)
             dialect = dialect_of(file)
@@ -300,21 +302,6 @@ class Deployment:
         if found.files or found.identity:
             return {"curl": found.line, "reads": folder}
         return {"curl": found.line}
-
-
-def _needs(stimulus: Stimulus) -> frozenset[Need]:
-    """What the classes of *stimulus* need."""
-    certificate, token = CERTIFICATE_CLASSES[stimulus.certificate], TOKEN_CLASSES[stimulus.token]
-    return certificate.needs | token.needs | TRANSPORTS[stimulus.transport].needs
-
-
-def _not_given(needs: Collection[Need], client: Client | None) -> str:
-    """Why a class that needs a certificate of its own to be given cannot be asked for."""
-    if Need.OTHER_CA in needs and (client is None or client.other_ca is None):
-        return "no other CA of the deployment is given (client.other_ca and other_ca_key)"
-    if Need.REVOKED in needs and (client is None or client.revoked is None):
-        return "no revoked certificate is given (client.revoked)"
-    return ""
 
 
 def _only(cells: Iterable[Cells], wanted: Callable[[str], bool]) -> tuple[Cells, ...]:

@@ -20,7 +20,7 @@ _PER_SECOND = {"lab": 20.0, "test": 20.0, "production": 5.0}
 @dataclass(frozen=True)
 class Client:
     """The client's files.  ``other_ca`` is another CA of the deployment, which the endpoint must not trust; ``revoked``
-    is a certificate of the right CA that was revoked."""
+    is a certificate of the right CA that was revoked, ``second`` another one that the gateway is configured with."""
 
     certificate: Secret
     key: PrivateKey
@@ -30,6 +30,8 @@ class Client:
     other_ca_key: PrivateKey | None = None
     revoked: Secret | None = None
     revoked_key: PrivateKey | None = None
+    second: Secret | None = None
+    second_key: PrivateKey | None = None
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,9 @@ class Endpoint:
 
     ``also_names`` are names of other sites at the same address; ``origin`` is where the server itself listens, past the
     balancer that ``connect`` leads to, and ``certificate_sha256`` the digest of its certificate: either lets a
-    passthrough be looked at.
+    passthrough be looked at.  ``modes`` are those of a product's gateway, by way of authentication, and none for any
+    other endpoint; the posture is then the catalogue's for all of them.  ``certificate_header`` is where the client
+    sets the certificate itself, '' where it shows it in the handshake.
     """
 
     name: str
@@ -68,6 +72,8 @@ class Endpoint:
     also_names: tuple[str, ...] = ()
     origin: tuple[str, int] | None = None
     certificate_sha256: str = ""
+    modes: Mapping[str, str] = field(default_factory=dict)
+    certificate_header: str = ""
 
     @property
     def generic(self) -> bool:
@@ -84,6 +90,7 @@ class TargetFile:
     product: str
     kind: str
     version: str
+    profile: str
     environment: str
     read_only: bool
     rate: float
@@ -160,6 +167,7 @@ def _target(data: Mapping[str, Any], file: FilePath, endpoints: Mapping[str, End
         product=data["product"]["name"],
         kind=data["product"].get("kind", ""),
         version=data["product"].get("version", ""),
+        profile=data["product"].get("profile", ""),
         environment=environment,
         read_only=data.get("read_only", environment == "production"),
         rate=float(data.get("rate", _PER_SECOND[environment])),
@@ -186,14 +194,19 @@ def _client(file: FilePath, row: Mapping[str, Any] | None) -> Client | None:
         return None
     certificates = {key: secret_of(file, row[key]) for key in ("certificate", "ca", "other_ca") if key in row}
     keys = {key: private_key_of(file, row, key) for key in ("key", "ca_key", "other_ca_key") if key in row}
-    if "revoked" in row:
-        certificates["revoked"] = secret_of(file, row["revoked"]["certificate"])
-        keys["revoked_key"] = private_key_of(file, row["revoked"], "key")
+    for name in ("revoked", "second"):
+        if name in row:
+            certificates[name] = secret_of(file, row[name]["certificate"])
+            keys[f"{name}_key"] = private_key_of(file, row[name], "key")
     return Client(**certificates, **keys)  # type: ignore[arg-type]  # the schema says which belong together
 
 
 def _endpoint(file: FilePath, name: str, row: Mapping[str, Any], common: Mapping[str, Any] | None) -> Endpoint:
     spot = f"servers.{name}"
+    for other in ("posture", "flows"):
+        if "modes" in row and other in row:
+            text = f"{spot}: modes and {other} exclude each other: modes say how it authenticates its clients"
+            raise UsageError(text, where=str(file), hint=f"leave {other} out")
     host, port, path = url_of(file, f"{spot}.url", row["url"])
     connect = (host, port) if "connect" not in row else place_of(file, f"{spot}.connect", row["connect"])
     request = _request(row.get("request", {}))
@@ -209,7 +222,7 @@ def _endpoint(file: FilePath, name: str, row: Mapping[str, Any], common: Mapping
         connect=connect,
         url_path=path,
         ca=(file.parent / row["ca"]).resolve(),
-        posture=Posture(row["posture"]),
+        posture=Posture(row.get("posture", Posture.JWT)),
         path=Path(row.get("path", "direct")),
         flows=tuple(row.get("flows", ())),
         subject=row.get("subject", ""),
@@ -218,6 +231,8 @@ def _endpoint(file: FilePath, name: str, row: Mapping[str, Any], common: Mapping
         also_names=tuple(row.get("also_names", ())),
         origin=place_of(file, f"{spot}.origin", row["origin"]) if "origin" in row else None,
         certificate_sha256=row.get("certificate_sha256", "").replace(":", "").lower(),
+        modes=row.get("modes", {}),
+        certificate_header=row.get("certificate_header", ""),
     )
 
 

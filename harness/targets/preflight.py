@@ -11,6 +11,7 @@ from harness.model.case import GOOD, Stimulus
 from harness.model.catalogue import Flow
 from harness.model.exchange import ClientView
 from harness.model.vocabulary import Posture
+from harness.probes.certificate_header import handed_on
 from harness.probes.intrusiveness import is_safe
 from harness.probes.live import Bench
 from harness.stimuli.key_server import KeyServer
@@ -19,6 +20,7 @@ from harness.stimuli.partial.stimuli import REISSUED
 from harness.targets import obstacles
 from harness.targets.external import ExternalLab, address_of
 from harness.targets.file import Endpoint, TargetFile
+from harness.targets.gateways import needs_certificate, open_by_design
 from harness.wire.handshake import Handshake, look
 from harness.wire.send import Address, chosen_protocol
 
@@ -56,6 +58,7 @@ class Preflight:
             if self._file.read_only and not is_safe(flow.method):
                 continue
             endpoint = self._file.endpoints[flow.server.name]
+            flow = handed_on(flow, endpoint.path)
             good = self._try(endpoint, flow, Stimulus())
             if good is not None:
                 self._served(endpoint, flow, good, obstacles.now())
@@ -69,7 +72,8 @@ class Preflight:
         """What comes of *flow*'s good request; None where it cannot be made, or would write where nothing may."""
         if self._file.read_only and not is_safe(flow.method):
             return None
-        return self._try(self._file.endpoints[flow.server.name], flow, Stimulus())
+        endpoint = self._file.endpoints[flow.server.name]
+        return self._try(endpoint, handed_on(flow, endpoint.path), Stimulus())
 
     def _shown(self, endpoint: Endpoint) -> Handshake:
         """What the server does in a handshake; looked at once."""
@@ -146,7 +150,7 @@ class Preflight:
     def _without_certificate(self, endpoint: Endpoint, flow: Flow, seen: ClientView, *, good_token: bool) -> None:
         """Where tokens alone are meant to count, a certificate must not be what decides."""
         posture = flow.server.default
-        if posture not in _WITHOUT_CERTIFICATE or not self._shown(endpoint).asked:
+        if posture not in _WITHOUT_CERTIFICATE or needs_certificate(flow) or not self._shown(endpoint).asked:
             return
         bare: ClientView | None = seen
         if good_token and self._pki.clients[flow.client_secret].identity is not None:
@@ -182,7 +186,7 @@ class Preflight:
         An endpoint that is meant to be open (a gateway's documented default) is skipped, and so is one whose declared
         success is a redirect: it does not distinguish clients, but serves none of them, and the rows say so.
         """
-        if flow.server.default is Posture.TLS_ONLY or not 200 <= flow.success < 300:
+        if flow.server.default is Posture.TLS_ONLY or open_by_design(flow) or not 200 <= flow.success < 300:
             return
         others = [self._try(endpoint, flow, stimulus) for stimulus in (_NOTHING, _STRANGER)]
         if all(self._bench.served(item, flow) for item in others) and (good is None or self._bench.served(good, flow)):
@@ -194,9 +198,12 @@ class Preflight:
             self._bench.everybody[flow.name] = f"{endpoint.host} answers {flow.success} to {who} alike"
 
     def _reissued(self, endpoint: Endpoint, flow: Flow) -> None:
-        """What our copy of the CA signs must be served, or the refusal of what it signs badly proves nothing."""
+        """What our copy of the CA signs must be served, or the refusal of what it signs badly proves nothing.
+
+        A gateway knows certificates themselves, and no CA: it has to refuse the copy, which is a case.
+        """
         client = self._pki.clients[flow.client_secret]
-        if client.identity is None or not client.required:
+        if client.identity is None or not client.required or flow.modes:
             return
         copy = self._try(endpoint, flow, Stimulus(certificate=REISSUED))
         if copy is not None and not self._bench.served(copy, flow):

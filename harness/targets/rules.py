@@ -8,7 +8,7 @@ from harness.errors import UsageError
 from harness.model.catalogue import Flow
 from harness.model.vocabulary import Path, Posture
 from harness.products.registry import product
-from harness.targets import sts
+from harness.targets import gateways, sts
 from harness.targets.file import Endpoint, TargetFile
 
 SERVICE = "service"
@@ -24,6 +24,7 @@ def mistakes(target: TargetFile, flows: Mapping[str, Flow]) -> Iterator[UsageErr
 def contradictions(target: TargetFile, flows: Mapping[str, Flow]) -> Iterator[str]:
     """Every contradiction in words, each with the rule it breaks."""
     yield from _kinds(target, flows)
+    yield from gateways.mistakes(target, flows)
     yield from _twice(target, flows)
     for endpoint in target.endpoints.values():
         yield from _unknown(endpoint, flows)

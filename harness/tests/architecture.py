@@ -35,9 +35,10 @@ FENCES: Mapping[str, tuple[str, ...]] = {
     "allure_commons": ("harness.writers", "harness.plugin"),
     "mitmproxy": ("mitm_addons",),
     "locust": ("harness.probes.load.generator",),
+    "pkilint": ("harness.pki.rfc5280",),
     "gevent": ("harness.probes.load.generator",),
 }
-LAZY = ("scapy",)
+LAZY = ("scapy", "pkilint")
 
 
 @dataclass(frozen=True)

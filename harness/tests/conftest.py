@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from harness.catalogue.registry import FAULTS, catalogue
-from harness.lab.embedded import EmbeddedLab
+from harness.lab.embedded import embedded_lab
+from harness.lab.reference import ReferenceLab
 from harness.products.registry import reference
 from harness.tests.command import hopproof
 from harness.tests.credentials import ca, deployment, pki, secrets, tls, token_issuer, trusting  # noqa: F401 - fixtures for every test
@@ -27,10 +28,10 @@ class Finished:
 
 
 @pytest.fixture(scope="module")
-def lab() -> Iterator[EmbeddedLab]:
+def lab() -> Iterator[ReferenceLab]:
     """The reference servers, which play somebody else's."""
     known = catalogue()
-    found = EmbeddedLab(reference(), known.servers, known.flows, FAULTS)
+    found = embedded_lab(reference(), known.servers, known.flows, FAULTS)
     yield found
     found.close()
 

@@ -29,7 +29,7 @@ def name(common: str, organization: str = "") -> x509.Name:
 
 
 def authority(common: str = "ingress-ca", *, start: datetime = NOW - timedelta(days=30), ca: bool = True) -> Identity:
-    usage = frozenset({"digital_signature", "key_encipherment", "key_cert_sign"})
+    usage = frozenset({"digital_signature", "key_cert_sign"})  # the keys are EC keys
     constraints = x509.BasicConstraints(ca=ca, path_length=None)
     return issue(Profile(name(common), start, start + TEN_YEARS, usage, constraints=constraints))
 
@@ -43,7 +43,7 @@ def leaf(
     life: timedelta = TWO_YEARS,
     organization: str = "cert-manager",
 ) -> Identity:
-    usage = frozenset({"digital_signature", "key_encipherment"})
+    usage = frozenset({"digital_signature"})
     profile = Profile(name(common, organization), start, start + life, usage, uses or None, names=dns_names(hosts))
     return issue(profile, issuer)
 

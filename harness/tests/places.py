@@ -9,12 +9,12 @@ from typing import Any
 import yaml
 
 from harness.config import Options
-from harness.lab.embedded import EmbeddedLab
+from harness.lab.reference import ReferenceLab
 from harness.model.case import Setup
 from harness.model.vocabulary import Path as FlowPath
 from harness.model.vocabulary import Posture
 from harness.run.run import Run
-from harness.stimuli.tokens import TokenIssuer
+from harness.stimuli.tokens import HeldTokenIssuer
 
 CLAIMS = {"iss": "IBM API Connect", "aud": "n/a", "sub": "n/a"}
 SUBJECT = "CN=portal-admin-client,O=cert-manager"
@@ -23,7 +23,7 @@ SUBJECT = "CN=portal-admin-client,O=cert-manager"
 class Place:
     """Writes target files for the lab's portal and runs them."""
 
-    def __init__(self, lab: EmbeddedLab, folder: Path) -> None:
+    def __init__(self, lab: ReferenceLab, folder: Path) -> None:
         self._lab, self._folder = lab, folder
         secrets = lab.secrets / "portal-admin-client"
         self.client = {"certificate": str(secrets / "tls.crt"), "key": str(secrets / "tls.key")}
@@ -32,7 +32,7 @@ class Place:
         self.signing = {"signing_key": str(lab.secrets.parent / "jwt" / "signing.key"), "claims": CLAIMS}
 
     def token(self) -> str:
-        return TokenIssuer.of(self._lab.pki).token()
+        return HeldTokenIssuer.of(self._lab.pki).token()
 
     def file(self, posture: Posture, fault: str = "", server: Mapping[str, Any] | None = None, **more: Any) -> Path:
         setup = Setup("portal", posture, FlowPath.DIRECT, fault)

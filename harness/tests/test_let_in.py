@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from harness.judge import STRANGERS
-from harness.lab.embedded import EmbeddedLab
+from harness.lab.reference import ReferenceLab
 from harness.model.vocabulary import Posture
 from harness.tests.places import SUBJECT, Place, of
 
 
 @pytest.fixture
-def place(lab: EmbeddedLab, tmp_path: Path) -> Place:
+def place(lab: ReferenceLab, tmp_path: Path) -> Place:
     return Place(lab, tmp_path)
 
 

@@ -19,8 +19,8 @@ import yaml
 from harness.cli import main
 from harness.commands.explain import documented
 from harness.config import Options, Skip
-from harness.lab.embedded import EmbeddedLab
 from harness.lab.protocol import Entrypoint
+from harness.lab.reference import ReferenceLab
 from harness.model.case import Setup
 from harness.model.vocabulary import Depth, Posture
 from harness.model.vocabulary import Path as FlowPath
@@ -34,7 +34,7 @@ AUDIENCE = "tokens/STS-5/client-to-orders/jwt/direct/aud-wrong"
 
 
 @pytest.fixture
-def file(lab: EmbeddedLab, tmp_path: Path) -> File:
+def file(lab: ReferenceLab, tmp_path: Path) -> File:
     """Writes the target file of a service behind an STS, with a fault or none."""
 
     def written(fault: str) -> Path:

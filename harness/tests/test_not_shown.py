@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from harness.config import Options, Skip
-from harness.lab.embedded import EmbeddedLab
 from harness.lab.protocol import Entrypoint
+from harness.lab.reference import ReferenceLab
 from harness.model.case import Setup
 from harness.model.claims import Answer
 from harness.model.vocabulary import Path as FlowPath
@@ -26,7 +26,7 @@ from harness.writers import answer
 
 
 @pytest.fixture
-def place(lab: EmbeddedLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+def place(lab: ReferenceLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     place = Place(lab, tmp_path)
     monkeypatch.setenv("HOPPROOF_TEST_TOKEN", place.token())
     return place
@@ -136,7 +136,7 @@ def test_a_server_that_refuses_no_client_shows_nothing(
 # A passthrough, as declared and as seen
 
 
-def passthrough(lab: EmbeddedLab, place: Place, fault: str, **compared: str) -> Run:
+def passthrough(lab: ReferenceLab, place: Place, fault: str, **compared: str) -> Run:
     entrypoints = lab.open([Setup("portal", Posture.JWT, FlowPath.PASSTHROUGH, fault)])
     (front,) = entrypoints.values()
     assert isinstance(front, Entrypoint)
@@ -157,7 +157,7 @@ def seen(run: Run) -> tuple[list[str], list[str]]:
 
 
 def test_a_passthrough_that_ends_tls_is_believed_only_where_nothing_else_is_given(
-    lab: EmbeddedLab, place: Place
+    lab: ReferenceLab, place: Place
 ) -> None:
     run = passthrough(lab, place, "passthrough-terminates")
     assert seen(run) == ([], []) and run.status == 0
@@ -166,16 +166,16 @@ def test_a_passthrough_that_ends_tls_is_believed_only_where_nothing_else_is_give
     assert "servers.portal.origin" in reason
 
 
-def test_a_passthrough_that_ends_tls_is_seen_beside_the_server(lab: EmbeddedLab, place: Place) -> None:
+def test_a_passthrough_that_ends_tls_is_seen_beside_the_server(lab: ReferenceLab, place: Place) -> None:
     run = passthrough(lab, place, "passthrough-terminates", origin="yes")
     assert seen(run) == (["FAIL"], ["what is called a passthrough"]) and run.status == 1
 
 
-def test_a_passthrough_that_ends_tls_is_seen_by_the_digest(lab: EmbeddedLab, place: Place) -> None:
+def test_a_passthrough_that_ends_tls_is_seen_by_the_digest(lab: ReferenceLab, place: Place) -> None:
     run = passthrough(lab, place, "passthrough-terminates", certificate_sha256="ab" * 32)
     assert seen(run) == (["FAIL"], ["what is called a passthrough"]) and run.status == 1
 
 
-def test_a_passthrough_that_is_one(lab: EmbeddedLab, place: Place) -> None:
+def test_a_passthrough_that_is_one(lab: ReferenceLab, place: Place) -> None:
     run = passthrough(lab, place, "", origin="yes")
     assert seen(run) == (["PASS"], []) and run.status == 0

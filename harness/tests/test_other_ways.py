@@ -13,10 +13,11 @@ import pytest
 import yaml
 
 from harness.config import Options
-from harness.lab.embedded import EmbeddedLab
+from harness.lab.reference import ReferenceLab
 from harness.model.vocabulary import Depth, Posture
 from harness.run.run import Run
-from harness.stimuli.tokens import TokenIssuer
+from harness.stimuli.tokens import HeldTokenIssuer
+from harness.tests.faulty import upgrades
 from harness.tests.places import SUBJECT, Place, of
 
 HOST = "api.portal.apic.test"
@@ -28,6 +29,7 @@ WAYS = {
 }
 
 Excuse = Callable[["Handler"], bool]
+Switch = Callable[["Handler"], bool]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -44,6 +46,9 @@ class Handler(BaseHTTPRequestHandler):
         return self.answer
 
     def answer(self) -> None:
+        if self.server.switch(self):
+            self.close_connection = True
+            return
         open_ = self.server.excuse(self)
         status = 200 if open_ or self.server.credential(self) else 403 if self.server.demands else 401
         if status == 200 and self.command not in ("GET", "HEAD") and not open_:
@@ -62,13 +67,21 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Small(ThreadingHTTPServer):
-    """*excuse* is its fault; with *demands* the credential is a certificate, else *token*."""
+    """*excuse* is its fault, or *switch*, which takes clients to another protocol; with *demands* the credential is a
+    certificate, else *token*."""
 
     daemon_threads = True
 
-    def __init__(self, secrets: Path, excuse: Excuse, token: str, lowest: ssl.TLSVersion | None = None) -> None:
+    def __init__(
+        self,
+        secrets: Path,
+        excuse: Excuse,
+        token: str,
+        lowest: ssl.TLSVersion | None = None,
+        switch: Switch = upgrades.never,
+    ) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.excuse, self.token, self.demands = excuse, token, not token
+        self.excuse, self.token, self.demands, self.switch = excuse, token, not token, switch
         self.names: dict[ssl.SSLSocket, str] = {}
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(secrets / "portal-admin" / "tls.crt", secrets / "portal-admin" / "tls.key")
@@ -94,14 +107,14 @@ Judge = Callable[..., Run]
 
 
 @pytest.fixture
-def judge(lab: EmbeddedLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Judge]:
+def judge(lab: ReferenceLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Judge]:
     """Judges a small server with an excuse, by a certificate or a token."""
     servers: list[Small] = []
 
     def run(excuse: Excuse, posture: Posture = Posture.MTLS, lowest: ssl.TLSVersion | None = None, **more: Any) -> Run:
-        token = TokenIssuer.of(lab.pki).token() if posture is Posture.JWT else ""
+        token = HeldTokenIssuer.of(lab.pki).token() if posture is Posture.JWT else ""
         monkeypatch.setenv("HOPPROOF_TEST_TOKEN", token)
-        small = Small(lab.secrets, excuse, token, lowest)
+        small = Small(lab.secrets, excuse, token, lowest, more.pop("switch", upgrades.never))
         servers.append(small)
         threading.Thread(target=small.serve_forever, daemon=True).start()
         client = lab.secrets / "portal-admin-client"
@@ -144,6 +157,8 @@ OPEN: dict[str, Excuse] = {
     "method-write": lambda handler: handler.command == "DELETE",
     "method-unknown": lambda handler: handler.command not in METHODS,
     "method-override": lambda handler: "X-HTTP-Method-Override" in handler.headers,
+    "upgrade-websocket": lambda handler: handler.headers["Upgrade"] == "websocket" and not handler.headers["Origin"],
+    "upgrade-h2c": lambda handler: handler.headers["Upgrade"] == "h2c",
     "path-dots": lambda handler: handler.path != "/things" and handler.path.endswith("/%2e/things"),
     "path-spelling": lambda handler: handler.path == "/things;x=1",
     "path-absolute-form": lambda handler: handler.path.startswith("https://"),
@@ -171,6 +186,40 @@ def test_the_same_where_a_token_is_asked_for(judge: Judge, way: str) -> None:
     assert {way} <= ways(run, "FAIL") <= {way} | ALSO.get(way, set())
 
 
+FAULTY_SWITCHES: dict[str, tuple[Switch, str]] = {
+    "websocket for anybody": (upgrades.websocket(), "upgrade-websocket"),
+    "websocket that greets anybody": (upgrades.websocket(message="hello"), "upgrade-websocket"),
+    "websocket that is over after its message": (upgrades.websocket(message="hello", close=1000), "upgrade-websocket"),
+    "h2c for anybody": (upgrades.h2c(lambda handler, path: path == "/things"), "upgrade-h2c"),
+    "h2c that looks at the first request": (
+        upgrades.h2c(lambda handler, path: path == "/things", at=lambda handler: handler.path == "/health"),
+        "upgrade-h2c",
+    ),
+}
+RIGHT_SWITCHES: dict[str, Switch] = {
+    "websocket with the credential": upgrades.websocket(lambda handler: handler.server.credential(handler)),
+    "websocket that is closed at once": upgrades.websocket(close=1008),
+    "websocket that is closed with a code of its own": upgrades.websocket(close=4401),
+    "h2c that asks inside": upgrades.h2c(lambda handler, path: handler.server.credential(handler)),
+    "h2c with a public page": upgrades.h2c(lambda handler, path: path == "/health"),
+}
+
+
+@pytest.mark.parametrize("posture", [Posture.MTLS, Posture.JWT])
+@pytest.mark.parametrize("name", FAULTY_SWITCHES)
+def test_a_server_that_switches_protocols_for_anybody_is_caught(judge: Judge, name: str, posture: Posture) -> None:
+    switch, way = FAULTY_SWITCHES[name]
+    run = judge(lambda handler: False, posture, switch=switch)
+    assert (run.status, ways(run, "FAIL")) == (1, {way})
+
+
+@pytest.mark.parametrize("posture", [Posture.MTLS, Posture.JWT])
+@pytest.mark.parametrize("name", RIGHT_SWITCHES)
+def test_a_server_that_switches_protocols_with_the_credential_passes(judge: Judge, name: str, posture: Posture) -> None:
+    run = judge(lambda handler: False, posture, switch=RIGHT_SWITCHES[name])
+    assert {row["outcome"] for row in run.rows} == {"PASS"}
+
+
 def test_a_server_that_asks_once_a_connection_is_caught(judge: Judge) -> None:
     run = judge(lambda handler: handler.served, Posture.JWT)
     assert (run.status, ways(run, "FAIL")) == (1, {"kept-connection"})
@@ -180,7 +229,7 @@ def test_a_server_that_asks_once_a_connection_is_caught(judge: Judge) -> None:
 def test_a_server_that_asks_whichever_way_passes(judge: Judge, posture: Posture) -> None:
     run = judge(lambda handler: False, posture)
     assert {row["outcome"] for row in run.rows} == {"PASS"}
-    assert len(run.rows) == (17 if posture is Posture.MTLS else 15)
+    assert len(run.rows) == (19 if posture is Posture.MTLS else 17)
 
 
 def test_a_server_that_is_open_where_a_query_follows_is_caught(judge: Judge) -> None:
@@ -206,7 +255,7 @@ def test_a_read_only_target_gets_safe_methods_alone(judge: Judge) -> None:
     assert ways(run, "FAIL") == set()
 
 
-def test_a_session_of_another_name_is_caught(lab: EmbeddedLab, tmp_path: Path) -> None:
+def test_a_session_of_another_name_is_caught(lab: ReferenceLab, tmp_path: Path) -> None:
     location = Place(lab, tmp_path)
     client = {**location.client, **location.ca}
     for fault, expected in (("resumes-without-certificate", "FAIL"), ("", "PASS")):
@@ -227,7 +276,7 @@ def test_acceptances_are_reported_without_any_good_credential(judge: Judge) -> N
     assert {row["outcome"] for row in run.rows} == {"FAIL", "UNOBSERVED"}
 
 
-def test_the_server_behind_its_balancer_is_asked_too(judge: Judge, lab: EmbeddedLab) -> None:
+def test_the_server_behind_its_balancer_is_asked_too(judge: Judge, lab: ReferenceLab) -> None:
     """The balancer takes the header out of what comes in; who reaches the server itself may send it."""
     behind = Small(lab.secrets, OPEN["certificate-in-header"], "")
     threading.Thread(target=behind.serve_forever, daemon=True).start()

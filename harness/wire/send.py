@@ -21,13 +21,13 @@ from harness.decode.certificates import view
 from harness.decode.redaction import token_in
 from harness.decode.tls import alert_name
 from harness.model.exchange import CertificateView, ClientView, Response, TokenView
+from harness.wire.upgrade import KEPT_BODY_CHARACTERS, SWITCHED, Upgrade, follow
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 12.0
 BODY_SECONDS = 3.0  # from the head of the answer on: a stream of events has no end
 MAX_ANSWER_BYTES = 1 << 20
 # What a report needs of an answer; the rest is the target's and stays with it.
-KEPT_BODY_CHARACTERS = 2000
 KEPT_HEADERS = frozenset({"www-authenticate", "allow", "content-type", "server", "retry-after", "via", "date"})
 
 
@@ -44,13 +44,14 @@ class Address:
 class Prepared:
     """A request as bytes.  *head* ends with the empty line; *authorization* is what it carries of that header's value
     (several values joined by a comma, as RFC 9110 section 5.3 has it), kept apart so that it can be digested; *before*
-    is sent first, on the same connection."""
+    is sent first, on the same connection; *upgrade* is what it asks the connection to be switched to."""
 
     method: str
     head: bytes
     body: bytes
     authorization: bytes | None = None
     before: Prepared | None = None
+    upgrade: Upgrade | None = None
 
     @property
     def authorization_sha256(self) -> str:
@@ -190,6 +191,9 @@ def _talk(stream: socket.socket, facts: ClientView, request: Prepared, parser: _
         write_error = error
     try:
         _read(stream, parser, deadline)
+        if request.upgrade is not None and parser.switched:
+            assert parser.response is not None
+            return follow(stream, facts, request.upgrade, parser.response, parser.early, deadline)
     except OSError as error:
         facts = replace(facts, **_end(error))
     except h11.RemoteProtocolError as error:
@@ -238,10 +242,12 @@ class _Answer:
         self._kept, self._characters = kept, characters
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=256 * 1024)
         # The bytes on the wire may be deliberately odd, so h11 is given a plain request that expects the same answer.
-        nominal = h11.Request(method=request.method, target="/", headers=[("host", "x"), ("connection", "close")])
-        self._http.send(nominal)
+        headers = [("host", "x"), ("connection", "close")]
+        if request.upgrade is not None:
+            headers.append(("upgrade", request.upgrade.protocol))
+        self._http.send(h11.Request(method=request.method, target="/", headers=headers))
         self._http.send(h11.EndOfMessage())
-        self._head: h11.Response | None = None
+        self._head: h11.Response | h11.InformationalResponse | None = None
         self._body = bytearray()
         self.complete = False
         self.empty = True
@@ -255,6 +261,9 @@ class _Answer:
             event = self._http.next_event()
             if isinstance(event, h11.Response):
                 self._head = event
+            elif isinstance(event, h11.InformationalResponse) and event.status_code == SWITCHED:
+                self._head, self.complete = event, True
+                return
             elif isinstance(event, h11.Data):
                 self._body += event.data
                 if len(self._body) > MAX_ANSWER_BYTES:
@@ -265,6 +274,15 @@ class _Answer:
                 return
             elif event in (h11.NEED_DATA, h11.PAUSED) or isinstance(event, h11.ConnectionClosed):
                 return
+
+    @property
+    def switched(self) -> bool:
+        return self._head is not None and self._head.status_code == SWITCHED
+
+    @property
+    def early(self) -> bytes:
+        """What came with the answer and is of the protocol that it has switched to."""
+        return self._http.trailing_data[0]
 
     @property
     def response(self) -> Response | None:

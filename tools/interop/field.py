@@ -10,9 +10,12 @@ other people wrote.  Exit status 1 if the product says anything else of any of t
 from __future__ import annotations
 
 import argparse
+import base64
+import hashlib
 import json
 import os
 import shutil
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -39,6 +42,7 @@ ISSUER, AUDIENCE = "https://sts.example.test", "orders"
 _PORTS = ("PORT", "BACKEND_PORT", "STS_PORT", "JWKS_PORT")
 _LONGEST_RUN = 240.0
 _AT_ONCE = 2
+_END = "-----END CERTIFICATE-----"
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,12 @@ def _values(run: Run, place: Path) -> dict[str, str]:
     pki = place / "pki"
     subject = shapes.write(run.shape, pki)
     ports = zip(_PORTS, map(str, free_ports(len(_PORTS))), strict=True)
+    der = _der(pki / "client.crt")
     named = {
+        "CLIENT_DIGEST": hashlib.sha256(der).hexdigest(),
+        "SECOND_DIGEST": hashlib.sha256(_der(pki / "revoked.crt")).hexdigest(),
+        "SECOND_DER": base64.b64encode(_der(pki / "revoked.crt")).decode("ascii"),
+        "CLIENT_DER": base64.b64encode(der).decode("ascii"),
         "FOLDER": str(place),
         "PKI": str(pki),
         "HOST": shapes.HOST,
@@ -151,6 +160,11 @@ def _values(run: Run, place: Path) -> dict[str, str]:
     tokens = {"ISSUER": ISSUER, "AUDIENCE": AUDIENCE, "TOKEN": _token(pki / "signing.key"), "DIRECTIVES": ""}
     values = {**dict(ports), **named, **tokens, **run.environment}
     return {**values, "DIRECTIVES": fill(run.directives, values)}
+
+
+def _der(file: Path) -> bytes:
+    """The first certificate of *file*."""
+    return ssl.PEM_cert_to_DER_cert(file.read_text("ascii").partition(_END)[0] + _END)
 
 
 def _token(key: Path) -> str:

@@ -15,7 +15,7 @@ from harness.catalogue.widen import widened
 from harness.commands.run import execute
 from harness.config import Options
 from harness.errors import HopproofError
-from harness.lab.embedded import EmbeddedLab
+from harness.lab.reference import ReferenceLab
 from harness.model.case import Case
 from harness.model.vocabulary import Depth, Path
 from harness.products.registry import reference
@@ -37,15 +37,14 @@ FAULTS = (
 
 def behind(product: str) -> Target:
     """The reference subsystems on the paths on which *product* is the balancer."""
-    lab = type("Behind", (EmbeddedLab,), {"balancer": ("tools.interop.balancers", product)})
     version = SERVERS[product].installed_version()
     return Target(
         name=f"{product}-balancer",
         scope=f"Hopproof's own reference subsystems on loopback, behind {product} {version}.",
         own_lab=False,  # what a balancer's log does not tell remains unobserved, and is named
-        grade=EmbeddedLab.grade,
+        grade=ReferenceLab.grade,
         features=reference().features,
-        bench=partial(embedded_bench, kind=lab),
+        bench=partial(embedded_bench, balancer=("tools.interop.balancers", product)),
         adapt=_every_class,
         withhold=_withheld,
     )

@@ -7,32 +7,29 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
 
 from harness.errors import LabError
 from harness.lab.containers.container import remove
-from harness.lab.containers.lab import PLATFORM, ContainerLab, Housed
-from harness.lab.folders import file_name
-from harness.lab.plan import Instance
+from harness.lab.containers.placement import ContainerPlacement, Housed
 from harness.lab.protocol import Entrypoint
+from harness.lab.reference import ReferenceLab
 from harness.model.case import Setup
 from harness.model.catalogue import Flow
 from harness.model.observations import DrivenClient
 from harness.model.protocol import Reload
 from harness.model.script import Action, Part, Verb
 from harness.model.script_facts import Change
-from harness.pki.private_files import private_file
 
 
-class OperatedLab(ContainerLab):
-    """A container lab with an operator: a :class:`harness.lab.disruptions.Operated`."""
+class ContainerOperator:
+    """A :class:`harness.lab.disruptions.Operator` of *lab*, which runs in *placement*."""
 
-    def _begin(self) -> None:
+    def __init__(self, lab: ReferenceLab, placement: ContainerPlacement) -> None:
+        self._lab, self._placement, self._instances = lab, placement, lab.instances
         self._keys_at: dict[str, str] = {}
-        super()._begin()
 
     def operate(self, setup: Setup, action: Action) -> Change | None:
-        """See :class:`harness.lab.disruptions.Operated`."""
+        """See :class:`harness.lab.disruptions.Operator`."""
         actions: Mapping[Verb, Callable[[Setup, Part], Change | None]] = {
             Verb.PAUSE: self._pause,
             Verb.RESUME: self._resume,
@@ -43,120 +40,110 @@ class OperatedLab(ContainerLab):
             Verb.MEND: self._mend,
             Verb.MOVE: self._move,
         }
-        with self._docker.asked(f"cannot {action}"):
+        with self._placement.docker.asked(f"cannot {action}"):
             return actions[action.verb](setup, action.part)
 
     def past_balancer(self, entrypoint: Entrypoint, flow: Flow, nonce: str) -> list[DrivenClient]:
-        """See :class:`harness.lab.disruptions.Operated`."""
-        server, client = self._housed[self._home(entrypoint.setup)], self._client(entrypoint.setup, flow)
-        if flow.name in self.product.registered:
-            self._register(entrypoint, client)
-        port = self._ports[self._plan.server_name(entrypoint.setup)]
+        """See :class:`harness.lab.disruptions.Operator`."""
+        server = self._housed(self._placement.home(entrypoint.setup))
+        client = self._lab.registered_client(entrypoint, flow)
+        port = self._instances.port(self._lab.plan.server_name(entrypoint.setup))
         return [
-            self._request(client, flow, nonce, entrypoint, (address, port))
+            self._lab.request(client, flow, nonce, entrypoint, (address, port))
             for address in sorted(set(server.link.addresses.values()))
         ]
 
-    def _which(self, setup: Setup, what: Part) -> tuple[str, str, Housed | None]:
-        """Site name, instance name and container of *what*, a part of this setup."""
-        if what == Part.KEY_SERVER:
-            name, instance = self._management_home(setup), self._plan.management_name(setup)
-        else:
-            name, instance = self._home(setup), self._plan.server_name(setup)
-        return name, instance, self._housed.get(name)
+    def _names(self, setup: Setup, part: Part) -> tuple[str, str]:
+        """Of *part* of this setup: the names of its site and of its instance."""
+        if part == Part.KEY_SERVER:
+            return self._placement.management_home(setup), self._lab.plan.management_name(setup)
+        return self._placement.home(setup), self._lab.plan.server_name(setup)
 
-    def _running(self, setup: Setup, what: Part) -> Housed:
-        name, _, housed = self._which(setup, what)
+    def _housed(self, name: str) -> Housed:
+        housed = self._placement.housed(name)
         if housed is None:
             raise LabError(f"{name} does not run")
         return housed
 
-    def _pause(self, setup: Setup, what: Part) -> None:
-        self._running(setup, what).link.container.pause()
+    def _running(self, setup: Setup, part: Part) -> Housed:
+        return self._housed(self._names(setup, part)[0])
 
-    def _resume(self, setup: Setup, what: Part) -> None:
-        self._running(setup, what).link.container.unpause()
+    def _pause(self, setup: Setup, part: Part) -> None:
+        self._running(setup, part).link.container.pause()
 
-    def _stop(self, setup: Setup, what: Part) -> None:
+    def _resume(self, setup: Setup, part: Part) -> None:
+        self._running(setup, part).link.container.unpause()
+
+    def _stop(self, setup: Setup, part: Part) -> None:
         """In order: it is asked to end, and is removed."""
-        name, instance, _ = self._which(setup, what)
-        self._running(setup, what).site.worker.close()
-        self._lost(name, instance)
+        self._running(setup, part).site.worker.close()
+        self._lost(*self._names(setup, part))
 
-    def _kill(self, setup: Setup, what: Part) -> None:
+    def _kill(self, setup: Setup, part: Part) -> None:
         """As a node that fails: without closing its connections."""
-        name, instance, _ = self._which(setup, what)
-        housed = self._running(setup, what)
+        housed = self._running(setup, part)
         housed.site.worker.expect_end()
-        remove(housed.link.container, self._docker)
+        remove(housed.link.container, self._placement.docker)
         housed.site.worker.close()
-        self._lost(name, instance)
+        self._lost(*self._names(setup, part))
 
-    def _lost(self, name: str, instance: str) -> None:
-        del self._housed[name]
-        self._down.add(instance)
+    def _lost(self, site: str, instance: str) -> None:
+        self._placement.gone(site)
+        self._instances.note_down(instance)
 
-    def _start_again(self, setup: Setup, what: Part) -> None:
+    def _start_again(self, setup: Setup, part: Part) -> None:
         """A new container with the same configuration, at the same port."""
-        _, instance, _ = self._which(setup, what)
-        planned: Instance
-        if what == Part.KEY_SERVER:
-            planned = self._plan.management(setup)
+        _, name = self._names(setup, part)
+        if part == Part.KEY_SERVER:
+            instance = self._lab.plan.management(setup)
         else:
-            planned = self._server(setup, self._keys_at.get(instance, ""))
-        self._start([(setup, planned)], self._ports.pop(instance))
-        if instance in self._refused:
-            raise LabError(f"{instance} did not start again: {self._refused[instance]}")
-        self._down.discard(instance)
-        self.set_clock(setup, self._offsets.get(setup, 0.0))
-        self._entrypoints[setup] = self._door(setup)
+            instance = self._instances.server(setup, self._keys_at.get(name, ""))
+        self._instances.start_again(setup, instance)
+        self._instances.turn_clock(setup)
+        self._instances.look_again(setup)
 
-    def _cut(self, setup: Setup, what: Part) -> None:
-        self._platform.disconnect(self._running(setup, what).link.container)
+    def _cut(self, setup: Setup, part: Part) -> None:
+        self._placement.platform.disconnect(self._running(setup, part).link.container)
 
-    def _mend(self, setup: Setup, what: Part) -> None:
-        housed = self._running(setup, what)
-        alias = [housed.site.name] if what == Part.KEY_SERVER else None
-        self._platform.connect(housed.link.container, aliases=alias)
+    def _mend(self, setup: Setup, part: Part) -> None:
+        housed = self._running(setup, part)
+        alias = [housed.site.name] if part == Part.KEY_SERVER else None
+        self._placement.platform.connect(housed.link.container, aliases=alias)
 
-    @property
-    def _platform(self) -> Any:
-        return self._networks[PLATFORM]._unwrap_network
-
-    def _move(self, setup: Setup, what: Part) -> Change:
+    def _move(self, setup: Setup, part: Part) -> Change:
         """The operator changes the server's jwksUrl to another address of the platform API.
 
         A kind that cannot take it over as it runs is restarted.  Docker says whether it was, not the server.
         """
-        if what == Part.KEY_SERVER:
+        if part == Part.KEY_SERVER:
             raise LabError("management has no jwksUrl")
-        _, instance, _ = self._which(setup, what)
-        management = self._plan.management(setup)
+        _, instance = self._names(setup, part)
+        management = self._lab.plan.management(setup)
         other = replace(management, name=f"{management.name}|moved")
-        self._start([(setup, other)])
+        self._instances.start([(setup, other)])
         # Back and forth between two addresses, so that each move is a change.
         there = self._keys_at.get(instance) == other.name
         self._keys_at[instance] = management.name if there else other.name
-        process, done = self._process(setup, what), set(self.effects([setup])[setup])
+        process, done = self._process(setup, part), set(self._lab.effects([setup])[setup])
         begun = time.monotonic()
-        if not self._reload(setup, what):
-            self._stop(setup, what)
-            self._start_again(setup, what)
+        if not self._reload(setup, part):
+            self._stop(setup, part)
+            self._start_again(setup, part)
         return Change(
-            restarted=self._process(setup, what) != process,
-            forgotten=len(done - set(self.effects([setup])[setup])),
+            restarted=self._process(setup, part) != process,
+            forgotten=len(done - set(self._lab.effects([setup])[setup])),
             change_s=round(time.monotonic() - begun, 3),
         )
 
-    def _reload(self, setup: Setup, what: Part) -> bool:
-        _, instance, _ = self._which(setup, what)
-        planned, site = self._server(setup, self._keys_at[instance]), self._running(setup, what).site
-        config = private_file(self.folder / f"{file_name(instance)}.yaml", planned.config.encode())
-        self._deliver(site, [config])
-        return site.worker.call(Reload(instance, str(config)))["reloaded"]
+    def _reload(self, setup: Setup, part: Part) -> bool:
+        _, name = self._names(setup, part)
+        site = self._running(setup, part).site
+        config = self._instances.write_config(self._instances.server(setup, self._keys_at[name]))
+        self._placement.deliver(site, [config])
+        return site.worker.call(Reload(name, str(config)))["reloaded"]
 
-    def _process(self, setup: Setup, what: Part) -> tuple[str, ...]:
-        container = self._running(setup, what).link.container
+    def _process(self, setup: Setup, part: Part) -> tuple[str, ...]:
+        container = self._running(setup, part).link.container
         container.reload()
         state = container.attrs["State"]
         return str(container.id), str(state["Pid"]), str(state["StartedAt"])

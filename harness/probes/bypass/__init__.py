@@ -48,6 +48,11 @@ WAYS: Mapping[str, Way] = {
         requests.overridden,
         intrusive=Intrusiveness.WRITE,
     ),
+    "upgrade-websocket": Way("the request asks for a WebSocket, with GET and with its own method", requests.websocket),
+    "upgrade-h2c": Way(
+        "the request asks for HTTP/2 (Upgrade: h2c); so does one for a public path, and this one follows in it",
+        requests.http2,
+    ),
     "path-dots": Way(
         "the path with segments that stand for nothing: //, /./, /%2e/, /../",
         requests.paths(lambda asking: bypass.dotted(asking.path)),

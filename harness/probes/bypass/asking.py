@@ -22,6 +22,7 @@ from harness.stimuli.factory import Stimuli
 from harness.stimuli.partial import StimulusUnavailable
 from harness.stimuli.registry import Intrusiveness
 from harness.wire.send import Address, Prepared
+from harness.wire.upgrade import SWITCHED
 
 NOBODY = "hopproof.invalid"
 ASIDE = "aside"
@@ -127,11 +128,11 @@ class Way:
             client = asking.means.send(one.address, one.request, one.context)
             observed.append((one, client))
             message.append(_answer(asking, one, client))
-            if client.timed_out or (served(asking, client) and one.aside is None):
+            if client.timed_out or (_let_in(asking, one, client) and one.aside is None):
                 break
         if not observed:
             raise StimulusUnavailable("the request is of that form already")
-        let_in = [(one, client) for one, client in observed if served(asking, client)]
+        let_in = [(one, client) for one, client in observed if _let_in(asking, one, client)]
         ways: Ways = {"tries": message}
         if let_in:
             _compare(asking, ways)
@@ -150,21 +151,37 @@ class Way:
 
 
 def served(asking: Asking, client: ClientView) -> bool:
-    """Whether the answer is a success that the dialect does not mark as a refusal."""
+    """Whether the answer is a success that the dialect does not mark as a refusal.
+
+    A connection that is switched to another protocol is one, unless the server's first word there is a refusal.
+    """
     response = client.response
-    return response is not None and 200 <= response.status < 300 and not asking.means.dialect.refuses(response)
+    if response is None or asking.means.dialect.refuses(response):
+        return False
+    return 200 <= response.status < 300 or (response.status == SWITCHED and bool(client.switched) and not client.closed)
 
 
-def _fact(asking: Asking, how: str, client: ClientView) -> Answer:
+def _let_in(asking: Asking, one: Try, client: ClientView) -> bool:
+    return _reached(one, client) and served(asking, client)
+
+
+def _reached(one: Try, client: ClientView) -> bool:
+    """Whether the answer is to the request that matters, which may be the second, in another protocol."""
+    return one.request.upgrade is None or not one.request.upgrade.then or bool(client.switched)
+
+
+def _fact(asking: Asking, one: Try, client: ClientView) -> Answer:
     """What came of one request; the nonce, which differs, is left out of the body."""
+    if not _reached(one, client):
+        client = replace(client, response=None)
     body = client.response.body if client.response else ""
     for name in (asking.nonce + GOOD, asking.nonce + ASIDE, asking.nonce):
         body = body.replace(name, "")
     return {
-        "how": how,
+        "how": one.how,
         "status": client.response.status if client.response else None,
         "served": served(asking, client),
-        "told": client.alert or client.fault or client.server_refused,
+        "told": client.alert or client.fault or client.server_refused or (body if client.switched else ""),
         "allow": any(name.lower() == "allow" for name, _ in client.response.headers) if client.response else False,
         "body_sha256": hashlib.sha256(body.encode()).hexdigest(),
         "body_characters": len(body),
@@ -173,29 +190,29 @@ def _fact(asking: Asking, how: str, client: ClientView) -> Answer:
 
 def _answer(asking: Asking, one: Try, client: ClientView) -> Answer:
     """What came of *one*; where it was served, also what something else is answered in the same way."""
-    found = _fact(asking, one.how, client)
+    found = _fact(asking, one, client)
     if found["served"] and one.aside is not None:
         other = one.aside()
         answer = asking.means.send(other.address, other.request, other.context)
-        found["aside"] = _fact(asking, other.how, answer)
+        found["aside"] = _fact(asking, other, answer)
         found["judged_elsewhere"] = one.judged_elsewhere
     return found
 
 
 def _usual(asking: Asking) -> Answer:
     """What the request without a credential is answered in the usual way: another way is open only if that is not."""
-    answer = asking.means.send(asking.entrypoint.address, asking.stranger(), asking.usual())
-    return _fact(asking, "in the usual way", answer)
+    usual = Try("in the usual way", asking.entrypoint.address, asking.stranger(), asking.usual())
+    return _fact(asking, usual, asking.means.send(usual.address, usual.request, usual.context))
 
 
 def _compare(asking: Asking, ways: Ways) -> None:
     """Add what the good request, and the usual way, are answered."""
     try:
-        good = asking.means.send(asking.entrypoint.address, asking.good(), asking.context(GOOD))
+        good = Try("the good request", asking.entrypoint.address, asking.good(), asking.context(GOOD))
     except StimulusUnavailable as missing:
         ways["no_good"] = str(missing)
     else:
-        ways["good"] = _fact(asking, "the good request", good)
+        ways["good"] = _fact(asking, good, asking.means.send(good.address, good.request, good.context))
     ways["usual"] = _usual(asking)
 
 

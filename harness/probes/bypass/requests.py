@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from cryptography import x509
 
 from harness.probes.bypass.asking import Asking, Tries, Try, served
+from harness.products import registry
 from harness.stimuli import bypass
+from harness.stimuli.factory import NONCE_HEADER
 from harness.stimuli.partial import StimulusUnavailable
-from harness.wire.send import Prepared
+from harness.wire.send import Address, Prepared
+from harness.wire.upgrade import Fields
 
 _CLOSE = b"Connection: close\r\n"
 
@@ -27,7 +31,7 @@ def certificate_headers(asking: Asking) -> Iterator[Try]:
     certificate = asking.means.stimuli.certificate(asking.case.flow.client_secret)
     if certificate is None:
         raise StimulusUnavailable("needs the client's certificate")
-    for headers in bypass.certificate_headers(certificate):
+    for headers in bypass.certificate_headers(certificate, registry.certificate_headers()):
         request = bypass.with_headers(asking.request(), headers)
         yield from _at_all_doors(
             asking, f"with the client's certificate in {headers[0][0]} and {headers[1][0]}: SUCCESS", request
@@ -91,6 +95,61 @@ def overridden(asking: Asking) -> Iterator[Try]:
     for method in ("GET" if own not in bypass.SAFE else "POST", "HEAD"):
         request = bypass.with_headers(asking.request(method=method), ((bypass.OVERRIDE, own.encode()),))
         yield Try(f"{method} with {bypass.OVERRIDE}: {own}", asking.entrypoint.address, request, asking.usual())
+
+
+def websocket(asking: Asking) -> Iterator[Try]:
+    """A WebSocket's handshake, which is a GET; the request's own method; Upgrade alone, which a filter may go by."""
+    own, host, address, context = asking.case.flow.method, asking.entrypoint.host_header, *_usually(asking)
+
+    def plainly() -> Try:
+        return Try("GET without Upgrade", address, asking.request(method="GET"), context)
+
+    for method in dict.fromkeys(("GET", own)):
+        request = bypass.asking_for_websocket(asking.request(method=method), host)
+        # A GET that is served for its method has a case of its own.
+        aside = plainly if method != own else None
+        yield Try(f"{method} with Upgrade: websocket", address, request, context, aside, judged_elsewhere=True)
+    request = bypass.asking_for_websocket(asking.request(), host, alone=True)
+    yield Try(f"{own} with Upgrade: websocket, but no Connection: Upgrade", address, request, context)
+
+
+def http2(asking: Asking) -> Iterator[Try]:
+    """A request for a public path with Upgrade: h2c, in whose HTTP/2 this one follows; and this one so itself.
+
+    A balancer that hands Upgrade on looks at the first request alone: what follows is a tunnel to it.
+    """
+    address, context = _usually(asking)
+    for public in bypass.PUBLIC_PATHS[:2]:
+        if public != asking.path:
+            yield _inside(asking, public)
+    request = bypass.asking_for_http2(asking.request())
+    yield Try(f"{asking.case.flow.method} with Upgrade: h2c", address, request, context)
+
+
+def _usually(asking: Asking) -> tuple[Address, ssl.SSLContext]:
+    return asking.entrypoint.address, asking.usual()
+
+
+def _inside(asking: Asking, public: str) -> Try:
+    """The request in the HTTP/2 that follows one for *public*; beside it, one for no such path."""
+    address, context = _usually(asking)
+
+    def follows(path: str, how: str, aside: Callable[[], Try] | None = None) -> Try:
+        request = bypass.asking_for_http2(asking.request(method="GET", path=public), _in_http2(asking, path))
+        return Try(how, address, request, context, aside)
+
+    other = f"/hopproof-{asking.nonce}"
+    return follows(
+        asking.path,
+        f"GET in HTTP/2, after {public} with Upgrade: h2c",
+        lambda: follows(other, f"asked for {other} so"),
+    )
+
+
+def _in_http2(asking: Asking, path: str) -> Fields:
+    """The fields of a request for *path* that has no credential and no body."""
+    pseudo = ((":method", "GET"), (":scheme", "https"), (":authority", asking.entrypoint.host_header), (":path", path))
+    return (*pseudo, (NONCE_HEADER.lower(), asking.nonce))
 
 
 def path_headers(asking: Asking) -> Iterator[Try]:

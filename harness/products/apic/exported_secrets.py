@@ -40,7 +40,7 @@ class Issued:
 
     def authority(self, age: int = 30) -> Identity:
         """An ingress-ca, *age* days old."""
-        usage = frozenset({"digital_signature", "key_encipherment", "key_cert_sign"})
+        usage = frozenset({"digital_signature", "key_cert_sign"})  # the keys are EC keys
         start = self.now - timedelta(days=age)
         constraints = x509.BasicConstraints(ca=True, path_length=None)
         return issue(Profile(_name("ingress-ca"), start, start + _TEN_YEARS, usage, constraints=constraints))
@@ -49,7 +49,7 @@ class Issued:
         self, common: str, issuer: Identity, use: x509.ObjectIdentifier, hosts: Sequence[str] = (), age: int = 20
     ) -> Identity:
         """A certificate for two years, *age* days old."""
-        usage = frozenset({"digital_signature", "key_encipherment"})
+        usage = frozenset({"digital_signature"})
         start = self.now - timedelta(days=age)
         subject = _name(common, "cert-manager")
         return issue(Profile(subject, start, start + _TWO_YEARS, usage, (use,), names=dns_names(hosts)), issuer)

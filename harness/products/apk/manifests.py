@@ -13,6 +13,7 @@ import yaml
 
 from harness.model.catalogue import Server
 from harness.model.vocabulary import Posture
+from harness.products.apk.header import HEADER
 from harness.products.product import Configure, KeyEndpoint, Settings
 from harness.products.resources import endpoint
 
@@ -113,8 +114,8 @@ _APIS: tuple[Document, ...] = (
     ),
 )
 _SETTINGS: Mapping[str, Document] = {
-    "apk-gateway": {"profile": "apk-1.2", "mutualSSL": {"CertificateHeader": "X-WSO2-CLIENT-CERTIFICATE"}},
-    "apk-document-gateway": {"profile": "document", "mutualSSL": {"CertificateHeader": "X-WSO2-CLIENT-CERTIFICATE"}},
+    "apk-gateway": {"profile": "apk-1.2", "mutualSSL": {"CertificateHeader": HEADER}},
+    "apk-document-gateway": {"profile": "document", "mutualSSL": {"CertificateHeader": HEADER}},
     "apk-configured-gateway": {
         "profile": "apk-1.2",
         "mutualSSL": {"CertificateHeader": "X-Client-Cert", "EnableOutboundCertificateHeader": True},

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from harness.pki.deployment import CLIENT as CLIENT_USAGE
 from harness.pki.deployment import Blueprint, Secret, server_secrets
+from harness.products.apk.header import HEADER
 from harness.products.apk.manifests import CLIENT, CONFIGURE, SECOND
+from harness.products.apk.target import PROFILES, asked
 from harness.products.product import Product, Variant
 
 _CA, _INTERNAL_CA = "ingress-ca", "management-ca"
@@ -29,8 +31,12 @@ APK = Product(
     variants={
         "full-path-validation": Variant(spec={"fullPathValidation": True}),
         "url-encoded-certificates": Variant(
-            spec={"mutualSSL": {"CertificateHeader": "X-WSO2-CLIENT-CERTIFICATE", "ClientCertificateEncode": True}}
+            spec={"mutualSSL": {"CertificateHeader": HEADER, "ClientCertificateEncode": True}}
         ),
     },
     subsystems=("harness.subsystems.apk.kinds",),
+    features=frozenset({"backend-tells-headers"}),
+    certificate_header=HEADER,
+    profiles=PROFILES,
+    asked=asked,
 )

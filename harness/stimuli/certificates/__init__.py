@@ -21,6 +21,10 @@ CERTIFICATE_CLASSES: StimulusClasses[CertificateClass] = collect(
 )
 
 
+SECOND = "id-second-registered"
+"""The class of the certificate that a server accepts besides the client's own."""
+
+
 def authorities_below(name: str) -> int:
     """How many CAs of our own, below the client's, the class *name* needs to mean what it says."""
     row = CERTIFICATE_CLASSES[name]
@@ -29,7 +33,7 @@ def authorities_below(name: str) -> int:
     return 0 if row.twin == name else authorities_below(row.twin)
 
 
-__all__ = ["CERTIFICATE_CLASSES", "CertificateClass", "Identity", "authorities_below", "write_identity"]
+__all__ = ["CERTIFICATE_CLASSES", "SECOND", "CertificateClass", "Identity", "authorities_below", "write_identity"]
 
 
 def write_identity(identity: Identity, folder: Path, name: str) -> Path:

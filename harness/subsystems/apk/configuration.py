@@ -11,6 +11,7 @@ import binascii
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -52,13 +53,14 @@ class Written:
 
 @dataclass(frozen=True)
 class Api:
-    """An API that is deployed.  ``written`` is None where nothing is said of mTLS; ``unsecured`` are operations with
-    ``secured: false``."""
+    """An API that is deployed.  ``written`` is None where nothing is said of mTLS; ``documented`` is what stands in the
+    place that the document has for it in a resource; ``unsecured`` are operations with ``secured: false``."""
 
     id: str
     base: str
     oauth2: Mode = Mode.MANDATORY
     written: Written | None = None
+    documented: Written | None = None
     unsecured: frozenset[str] = frozenset()
 
 
@@ -95,7 +97,7 @@ def read(path: Path) -> Settings:
         encoded=mutual.get("ClientCertificateEncode", False) is True,
         outbound=mutual.get("EnableOutboundCertificateHeader", False) is True,
         full_path=gateway.get("fullPathValidation", False) is True,
-        apis=tuple(_apis(objects, profile)),
+        apis=tuple(_apis(objects)),
         config_maps={name: data.get("data", {}) for name, data in _of(objects, "ConfigMap")},
         secrets={name: _decoded(name, data.get("data", {})) for name, data in _of(objects, "Secret")},
     )
@@ -119,14 +121,14 @@ def _choice(kind: type[Mode | Profile], value: object, where: str) -> Any:
         raise UsageError(f"{where} is {value!r}", hint=f"one of {', '.join(kind)}") from None
 
 
-def _apis(objects: Sequence[Mapping[str, Any]], profile: Profile) -> Iterator[Api]:
+def _apis(objects: Sequence[Mapping[str, Any]]) -> Iterator[Api]:
     resources = {item["spec"]["targetRef"]["name"]: item for _, item in _of(objects, "Authentication")}
     for item in objects:
         if "basePath" in item:
-            yield _api(item, resources.get(str(item.get("id"))), profile)
+            yield _api(item, resources.get(str(item.get("id"))))
 
 
-def _api(conf: Mapping[str, Any], resource: Mapping[str, Any] | None, profile: Profile) -> Api:
+def _api(conf: Mapping[str, Any], resource: Mapping[str, Any] | None) -> Api:
     api_id = str(conf.get("id", conf.get("name", "")))
     listed = {str(item["authType"]): item for item in conf.get("authentication", ())}
     oauth2 = listed.get(OAUTH2, {})
@@ -134,7 +136,8 @@ def _api(conf: Mapping[str, Any], resource: Mapping[str, Any] | None, profile: P
         id=api_id,
         base=f"{conf['basePath']}/{conf['version']}",
         oauth2=_mode(oauth2, f"{api_id}: OAuth2"),
-        written=_resource(resource, profile) if resource else _listed(listed.get(MTLS), api_id),
+        written=_resource(resource, "authTypes") if resource else _listed(listed.get(MTLS), api_id),
+        documented=_resource(resource) if resource else None,
         unsecured=frozenset(
             str(operation["target"]) for operation in conf.get("operations", ()) if operation.get("secured") is False
         ),
@@ -157,14 +160,12 @@ def _listed(item: Mapping[str, Any] | None, api_id: str) -> Written | None:
     return Written(required, item.get("enabled", True) is False, config_maps=_references(item["certificates"]))
 
 
-def _resource(resource: Mapping[str, Any], profile: Profile) -> Written | None:
-    """The mTLS part of an Authentication resource: under ``authTypes`` (public code), or as the document places it,
-    which the schema of the public code does not know: there it says nothing."""
+def _resource(resource: Mapping[str, Any], *inside: str) -> Written | None:
+    """The mTLS part of an Authentication resource: under ``authTypes`` (public code), or *inside* of nothing, where the
+    document has it and the schema of the public code does not know it."""
     spec = resource["spec"]
     block = {**spec.get("default", {}), **spec.get("override", {})}
-    mtls = block.get("authTypes", {}).get("mtls")
-    if mtls is None and profile is Profile.DOCUMENT:
-        mtls = block.get("mtls")
+    mtls = reduce(lambda found, name: found.get(name, {}), inside, block).get("mtls")
     if mtls is None:
         return None
     if not any(mtls.get(key) for key in ("certificatesInline", "configMapRefs", "secretRefs")):

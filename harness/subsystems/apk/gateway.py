@@ -41,7 +41,8 @@ class Gateway(Application):
         self._effects: list[str] = []
 
     def _deploy(self, api: Api) -> Deployed:
-        written, rules, profile = api.written, self.rules, self.settings.profile
+        rules, profile = self.rules, self.settings.profile
+        written = rules.mtls_part(profile, api)
         if written is None:
             return Deployed(api, Mode.DISABLED, ())
         pems = rules.sources(profile, sources(written, self.settings))

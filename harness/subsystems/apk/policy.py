@@ -58,6 +58,11 @@ def default_mode(profile: Profile) -> Mode:
     return Mode.MANDATORY if profile is Profile.DOCUMENT else Mode.OPTIONAL
 
 
+def mtls_part(profile: Profile, api: Api) -> Written | None:
+    """What counts of mTLS as it is written: the document's place of it in a resource is unknown to the public code."""
+    return api.written or (api.documented if profile is Profile.DOCUMENT else None)
+
+
 def used_sources(profile: Profile, lists: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     """Which certificates count of several sources: all (document), or those of the first (public code)."""
     return tuple(pem for found in (lists if profile is Profile.DOCUMENT else lists[:1]) for pem in found)
@@ -103,6 +108,7 @@ def no_exception(api: Api, path: str) -> bool:
 class GatewayPolicy(ServerPolicy):
     """The decisions, in the order in which they are made."""
 
+    mtls_part: Callable[[Profile, Api], Written | None] = mtls_part
     default_mode: Callable[[Profile], Mode] = default_mode
     mtls_enabled: Callable[[Written], bool] = lambda written: not written.disabled
     sources: Callable[[Profile, Sequence[tuple[str, ...]]], tuple[str, ...]] = used_sources

@@ -70,6 +70,12 @@ def believes_identity_headers(rules: ServerPolicy) -> ServerPolicy:
     return _excusing(rules, lambda ask: any(name in ask.headers for name in _IDENTITY))
 
 
+@fault("open-to-upgrades", on=MTLS)
+def open_to_upgrades(rules: ServerPolicy) -> ServerPolicy:
+    """asks for no credential where the request asks for another protocol (WebSocket, h2c)"""
+    return _excusing(rules, lambda ask: "upgrade" in ask.headers)
+
+
 @fault("protects-some-methods", on=MTLS)
 def protects_some_methods(rules: ServerPolicy) -> ServerPolicy:
     """asks for a credential with the documented method alone, and acts on others as well"""

@@ -13,7 +13,7 @@ import pytest
 from harness.commands.inspect import InspectOptions, inspect, session
 from harness.commands.inspect.subject import open_subject
 from harness.errors import UsageError
-from harness.lab.embedded import EmbeddedLab
+from harness.lab.reference import ReferenceLab
 from harness.model.vocabulary import Posture
 from harness.tests.places import SUBJECT, Place
 
@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
-def place(lab: EmbeddedLab, tmp_path: Path) -> Place:
+def place(lab: ReferenceLab, tmp_path: Path) -> Place:
     return Place(lab, tmp_path)
 
 

@@ -13,7 +13,7 @@ import pytest
 from harness.catalogue.registry import catalogue
 from harness.cli import main
 from harness.errors import UsageError
-from harness.lab.embedded import EmbeddedLab
+from harness.lab.reference import ReferenceLab
 from harness.model.load import Arm, Connections, Order, Plan
 from harness.model.vocabulary import Path as Way
 from harness.model.vocabulary import Posture
@@ -35,6 +35,8 @@ from harness.tests.places import Place
         (["--compare", "mtls", "--path", "terminating"], "works in none of the combinations"),
         (["--target", "nowhere.yaml", "--users", "2"], "cannot read the target file"),
         (["--target", "nowhere.yaml"], "it is not our server"),
+        (["--knee", "--rate", "5"], "leave --rate out"),
+        (["--outage", "--target", "nowhere.yaml", "--users", "2"], "that is for our own lab"),
         (["--target", "exports:nowhere.yaml", "--users", "2"], "files serve no requests"),
     ],
 )
@@ -103,7 +105,7 @@ def test_the_reference(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def jwt_target(lab: EmbeddedLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def jwt_target(lab: ReferenceLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A target file with one server, which verifies a token."""
     location = Place(lab, tmp_path)
     monkeypatch.setenv("HOPPROOF_TEST_TOKEN", location.token())
@@ -150,10 +152,11 @@ def test_a_server_that_is_gone_is_told() -> None:
         "slice_seconds": 0.2,
         "warm_up": 0.0,
         "users": 1,
-        "rate": 50.0,
+        "rates": [50.0] * 5,
         "workers": 0,
         "servers": [],
         "limit": 100,
+        "patience": 3,
     }
     arm = Arm(Posture.JWT, Way.DIRECT, Connections.KEPT)
     slices, stopped = generate(plan, [arm], lambda *_: None)

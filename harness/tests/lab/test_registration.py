@@ -8,7 +8,7 @@ import pytest
 
 from harness.catalogue.registry import catalogue
 from harness.lab import Entrypoint, reference
-from harness.lab.embedded import EmbeddedLab
+from harness.lab.reference import ReferenceLab
 from harness.model.case import Setup
 from harness.model.observations import DrivenClient
 from harness.model.protocol import Destination
@@ -16,7 +16,7 @@ from harness.model.vocabulary import Path, Posture
 
 
 @pytest.mark.parametrize(("seconds", "times"), [(300.0, 1), (0.0, 3)])
-def test_registered_again(lab: EmbeddedLab, monkeypatch: pytest.MonkeyPatch, seconds: float, times: int) -> None:
+def test_registered_again(lab: ReferenceLab, monkeypatch: pytest.MonkeyPatch, seconds: float, times: int) -> None:
     monkeypatch.setattr(reference, "REGISTRATION_SECONDS", seconds)
     monkeypatch.setattr(lab, "_registered", {})
     done: list[str] = []

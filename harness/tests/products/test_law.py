@@ -1,4 +1,5 @@
-"""A law: no module outside products/, subsystems/<product>/ and suites/ spells a product's server, secret or flow."""
+"""A law: no module outside products/, subsystems/<product>/ and suites/ spells a product's server, secret, flow or
+header."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from harness.catalogue.registry import catalogue
-from harness.products.registry import reference
+from harness.products.registry import certificate_headers, reference
 from harness.tests.architecture import Source, production, within
 
 OWN_ROOMS = ("harness.products", *(name.rpartition(".")[0] for name in reference().subsystems))
@@ -23,6 +24,7 @@ def names() -> set[str]:
         *known.flows,
         *product.pki.secrets,
         *product.pki.authorities,
+        *(header.lower() for header in certificate_headers()),
         product.key_server.subsystem,
         product.key_server.server,
     } - EVERYBODYS
@@ -44,7 +46,7 @@ def spelt(source: Source) -> Iterator[str]:
 
 def _names(text: str, name: str) -> bool:
     """A name of one word counts where it is the whole string: ``portal`` is an English word, too."""
-    return text == name or ("-" in name and name in text)
+    return text == name or ("-" in name and name in text.lower())
 
 
 def test_no_module_names_a_product() -> None:
@@ -53,7 +55,13 @@ def test_no_module_names_a_product() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ['x = "portal"', 'x = f"the flow management-to-portal of {y}"', 'x = {"ingress-ca": 1}']
+    "text",
+    [
+        'x = "portal"',
+        'x = f"the flow management-to-portal of {y}"',
+        'x = {"ingress-ca": 1}',
+        'x = "X-WSO2-CLIENT-CERTIFICATE"',
+    ],
 )
 def test_a_name_is_seen(text: str) -> None:
     assert list(spelt(Source("harness.run.engine", text)))

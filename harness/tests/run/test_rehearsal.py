@@ -10,7 +10,7 @@ import pytest
 from harness.catalogue.registry import FAULTS, catalogue
 from harness.cli import main
 from harness.errors import LabError, UsageError
-from harness.lab.renewal import RenewalLab
+from harness.lab.embedded import embedded_lab
 from harness.products.apic.operations.rehearsal import rehearsal
 from harness.products.registry import reference
 from harness.products.rehearsal import LabStep, Order, Part
@@ -22,7 +22,7 @@ FLOWS = ("management-to-portal", "portal-to-management")
 
 
 def play(order: Order, flows: tuple[str, ...] = FLOWS) -> Result:
-    lab, known = RenewalLab(reference(), catalogue().servers, catalogue().flows, FAULTS), catalogue()
+    lab, known = embedded_lab(reference(), catalogue().servers, catalogue().flows, FAULTS), catalogue()
     try:
         return Player(lab, known.flows, flows).play(order)
     finally:

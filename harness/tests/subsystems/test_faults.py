@@ -233,7 +233,7 @@ _SHOWN = """
     refetches-for-every-unknown-key forgets-keys-on-failure trusts-key-server-by-ca-alone
     drops-key-sets-with-other-kinds refuses-platform-api distrusts-in-cluster-service open-over-tls12
     open-under-another-name resumes-without-certificate believes-certificate-header believes-identity-headers
-    protects-some-methods protects-exact-path
+    protects-some-methods protects-exact-path open-to-upgrades
 """
 SHOWN_BY_THE_KILL_MATRIX = set(_SHOWN.split())
 

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from harness.config import Options
-from harness.lab.embedded import EmbeddedLab
 from harness.lab.protocol import Entrypoint
+from harness.lab.reference import ReferenceLab
 from harness.model.case import Setup
 from harness.model.vocabulary import Depth, Posture
 from harness.model.vocabulary import Path as FlowPath
@@ -22,7 +22,7 @@ Judge = Callable[[str, Mapping[str, str]], Run]
 
 
 @pytest.fixture
-def judge(lab: EmbeddedLab, tmp_path: Path) -> Judge:
+def judge(lab: ReferenceLab, tmp_path: Path) -> Judge:
     """Judges the service with a fault, or none, by tokens with the given claims."""
 
     def run(fault: str, claims: Mapping[str, str]) -> Run:

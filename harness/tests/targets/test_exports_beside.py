@@ -8,7 +8,7 @@ import pytest
 
 from harness import paths
 from harness.config import validated
-from harness.lab.embedded import EmbeddedLab
+from harness.lab.reference import ReferenceLab
 from harness.model.vocabulary import Posture
 from harness.run.run import Run
 from harness.tests.places import SUBJECT, Place
@@ -25,7 +25,9 @@ MTLS, JWT = EXPORTS / "sound" / "kubernetes", EXPORTS / "live" / "jwt-portal.yam
         (MTLS, "requests-but-does-not-require", "FAIL", "let a client in without it"),
     ],
 )
-def test_files_and_server(export: Path, fault: str, outcome: str, words: str, lab: EmbeddedLab, tmp_path: Path) -> None:
+def test_files_and_server(
+    export: Path, fault: str, outcome: str, words: str, lab: ReferenceLab, tmp_path: Path
+) -> None:
     place = Place(lab, tmp_path)
     file = place.file(
         Posture.MTLS, server={"subject": SUBJECT}, client={**place.client, **place.ca, **place.ca_key}, fault=fault

@@ -16,21 +16,21 @@ from harness.catalogue.registry import catalogue
 from harness.cli import main
 from harness.config import Options
 from harness.errors import UsageError
-from harness.lab.embedded import EmbeddedLab
+from harness.lab.reference import ReferenceLab
 from harness.model.case import Case, Stimulus
 from harness.model.claims import Answer
 from harness.model.vocabulary import Depth, Posture
 from harness.pki.keys import key_pem
 from harness.run.run import Run
 from harness.stimuli.factory import Stimuli
-from harness.stimuli.tokens import TokenIssuer
+from harness.stimuli.tokens import HeldTokenIssuer
 from harness.targets.deployment import Deployment
 from harness.targets.external import Pace
 from harness.tests.places import CLAIMS, SUBJECT, Place, of, outcomes
 
 
 @pytest.fixture
-def place(lab: EmbeddedLab, tmp_path: Path) -> Place:
+def place(lab: ReferenceLab, tmp_path: Path) -> Place:
     return Place(lab, tmp_path)
 
 
@@ -129,7 +129,7 @@ def test_a_good_request_must_pass_first(place: Place) -> None:
     assert "PUT /nowhere" in run.trouble[0]
 
 
-def test_the_wrong_ca_is_reported(place: Place, lab: EmbeddedLab) -> None:
+def test_the_wrong_ca_is_reported(place: Place, lab: ReferenceLab) -> None:
     ca = str(lab.secrets / "portal-ca" / "ca.crt")
     run = place.run(place.file(Posture.JWT, tokens=place.signing, server={"ca": ca}))
     assert run.status == 3
@@ -256,9 +256,9 @@ def test_init_writes_once(tmp_path: Path) -> None:
     assert main(["target", "init", str(file)]) == 2
 
 
-def test_what_is_sent_says_who_we_are(lab: EmbeddedLab, tmp_path: Path) -> None:
+def test_what_is_sent_says_who_we_are(lab: ReferenceLab, tmp_path: Path) -> None:
     flow = catalogue().flows["management-to-portal"]
-    request = Stimuli(lab.pki, TokenIssuer.of(lab.pki), tmp_path / "c").request(flow, Stimulus(), "h", "fp-1")
+    request = Stimuli(lab.pki, HeldTokenIssuer.of(lab.pki), tmp_path / "c").request(flow, Stimulus(), "h", "fp-1")
     assert b"\r\nUser-Agent: hopproof/" in request.head
     assert b"\r\nX-Hopproof-Case: fp-1\r\n" in request.head
 

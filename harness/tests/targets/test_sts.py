@@ -14,7 +14,7 @@ import yaml
 from harness.config import Options
 from harness.errors import UsageError
 from harness.lab import Entrypoint
-from harness.lab.embedded import EmbeddedLab
+from harness.lab.reference import ReferenceLab
 from harness.model.case import Setup
 from harness.model.claims import Answer
 from harness.model.vocabulary import Path as FlowPath
@@ -31,7 +31,7 @@ SERVICES = ("order-processing", "inventory", "finance")
 class Place:
     """Writes target files for the lab's token service and the services behind it, and runs them."""
 
-    def __init__(self, lab: EmbeddedLab, folder: Path) -> None:
+    def __init__(self, lab: ReferenceLab, folder: Path) -> None:
         self._lab, self._folder = lab, folder
 
     def token(self, *, age: int = 0, audience: str = "op.ecomm.test", **claims: Any) -> str:
@@ -91,7 +91,7 @@ class Place:
 
 
 @pytest.fixture
-def place(lab: EmbeddedLab, tmp_path: Path) -> Place:
+def place(lab: ReferenceLab, tmp_path: Path) -> Place:
     return Place(lab, tmp_path)
 
 

@@ -13,7 +13,8 @@ from harness.pki.deployment import Pki
 from harness.tests.wire import servers
 from harness.tests.wire.servers import OK, REQUEST, Server, answer, client_context, server_context, to
 from harness.wire import send
-from harness.wire.send import KEPT_BODY_CHARACTERS, MAX_ANSWER_BYTES, prepare
+from harness.wire.send import MAX_ANSWER_BYTES, prepare
+from harness.wire.upgrade import KEPT_BODY_CHARACTERS
 
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 

@@ -8,6 +8,7 @@ from harness.errors import UsageError
 from harness.model.finding import Judgement
 from harness.products.apic.rules import (
     certificate_report,
+    chains,
     configuration,
     keys,
     names,
@@ -132,13 +133,13 @@ def _rules() -> tuple[Rule[View], ...]:
             presence.verifiers,
             keys.cfg_18,
         ),
-        Rule("PKI-1", "Ten years for CAs, two for the rest", _TLS, _CERTIFICATES, presence.certificates, tables.pki_1),
+        Rule("PKI-1", "Ten years for CAs, two for the rest", _TLS, _CERTIFICATES, presence.by_itself, tables.pki_1),
         Rule(
             "PKI-2",
             "Certificates are under the CA of the tables",
             _TLS,
             _CERTIFICATES,
-            presence.certificates,
+            presence.documented,
             tables.pki_2,
         ),
         Rule("PKI-3", "The tables: use, release, legacy", _TLS, _CERTIFICATES, presence.certificates, tables.pki_3),
@@ -230,8 +231,8 @@ def _rules() -> tuple[Rule[View], ...]:
             presence.copies,
             trust.pki_14,
         ),
-        Rule("PKI-15", "Customised certificates", _TLS, _CERTIFICATES, presence.certificates, tables.pki_15),
-        Rule("PKI-16", "General chain rules (OpenSSL)", "RFC 5280", _SECRETS, presence.chains, trust.pki_16),
+        Rule("PKI-15", "Customised certificates", _TLS, _CERTIFICATES, presence.for_users, tables.pki_15),
+        Rule("PKI-16", "General chain rules (OpenSSL)", "RFC 5280", _SECRETS, presence.chains, chains.pki_16),
         Rule(
             "PKI-18",
             "Management has read renewed certificates into its database",
@@ -245,13 +246,16 @@ def _rules() -> tuple[Rule[View], ...]:
             "The annotation finds what ingress-ca signed",
             _TLS,
             "no Secret with a certificate that ingress-ca signed, together with ingress-ca, in the files",
-            presence.ingress_ca,
+            presence.annotated,
             trust.pki_19,
         ),
     )
 
 
 RULES = _rules()
+_LIVE_ONLY = {
+    "PKI-17": "what management has sent to the gateways is in no file; hopproof run judges it on servers",
+}
 SOURCES: Mapping[str, tuple[str, str]] = {rule.requirement: (rule.text, rule.source) for rule in RULES}
 _PLATFORM_NAMES = {
     "kubernetes": "Kubernetes",
@@ -276,7 +280,9 @@ def certificates(question: Question) -> str:
 
 
 def _judged(question: Question, view: View) -> Judgement:
-    return apply(RULES, view, headed(question, view))
+    judgement = apply(RULES, view, headed(question, view))
+    judgement.not_checked.update(_LIVE_ONLY)
+    return judgement
 
 
 def headed(question: Question, view: View) -> Judgement:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harness.products.apic.rules.certificates import CA, INGRESS_CA, OF_ISSUER, ROWS
+from harness.pki.signatures import may_sign
+from harness.products.apic.rules.certificates import CA, INGRESS_CA, OF_ISSUER, ROWS, USER
 from harness.products.apic.rules.keys import to_service
 from harness.products.apic.rules.view import ANALYTICS, EVENTS, GATEWAY, KEYS, MANAGEMENT, PORTAL, Known, View
 
@@ -86,6 +87,21 @@ def senders(view: View) -> bool:
 def certificates(view: View) -> bool:
     """A certificate of the tables, or an object that asks for one."""
     return bool(view.requests or view.held)
+
+
+def documented(view: View) -> bool:
+    """A certificate whose issuer the tables name, or an object that asks for one."""
+    return bool(view.requests) or any(known.row.issuer in OF_ISSUER for known in view.held)
+
+
+def for_users(view: View) -> bool:
+    """A certificate that users see, or an object that asks for any."""
+    return bool(view.requests) or any(known.row.scope == USER and not known.row.legacy for known in view.held)
+
+
+def by_itself(_view: View) -> bool:
+    """Nothing more than the rule finds: it says itself what it cannot decide."""
+    return False
 
 
 def requests_below(view: View) -> bool:
@@ -177,6 +193,13 @@ def signed(view: View) -> bool:
 def ingress_ca(view: View) -> bool:
     """The certificate of ingress-ca."""
     return _held(view, INGRESS_CA)
+
+
+def annotated(view: View) -> bool:
+    """A Secret with a certificate of ingress-ca's name, and ingress-ca."""
+    names = {known.held.certificate.subject for known in view.by_row.get(INGRESS_CA, []) if known.held is not None}
+    secrets = (held for held in view.question.certificates.presented() if held.resource is not None)
+    return any(held.certificate.issuer in names and not may_sign(held.certificate) for held in secrets)
 
 
 def copies(view: View) -> bool:

@@ -46,6 +46,7 @@ def pki_1(view: View, log: Log) -> None:
     for known in (*view.requests, *view.held):
         hours = _hours(view, known)
         if hours is None:
+            _unread_duration(view, log, known)
             continue
         log.checked()
         is_ca = known.row.use == CA
@@ -57,6 +58,12 @@ def pki_1(view: View, log: Log) -> None:
                 " lifetime moves its renewal, and what has to be renewed with it, to another day than expected.",
                 f"duration: {expected}h" if known.held is None else f"{renew(known)}, with duration {expected}h",
             )
+
+
+def _unread_duration(view: View, log: Log, known: Known) -> None:
+    written = known.resource.root.text("spec", "duration") if known.held is None and known.resource else ""
+    if written and hours_of(written) is None:
+        log.undecided(place(known, "duration"), f"{written} is no duration such as 720h")
 
 
 def _hours(view: View, known: Known) -> float | None:

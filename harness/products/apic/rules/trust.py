@@ -1,7 +1,4 @@
-"""Who signed what, and whether it still verifies: PKI-11, 14, 16, 19.
-
-Signatures decide who signed whom, names and key ids only explain; chains are judged by OpenSSL.
-"""
+"""Who signed what: PKI-11, 14, 19.  Signatures decide; names and key ids only explain."""
 
 from __future__ import annotations
 
@@ -10,9 +7,8 @@ from collections.abc import Iterable
 from cryptography import x509
 
 from harness.decode.exported_certificates import Held, public_key
-from harness.pki.signatures import chain_problem, issuer_key_id, key_id, may_sign, self_signed, signed_by
+from harness.pki.signatures import issuer_key_id, key_id, may_sign, signed_by
 from harness.products.apic.rules.certificates import (
-    CA,
     INGRESS,
     INGRESS_CA,
     OF_ISSUER,
@@ -149,64 +145,6 @@ def _overwrites(log: Log, known: Known) -> None:
         " new CA, which the other subsystems do not trust.",
         "remove this Certificate; keep the copied secret and the Issuers",
     )
-
-
-def pki_16(view: View, log: Log) -> None:
-    """General chain rules, by OpenSSL."""
-    table = {id(each.held): each for each in view.held}
-    referenced = _referenced(view)
-    for held in view.question.certificates.presented():
-        known = table.get(id(held))
-        if held.resource is not None and known is None and held.name not in referenced:
-            continue  # not issued here
-        problem = _chain(view, held)
-        if problem is None:
-            issuer = held.certificate.issuer.rfc4514_string()
-            log.undecided(held_place(held), f"no certificate in the files has signed it; its issuer is {issuer}")
-            continue
-        log.checked()
-        if problem:
-            fix = renew(known) if known else "reissue it"
-            log.error(
-                held_place(held),
-                f"OpenSSL refuses {held.name}: {problem}. A peer that verifies it breaks the connection.",
-                fix,
-            )
-    for resource in view.empty:
-        log.undecided(Place.of(resource, "data"), "it holds no certificate (tls.crt); export it with its data")
-    for known in view.held:
-        if known.row.use == CA and known.held is not None and not may_sign(known.held.certificate):
-            log.error(
-                held_place(known.held),
-                f"{known.row.name} is not a CA's certificate (basicConstraints), so nothing under it verifies.",
-                "isCA: true in its Certificate",
-            )
-
-
-def _chain(view: View, held: Held) -> str | None:
-    """What is wrong of the chain of *held*, '' for nothing; None where its CA is not in the files."""
-    certificate = held.certificate
-    beside = [other for other in view.beside(held) if other is not held]
-    trusted = [other.certificate for other in beside if other.entry == "ca.crt"]
-    sent = [other.certificate for other in beside if other.entry == held.entry]
-    if self_signed(certificate):
-        trusted.append(certificate)
-    trusted = trusted or view.signers(certificate)
-    if trusted:
-        return chain_problem(certificate, trusted, sent, view.now)
-    if certificate.not_valid_after_utc < view.now:
-        return "certificate has expired"
-    return "certificate is not yet valid" if certificate.not_valid_before_utc > view.now else None
-
-
-def _referenced(view: View) -> frozenset[str]:
-    found: set[str] = set()
-    for each in view.stated:
-        for name, setting in each.spec.fields().items():
-            if name.endswith("Endpoint"):
-                found |= {host.text("secretName") for host in setting.items("hosts")}
-        found |= {host.text("secretName") for host in each.spec.items("ingestion", "endpoint", "hosts")}
-    return frozenset(found - {""})
 
 
 def pki_19(view: View, log: Log) -> None:

@@ -12,6 +12,7 @@ from cryptography import x509
 from harness.errors import UsageError
 from harness.model.vocabulary import Reason
 from harness.subsystems.apk.configuration import HEADER, Mode, Profile, Settings
+from harness.subsystems.apk.faults.symptoms import SYMPTOMS
 from harness.subsystems.apk.policy import GatewayPolicy, header_value, read_header
 from harness.subsystems.faults.registry import fault
 from harness.subsystems.server.policy import ServerPolicy
@@ -30,7 +31,7 @@ def _fault(name: str, summary: str, **changes: Any) -> None:
         return replace(rules, **changes)
 
     change.__doc__ = summary
-    fault(name, on=GATEWAYS, implies=("APK-*",))(change)
+    fault(name, on=GATEWAYS, implies=SYMPTOMS.get(name, ()))(change)
 
 
 def _mode(old: Mode, new: Mode) -> Any:
@@ -170,6 +171,16 @@ _fault(
     "gateway-default-mandatory",
     "takes mTLS without `required` as mandatory",
     default_mode=lambda profile: Mode.MANDATORY,
+)
+_fault(
+    "gateway-reads-document-place",
+    "puts mTLS in force that stands under spec.default.mtls, which the schema does not know",
+    mtls_part=lambda profile, api: api.written or api.documented,
+)
+_fault(
+    "gateway-ignores-document-place",
+    "leaves mTLS out that stands under spec.default.mtls, where the document has it",
+    mtls_part=lambda profile, api: api.written,
 )
 _fault(
     "gateway-reads-another-header",

@@ -23,8 +23,11 @@ from harness.errors import LabError
 from harness.lab import reference as reference_lab
 from harness.lab import worker
 from harness.lab.containers import daemon, docker_api
-from harness.lab.containers.disruptions import OperatedLab
+from harness.lab.containers.lab import container_lab
+from harness.lab.containers.placement import ContainerPlacement
+from harness.lab.disruptions import Operator
 from harness.lab.protocol import Entrypoint
+from harness.lab.reference import ReferenceLab
 from harness.model.case import Setup
 from harness.model.vocabulary import Path as FlowPath
 from harness.model.vocabulary import Posture
@@ -37,9 +40,9 @@ DIRECT = Setup("portal", Posture.JWT, FlowPath.DIRECT)
 
 
 @pytest.fixture(scope="module")
-def lab(_docker: None) -> Iterator[OperatedLab]:
+def lab(_docker: None) -> Iterator[ReferenceLab]:
     known = catalogue()
-    made = OperatedLab(reference(), known.servers, known.flows, FAULTS)
+    made = container_lab(reference(), known.servers, known.flows, FAULTS)
     try:
         made.open([BALANCED, DIRECT])
         yield made
@@ -47,10 +50,20 @@ def lab(_docker: None) -> Iterator[OperatedLab]:
         made.close()
 
 
-def _door(lab: OperatedLab, setup: Setup) -> Entrypoint:
+def _door(lab: ReferenceLab, setup: Setup) -> Entrypoint:
     entrypoint = lab.open([setup])[setup]
     assert isinstance(entrypoint, Entrypoint)
     return entrypoint
+
+
+def _placement(lab: ReferenceLab) -> ContainerPlacement:
+    assert isinstance(lab.placement, ContainerPlacement)
+    return lab.placement
+
+
+def _operator(lab: ReferenceLab) -> Operator:
+    assert lab.operator is not None
+    return lab.operator
 
 
 def _mine() -> list[Any]:
@@ -59,7 +72,7 @@ def _mine() -> list[Any]:
     return [*client.containers.list(all=True, filters=owner), *client.networks.list(filters=owner)]
 
 
-def test_containers_are_not_root_and_cannot_write(lab: OperatedLab) -> None:
+def test_containers_are_not_root_and_cannot_write(lab: ReferenceLab) -> None:
     found = [item for item in _mine() if "HostConfig" in item.attrs]
     assert len(found) >= 3
     for container in found:
@@ -71,7 +84,7 @@ def test_containers_are_not_root_and_cannot_write(lab: OperatedLab) -> None:
         assert wrote.exit_code != 0 and b"Read-only" in wrote.output
 
 
-def test_keys_are_on_tmpfs_and_only_where_they_belong(lab: OperatedLab) -> None:
+def test_keys_are_on_tmpfs_and_only_where_they_belong(lab: ReferenceLab) -> None:
     _door(lab, BALANCED)
     signing = {}
     for container in (item for item in _mine() if "HostConfig" in item.attrs):
@@ -82,19 +95,19 @@ def test_keys_are_on_tmpfs_and_only_where_they_belong(lab: OperatedLab) -> None:
     assert signing["management"] and not signing["portal"] and not signing["passthrough"]
 
 
-def test_only_a_multi_homed_replica_reaches_past_the_balancer(lab: OperatedLab) -> None:
+def test_only_a_multi_homed_replica_reaches_past_the_balancer(lab: ReferenceLab) -> None:
     flow, entrypoint = catalogue().flows["management-to-portal"], _door(lab, BALANCED)
-    assert [item["status"] for item in lab.past_balancer(entrypoint, flow, "fp-past")] == [None, None]
+    assert [item["status"] for item in _operator(lab).past_balancer(entrypoint, flow, "fp-past")] == [None, None]
     assert lab.act(entrypoint, flow, "fp-through")["status"] == flow.success
     assert lab.act(_door(lab, DIRECT), flow, "fp-insider")["status"] == flow.success
 
 
 def test_a_gateway_is_registered_by_an_insider_and_reaches_analytics_through_the_balancer_only(
-    lab: OperatedLab,
+    lab: ReferenceLab,
 ) -> None:
     flow = catalogue().flows["api-gateway-to-analytics"]
     entrypoint = _door(lab, Setup("analytics", Posture.JWT, FlowPath.PASSTHROUGH))
-    assert {item["status"] for item in lab.past_balancer(entrypoint, flow, "fp-gateway-past")} == {None}
+    assert {item["status"] for item in _operator(lab).past_balancer(entrypoint, flow, "fp-gateway-past")} == {None}
     assert lab.act(entrypoint, flow, "fp-gateway-through")["status"] == flow.success
     assert (
         lab.act(_door(lab, replace(entrypoint.setup, path=FlowPath.DIRECT)), flow, "fp-gateway")["status"]
@@ -102,9 +115,9 @@ def test_a_gateway_is_registered_by_an_insider_and_reaches_analytics_through_the
     )
 
 
-def test_a_server_calls_the_platform_api_from_its_own_container(lab: OperatedLab) -> None:
+def test_a_server_calls_the_platform_api_from_its_own_container(lab: ReferenceLab) -> None:
     flow = catalogue().flows["portal-to-management"]
-    low, high = map(int, lab._ports_of["portal"].split())
+    low, high = map(int, _placement(lab).ports["portal"].split())
     for path in (FlowPath.DIRECT, FlowPath.TERMINATING):
         entrypoint = _door(lab, Setup("platform-api", Posture.DEFAULT, path))
         act = lab.act(entrypoint, flow, f"fp-platform-{path}")
@@ -112,7 +125,7 @@ def test_a_server_calls_the_platform_api_from_its_own_container(lab: OperatedLab
         assert act["status"] == flow.success and port is not None and low <= port <= high
 
 
-def test_each_client_of_a_listener_has_its_own_ports(lab: OperatedLab) -> None:
+def test_each_client_of_a_listener_has_its_own_ports(lab: ReferenceLab) -> None:
     flow = catalogue().flows["management-to-portal"]
     lab.act(_door(lab, DIRECT), flow, "fp-ports")
     ranges = [(32768, 65535)]  # the harness itself
@@ -127,7 +140,7 @@ def test_each_client_of_a_listener_has_its_own_ports(lab: OperatedLab) -> None:
 def test_nothing_is_left_when_it_is_closed() -> None:
     known = catalogue()
     before = len(_mine())
-    lab = OperatedLab(reference(), known.servers, known.flows, FAULTS)
+    lab = container_lab(reference(), known.servers, known.flows, FAULTS)
     lab.open([DIRECT])
     assert len(_mine()) > before
     lab.close()
@@ -142,7 +155,7 @@ def test_a_daemon_that_falls_silent_is_reported_and_blocks_no_call(
     message = "the Docker daemon failed in the middle of the run"
     with monkeypatch.context() as change:
         change.setenv("DOCKER_HOST", proxy.url)
-        lab = OperatedLab(reference(), known.servers, known.flows, FAULTS)
+        lab = container_lab(reference(), known.servers, known.flows, FAULTS)
         try:
             entrypoint = _door(lab, DIRECT)
             for module, name in (
@@ -153,7 +166,7 @@ def test_a_daemon_that_falls_silent_is_reported_and_blocks_no_call(
                 change.setattr(module, name, 0.5)
             proxy.freeze()
             # What is connected already has its own limit: the first call meets it, all others are told at once.
-            for housed in lab._housed.values():
+            for housed in _placement(lab)._housed.values():
                 housed.link._client.client.api.timeout = 0.5
             with pytest.raises(LabError, match=message):
                 lab.counters(DIRECT)
@@ -183,9 +196,11 @@ _VICTIM = """
 import sys
 from harness.catalogue.registry import FAULTS, catalogue
 from harness.products.registry import reference
-from harness.lab.containers.disruptions import OperatedLab
+from harness.lab.containers.lab import container_lab
+from harness.lab.containers.placement import ContainerPlacement
+from harness.lab.disruptions import Operator
 from harness.tests.lab.containers.test_container_lab import DIRECT
-lab = OperatedLab(reference(), catalogue().servers, catalogue().flows, FAULTS)
+lab = container_lab(reference(), catalogue().servers, catalogue().flows, FAULTS)
 lab.open([DIRECT])
 print(lab.folder, flush=True)
 sys.stdin.read()
@@ -210,5 +225,5 @@ def test_what_a_killed_run_left_goes_at_the_next_start() -> None:
     daemon.sweep()
     assert client.client.networks.list(names=[folder.name]) == []
     known = catalogue()
-    OperatedLab(reference(), known.servers, known.flows, FAULTS).close()
+    container_lab(reference(), known.servers, known.flows, FAULTS).close()
     assert not folder.exists()

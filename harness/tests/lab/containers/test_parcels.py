@@ -12,11 +12,13 @@ import pytest
 from harness.lab.containers import secret_sync as module
 from harness.lab.containers.secret_sync import Parcels
 from harness.lab.folders import Folders, publish
+from harness.lab.plan import FolderKind, FolderSpec
 from harness.pki.deployment import Pki
 from harness.products.registry import reference
 from harness.tests.subsystems.conftest import signing_key
 
 __all__ = ["signing_key"]
+OWN = FolderSpec(FolderKind.OWN, "a case")
 
 
 @pytest.fixture
@@ -49,13 +51,13 @@ def test_a_balancer_gets_the_credentials_it_is_configured_with(folders: Folders,
 
 
 def test_links_stay_links_and_lead_nowhere_else(folders: Folders, tmp_path: Path) -> None:
-    own = folders.own("a case")
+    own = folders.make(OWN)
     entry = _packed(Parcels(tmp_path, ["portal-admin"]).pack([]))[f"{own.name}/secrets/portal-admin"]
     assert entry.issym() and entry.linkname == str(folders.deployment / "secrets" / "portal-admin")
 
 
 def test_a_renewed_secret_takes_the_place_of_the_link(folders: Folders, tmp_path: Path) -> None:
-    parcels, own = Parcels(tmp_path, ["portal-admin"]), folders.own("a case")
+    parcels, own = Parcels(tmp_path, ["portal-admin"]), folders.make(OWN)
     house = tmp_path.parent / f"{tmp_path.name}-house"
     house.mkdir()
     for _ in range(2):
@@ -69,7 +71,7 @@ def test_a_renewed_secret_takes_the_place_of_the_link(folders: Folders, tmp_path
 def test_what_goes_while_it_is_packed_is_left_out(
     folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    link = folders.own("a case") / "secrets" / "portal-admin"
+    link = folders.make(OWN) / "secrets" / "portal-admin"
     found = list(module._entries(tmp_path))
     assert link in found
     link.unlink()

@@ -1,0 +1,134 @@
+"""Where a certificate departs from the profile of RFC 5280, as pkilint sees it.  The one module that imports pkilint.
+
+pkilint reports what the RFC says, whoever minds it.  What is carried from it, and how seriously, stands in the tables
+below: a warning is what verifiers in use refuse (OpenSSL with X509_STRICT, which Python 3.13 sets by default, or Go), a
+note what none of them minds; what certificates have by design is left out.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from harness.model.finding import Severity
+
+_STRICT = "OpenSSL with X509_STRICT, which is Python 3.13's default, refuses it"
+_GO = "Go refuses it"
+_HOST = re.compile(r"(\*\.)?[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?", re.IGNORECASE)
+
+WARNINGS = {
+    "pkix.basic_constraints_extension_not_critical": ("basicConstraints is not critical", _STRICT),
+    "pkix.basic_constraints_has_pathlen_for_non_ca": ("it has a path length and is not a CA's", _STRICT),
+    "pkix.ca_certificate_no_ku_extension": ("it is a CA's and has no key usage", _STRICT),
+    "pkix.ca_certificate_keycertsign_keyusage_not_set": ("it is a CA's and may not sign certificates", _STRICT),
+    "pkix.ee_certificate_keycertsign_keyusage_set": ("it may sign certificates and is not a CA's", _STRICT),
+    "pkix.certificate_skid_ca_missing": ("it is a CA's and has no subject key identifier", _STRICT),
+    "pkix.certificate_skid_extension_critical": ("its subject key identifier is critical", _STRICT),
+    "pkix.authority_key_identifier_extension_absent": ("it has no authority key identifier", _STRICT),
+    "pkix.authority_key_identifier_keyid_missing": ("its authority key identifier names no key", _STRICT),
+    "pkix.authority_key_identifier_critical": ("its authority key identifier is critical", _STRICT),
+    "pkix.san_extension_not_critical_empty_subject": ("it has no subject, and its names are not critical", _STRICT),
+    "pkix.name_empty": ("its issuer has no name", _STRICT),
+    "pkix.certificate_version_is_not_v3": ("it has extensions and is not of version 3", _STRICT),
+    "pkix.certificate_signature_algorithm_mismatch": ("it names two signature algorithms", f"{_STRICT}, and {_GO}"),
+    "pkix.certificate_serial_number_out_of_range": ("its serial number is negative, 0 or too long", _GO),
+    "pkix.duplicate_extension": ("it has an extension twice", _GO),
+    "pkix.certificate_negative_validity_period": ("it ends before it begins", "every verifier refuses it"),
+    "pkix.invalid_domain_name_syntax": ("one of its DNS names is no host name", "no client finds its host in it"),
+    "pkix.ip_address_wrong_length": ("one of its IP addresses has a wrong length", _GO),
+    "pkix.no_ku_bits_set": ("its key usage allows nothing", "verifiers that look at it refuse it"),
+    "itu.invalid_asn1_syntax": ("a part of it is not valid DER", "verifiers that look at that part refuse it"),
+}
+"""What a verifier in use refuses: what is wrong, and who refuses it."""
+
+NOTES = {
+    "pkix.key_usage_value_prohibited_for_ec": "its key usage has keyEncipherment, which an EC key cannot do",
+    "pkix.key_usage_value_prohibited_for_edwards_curve": "its key usage has what an Edwards key cannot do",
+    "pkix.key_usage_value_prohibited_for_rsa": "its key usage has keyAgreement, which an RSA key cannot do",
+    "pkix.key_usage_extension_not_critical": "its key usage is not critical",
+    "pkix.san_extension_is_critical_non_empty_subject": "its alternative names are critical although it has a subject",
+}
+"""What no verifier minds, in words; other codes are told in pkilint's."""
+
+LEFT_OUT = {
+    "pkix.certificate_skid_end_entity_missing": "cert-manager writes none, and nothing looks for it",
+    "pkix.subject_email_address_not_in_san": "old corporate CAs; nothing here reads an address",
+    "pkix.certificate_policies_policy_has_qualifier": "public CAs; a remark",
+    "pkix.public_key_algorithm_unsupported": "a remark on pkilint",
+    "base.unhandled_exception": "a fault of pkilint's",
+}
+"""What is not carried, and why; nor are pkilint's NOTICE and INFO."""
+
+_NOT_CARRIED = frozenset({"NOTICE", "INFO", "DEBUG"})
+
+
+@dataclass(frozen=True)
+class Departure:
+    """One departure: pkilint's code, how serious it is here, and what is wrong in words."""
+
+    code: str
+    severity: Severity
+    message: str
+
+
+def available() -> bool:
+    """Whether pkilint is installed."""
+    return importlib.util.find_spec("pkilint") is not None
+
+
+class Profile:
+    """RFC 5280's profile; pkilint is imported with its first use."""
+
+    def departures(self, certificate: x509.Certificate) -> list[Departure]:
+        """Where *certificate* departs from it, each code once; [] where pkilint cannot read it, either."""
+        from pkilint import loader
+
+        try:
+            document = loader.load_der_certificate(certificate.public_bytes(Encoding.DER), "certificate")
+            results = self._validator.validate(document.root)
+        except Exception:  # a linter that stumbles over a certificate has nothing to say of it
+            return []
+        return list(dict.fromkeys(found for result in results for found in _carried(result)))
+
+    @cached_property
+    def _validator(self) -> Any:
+        from pkilint.pkix import certificate, extension, name
+
+        return certificate.create_pkix_certificate_validator_container(
+            certificate.create_decoding_validators(name.ATTRIBUTE_TYPE_MAPPINGS, extension.EXTENSION_MAPPINGS),
+            [
+                certificate.create_issuer_validator_container([]),
+                certificate.create_validity_validator_container(),
+                certificate.create_subject_validator_container([]),
+                certificate.create_extensions_validator_container([]),
+                certificate.create_spki_validator_container([]),
+            ],
+        )
+
+
+def _carried(result: Any) -> Iterator[Departure]:
+    for described in result.finding_descriptions:
+        code = described.finding.code
+        if code in LEFT_OUT or described.finding.severity.name in _NOT_CARRIED or _is_host(code, str(result.node.pdu)):
+            continue
+        if code in WARNINGS:
+            what, who = WARNINGS[code]
+            yield Departure(code, Severity.WARNING, f"{what}; {who}")
+        else:
+            yield Departure(code, Severity.NOTE, NOTES.get(code) or _in_words(code, described.message))
+
+
+def _is_host(code: str, name: str) -> bool:
+    """Whether pkilint only minds a wildcard or a name of one label, which the documents themselves ask for."""
+    return code == "pkix.invalid_domain_name_syntax" and _HOST.fullmatch(name) is not None
+
+
+def _in_words(code: str, message: str | None) -> str:
+    return f"{code.partition('.')[2].replace('_', ' ')}{f': {message}' if message else ''}"
