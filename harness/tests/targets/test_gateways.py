@@ -11,8 +11,8 @@ import yaml
 
 from harness.config import Options
 from harness.errors import UsageError
-from harness.lab.embedded import EmbeddedLab
 from harness.lab.protocol import Entrypoint
+from harness.lab.reference import ReferenceLab
 from harness.model.case import Setup
 from harness.model.vocabulary import Path as FlowPath
 from harness.model.vocabulary import Posture
@@ -29,7 +29,7 @@ _BODY = '{"name": "{nonce}"}'
 class Gateways:
     """Writes target files for the lab's gateway."""
 
-    def __init__(self, lab: EmbeddedLab, folder: Path) -> None:
+    def __init__(self, lab: ReferenceLab, folder: Path) -> None:
         self.lab, self.folder = lab, folder
         first, second = (lab.secrets / name for name in ("apk-employee-client", "apk-employee-client-2"))
         self.client: dict[str, Any] = {
@@ -78,7 +78,7 @@ class Gateways:
 
 
 @pytest.fixture
-def gateways(lab: EmbeddedLab, tmp_path: Path) -> Gateways:
+def gateways(lab: ReferenceLab, tmp_path: Path) -> Gateways:
     return Gateways(lab, tmp_path)
 
 
