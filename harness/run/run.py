@@ -25,7 +25,6 @@ from harness.model.case import Case, Withheld
 from harness.model.claims import Answer, Gap
 from harness.model.record import Footer, Header, Likeness, Protection, Row
 from harness.probes.live import Bench
-from harness.products.registry import out_of_scope
 from harness.run.capture import RunCapture, started
 from harness.run.counting import counted
 from harness.run.diagnosis import diagnose
@@ -33,6 +32,7 @@ from harness.run.engine import INTERRUPTED, Engine, Result
 from harness.run.expectations import UNEXPECTED, Expectations, entries_for
 from harness.run.files import FileJudge, of_servers
 from harness.run.page_guide import guide
+from harness.run.scope import scope
 from harness.targets.builtin import Target
 from harness.targets.named import target_of
 from harness.writers import allure_html, junit, page
@@ -55,9 +55,8 @@ class Run:
         self.options = options.seeded()
         self.target = target or target_of(options)
         self.profile = options.profile or self.target.profile
-        self.catalogue: Catalogue = of_profile(
-            of_product(self.target.adapt(catalogue()), options.product), self.profile
-        )
+        adapted = of_product(self.target.adapt(catalogue()), options.product)
+        self.catalogue: Catalogue = of_profile(adapted, self.profile)
         if options.fault and options.fault not in FAULTS:
             raise UsageError(f"unknown fault {options.fault!r}", hint="see hopproof list faults")
         everything, withheld = expand(self.catalogue, {*self.target.features, *self.options.features})
@@ -109,7 +108,7 @@ class Run:
             "counts": self.counts().to_json(),
             "withheld": [item.to_json() for item in self._withheld],
             "skipped": [{"case": case.id, "reason": skip.reason} for case, skip in self._skipped],
-            "scope": " ".join(filter(None, (self.target.scope, self._reading(), self._out_of_scope()))),
+            "scope": scope(self.target, self.catalogue, self.profile),
             "claims": [claim.to_json() for claim in self.target.claims],
         }
 
@@ -117,13 +116,6 @@ class Run:
         """How many cases there are, and why not all of them are run."""
         skipped, withheld = [case for case, _ in self._skipped], len(self._withheld)
         return counted(self._applicable, self.planned or self.cases, skipped, withheld, self.options)
-
-    def _reading(self) -> str:
-        """Whose reading of the documents counted, where one was chosen."""
-        return f"Read in the profile {self.profile}." if self.profile else ""
-
-    def _out_of_scope(self) -> str:
-        return out_of_scope(server.product for server in self.catalogue.servers.values())
 
     def prepare(self) -> None:
         """Start what must be possible before anything is sent; raises :class:`UsageError` where it is not."""
