@@ -55,6 +55,7 @@ class Options:
     wait: bool = False
     capture: bool = False
     keylog: bool = False
+    load: str = ""
     keep: tuple[str, Path] | None = None
 
     @property
@@ -176,6 +177,7 @@ OPTIONS = (
     Option("wait", _flag, "wait out a 429, as long as Retry-After says"),
     Option("capture", _flag, "capture packets: a pcapng a case, and all cases judged once more from them"),
     Option("keylog", _flag, "with capture, in a lab: the TLS secrets of our own side, so that Wireshark decrypts"),
+    Option("load", _text, "judge what hopproof load measured: its load.json (JWT-12)", "FILE"),
 )
 
 

@@ -7,7 +7,7 @@ from itertools import product
 
 from harness.catalogue.loader import Catalogue
 from harness.errors import CatalogueError
-from harness.model.case import CAPTURE, EXPORTED, Case, Stimulus, Withheld, exports_of
+from harness.model.case import CAPTURE, EXPORTED, LOADED, Case, Stimulus, Withheld, exports_of
 from harness.model.catalogue import Cells, Requirement
 
 
@@ -50,10 +50,17 @@ def _block(catalogue: Catalogue, row: Requirement, block: Cells) -> Iterator[Cas
         yield Case(row, catalogue.flows[name], posture, path, stimulus, block.expect, block.depth, block.params)
 
 
+_GIVEN = {
+    CAPTURE: "it is judged from captured packets: run with --capture",
+    LOADED: "it is judged from the record of a load: hopproof load makes one, run --load FILE reads it",
+}
+"""What not a target has, but a run is given."""
+
+
 def _lacks(missing: Sequence[str]) -> str:
     """Why a case that needs *missing* does not apply; '' where nothing is missing."""
-    if list(missing) == [CAPTURE]:
-        return "it is judged from captured packets: run with --capture"
+    if len(missing) == 1 and missing[0] in _GIVEN:
+        return _GIVEN[missing[0]]
     return f"the target does not have {', '.join(missing)}" if missing else ""
 
 

@@ -6,7 +6,18 @@ catalogue writes it; everything else that other parts must know of a check stand
 
 from __future__ import annotations
 
-from harness.checks import access, bypass, clients, configuration, files, gateway, on_the_wire, script, transport
+from harness.checks import (
+    access,
+    bypass,
+    clients,
+    configuration,
+    files,
+    gateway,
+    load_record,
+    on_the_wire,
+    script,
+    transport,
+)
 from harness.checks.question import Question
 from harness.checks.registry import Check, registered
 
@@ -190,6 +201,11 @@ CHECKS = registered(
         "certificate-of-balancer",
         on_the_wire.certificate_of_balancer,
         "the packets show a client certificate on the balancer's own handshake with the server",
+    ),
+    Check(
+        "compared-under-load",
+        load_record.compared,
+        "mTLS and JWT were compared in one load, events were served with both, and the figures are in the record",
     ),
     Check(
         "as-scripted",

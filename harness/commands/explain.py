@@ -15,8 +15,9 @@ from harness.errors import UsageError
 from harness.model.case import Case
 from harness.model.vocabulary import is_file
 from harness.targets import file as target_file
-from harness.targets.deployment import Deployment, target_of
+from harness.targets.deployment import Deployment
 from harness.targets.flows import stand_ins
+from harness.targets.named import target_of
 from harness.writers import record
 
 

@@ -6,6 +6,7 @@ import argparse
 import re
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from harness.catalogue import expand
@@ -14,16 +15,17 @@ from harness.checks.load import unserved
 from harness.commands.verb import Arguments, Verbs, verb
 from harness.config import Options
 from harness.errors import UsageError
-from harness.model.load import Arm, Connections, Slice
+from harness.model.load import Arm, Connections, Hour, Slice
 from harness.model.vocabulary import EXPORTS, Posture, is_file
 from harness.model.vocabulary import Path as Way
-from harness.run.load import Wanted, run
+from harness.run.load import MOST_USERS, Wanted, run
+from harness.run.outage import outage
 from harness.targets import file as target_file
-from harness.targets.deployment import target_of
+from harness.targets.named import target_of
 from harness.writers import load as writer
 from harness.writers.folder import report_folder
 
-_LONGEST, _MOST_USERS, _MOST_WORKERS, _HIGHEST_RATE = 3600.0, 1000, 64, 100_000.0
+_LONGEST, _MOST_WORKERS, _HIGHEST_RATE = 3600.0, 64, 100_000.0
 _USERS = 8
 _PRESENTED = (Posture.MTLS, Posture.JWT, Posture.BOTH)
 
@@ -42,6 +44,10 @@ def add(verbs: Verbs) -> None:
     how.add_argument("--rate", metavar="R", help="events a second in all")
     how.add_argument("--users", metavar="N", help=f"clients that send as fast as they are answered (default {_USERS})")
     load.add_argument("--for", dest="seconds", default="60s", metavar="S", help="how long in all (default 60s)")
+    load.add_argument("--knee", action="store_true", help="raise the rate in steps, and say where each one's knee is")
+    load.add_argument(
+        "--outage", action="store_true", help="in our own lab: ingestion in a day without the key server, too"
+    )
     load.add_argument("--workers", default="0", metavar="N", help="Locust workers that send (default: one process)")
     load.add_argument("--seed", type=int, default=1, metavar="N", help="the order of what is measured")
     load.add_argument("--report", type=Path, default=Path("reports/load"), metavar="DIR", help="where the figures go")
@@ -51,6 +57,10 @@ def add(verbs: Verbs) -> None:
 
 def _load(arguments: Arguments) -> int:
     wanted = _wanted(arguments)
+    if wanted.knee and wanted.rate:
+        raise UsageError("--knee looks for the rate itself: leave --rate out")
+    if wanted.outage and is_file(arguments.target):
+        raise UsageError("--outage stops the key server and moves clocks: that is for our own lab", hint="leave it out")
     _refuse_others_production(arguments)
     report_folder(arguments.report)
     target = target_of(Options(target=arguments.target))
@@ -59,6 +69,8 @@ def _load(arguments: Arguments) -> int:
     bench = target.bench(known, arguments.seed)
     try:
         record = run(bench, known, applicable, wanted, arguments.target, _progress)
+        if wanted.outage:
+            record = replace(record, outage=outage(bench, known, wanted, _hour))
     finally:
         bench.lab.close()
     writer.write(arguments.report, record, target.scope)
@@ -69,12 +81,12 @@ def _load(arguments: Arguments) -> int:
 
 
 def _wanted(arguments: argparse.Namespace) -> Wanted:
-    users = int(_number("--users", arguments.users or str(_USERS), 1, _MOST_USERS))
+    users = int(_number("--users", arguments.users or str(_USERS), 1, MOST_USERS))
     rate = _number("--rate", arguments.rate, 1, _HIGHEST_RATE) if arguments.rate else 0.0
     workers = int(_number("--workers", arguments.workers, 0, _MOST_WORKERS))
     if rate:
         # A client waits for its answer: at a tenth of a second an event, so many keep the rate.
-        users = min(_MOST_USERS, max(_USERS, round(rate / 10)))
+        users = min(MOST_USERS, max(_USERS, round(rate / 10)))
     every = arguments.connections == "each"
     return Wanted(
         flow=arguments.flow,
@@ -86,6 +98,8 @@ def _wanted(arguments: argparse.Namespace) -> Wanted:
         rate=rate,
         workers=workers,
         seed=arguments.seed,
+        knee=arguments.knee,
+        outage=arguments.outage,
     )
 
 
@@ -133,6 +147,11 @@ def _refuse_others_production(arguments: argparse.Namespace) -> None:
         raise UsageError(
             "a load on production can take it down", where=arguments.target, hint=f"if it is yours: {named}"
         )
+
+
+def _hour(item: Hour) -> None:
+    state = "" if item["key_server"] else ", key server down"
+    print(f"  hour {item['hour']}{state}: {item['per_second']:.0f} events/s", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _progress(arm: Arm, item: Slice, done: int, of: int) -> None:

@@ -15,6 +15,8 @@ EXPORTED = "exported-files"
 """The stimulus of a case that sends nothing: it judges files."""
 CAPTURE = "capture"
 """What a requirement needs whose cases are judged from captured packets."""
+LOADED = "load-record"
+"""What a requirement needs that is about a load: the record of one."""
 AS_CONFIGURED = "as-configured"
 """The check that compares what files configure with what servers do."""
 

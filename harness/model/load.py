@@ -47,23 +47,27 @@ class Order(TypedDict):
 
 
 class Plan(TypedDict):
-    """A whole load.  ``schedule`` is the order of the arms, a slice each; of ``servers`` the CPU time is taken."""
+    """A whole load.  ``schedule`` is the order of the arms, a slice each, with the rates
+    (0: full load) beside it; of ``servers`` the CPU time is taken.  ``patience``: slices in which nothing at all is
+    served before the load stops."""
 
     orders: list[Order]
     schedule: list[int]
     slice_seconds: float
     warm_up: float
     users: int
-    rate: float
+    rates: list[float]
     workers: int
     servers: list[int]
     limit: int
+    patience: int
 
 
 class Slice(TypedDict):
-    """What was measured in one slice, its warm-up left out."""
+    """What was measured in one slice, its warm-up left out.  ``asked`` events a second; 0 is full load."""
 
     arm: int
+    asked: float
     seconds: float
     served: int
     errors: dict[str, int]
@@ -72,13 +76,23 @@ class Slice(TypedDict):
     client_cpu: float
 
 
+class Hour(TypedDict):
+    """Ingestion in one hour of an outage: whether the key server ran, what was served and what was refused."""
+
+    hour: int
+    key_server: bool
+    per_second: float
+    errors: dict[str, int]
+
+
 @dataclass(frozen=True)
 class LoadRecord:
     """A finished load: slice *i* of an arm belongs to its round *i*.
 
     ``stopped`` says why it ended early, or ''; ``left_out`` are the combinations that were asked for and that the flow
     does not have.  ``token_ignored`` are the postures in which its server verifies no token, though one is sent;
-    ``postures`` those that were to be compared.
+    ``postures`` those that were to be compared.  ``steps`` are slices at rising rates, ``outage`` a day without
+    the key server.
     """
 
     flow: str
@@ -93,6 +107,8 @@ class LoadRecord:
     left_out: Sequence[str] = ()
     token_ignored: Sequence[str] = ()
     postures: Sequence[Posture] = ()
+    steps: Sequence[Slice] = ()
+    outage: Sequence[Hour] = ()
 
     def of(self, arm: Arm) -> list[Slice]:
         """The slices of *arm*, in order."""

@@ -131,6 +131,30 @@ class Packets(TypedDict):
     onward: NotRequired[list[OnTheWire]]
 
 
+class LoadedArm(TypedDict):
+    """One combination of a load: how many events were served in all and a second, and the 95th percentile."""
+
+    posture: str
+    path: str
+    connections: str
+    served: int
+    per_second: float
+    p95: float | None
+
+
+class Loaded(TypedDict):
+    """What the record of a load says: ``rate`` 0 is full load; ``sentences`` are its comparisons."""
+
+    flow: str
+    target: str
+    rate: float
+    users: int
+    stopped: str
+    arms: list[LoadedArm]
+    sentences: list[str]
+    remarks: list[str]
+
+
 class Observations(TypedDict, total=False):
     """What only some cases have.
 
@@ -158,5 +182,6 @@ class Observations(TypedDict, total=False):
     compared: Compared
     files: Files
     packets: Packets
+    load: Loaded
     curl: str
     reads: str

@@ -14,7 +14,7 @@ from harness.lab import ConfigurationRefused, Entrypoint, Lab
 from harness.model.case import GOOD, Case, Stimulus
 from harness.model.catalogue import Flow
 from harness.model.exchange import ClientView, Exchange
-from harness.model.observations import Observations
+from harness.model.observations import Loaded, Observations
 from harness.pki.issue import Identity
 from harness.probes import procedures
 from harness.probes.attempt import Attempt
@@ -73,6 +73,7 @@ class Bench:
     everybody: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     describe: Describe = _nothing_more
+    load: Loaded | None = None
 
     def nonce(self, *parts: str) -> str:
         """An opaque name for one request of this run."""

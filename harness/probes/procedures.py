@@ -17,7 +17,7 @@ from harness.lab.disruptions import operator_of
 from harness.model.case import GOOD, Case
 from harness.model.catalogue import Flow
 from harness.model.exchange import ClientView
-from harness.model.observations import Observations
+from harness.model.observations import Loaded, Observations
 from harness.model.vocabulary import Grade
 from harness.pki.issue import Identity
 from harness.probes.attempt import Attempt
@@ -42,6 +42,10 @@ class Means(Sends, Protocol):
     @property
     def lab(self) -> Lab:
         """Where the servers run."""
+
+    @property
+    def load(self) -> Loaded | None:
+        """What the record of a load says, if one was given."""
 
     @property
     def keys(self) -> KeyServer | None:
@@ -166,6 +170,11 @@ def initiated(bench: Means, case: Case, entrypoint: Entrypoint, nonce: str) -> A
 def compared(_bench: Means, _case: Case, entrypoint: Entrypoint, nonce: str) -> Attempt:
     """Two handshakes and no request."""
     return Attempt(nonce, extra={"compared": compare(entrypoint)})
+
+
+def loaded(bench: Means, _case: Case, _entrypoint: Entrypoint, nonce: str) -> Attempt:
+    """Nothing to send: the load was sent before, and its record is the fact."""
+    return Attempt(nonce, extra={"load": bench.load} if bench.load is not None else {})
 
 
 def past_balancer(bench: Means, case: Case, entrypoint: Entrypoint, nonce: str) -> Attempt:

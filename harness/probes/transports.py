@@ -71,12 +71,21 @@ TRANSPORTS: StimulusClasses[Transport] = StimulusClasses(
         needs=needs(Need.ORIGIN),
     ),
     _anywhere(
+        "load-compared",
+        procedures.loaded,
+        "nothing is sent: the record of a load is read",
+        intrusive=Intrusiveness.HANDSHAKE,
+    ),
+    _anywhere(
         "j-other-kinds",
         procedures.crowd,
         "a good token, whose key stands in the JWK set beside keys of other kinds",
         needs=needs(Need.KEY_SERVER),
     ),
     *(_exchange(name, summary) for name, summary in EXCHANGES.items()),
+    _own_lab(
+        "x-shared-key", procedures.start, "nothing is sent: a service is started for which two callers have one key"
+    ),
     _own_lab("start", procedures.start, "nothing is sent: the server is started with this configuration"),
     _own_lab(
         "renewed-ingestion-client", procedures.script, "the ingestion client certificate is renewed while gateways run"

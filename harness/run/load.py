@@ -16,6 +16,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path as FilePath
+from statistics import median
 from typing import cast
 
 import psutil
@@ -30,6 +32,7 @@ from harness.model.load import Arm, Connections, LoadRecord, Order, Plan, Slice
 from harness.model.vocabulary import Path, Posture
 from harness.probes.live import Bench
 from harness.products.registry import reference
+from harness.wire.send import Prepared
 
 LIMIT = 2_000_000
 """Requests after which a load stops, whatever its time."""
@@ -41,6 +44,9 @@ _PRESENTS = {
 _COMPARED = (Posture.MTLS, Posture.JWT)
 _WARM_UP, _WARM_UP_SHARE = 1.0, 0.25
 _ROUNDS, _SHORTEST = 8, 1.0
+STEPS = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1)
+"""Shares of an arm's full load at which its knee is looked for."""
+MOST_USERS, _STEP_USERS = 1000, 64
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,8 @@ class Wanted:
     rate: float
     workers: int
     seed: int
+    knee: bool = False
+    outage: bool = False
 
 
 Served = Mapping[tuple[Posture, Path], Case]
@@ -71,26 +79,18 @@ def run(
     Raises :class:`UsageError` for what it does not have.
     """
     flow = flow_of(catalogue, wanted.flow)
-    served = {(case.posture, case.path): case for case in reversed(cases) if _good(case, flow)}
+    served = _with_passthrough({(case.posture, case.path): case for case in reversed(cases) if _good(case, flow)})
     wanted = _completed(wanted, served)
     setups = _setups(served, flow, wanted)
     entrypoints = bench.lab.open(list(dict.fromkeys(setups.values())))
     orders = [_order(bench, flow, arm, entrypoints[setup]) for arm, setup in setups.items()]
     arms = list(setups)
-    schedule, length = schedule_of(len(arms), wanted.seconds, wanted.seed)
-    plan: Plan = {
-        "orders": orders,
-        "schedule": schedule,
-        "slice_seconds": length,
-        "warm_up": min(_WARM_UP, length * _WARM_UP_SHARE),
-        "users": wanted.users,
-        "rate": wanted.rate,
-        "workers": wanted.workers,
-        "servers": [process.pid for process in psutil.Process().children(recursive=True)],
-        "limit": LIMIT,
-    }
+    seconds = wanted.seconds / 2 if wanted.knee else wanted.seconds
+    schedule, length = schedule_of(len(arms), seconds, wanted.seed)
+    plan = planned(orders, schedule, [wanted.rate] * len(schedule), length, wanted)
     before = _fetches(bench, setups)
     slices, stopped = generate(plan, arms, tell)
+    steps = [] if stopped or not wanted.knee else _steps(plan, arms, slices, seconds, tell)
     fetched = {name: count - before[name] for name, count in _fetches(bench, setups).items() if name in before}
     rate, users = wanted.rate, wanted.users
     there = {(arm.posture, arm.path) for arm in arms}
@@ -110,7 +110,54 @@ def run(
         left_out,
         ignored,
         wanted.postures,
+        steps,
     )
+
+
+def _with_passthrough(served: dict[tuple[Posture, Path], Case]) -> Served:
+    """A balancer that passes TLS through carries whatever the direct path carries, asked for by a case or not."""
+    if not any(path is Path.PASSTHROUGH for _, path in served):
+        return served
+    direct = {posture: case for (posture, path), case in served.items() if path is Path.DIRECT}
+    carried = {(name, Path.PASSTHROUGH): replace(case, path=Path.PASSTHROUGH) for name, case in direct.items()}
+    return {**carried, **served}
+
+
+def planned(
+    orders: list[Order], schedule: list[int], rates: list[float], length: float, wanted: Wanted, patience: int = 3
+) -> Plan:
+    """What the generator is to send: slices of *length* seconds in the order of *schedule*, at *rates*."""
+    return {
+        "orders": orders,
+        "schedule": schedule,
+        "slice_seconds": length,
+        "warm_up": min(_WARM_UP, length * _WARM_UP_SHARE),
+        "users": wanted.users,
+        "rates": rates,
+        "workers": wanted.workers,
+        "servers": [process.pid for process in psutil.Process().children(recursive=True)],
+        "limit": LIMIT,
+        "patience": patience,
+    }
+
+
+def _steps(plan: Plan, arms: Sequence[Arm], slices: Sequence[Slice], seconds: float, tell: Progress) -> list[Slice]:
+    """Each arm at rising shares of what it served at full load; all arms at one share before the next."""
+    most = [
+        median([item["served"] / item["seconds"] for item in slices if item["arm"] == number] or [0.0])
+        for number in range(len(arms))
+    ]
+    steps = [(arm, share * most[arm]) for share in STEPS for arm in range(len(arms)) if most[arm] >= 1]
+    length = max(seconds / len(steps), _SHORTEST) if steps else 0.0
+    stepped: Plan = {
+        **plan,
+        "schedule": [arm for arm, _ in steps],
+        "rates": [rate for _, rate in steps],
+        "slice_seconds": length,
+        "warm_up": min(_WARM_UP, length * _WARM_UP_SHARE),
+        "users": min(MOST_USERS, max(plan["users"], _STEP_USERS)),
+    }
+    return generate(stepped, arms, tell)[0] if steps else []
 
 
 def _ignores_token(flow: Flow, arm: Arm) -> bool:
@@ -180,10 +227,16 @@ def _order(bench: Bench, flow: Flow, arm: Arm, entrypoint: Entrypoint | Configur
     # As long as the nonces that take its place, so that the body's length stays true.
     nonce = secrets.token_hex(8)
     prepared = bench.stimuli.request(flow, _PRESENTS[arm.posture], entrypoint.host_header, nonce)
-    text = (prepared.head + prepared.body).decode("latin-1")
-    kept = arm.connections is Connections.KEPT
     client = flow.client_secret if _PRESENTS[arm.posture].certificate == GOOD else ""
     identity = bench.stimuli.certificate_file(client) if client else None
+    return order_of(prepared, entrypoint, flow, nonce, kept=arm.connections is Connections.KEPT, identity=identity)
+
+
+def order_of(
+    prepared: Prepared, entrypoint: Entrypoint, flow: Flow, nonce: str, *, kept: bool, identity: FilePath | None = None
+) -> Order:
+    """What the generator is to send of *prepared*, whose *nonce* it replaces."""
+    text = (prepared.head + prepared.body).decode("latin-1")
     return {
         "host": entrypoint.address.host,
         "port": entrypoint.address.port,

@@ -35,7 +35,7 @@ from harness.run.expectations import UNEXPECTED, Expectations, entries_for
 from harness.run.files import FileJudge, of_servers
 from harness.run.page_guide import guide
 from harness.targets.builtin import Target
-from harness.targets.deployment import target_of
+from harness.targets.named import target_of
 from harness.writers import allure_html, junit, page
 from harness.writers.counts import Counts
 from harness.writers.protection import protection

@@ -17,7 +17,7 @@ from harness.probes.exports import Exports
 from harness.probes.live import Bench
 from harness.products.registry import reference
 from harness.stimuli.factory import Stimuli
-from harness.stimuli.tokens import TokenIssuer
+from harness.stimuli.tokens import HeldTokenIssuer
 from harness.targets.reference_exports import reference_exports
 
 REVOCATION = "client-revocation"
@@ -70,7 +70,7 @@ def embedded_bench(catalogue: Catalogue, seed: int, balancer: Sequence[str] = BA
 
 
 def _bench(lab: ReferenceLab, seed: int) -> Bench:
-    stimuli = Stimuli(lab.pki, TokenIssuer.of(lab.pki, lab.now), lab.folder / "clients")
+    stimuli = Stimuli(lab.pki, HeldTokenIssuer.of(lab.pki, lab.now), lab.folder / "clients")
     lab.on_close.append(stimuli.lure.close)
     return Bench(lab, stimuli, seed)
 

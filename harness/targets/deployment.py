@@ -9,14 +9,13 @@ from pathlib import Path as FilePath
 from harness.catalogue import Catalogue
 from harness.catalogue.registry import catalogue as registered_catalogue
 from harness.catalogue.widen import asked_by, widened
-from harness.config import Options
 from harness.errors import CannotJudge, UsageError, refuse
 from harness.model.case import Case
 from harness.model.catalogue import Cells, Flow, Requirement
 from harness.model.claims import Claim, Protection
 from harness.model.observations import Observations
 from harness.model.params import Params
-from harness.model.vocabulary import Level, Path, is_file
+from harness.model.vocabulary import Level, Path
 from harness.pki.issue import Identity
 from harness.probes.intrusiveness import intrusiveness, is_safe
 from harness.probes.live import Bench, paced
@@ -31,7 +30,6 @@ from harness.targets.builtin import Target
 from harness.targets.check import mistakes as mistakes_of
 from harness.targets.credentials import ANYBODY, by_name, open_clients
 from harness.targets.dialects import dialect_of
-from harness.targets.exports import beside
 from harness.targets.external import ExternalLab, Pace
 from harness.targets.file import TargetFile
 from harness.targets.flows import requested, server_of, service, stand_ins
@@ -51,24 +49,6 @@ _AGREED = TOKEN_CLASSES.needing(Need.ALGORITHMS)
 _KEY_SERVER = TRANSPORTS.needing(Need.KEY_SERVER)
 _NOT_AGREED = "tokens.algorithms of the target file does not say which algorithms the service takes, so this is advice."
 _ASKED_FOR = "check audience, resource or scope in tokens.endpoint.form, and what the token endpoint makes of them"
-
-
-def target_of(options: Options) -> Target:
-    """The target that *options* name: one of ours, a target file, exported files, or one of the former with files.
-
-    Raises :class:`UsageError` for none of them.
-    """
-    if options.exports:
-        if options.fault:
-            raise UsageError("--fault is for our own servers and files", hint="leave --target or --fault out")
-        live = target_of(replace(options, target=options.servers)) if options.servers else None
-        return beside(live, options.exports, options.product)
-    if not is_file(options.target):
-        return builtin.find(options.target)
-    if options.fault:
-        raise UsageError("--fault is for our own servers", hint="leave --target or --fault out")
-    deployment = Deployment.load(FilePath(options.target), options.read_only)
-    return replace(deployment, keep=options.keep, wait=options.wait).target()
 
 
 @dataclass(frozen=True)

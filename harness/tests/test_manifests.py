@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from harness import paths
+from harness.cli import _parser
 
 MANIFESTS = sorted((paths.FIXTURES / "manifests").glob("*.yaml"))
 
@@ -51,3 +52,11 @@ def test_every_mount_has_its_volume() -> None:
         volumes = {volume["name"] for volume in pod["volumes"]}
         for container in pod["containers"]:
             assert {mount["name"] for mount in container["volumeMounts"]} == volumes
+
+
+def test_the_load_has_a_processor_for_each_worker() -> None:
+    document = yaml.safe_load((paths.FIXTURES / "manifests" / "load-job.yaml").read_text("utf-8"))
+    (container,) = document["spec"]["template"]["spec"]["containers"]
+    arguments = _parser().parse_args(container["command"][1:])
+    assert container["command"][:2] == ["hopproof", "load"]
+    assert int(container["resources"]["requests"]["cpu"]) == int(arguments.workers) + 1

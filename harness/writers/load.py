@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from harness.checks import load_knee
 from harness.checks.load import Figures, comparisons, figures, remarks, sentence
 from harness.model.load import LoadRecord
 
@@ -40,6 +41,15 @@ def _data(record: LoadRecord) -> dict[str, Any]:
         "stopped": record.stopped,
         "remarks": remarks(record),
         "arms": [{**asdict(figures(record, arm)), "jwks_fetches": record.fetches.get(arm.name)} for arm in record.arms],
+        "knees": [
+            {
+                **asdict(item),
+                "sentence": load_knee.sentence(item),
+                "steps": list(map(asdict, load_knee.steps(record, item.arm))),
+            }
+            for item in load_knee.knees(record)
+        ],
+        "outage": list(record.outage),
         "comparisons": [{**asdict(item), "sentence": sentence(item, record)} for item in comparisons(record)],
         "slices": [{name: value for name, value in item.items() if name != "milliseconds"} for item in record.slices],
     }
@@ -54,6 +64,7 @@ def as_text(record: LoadRecord, scope: str) -> str:
         "p95 ms",
         "p99 ms",
         "server CPU ms",
+        "client CPU ms",
         "fetches",
         "errors",
     )
@@ -67,12 +78,21 @@ def as_text(record: LoadRecord, scope: str) -> str:
     ]
     load = f"{record.rate:g} events/s asked for" if record.rate else f"{record.users} clients at full load"
     title = f"{record.flow}, {load}"
-    said = [sentence(item, record) for item in comparisons(record)]
+    said = [*(sentence(item, record) for item in comparisons(record)), *_knees(record), *_outage(record)]
     return "\n".join([title, "", *lines, "", *said, *remarks(record), f"This loaded {scope}"])
 
 
+def _knees(record: LoadRecord) -> list[str]:
+    found = [load_knee.sentence(item) for item in load_knee.knees(record)]
+    return [*found, load_knee.RULE] if found else []
+
+
+def _outage(record: LoadRecord) -> list[str]:
+    return [text] if (text := load_knee.outage_sentence(record.outage)) else []
+
+
 def _cells(item: Figures, record: LoadRecord) -> tuple[str, ...]:
-    times = [_number(value) for value in (item.p50, item.p95, item.p99, item.server_cpu)]
+    times = [_number(value) for value in (item.p50, item.p95, item.p99, item.server_cpu, item.client_cpu)]
     fetches = record.fetches.get(item.arm.name)
     errors = ", ".join(f"{count} {name}" for name, count in sorted(item.errors.items())) or "0"
     return (item.arm.name, f"{item.per_second:.1f}", *times, "-" if fetches is None else str(fetches), errors)
@@ -98,6 +118,10 @@ def _page(record: LoadRecord, scope: str) -> str:
         bars=bars,
         top=top or 1.0,
         sentences=[sentence(item, record) for item in comparisons(record)],
+        knees=[(load_knee.sentence(item), load_knee.steps(record, item.arm)) for item in load_knee.knees(record)],
+        rule=load_knee.RULE,
+        outage=record.outage,
+        outage_said=load_knee.outage_sentence(record.outage),
         remarks=remarks(record),
         scope=scope,
         style=Markup(style),  # noqa: S704 - our own file

@@ -8,12 +8,13 @@ alike.
 from __future__ import annotations
 
 # First: gevent patches sockets and TLS before anything else imports them.
-from locust import User, constant, constant_throughput, task  # isort: skip
+from locust import User, task  # isort: skip
 from locust.env import Environment  # isort: skip
 
 import http.client
 import json
 import os
+import random
 import socket
 import ssl
 import subprocess
@@ -29,8 +30,6 @@ import psutil
 from harness.model.load import Order, Plan, Slice
 
 _ANSWER_SECONDS = 10.0
-_FALLEN = 3
-"""Slices in which nothing at all was served, after which the load stops."""
 _LATE_SECONDS = 15.0
 
 
@@ -61,6 +60,12 @@ class _Load:
         index, into = divmod(now - self.began, self.plan["slice_seconds"])
         return (int(index), into) if self.began and 0 <= index < len(self.samples) else (-1, 0.0)
 
+    def gap(self, now: float) -> float:
+        """Seconds between two requests of one client, so that all keep the slice's rate at *now*; 0 at full load."""
+        rate = self.plan["rates"][max(self.at(now)[0], 0)]
+        # Not all at once: clients that started together would go on meeting the server together.
+        return random.uniform(0.5, 1.5) * self.plan["users"] / rate if rate else 0.0  # noqa: S311
+
     def ends(self, index: int) -> float:
         """When that slice ends."""
         return self.began + (index + 1) * self.plan["slice_seconds"]
@@ -86,6 +91,14 @@ class Client(User):
 
     load: _Load
     _held: tuple[int, ssl.SSLSocket] | None = None
+    _turn = 0.0
+
+    def wait_time(self) -> float:
+        """Seconds until its next request; one that comes late is made up for, by a second at most."""
+        now = time.time()
+        gap = self.load.gap(now)
+        self._turn = max(self._turn + gap, now - 1.0) if gap else now
+        return max(0.0, self._turn - now)
 
     @task
     def ask(self) -> None:
@@ -159,9 +172,7 @@ def _named(error: OSError | http.client.HTTPException) -> str:
 
 
 def _client(load: _Load) -> type[Client]:
-    rate, users = load.plan["rate"], load.plan["users"]
-    wait = constant_throughput(rate / users) if rate else constant(0)
-    return type("FlowClient", (Client,), {"load": load, "wait_time": wait})
+    return type("FlowClient", (Client,), {"load": load})
 
 
 def _cpu(processes: list[psutil.Process]) -> float:
@@ -228,6 +239,7 @@ def _measure(load: _Load, own: list[psutil.Process], late: Counter[int], workers
         sample = load.samples[index]
         measured: Slice = {
             "arm": arm,
+            "asked": plan["rates"][index],
             "seconds": seconds,
             "served": sample.served,
             "errors": dict(sample.errors),
@@ -237,8 +249,8 @@ def _measure(load: _Load, own: list[psutil.Process], late: Counter[int], workers
         }
         _say(kind="slice", slice=measured)
         fallen = 0 if sample.served else fallen + 1
-        if fallen >= _FALLEN:
-            _say(kind="stopped", why=f"nothing was served in {_FALLEN} slices, one after the other")
+        if fallen >= plan["patience"]:
+            _say(kind="stopped", why=f"nothing was served in {fallen} slices, one after the other")
             return
         if load.sent >= plan["limit"]:
             _say(kind="stopped", why=f"the limit of {plan['limit']} requests was reached")

@@ -14,7 +14,7 @@ from harness.catalogue.glossary import explain
 from harness.catalogue.registry import FAULTS, catalogue
 from harness.checks import CHECKS
 from harness.errors import CatalogueError
-from harness.model.case import CAPTURE
+from harness.model.case import CAPTURE, LOADED
 from harness.model.params import Params
 from harness.model.vocabulary import Depth, Level, Posture
 from harness.model.vocabulary import Path as FlowPath
@@ -110,7 +110,7 @@ def test_the_real_catalogue(real: Catalogue) -> None:
 
 
 def test_the_reference_withholds_nothing_but_what_no_target_can_have(real: Catalogue) -> None:
-    assert real.features <= {*CONTAINERS.features, *EMBEDDED.features, CAPTURE}
+    assert real.features <= {*CONTAINERS.features, *EMBEDDED.features, CAPTURE, LOADED}
     lacking = [item for item in expand(real, CONTAINERS.features)[1] if "does not have" in item.reason]
     assert {item.reason for item in lacking} <= {"the target does not have embedded"}
     assert {item.case.requirement.area for item in lacking} <= {"microservices"}

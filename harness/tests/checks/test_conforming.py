@@ -27,6 +27,7 @@ from harness.tests.builders import (
 )
 from harness.tests.checks.packet_facts import captured, wire
 from harness.tests.checks.support import CLIENT_ONLY, found, tried, ways
+from harness.tests.checks.test_load_record import arm, load
 
 NO_TOKEN = request(token=None, authorization_sha256="")
 BAD_CERT, BAD_TOKEN, NO_CERT = Stimulus("bad-cert"), Stimulus(token="bad-token"), Stimulus("no-cert")
@@ -228,6 +229,7 @@ CONFORMING: dict[str, list[Question]] = {
     "header-handed-on": [ask(case("header-handed-on", withheld_header="Host"), exchange(BACKEND, ACCEPTED))],
     "files-conform": [ask(case("files-conform"), exchange(extra={"files": READ}))],
     "as-configured": [ask(case("as-configured"), exchange(extra={"files": {**READ, "configured": [CONFIGURED]}}))],
+    "compared-under-load": [ask(case("compared-under-load"), packets({"load": load(arm("mtls"), arm("jwt"))}))],
     "tls-passed-through": [ask(case("tls-passed-through"), packets(captured(PASSED, wire(), wire())))],
     "nothing-carried-over": [
         ask(case("nothing-carried-over"), packets(captured(ENDED, wire(asked="no", sent="no"), wire(data="no")))),

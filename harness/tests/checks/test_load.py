@@ -17,6 +17,7 @@ MTLS, JWT = (Arm(posture, Path.DIRECT, Connections.KEPT) for posture in (Posture
 def measured(arm: int, served: int, cpu: float = 1.0, **more: int) -> Slice:
     return {
         "arm": arm,
+        "asked": 0.0,
         "seconds": 2.0,
         "served": served,
         "errors": more,

@@ -37,6 +37,8 @@ from harness.tests.places import Place
         (["--compare", "mtls", "--path", "terminating"], "works in none of the combinations"),
         (["--target", "nowhere.yaml", "--users", "2"], "cannot read the target file"),
         (["--target", "nowhere.yaml"], "it is not our server"),
+        (["--knee", "--rate", "5"], "leave --rate out"),
+        (["--outage", "--target", "nowhere.yaml", "--users", "2"], "that is for our own lab"),
         (["--target", "exports:nowhere.yaml", "--users", "2"], "files serve no requests"),
     ],
 )
@@ -152,10 +154,11 @@ def test_a_server_that_is_gone_is_told() -> None:
         "slice_seconds": 0.2,
         "warm_up": 0.0,
         "users": 1,
-        "rate": 50.0,
+        "rates": [50.0] * 5,
         "workers": 0,
         "servers": [],
         "limit": 100,
+        "patience": 3,
     }
     arm = Arm(Posture.JWT, Way.DIRECT, Connections.KEPT)
     groups: set[int] = set()
