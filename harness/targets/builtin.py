@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harness.catalogue import Catalogue
 from harness.catalogue.registry import FAULTS
@@ -40,7 +40,8 @@ class Target:
     puts its own servers and requests into the catalogue, ``withhold`` says why a case does not apply to it, or ''.
     ``claims`` are the protections that it declares, which are to be shown; none where our own reference is judged.
     ``exports`` are its files, by product; None where there are none to judge.  ``profile`` is the reading of its
-    product's documents that counts, '' where all of them do.
+    product's documents that counts, '' where all of them do.  ``authorities`` is how each of its servers is called in a
+    URL, where that is known before anything is started.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Target:
     claims: tuple[Claim, ...] = ()
     exports: Callable[[str], Exports] | None = None
     profile: str = ""
+    authorities: Mapping[str, str] = field(default_factory=dict)
 
 
 def embedded_bench(catalogue: Catalogue, seed: int, balancer: Sequence[str] = BALANCER) -> Bench:
