@@ -16,6 +16,7 @@ from pathlib import Path as FilePath
 from cryptography import x509
 
 from harness import __version__
+from harness.errors import LabError
 from harness.model.case import GOOD, Stimulus
 from harness.model.catalogue import Flow
 from harness.pki.deployment import key_id
@@ -118,6 +119,13 @@ class Stimuli:
         """What a client of our own labs authenticates with at a token service: the digest of its key file."""
         identity = self._identity(client_secret, GOOD)
         return "" if identity is None else hashlib.sha256(identity.key_pem()).hexdigest()
+
+    def identity(self, secret: str) -> Identity:
+        """The certificate and key of *secret* in a lab of our own; raises LabError where there is none."""
+        found = self._identity(secret, GOOD)
+        if found is None:
+            raise LabError(f"no key is at hand of {secret}")
+        return found
 
     @property
     def signing_key(self) -> Private:
