@@ -54,12 +54,7 @@ def question_of(arguments: Arguments) -> tuple[FileRules, Question, list[Unread]
     files = manifests.load(arguments.paths)
     certificates = collect(files)
     unread = [*files.unread, *certificates.unread]
-    if not (files.resources or certificates.held):
-        first = next((f": {item.file}:{item.line}: {item.message}" for item in unread), "")
-        raise UsageError(
-            f"nothing usable in {' '.join(arguments.paths)}{first}",
-            hint="name manifests (YAML, JSON) or PEM certificates, such as what kubectl get -o yaml prints",
-        )
+    manifests.refuse_nothing(files, bool(certificates.held), unread, arguments.paths)
     question = Question(files, certificates, datetime.now(UTC), arguments.release, arguments.platform)
     return rules, question, unread
 

@@ -37,6 +37,17 @@ def load(paths: Iterable[str]) -> Files:
     return found
 
 
+def refuse_nothing(files: Files, held: bool, unread: Iterable[Unread], paths: Iterable[str]) -> None:
+    """Raise :class:`UsageError` where the files hold neither an object nor (*held*) a certificate."""
+    if files.resources or held:
+        return
+    first = next((f": {item.file}:{item.line}: {item.message}" for item in unread), "")
+    raise UsageError(
+        f"nothing usable in {' '.join(paths)}{first}",
+        hint="name manifests (YAML, JSON) or PEM certificates, such as what kubectl get -o yaml prints",
+    )
+
+
 def _files(path: Path) -> Iterator[tuple[Path, bool]]:
     """The files of *path*, each with whether it was named by the user."""
     if path.is_dir():
