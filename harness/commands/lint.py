@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from harness.commands.verb import Arguments, Verbs, verb
@@ -66,7 +67,8 @@ def _lint(arguments: Arguments) -> int:
     if arguments.format == "json":
         shown = file_findings.as_json(judgement, question.files, unread)
     elif arguments.format == "sarif":
-        shown = file_findings.sarif(judgement, rules.sources, unread)
+        again = [replace(item, matters=False) for item in question.files.again]
+        shown = file_findings.sarif(judgement, rules.sources, [*unread, *again])
     elif arguments.format == "junit":
         shown = file_findings.junit(judgement, rules.sources, unread, fail_on)
     else:
