@@ -221,6 +221,8 @@ def test_the_command_line_runs_a_target_file(
     out = capsys.readouterr().out
     assert "apply," in out and "Nothing was sent." in out
     assert "touches=write" in out
+    url = yaml.safe_load(file.read_text("utf-8"))["servers"]["portal"]["url"]
+    assert f" {url}/" in out and url.count(":") == 2
     assert not (tmp_path / "reports").exists()
 
 
