@@ -247,6 +247,7 @@ class Shield(TypedDict, total=False):
     server_verified_by: str
     modes: str
     client_verified_by: list[str]
+    open_ways: list[str]
     clear_text_at: list[str]
     path_as_declared: bool
     works_over: list[str]
