@@ -15,11 +15,9 @@ from typing import Any
 
 from harness.errors import UsageError
 from harness.model.case import CAPTURE
-from harness.model.vocabulary import Depth
+from harness.model.vocabulary import AND, EXPORTS, Depth
 
 FILE = "hopproof.toml"
-EXPORTS, AND = "exports:", " + "
-"""How a target names exported files, and how several are written as one."""
 _FORMER = "flowproof"
 """What the product was called before: its files and variables are refused, not silently ignored."""
 
@@ -46,6 +44,7 @@ class Options:
 
     target: str = "embedded"
     product: str = ""
+    profile: str = ""
     depth: Depth = Depth.QUICK
     only: tuple[str, ...] = ()
     skip: tuple[Skip, ...] = ()
@@ -168,6 +167,7 @@ OPTIONS = (
         "target", _targets, "embedded (default), containers (needs Docker), a target file, or exports:PATH (repeatable)"
     ),
     Option("product", _text, "only the flows and requirements of this product (default all)", "NAME"),
+    Option("profile", _text, "the reading of a product's documents, where document and code disagree", "NAME"),
     Option("depth", _depth, "how much of the catalogue (default quick)", choices=tuple(map(str, Depth))),
     Option("only", _texts, "only the cases that match (repeatable)", "GLOB"),
     Option("skip", _skips, "leave cases out, and say why (repeatable)", "GLOB=REASON"),

@@ -30,6 +30,7 @@ _WRITTEN = {
     "export-old-switch-name": ("CFG-12", "an export has the switch under its former name", ()),
     "export-top-level-mtls": ("CFG-13", "an export asks for mTLS to the gateway under a top-level resource", ()),
     "export-setting-below": ("CFG-14", "an export has a setting in a generated resource only", ()),
+    "export-keys-in-part": ("CFG-15", "an export has jwksUrl in some generated resources only", ()),
     "export-jwt-disabled-alone": ("CFG-16", "an export disables JWT and leaves mTLS off", ("CFG-1",)),
     "export-sender-without-jwt": ("CFG-17", "an export's gateway sends no token to analytics that asks for one", ()),
     "export-keys-unverified": ("CFG-18", "an export fetches keys from a server that it does not verify", ()),

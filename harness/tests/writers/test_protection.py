@@ -62,6 +62,14 @@ def test_a_client_let_in_against_the_rules_is_verified_by_nothing() -> None:
     assert cell(SERVED, wrong)["client_verified_by"] == ["nobody"]
 
 
+def test_a_way_past_the_credential_is_named_beside_it() -> None:
+    past = one("not-let-in", stimulus="tls-no-cert+upgrade-websocket", requirement="BYP-6-UPGRADE", **LET_IN)
+    assert in_words(cell(SERVED, CERTIFICATE, past)) == "certificate, but open another way: BYP-6-UPGRADE"
+    assert in_words(cell(SERVED, past)) == "nobody"
+    closed = one("not-let-in", stimulus="tls-no-cert+upgrade-websocket", requirement="BYP-6-UPGRADE")
+    assert in_words(cell(SERVED, CERTIFICATE, closed)) == "certificate"
+
+
 def test_who_was_refused_was_not_let_in() -> None:
     refused = one("certificate-refused", stimulus="tls-no-cert")
     named = one("certificate-refused", stimulus="id-unregistered-dn", **LET_IN)
@@ -104,3 +112,21 @@ def test_flows_and_postures_are_distinguished() -> None:
         "b": {"mtls", "jwt"},
     }
     assert protection([]) == {}
+
+
+def _exchange(path: str, *calls: Any) -> Row:
+    return one("as-scripted", path=path, stimulus="x-exchange", evidence={"extra": {"steps": list(calls)}})
+
+
+def test_a_script_shows_who_is_served_and_over_which_path() -> None:
+    served, refused = {"status": 201, "effect": True}, {"status": 401, "effect": False}
+    found = cell(_exchange("terminating", {"status": 200}, served, refused))
+    assert (found["client_verified_by"], found["clear_text_at"]) == (["JWT"], ["terminating balancer"])
+    assert found["works_over"] == ["terminating"]
+    # What another server did says nothing of this one.
+    elsewhere = cell(_exchange("direct", {**served, "server": "b"}, {**refused, "server": "b"}))
+    assert (elsewhere["client_verified_by"], elsewhere["works_over"]) == ([], [])
+
+
+def test_a_setup_of_one_cases_own_names_no_posture() -> None:
+    assert cell(one("start-refused", stimulus="x-shared-key"), SERVED)["state"] == "shown"

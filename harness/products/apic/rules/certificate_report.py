@@ -130,6 +130,8 @@ class Page:
             return ""
         day = certificate.not_valid_after_utc - _RENEWED_BEFORE
         number = len(self._children[certificate])
+        if self._view.platform == "vmware":
+            return f"; renewed by hand on virtual appliances, and so are the {number} certificates that it signed"
         return f"; cert-manager renews it on {day:%Y-%m-%d}, and not the {number} certificates that it signed"
 
     def _row(self, certificate: x509.Certificate) -> Row | None:

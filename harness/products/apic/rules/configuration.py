@@ -229,18 +229,38 @@ def _edited(log: Log, made: Subsystem, *names: str) -> None:
 
 def cfg_15(view: View, log: Log) -> None:
     """New installs with a top-level resource verify tokens by themselves."""
-    for each in view.stated:
-        if not each.owner or each.kind not in (PORTAL, ANALYTICS, GATEWAY):
-            continue
+    made = [each for each in view.stated if each.owner and each.kind in (PORTAL, ANALYTICS, GATEWAY)]
+    for each in made:
         log.checked()
-        if not each.jwks:
-            log.note(
+        if each.jwks or _decided(view, each):
+            continue
+        fix = f"{KEYS} under spec.{each.kind} of {TOP} {each.owner}, if tokens are to be verified"
+        others = [other for other in made if _of_one(each, other) and other.jwks]
+        if others:
+            log.warning(
                 each.at(),
-                f"The operator has set no {KEYS} here. New installs with a top-level resource have one; an install"
-                " that was"
-                " upgraded from before 10.0.5.3 keeps its behaviour and verifies no token.",
-                f"{KEYS} under spec.{each.kind} of {TOP} {each.owner}, if tokens are to be verified",
+                f"No {KEYS} here, and {others[0].resource.label}, of the same top-level resource, has one. A new"
+                " install sets it in portal, analytics and gateway; an upgraded one in none.",
+                fix,
             )
+            continue
+        log.note(
+            each.at(),
+            f"The operator has set no {KEYS} here. New installs with a top-level resource have one; an install that was"
+            " upgraded from before 10.0.5.3 keeps its behaviour and verifies no token.",
+            fix,
+        )
+
+
+def _decided(view: View, made: Subsystem) -> bool:
+    """Whether the top-level resource itself says which keys *made* has."""
+    sections = (each for each in view.stated if each.top_level and made in view.generated(each))
+    return any(each.spec.at(KEYS) is not None for each in sections)
+
+
+def _of_one(one: Subsystem, other: Subsystem) -> bool:
+    """Whether the two are generated from one top-level resource."""
+    return (one.owner, one.namespace, one.cluster) == (other.owner, other.namespace, other.cluster)
 
 
 def cfg_16(view: View, log: Log) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from harness.pki.signatures import may_sign
 from harness.products.apic.rules.certificates import CA, INGRESS_CA, OF_ISSUER, ROWS, USER
 from harness.products.apic.rules.keys import to_service
 from harness.products.apic.rules.view import ANALYTICS, EVENTS, GATEWAY, KEYS, MANAGEMENT, PORTAL, Known, View
@@ -192,6 +193,13 @@ def signed(view: View) -> bool:
 def ingress_ca(view: View) -> bool:
     """The certificate of ingress-ca."""
     return _held(view, INGRESS_CA)
+
+
+def annotated(view: View) -> bool:
+    """A Secret with a certificate of ingress-ca's name, and ingress-ca."""
+    names = {known.held.certificate.subject for known in view.by_row.get(INGRESS_CA, []) if known.held is not None}
+    secrets = (held for held in view.question.certificates.presented() if held.resource is not None)
+    return any(held.certificate.issuer in names and not may_sign(held.certificate) for held in secrets)
 
 
 def copies(view: View) -> bool:
