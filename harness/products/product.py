@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import reduce
 from pathlib import Path as FilePath
 from typing import Any, Protocol, TypeVar
@@ -44,23 +45,40 @@ class KeyEndpoint:
         return f"https://{self.host}:{port}{self.path}"
 
 
+class Platform(StrEnum):
+    """The key server that a setup's server gets its keys from."""
+
+    USUAL = ""
+    IMPOSTOR = "impostor"  # vouched for by another CA
+    WRONG_NAME = "wrong-name"  # its certificate is for another name
+    IN_CLUSTER = "in-cluster"  # reached as a service, under its own CA
+    IN_CLUSTER_WRONG_CA = "in-cluster-wrong-ca"  # the same, with a certificate of the external CA
+    OTHER_KINDS = "other-kinds"  # publishes keys of other kinds beside its own
+
+
+class ServerCertificate(StrEnum):
+    """What is wrong with the certificate of a setup's server."""
+
+    GOOD = ""
+    WRONG_CA = "server-wrong-ca"
+    WRONG_NAME = "server-wrong-name"
+    EXPIRED = "server-expired"
+
+
 @dataclass(frozen=True)
 class Variant:
     """What else can differ in a setup besides posture, path and fault.
 
-    ``platform`` names another key server (``impostor``: vouched for by another CA; ``wrong-name``: for another name;
-    ``in-cluster``: reached as a service, under its own CA; ``in-cluster-wrong-ca``: the same, with a certificate of
-    the external CA; ``other-kinds``: publishes keys of other kinds beside its own), ``server`` what is wrong with the
-    server's certificate, ``balancer`` how the balancer behaves,
-    ``front`` which CA its own certificate is under, ``spec`` what the server's configuration says besides,
-    ``client_spec`` what that of the client under test says.
+    ``platform`` is the key server, ``server`` the server's certificate, ``balancer`` how the balancer behaves,
+    ``foreign_front`` says that its own certificate is under another CA; ``spec`` is what the server's configuration
+    says besides, ``client_spec`` what that of the client under test says.
     """
 
-    platform: str = ""
-    server: str = ""
+    platform: Platform = Platform.USUAL
+    server: ServerCertificate = ServerCertificate.GOOD
     balancer: Behaviours = field(default_factory=Behaviours)
     holds_client_key: bool = False
-    front: str = ""
+    foreign_front: bool = False
     spec: Settings = field(default_factory=dict)
     client_spec: Settings = field(default_factory=dict)
 

@@ -102,8 +102,8 @@ def test_what_could_not_be_asked_is_not_shown(place: Place) -> None:
 def test_an_actor_that_is_not_given_is_told_and_not_compared(place: Place) -> None:
     run = place.run("sts-names-no-actor", actor=None)
     assert run.status == 0
-    told = next(row["evidence"]["notes"] for row in run.rows if row["stimulus"] == "x-exchange")
-    assert "act.sub is missing" in str(told)
+    message = next(row["evidence"]["notes"] for row in run.rows if row["stimulus"] == "x-exchange")
+    assert "act.sub is missing" in str(message)
 
 
 @pytest.mark.parametrize(
