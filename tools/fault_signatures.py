@@ -37,16 +37,18 @@ from harness.products.registry import reference
 from harness.run.diagnosis import FILE, Signature, signatures
 from harness.run.run import Run
 from tools import gateway_signatures
+from tools.exchange_target import exchange_target, setups
 
 _POSTURES = (("portal", Posture.MTLS), ("portal", Posture.JWT), ("portal", Posture.BOTH), ("service", Posture.JWT))
 _CLIENT = "portal-admin-client"
+_TOKEN_SERVICE = "sts"
 _GATEWAY = "apk-gateway"
 _WORKERS, _SLICES = 6, 18
 
 
 def visible() -> list[Fault]:
     """The faults that a third-party server can have."""
-    servers = {name for name, _ in _POSTURES}
+    servers = {*(name for name, _ in _POSTURES), _TOKEN_SERVICE}
     return [
         fault
         for fault in FAULTS.values()
@@ -81,28 +83,38 @@ class SignatureRecorder:
                 for row in self._rows(Setup(server, posture, FlowPath.DIRECT, fault.name)):
                     if row["outcome"] in BROKEN:
                         found[str(posture)][row["requirement"]][row["stimulus"]] = row["reason_code"]
+        if _TOKEN_SERVICE in fault.on:
+            for row in self._exchanged(fault):
+                if row["outcome"] in BROKEN:
+                    found[row["posture"]][row["requirement"]][row["stimulus"]] = row["reason_code"]
         if gateway_signatures.concerns(fault, _GATEWAY):
             for setup, target in gateway_signatures.targets(fault, catalogue().flows, self._lab):
-                for row in self._judged(setup, target, gateway_signatures.ONLY):
+                for row in self._run(target, gateway_signatures.ONLY):
                     if row["outcome"] in BROKEN:
                         found[row["modes"]][row["requirement"]][row["stimulus"]] = row["reason_code"]
+                self._lab.release([setup])
         return {posture: dict(rows) for posture, rows in found.items()}
+
+    def _exchanged(self, fault: Fault) -> Iterable[Mapping[str, Any]]:
+        """What is seen of a token service with *fault*, by exchanging tokens there."""
+        rows = self._run(exchange_target(self._lab, self._folder, fault.name))
+        self._lab.release(setups(fault.name).values())
+        return rows
 
     def _rows(self, setup: Setup) -> Iterable[Mapping[str, Any]]:
         entrypoint = self._lab.open([setup])[setup]
         if not isinstance(entrypoint, Entrypoint):
             return []
-        return self._judged(setup, self._target(setup, entrypoint))
+        rows = self._run(self._target(setup, entrypoint))
+        self._lab.release([setup])
+        return rows
 
-    def _judged(
-        self, setup: Setup, target: Mapping[str, Any], only: tuple[str, ...] = ()
-    ) -> Iterable[Mapping[str, Any]]:
+    def _run(self, target: Mapping[str, Any], only: tuple[str, ...] = ()) -> Iterable[Mapping[str, Any]]:
         file = self._folder / "target.yaml"
         file.write_text(yaml.safe_dump(dict(target)), "utf-8")
         run = Run(Options(target=str(file), report=self._folder / "report", seed=1, depth=Depth.FULL, only=only))
         run.start(run.cases)
         run.finish()
-        self._lab.release([setup])
         return run.rows
 
     def _target(self, setup: Setup, entrypoint: Entrypoint) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from harness.products.product import Gateway, Product
 from harness.products.registry import product
 from harness.run import diagnosis
 from harness.run.diagnosis import Signature, diagnose, remedies, signatures
+from harness.targets.exchange_cases import SCRIPTS
 from harness.tests.builders import row
 from tools.fault_signatures import SignatureRecorder, signature_recorder, visible
 
@@ -136,6 +137,8 @@ def reference_of(row: Requirement) -> Product:
 def test_every_case_of_a_signature_is_in_the_catalogue() -> None:
     cells = {row.id: {name for block in (*row.cells, *of_gateways(row)) for name in _names(block)}
              for row in catalogue().requirements}  # fmt: skip
+    for requirement, (transport, _) in SCRIPTS.items():
+        cells[requirement].add(transport)
     for signature in signatures().values():
         for requirements in signature.values():
             for requirement, stimuli in requirements.items():
