@@ -8,6 +8,7 @@ note what none of them minds; what certificates have by design is left out.
 from __future__ import annotations
 
 import importlib.util
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -99,6 +100,7 @@ class Profile:
 
     @cached_property
     def _validator(self) -> Any:
+        logging.getLogger("pkilint").setLevel(logging.CRITICAL)  # it logs what it stumbles over, with a traceback
         from pkilint.pkix import certificate, extension, name
 
         return certificate.create_pkix_certificate_validator_container(

@@ -248,15 +248,25 @@ def issued(requests: list[Object], now: datetime, shared: dict[str, Identity]) -
             identity = _leaf(spec, above, now)
         metadata = request["metadata"]
         assert isinstance(metadata, dict)
-        annotations = {"cert-manager.io/issuer-name": issuer, "cert-manager.io/certificate-name": name}
-        data = {"tls.crt": identity.pem(), "ca.crt": above.pem(), "tls.key": b"not read"}
-        yield {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "type": "kubernetes.io/tls",
-            "metadata": {"name": name, "namespace": metadata["namespace"], "annotations": annotations},
-            "data": {entry: base64.b64encode(text).decode() for entry, text in data.items()},
-        }
+        yield _secret(name, str(metadata["namespace"]), issuer, identity, above)
+
+
+def application(name: str, ca: Identity, now: datetime) -> Object:
+    """The Secret of an application beside API Connect, whose certificate *ca* signed."""
+    spec: Object = {"commonName": name, "usages": ["server auth"], "dnsNames": [f"{name}.acme.com"]}
+    return _secret(name, "apic", "ingress-issuer", _leaf(spec, ca, now), ca)
+
+
+def _secret(name: str, namespace: str, issuer: str, identity: Identity, above: Identity) -> Object:
+    annotations = {"cert-manager.io/issuer-name": issuer, "cert-manager.io/certificate-name": name}
+    data = {"tls.crt": identity.pem(), "ca.crt": above.pem(), "tls.key": b"not read"}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "kubernetes.io/tls",
+        "metadata": {"name": name, "namespace": namespace, "annotations": annotations},
+        "data": {entry: base64.b64encode(text).decode() for entry, text in data.items()},
+    }
 
 
 def _spec(request: Object) -> Object:
