@@ -15,10 +15,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 
-from cryptography.utils import CryptographyDeprecationWarning
-
 from harness import __version__
-from harness.config import refuse_former_names
 from harness.errors import HopproofError
 
 VERBS = (
@@ -41,16 +38,10 @@ VERBS = (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a verb; returns the exit status (contract: 0, 1, 2, 3).  Never a traceback for bad input."""
+    """Run a verb; returns the exit status (contract: 0, 1, 2, 3).  Never a traceback for bad input, or for Ctrl-C."""
     signal.signal(signal.SIGTERM, _as_interrupt)
-    # Warnings of libraries about a certificate in use are no news to the user.
-    warnings.filterwarnings("ignore", "Parsed a (negative serial number|serial number)", CryptographyDeprecationWarning)
-    warnings.filterwarnings("ignore", "Attribute's length must be", UserWarning)
-    arguments = _parser().parse_args(argv)
     try:
-        refuse_former_names(Path.cwd(), os.environ)
-        verb: Callable[[argparse.Namespace], int] = arguments.verb
-        return verb(arguments)
+        return _run(argv)
     except HopproofError as error:
         print(f"hopproof: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_status
@@ -59,8 +50,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        print("hopproof: interrupted; nothing was judged", file=sys.stderr)  # noqa: T201
+        print("hopproof: interrupted before there was a result", file=sys.stderr)  # noqa: T201
         return 3
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    # Here, since much is imported for the verbs: Ctrl-C meanwhile is an interruption like any other.
+    from cryptography.utils import CryptographyDeprecationWarning
+
+    from harness.config import refuse_former_names
+
+    # Warnings of libraries about a certificate in use are no news to the user.
+    warnings.filterwarnings("ignore", "Parsed a (negative serial number|serial number)", CryptographyDeprecationWarning)
+    warnings.filterwarnings("ignore", "Attribute's length must be", UserWarning)
+    arguments = _parser().parse_args(argv)
+    refuse_former_names(Path.cwd(), os.environ)
+    verb: Callable[[argparse.Namespace], int] = arguments.verb
+    return verb(arguments)
 
 
 def _as_interrupt(_signal: int, _frame: object) -> None:

@@ -15,11 +15,9 @@ from typing import Any
 
 from harness.errors import UsageError
 from harness.model.case import CAPTURE
-from harness.model.vocabulary import Depth
+from harness.model.vocabulary import AND, EXPORTS, Depth
 
 FILE = "hopproof.toml"
-EXPORTS, AND = "exports:", " + "
-"""How a target names exported files, and how several are written as one."""
 _FORMER = "flowproof"
 """What the product was called before: its files and variables are refused, not silently ignored."""
 

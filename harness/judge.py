@@ -10,7 +10,7 @@ from harness.checks import CHECKS, Question
 from harness.model.claims import Answer, Gap
 from harness.model.record import Row, Twin
 from harness.model.verdict import Finding, FindingKind, Verdict
-from harness.model.vocabulary import BROKEN, Grade, Level, Outcome, Path
+from harness.model.vocabulary import BROKEN, INTERRUPTED, Grade, Level, Outcome, Path
 
 # Worst first.  A changed stimulus explains an odd reason, so UNOBSERVED goes before WRONG_REASON.
 _PRECEDENCE = (
@@ -195,7 +195,8 @@ def _untrusted(rows: list[Row], planned: set[str], own_lab: bool) -> list[str]:
         texts.append("no case was run")
     if missing:
         texts.append(f"{len(missing)} planned cases have no row, such as {min(missing)}")
-    errors = [row for row in rows if row["outcome"] == Outcome.HARNESS_ERROR]
+    # That a run was interrupted is said once, by the run.
+    errors = [row for row in rows if row["outcome"] == Outcome.HARNESS_ERROR and row["reason"] != INTERRUPTED]
     texts += _sum_up(errors, "ended in HARNESS_ERROR")
     unproven = [row for row in rows if row["outcome"] == Outcome.UNOBSERVED and not _explained(row, rows)]
     controls = [row for row in unproven if row["reason_code"] == "control-failed"]

@@ -10,7 +10,7 @@ from harness.catalogue import Catalogue, expand
 from harness.catalogue.registry import FAULTS
 from harness.checks import CHECKS
 from harness.errors import UsageError
-from harness.model.case import GOOD, Case
+from harness.model.case import GOOD, Case, Stimulus
 from harness.model.catalogue import Requirement
 from harness.model.vocabulary import Path, Posture
 from harness.probes.intrusiveness import intrusiveness
@@ -104,6 +104,21 @@ def _case(catalogue: Catalogue, case: Case, here: Here | None) -> Iterator[str]:
     yield f"  {row.id} ({row.level}): {row.text}"
     yield f"  why it matters: {row.why}"
     yield f"  source: {row.source} (basis: {row.basis})"
+    yield from (
+        ["  what is read: exported files; nothing is sent"] if case.reads_files else _request(catalogue, case, here)
+    )
+    yield f"  what must happen: {CHECKS[case.expected].summary}"
+    yield from _reasons(catalogue, case.stimulus)
+    yield from _faults(row.faults)
+    if here and (why := here.withhold(case)):
+        yield f"  withheld from this target: {why}"
+        return
+    at = ["--target", here.target] if here else []
+    yield f"  run it alone: {shlex.join(['hopproof', 'run', *at, '--only', case.id])}"
+
+
+def _request(catalogue: Catalogue, case: Case, here: Here | None) -> Iterator[str]:
+    """Where *case* sends what, and how heavily that touches the server."""
     yield f"  flow: {case.flow.name}, which ends at {_where(case, here)}"
     yield f"  posture {case.posture}: {(_ELSEWHERE if here else _POSTURES)[case.posture]}"
     yield f"  path {case.path}: {_PATHS[case.path]}"
@@ -118,17 +133,13 @@ def _case(catalogue: Catalogue, case: Case, here: Here | None) -> Iterator[str]:
         if name != GOOD or kind != "transport":
             yield f"    {kind}: {name} - {summary}" if name != GOOD else f"    {kind}: {summary}"
     yield f"  touches the server with a: {intrusiveness(case)} (a read-only run withholds writes and stress)"
-    yield f"  what must happen: {CHECKS[case.expected].summary}"
-    reasons = sorted({str(reason) for name in (stimulus.certificate, stimulus.token, stimulus.transport) if name != GOOD
-                      for reason in catalogue.classes[name].acceptable_reasons})  # fmt: skip
+
+
+def _reasons(catalogue: Catalogue, stimulus: Stimulus) -> Iterator[str]:
+    names = [name for name in (stimulus.certificate, stimulus.token, stimulus.transport) if name != GOOD]
+    reasons = sorted({str(reason) for name in names for reason in catalogue.classes[name].acceptable_reasons})
     if reasons:
         yield f"  rightful reasons to reject: {', '.join(reasons)}"
-    yield from _faults(row.faults)
-    if here and (why := here.withhold(case)):
-        yield f"  withheld from this target: {why}"
-        return
-    at = ["--target", here.target] if here else []
-    yield f"  run it alone: {shlex.join(['hopproof', 'run', *at, '--only', case.id])}"
 
 
 def _where(case: Case, here: Here | None) -> str:

@@ -115,13 +115,27 @@ def _optional(step: _Fields, key: str) -> str:
 
 def _mint(step: _Fields) -> script.Step:
     flaw = step.choice("flaw", token_script.Flaw) if "flaw" in step.written else token_script.Flaw.NONE
+    claims = step.get("claims") or {}
+    if not isinstance(claims, Mapping) or not all(isinstance(item, str) for item in claims.values()):
+        raise step.error(f"claims must map names to texts, not {claims!r}")
+    # The payload of one that is another token is that token: it names nobody itself.
+    nested = step.choice("nesting", token_script.Nesting) if "nesting" in step.written else token_script.Nesting.CLAIM
+    named = _optional if nested is token_script.Nesting.JWT else _Fields.text
     return token_script.Mint(
         name=step.text("mint"),
         issuer=step.text("issuer"),
-        audience=step.text("audience"),
-        subject=step.text("subject"),
+        audience=named(step, "audience"),
+        subject=named(step, "subject"),
         flaw=flaw,
         may_act=_optional(step, "may_act"),
+        signed_by=_optional(step, "signed_by"),
+        lifetime=step.count("lifetime") if "lifetime" in step.written else 300,
+        act=tuple(map(str, step.listed("actors"))) if "actors" in step.written else (),
+        claims=tuple((str(name), str(value)) for name, value in claims.items()),
+        embeds=_optional(step, "embeds"),
+        nesting=nested,
+        encrypted_for=_optional(step, "encrypted_for"),
+        bound_to=_optional(step, "bound_to"),
     )
 
 
@@ -143,6 +157,7 @@ def _exchange(step: _Fields) -> script.Step:
         audience=step.text("audience"),
         then=then,
         secret=secret or token_script.ClientSecret.GOOD,
+        certificate=_optional(step, "certificate"),
         change=tuple((str(key), str(value)) for key, value in change.items()),
     )
 
@@ -155,7 +170,28 @@ def _about(step: _Fields) -> frozenset[token_script.Aspect]:
 
 def _call(step: _Fields) -> script.Step:
     token = step.get("call")
-    return token_script.Call(token if isinstance(token, str) else "", step.then(), _optional(step, "server"))
+    name = token if isinstance(token, str) else ""
+    return token_script.Call(name, step.then(), _optional(step, "server"), sealed=step.get("sealed") is True)
+
+
+def _evidence(step: _Fields) -> script.Step:
+    then = step.choice("then", token_script.Kept)
+    return token_script.Evidence(step.text("evidence"), then, _optional(step, "call_with"), _optional(step, "of"))
+
+
+def _introspect(step: _Fields) -> script.Step:
+    outcomes = {"active": True, "not-active": False, "refused": None}
+    if (then := step.text("then")) not in outcomes:
+        raise step.error(f"then: {then!r} is not one of {', '.join(outcomes)}")
+    secret = step.choice("secret", token_script.ClientSecret) if "secret" in step.written else None
+    return token_script.Introspect(
+        token=step.text("introspect"),
+        at=step.text("at"),
+        client=step.text("client"),
+        then=outcomes[then],
+        subject=_optional(step, "names"),
+        secret=secret or token_script.ClientSecret.GOOD,
+    )
 
 
 _STEPS: Mapping[str, Callable[[_Fields], script.Step]] = {
@@ -173,6 +209,8 @@ _STEPS: Mapping[str, Callable[[_Fields], script.Step]] = {
     "mint": _mint,
     "exchange": _exchange,
     "call": _call,
+    "evidence": _evidence,
+    "introspect": _introspect,
     "slow": lambda step: script.Slow(step.number("slow")),
 }
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.checks.question import note, unobserved, violation, wrong_reason
-from harness.model.script_facts import Exchanged
-from harness.model.token_script import Aspect, Exchange, ExchangeRefused, Issued
+from harness.model.script_facts import Exchanged, Introspected
+from harness.model.token_script import Aspect, Exchange, ExchangeRefused, Introspect, Issued
 from harness.model.verdict import Finding
 
 _UNAUTHENTICATED = "invalid_client"
@@ -84,3 +84,19 @@ def _answer(name: str, facts: Exchanged) -> Iterator[Finding]:
         yield violation("token-type", f"{name}: token_type is {facts.token_type or 'missing'}")
     if "no-store" not in facts.cache_control.lower():
         yield violation("cacheable", f"{name}: Cache-Control is {facts.cache_control or 'missing'}")
+
+
+def introspected(name: str, step: Introspect, facts: Introspected) -> Iterator[Finding]:
+    """What is wrong with the answer to *step*: a token that is not active is said nothing of (RFC 7662 section 2.2)."""
+    if facts.status is None:
+        yield unobserved("no-answer", f"{name}: no answer ({facts.ended or 'closed'})")
+    elif step.then is None:
+        if facts.status != 401:
+            yield violation("introspected", f"{name}: answered {facts.status}")
+    elif facts.status != 200 or facts.active is not step.then:
+        said = {True: "active", False: "not active", None: "nothing"}[facts.active]
+        yield violation("other-state", f"{name}: answered {facts.status}, {said}")
+    elif step.then and facts.subject != step.subject:
+        yield violation("other-subject", f"{name}: sub is {facts.subject or 'missing'}, expected {step.subject}")
+    elif not step.then and facts.subject:
+        yield violation("told", f"{name}: sub is told of a token that is not active")

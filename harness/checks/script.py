@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from harness.checks.exchange import exchanged
+from harness.checks.exchange import exchanged, introspected
 from harness.checks.question import Question, note, unobserved, violation, wrong_reason
 from harness.model.expectation import MustBeRefused, MustBeServed
 from harness.model.script import (
@@ -17,8 +17,17 @@ from harness.model.script import (
     Step,
     UnderLoad,
 )
-from harness.model.script_facts import Answered, AnsweredLate, Exchanged, Facts, Fetched, LoadResult
-from harness.model.token_script import Call, Exchange, ExchangeRefused
+from harness.model.script_facts import (
+    Answered,
+    AnsweredLate,
+    EvidenceSeen,
+    Exchanged,
+    Facts,
+    Fetched,
+    Introspected,
+    LoadResult,
+)
+from harness.model.token_script import Call, Evidence, Exchange, ExchangeRefused, Introspect, Kept
 from harness.model.verdict import Finding, FindingKind
 
 _WORST = (FindingKind.VIOLATION, FindingKind.UNOBSERVED, FindingKind.WRONG_REASON, FindingKind.NOTE)
@@ -26,6 +35,10 @@ _WORST = (FindingKind.VIOLATION, FindingKind.UNOBSERVED, FindingKind.WRONG_REASO
 _PROXYS_OWN = frozenset({429, 502, 503, 504})
 # A good token with another audience may be answered 403 too.
 _NOT_ALLOWED = frozenset({403})
+
+
+# Steps of which something is observed; facts of another kind than theirs prove nothing.
+_OBSERVED = (Fetches, UnderLoad, Slow, CutOff, Request, Act, Call, Exchange, Evidence, Introspect)
 
 
 def as_scripted(question: Question) -> list[Finding]:
@@ -57,27 +70,44 @@ def _stands_alone(step: Step, facts: Facts) -> bool:
     """Whether what came of *step* leaves the next ones as they are: a refusal, or a token in spite of an odd answer."""
     if isinstance(step, Exchange) and isinstance(facts, Exchanged):
         return facts.issued or isinstance(step.then, ExchangeRefused)
-    return isinstance(step, Call) and isinstance(step.then, MustBeRefused)
+    return isinstance(step, Evidence | Introspect) or (isinstance(step, Call) and isinstance(step.then, MustBeRefused))
 
 
 def _step(question: Question, name: str, step: Step, facts: Facts) -> Iterator[Finding]:
     """What is wrong with one step.  Facts of another kind than the step's prove nothing."""
     match step, facts:
         case Fetches(), Fetched():
-            if facts.fetches != step.number:
-                yield violation("fetches", f"{name}: the keys were fetched {facts.fetches} times")
+            yield from _fetches(name, step, facts)
         case UnderLoad(), LoadResult():
             yield from _outage(name, step, facts)
         case Slow(), AnsweredLate():
             yield from _late(question, name, facts)
         case CutOff(), AnsweredLate():
             yield from _cut_off(name, facts)
+        case ((Request() | Act()), Answered()):
+            yield from _answered(question, name, step.then, facts)
+        case _:
+            yield from _token_step(question, name, step, facts)
+
+
+def _token_step(question: Question, name: str, step: Step, facts: Facts) -> Iterator[Finding]:
+    """What is wrong with one step in which tokens are exchanged, presented or looked at."""
+    match step, facts:
         case Exchange(), Exchanged():
             yield from exchanged(name, step, facts)
-        case ((Request() | Act() | Call()), Answered()):
-            yield from _answered(question, name, step.then, facts)
-        case ((Fetches() | UnderLoad() | Slow() | CutOff() | Request() | Act() | Call() | Exchange()), _):
+        case Evidence(), EvidenceSeen():
+            yield from _evidence(name, step, facts)
+        case Introspect(), Introspected():
+            yield from introspected(name, step, facts)
+        case Call(), Answered():
+            yield from _called(question, name, step, facts)
+        case _ if isinstance(step, _OBSERVED):
             yield unobserved("other-facts", f"{name}: was not observed")
+
+
+def _fetches(name: str, step: Fetches, facts: Fetched) -> Iterator[Finding]:
+    if facts.fetches != step.number:
+        yield violation("fetches", f"{name}: the keys were fetched {facts.fetches} times")
 
 
 def _answered(question: Question, name: str, then: MustBeServed | MustBeRefused, facts: Answered) -> Iterator[Finding]:
@@ -132,6 +162,25 @@ def _refused_elsewhere(question: Question, name: str, facts: Answered, status: i
         yield violation("server-error", f"{name}: answered {status}")
     elif status not in question.dialect.token_statuses | _NOT_ALLOWED:
         yield wrong_reason("other-status", f"{name}: answered {status}")
+
+
+def _called(question: Question, name: str, step: Call, facts: Answered) -> Iterator[Finding]:
+    yield from _answered(question, name, step.then, facts)
+    if step.sealed and facts.read_on_the_way == "claims":
+        yield violation("readable", f"{name}: what the token says could be read on the way")
+
+
+def _evidence(name: str, step: Evidence, facts: EvidenceSeen) -> Iterator[Finding]:
+    """Evidence is the very token that was sent: only then can anybody else verify who has signed it."""
+    if facts.status is None:
+        yield unobserved("no-answer", f"{name}: no answer ({facts.ended or 'closed'})")
+    elif facts.status != 200:
+        yield violation("no-evidence", f"{name}: answered {facts.status}")
+    elif facts.same is False:
+        yield violation("other-evidence", f"{name}: what was kept is not the token that was sent")
+    elif facts.signed is not (step.then is Kept.SIGNED):
+        found = {True: "signed", False: "not signed", None: "nothing"}[facts.signed]
+        yield violation("evidence", f"{name}: the evidence is called {found}")
 
 
 def _marked(facts: Answered | AnsweredLate) -> bool:

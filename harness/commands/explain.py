@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+from harness.catalogue import Catalogue
 from harness.catalogue.glossary import Here, explain
 from harness.catalogue.product import of_product
 from harness.catalogue.registry import catalogue
 from harness.commands.verb import Arguments, Verbs, verb
+from harness.config import validated
 from harness.errors import UsageError
+from harness.model.case import Case
 from harness.model.vocabulary import is_file
 from harness.targets import file as target_file
 from harness.targets.deployment import Deployment
 from harness.targets.flows import stand_ins
+from harness.targets.named import target_of
 from harness.writers import record
 
 
@@ -38,15 +43,27 @@ def explained(arguments: Arguments) -> str:
         raise UsageError("--target and --report name two targets", hint="use one of them")
     named = str(record.read(arguments.report)[0]["target"]) if arguments.report else arguments.target
     if named and is_file(named):
-        deployment = Deployment(target_file.read(Path(named)))
-        adapted = deployment.adapt(catalogue())
-        requested = arguments.id.replace("__", "/")
-        if any(
-            requested in (row.id, f"{row.area}/{row.id}") or f"/{row.id}/" in requested for row in adapted.requirements
-        ):
-            return explain(adapted, requested, Here(named, deployment.withhold))
-        return explain(catalogue(), requested)
+        return _for(named, arguments.id.replace("__", "/"))
     return explain(of_product(catalogue(), arguments.product), documented(arguments.id))
+
+
+def _for(named: str, requested: str) -> str:
+    """The explanation of *requested* for a target file, exported files, or one beside the others."""
+    adapted, withhold = _target_of(named)
+    known = {name for row in adapted.requirements for name in (row.id, f"{row.area}/{row.id}")}
+    if requested in known or any(f"/{row.id}/" in requested for row in adapted.requirements):
+        return explain(adapted, requested, Here(named, withhold))
+    return explain(catalogue(), requested)
+
+
+def _target_of(named: str) -> tuple[Catalogue, Callable[[Case], str]]:
+    """The catalogue as it is for the target of that name, and why a case does not apply to it."""
+    options = validated({"target": named})
+    if options.exports:
+        target = target_of(options)
+        return target.adapt(catalogue()), target.withhold
+    deployment = Deployment(target_file.read(Path(named)))
+    return deployment.adapt(catalogue()), deployment.withhold
 
 
 def documented(identifier: str) -> str:

@@ -13,11 +13,11 @@ from harness.catalogue import expand
 from harness.catalogue.registry import catalogue as read_catalogue
 from harness.checks.load import unserved
 from harness.commands.verb import Arguments, Verbs, verb
-from harness.config import EXPORTS, Options
+from harness.config import Options
 from harness.errors import UsageError
 from harness.model.load import Arm, Connections, Hour, Slice
+from harness.model.vocabulary import EXPORTS, Posture, is_file
 from harness.model.vocabulary import Path as Way
-from harness.model.vocabulary import Posture, is_file
 from harness.run.load import MOST_USERS, Wanted, run
 from harness.run.outage import outage
 from harness.targets import file as target_file

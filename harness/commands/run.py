@@ -139,8 +139,9 @@ def _dry_run(run: Run) -> int:
             continue
         flow, parts = case.flow, (stimulus.certificate, stimulus.token, stimulus.transport)
         certificate, token, transport = parts
+        authority = run.target.authorities.get(flow.server.name, flow.server.host)
         print(  # noqa: T201
-            f"{case.id}: {flow.method} https://{flow.server.host}{flow.path} certificate={certificate} token={token} "
+            f"{case.id}: {flow.method} https://{authority}{flow.path} certificate={certificate} token={token} "
             f"transport={transport} touches={intrusiveness(case)}"
         )
     counts = Counter(str(intrusiveness(case)) for case in run.cases)

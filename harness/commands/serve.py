@@ -18,7 +18,7 @@ from harness.model.case import Setup
 from harness.model.catalogue import Flow, Server
 from harness.model.vocabulary import Path, Posture
 from harness.pki.private_files import private_file
-from harness.stimuli.tokens import TokenIssuer
+from harness.stimuli.tokens import HeldTokenIssuer, TokenIssuer
 from harness.targets import builtin
 
 # A token lives for a quarter of an hour; the file is renewed long before.
@@ -43,7 +43,7 @@ def serve(
         for path in Path
     ]
     entrypoints = lab.open(setups)
-    token_issuer = TokenIssuer.of(lab.pki, lab.now)
+    token_issuer = HeldTokenIssuer.of(lab.pki, lab.now)
     _write_tokens(lab.folder, flows, token_issuer)
     tell(f"files (private, gone when this ends): {lab.folder}")
     for item in flows:

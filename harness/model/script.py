@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from harness.model.expectation import Expectation
-from harness.model.token_script import Call, Exchange, Mint, Take
+from harness.model.token_script import Call, Evidence, Exchange, Introspect, Mint, Take
 
 
 class Signed(StrEnum):
@@ -195,6 +195,8 @@ Step = (
     | Mint
     | Take
     | Exchange
+    | Evidence
+    | Introspect
     | Call
     | Act
     | Advance

@@ -14,7 +14,8 @@ FactsJson = dict[str, bool | int | float | str | None]
 class Answered:
     """How a request ended.  ``effect`` says whether it was acted upon, None where that cannot be seen; ``certificate``
     is which one the client under test presented (None: the harness asked), ``marked`` that the target's dialect marks
-    the answer as a refusal; ``server`` names the server, where it is not the one under test."""
+    the answer as a refusal; ``server`` names the server, where it is not the one under test,
+    ``read_on_the_way`` what of the token a balancer could read (``claims``, ``header``; '' for nothing)."""
 
     status: int | None
     ended: str
@@ -23,10 +24,11 @@ class Answered:
     certificate: str | None = None
     marked: bool = False
     server: str = ""
+    read_on_the_way: str = ""
 
     def to_json(self) -> FactsJson:
         """As it stands in a record."""
-        left_out = {"certificate": None, "marked": False, "server": ""}
+        left_out = {"certificate": None, "marked": False, "server": "", "read_on_the_way": ""}
         written = asdict(self)
         return {name: value for name, value in written.items() if name not in left_out or value != left_out[name]}
 
@@ -125,4 +127,34 @@ class Exchanged:
         return {name: value for name, value in asdict(self).items() if name == "status" or value}
 
 
-Facts = Exchanged | Answered | AnsweredLate | Fetched | Change | LoadResult | Done
+@dataclass(frozen=True)
+class EvidenceSeen:
+    """What a service has kept or says of evidence.  ``same`` is whether it has kept what was sent, ``signed`` whether
+    the signature of that verifies, or the service says that it does; None where that was not looked at."""
+
+    status: int | None
+    ended: str
+    same: bool | None = None
+    signed: bool | None = None
+
+    def to_json(self) -> FactsJson:
+        """As it stands in a record."""
+        return {name: value for name, value in asdict(self).items() if name == "status" or value not in (None, "")}
+
+
+@dataclass(frozen=True)
+class Introspected:
+    """What a token service said of a token; ``active`` None where it did not say."""
+
+    status: int | None
+    ended: str
+    active: bool | None = None
+    subject: str = ""
+    error: str = ""
+
+    def to_json(self) -> FactsJson:
+        """As it stands in a record."""
+        return {name: value for name, value in asdict(self).items() if name == "status" or value not in (None, "")}
+
+
+Facts = EvidenceSeen | Introspected | Exchanged | Answered | AnsweredLate | Fetched | Change | LoadResult | Done

@@ -9,32 +9,62 @@ from harness.model.expectation import Expectation
 
 
 class Flaw(StrEnum):
-    """What is wrong with a token that the harness makes: nothing, a stranger's key, its content, its time."""
+    """What is wrong with a token that the harness makes: nothing, a stranger's key, its content, its time,
+    or a stranger's key that it brings along (``jwk``)."""
 
     NONE = "none"
     STRANGER = "stranger"
     ALTERED = "altered"
     EXPIRED = "expired"
+    OWN_KEY = "own-key"
+
+
+class Nesting(StrEnum):
+    """Where one token stands in another: in a claim, or as its payload (``cty: JWT``, RFC 7519 section 5.2)."""
+
+    CLAIM = "claim"
+    JWT = "jwt"
 
 
 @dataclass(frozen=True)
 class Mint:
     """The harness makes a token under ``name``, which names ``issuer``, ``audience`` and ``subject``.
 
-    ``may_act`` is the only party that may act for the subject (RFC 8693 section 4.4), '' where the token names none.
+    ``signed_by`` is the secret whose key signs it, '' for the key of the token service; ``lifetime`` is in seconds.
+    ``may_act`` is the only party that may act for the subject (RFC 8693 section 4.4), '' where the token names none;
+    ``act`` are the parties that act for it, the current one first (section 4.1).  ``claims`` are further ones.
+    ``embeds`` names the token that stands in this one, as ``nesting`` says; ``encrypted_for`` is the secret whose key
+    decrypts it, ``bound_to`` the one whose certificate it is bound to (RFC 8705); '' for none.
     """
 
     name: str
-    issuer: str
-    audience: str
-    subject: str
+    issuer: str = ""
+    audience: str = ""
+    subject: str = ""
     flaw: Flaw = Flaw.NONE
     may_act: str = ""
+    signed_by: str = ""
+    lifetime: int = 300
+    act: tuple[str, ...] = ()
+    claims: tuple[tuple[str, str], ...] = ()
+    embeds: str = ""
+    nesting: Nesting = Nesting.CLAIM
+    encrypted_for: str = ""
+    bound_to: str = ""
 
     def __str__(self) -> str:
+        parts = {
+            "for": self.audience,
+            "signed by": self.signed_by,
+            "round": self.embeds,
+            "encrypted for": self.encrypted_for,
+            "bound to": self.bound_to,
+            "may_act": self.may_act,
+            "act": " < ".join(self.act[:3]) + (" ..." if len(self.act) > 3 else ""),
+        }
+        words = "".join(f" {word} {value}" for word, value in parts.items() if value)
         flaw = f", {self.flaw}" if self.flaw is not Flaw.NONE else ""
-        may_act = f", may_act {self.may_act}" if self.may_act else ""
-        return f"mint {self.name} for {self.audience}{flaw}{may_act}"
+        return f"mint {self.name}{words}{flaw}"
 
 
 @dataclass(frozen=True)
@@ -101,7 +131,8 @@ class Exchange:
     """*client* asks the token service ``at`` for a token for ``audience`` in exchange for ``subject`` (RFC 8693).
 
     ``name`` is what the new token is called, ``lifetime`` the longest it may live in seconds.  ``change`` are
-    parameters of the request that differ, '' leaves one out.
+    parameters of the request that differ, '' leaves one out.  ``certificate`` is the secret whose certificate proves
+    who the client is (RFC 8705 section 2), '' where its own secret does.
     """
 
     name: str
@@ -112,21 +143,67 @@ class Exchange:
     then: Issued | ExchangeRefused
     lifetime: int = 600
     secret: ClientSecret = ClientSecret.GOOD
+    certificate: str = ""
     change: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
+        certificate = f" with the certificate {self.certificate}" if self.certificate else ""
         proof = {ClientSecret.GOOD: "", ClientSecret.WRONG: " with a wrong secret", ClientSecret.NONE: " without proof"}
         changed = "".join(f", {name} {value or 'left out'}" for name, value in self.change)
-        return f"exchange {self.subject} for {self.audience} as {self.client}{proof[self.secret]}{changed}, {self.then}"
+        client = f"{self.client}{certificate}{proof[self.secret]}"
+        return f"exchange {self.subject} for {self.audience} as {client}{changed}, {self.then}"
 
 
 @dataclass(frozen=True)
 class Call:
-    """A request of the flow with the token ``token`` ('' for none) to ``server``; '' is the one under test."""
+    """A request of the flow with the token ``token`` ('' for none) to ``server``; '' is the one under test.
+
+    ``sealed`` says that whoever reads the request on its way cannot read what the token says.
+    """
 
     token: str
     then: Expectation
     server: str = ""
+    sealed: bool = False
 
     def __str__(self) -> str:
         return f"call {self.server or 'the server'} with {self.token or 'no token'}, {self.then}"
+
+
+class Kept(StrEnum):
+    """What a service must say of evidence: that a caller has signed it, or that nobody has."""
+
+    SIGNED = "signed"
+    NOT_SIGNED = "not-signed"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Evidence is looked at later: what the service has kept of the call with the token ``call``, or the token ``of``
+    that is shown to it.  ``token`` is what the auditor calls with, ``then`` what must come of it."""
+
+    token: str
+    then: Kept
+    call: str = ""
+    of: str = ""
+
+    def __str__(self) -> str:
+        what = f"the token {self.of}" if self.of else f"what was kept of {self.call}"
+        return f"evidence: {what}, then {self.then}"
+
+
+@dataclass(frozen=True)
+class Introspect:
+    """*client* asks the token service ``at`` about ``token`` (RFC 7662), which must be active or not; ``then`` None is
+    a refusal of the client.  Of an active token the service must name ``subject``."""
+
+    token: str
+    at: str
+    client: str
+    then: bool | None
+    subject: str = ""
+    secret: ClientSecret = ClientSecret.GOOD
+
+    def __str__(self) -> str:
+        outcome = {True: "active", False: "not active", None: "refused"}[self.then]
+        return f"introspect {self.token} as {self.client}, then {outcome}"

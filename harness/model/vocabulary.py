@@ -98,6 +98,15 @@ class Reason(StrEnum):
     NOT_FOUND = "not-found"
 
 
+EXPORTS, AND = "exports:", " + "
+"""How a target names exported files, and how several are written as one."""
+
+
 def is_file(target: str) -> bool:
     """Whether a target of that name is files of the user's, not one of our own labs."""
-    return target.startswith("exports:") or target.endswith((".yaml", ".yml")) or "/" in target
+    parts = target.split(AND)
+    return any(part.startswith(EXPORTS) or part.endswith((".yaml", ".yml")) or "/" in part for part in parts)
+
+
+INTERRUPTED = "interrupted before it ran"
+"""What the row of a case says that an interrupted run did not come to."""

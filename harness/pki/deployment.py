@@ -24,7 +24,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from harness.errors import LabError, UsageError
 from harness.pki.issue import Identity, Profile, dns_names, issue, revocation_list
 from harness.pki.jwk import key_id, public_jwk
-from harness.pki.keys import key_pem
+from harness.pki.keys import Key, key_pem
 from harness.pki.private_files import private_file, private_folder
 
 __all__ = ["Blueprint", "Pki", "Secret", "key_id", "key_set", "public_jwk", "server_secrets", "subject"]
@@ -140,6 +140,14 @@ class Pki:
         """Another client under the same authority as *secret*."""
         return self.secrets[next(name for name in self.blueprint.clients if name != secret)]
 
+    def identity(self, secret: str) -> Identity:
+        """The certificate and key in *secret*."""
+        return self.secrets[secret]
+
+    def key(self, secret: str) -> Key:
+        """The key in *secret*."""
+        return self.secrets[secret].key
+
     def second(self, secret: str) -> Identity | None:
         """The second certificate that servers know the client *secret* by; None where there is none."""
         name = secret.removesuffix("-2") if secret.endswith("-2") else f"{secret}-2"
@@ -177,14 +185,7 @@ class Pki:
 
     def ca_profile(self, name: str) -> Profile:
         """What a certificate authority called *name* says; who issues it is not said here."""
-        start = self.now - _BACKDATED
-        return Profile(
-            subject=x509.Name.from_rfc4514_string(f"CN={name}"),
-            not_before=start,
-            not_after=start + _CA_LIFE,
-            key_usage=CA_USAGE,
-            constraints=x509.BasicConstraints(ca=True, path_length=None),
-        )
+        return ca_profile(name, self.now)
 
     def jwks(self) -> dict[str, list[dict[str, str]]]:
         """The JWK set management publishes (RFC 7517)."""
@@ -240,6 +241,18 @@ class Pki:
     def _write_revoked(folder: Path, identity: Identity) -> None:
         private_file(folder / "tls.key", identity.key_pem())
         private_file(folder / "tls.crt", identity.pem())
+
+
+def ca_profile(name: str, now: datetime) -> Profile:
+    """What the certificate of an authority called *name* says that is issued *now*."""
+    start = now - _BACKDATED
+    return Profile(
+        subject=x509.Name.from_rfc4514_string(f"CN={name}"),
+        not_before=start,
+        not_after=start + _CA_LIFE,
+        key_usage=CA_USAGE,
+        constraints=x509.BasicConstraints(ca=True, path_length=None),
+    )
 
 
 def subject(common_name: str, organization: str) -> x509.Name:

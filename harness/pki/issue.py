@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -39,6 +39,33 @@ class Signing:
     pss: bool = False
 
 
+class Issuer(Protocol):
+    """A CA, as far as issuing goes; ``key`` may raise where only the certificate is at hand.
+
+    ``signing`` is how it signs, ``written`` its key in PEM where that says more than ``key`` can.
+    """
+
+    @property
+    def chain(self) -> tuple[x509.Certificate, ...]:
+        """Its certificate first, then those above it that are known."""
+
+    @property
+    def certificate(self) -> x509.Certificate:
+        """The first certificate of the chain."""
+
+    @property
+    def key(self) -> Key:
+        """Its private key."""
+
+    @property
+    def signing(self) -> Signing:
+        """How it signs certificates."""
+
+    @property
+    def written(self) -> bytes:
+        """Its key in PEM, where that says more than ``key`` can; else empty."""
+
+
 @dataclass(frozen=True)
 class Identity:
     """What a TLS peer presents: its certificate first, then what it sends along, and the private key.
@@ -57,7 +84,7 @@ class Identity:
         """The first certificate of the chain."""
         return self.chain[0]
 
-    def sending(self, *others: Identity) -> Identity:
+    def sending(self, *others: Issuer) -> Identity:
         """The same identity with the certificates of *others* appended to what it sends."""
         return self.along(tuple(other.certificate for other in others))
 
@@ -114,7 +141,7 @@ def dns_names(hosts: Iterable[str]) -> tuple[x509.GeneralName, ...]:
 
 def issue(
     profile: Profile,
-    issuer: Identity | None = None,
+    issuer: Issuer | None = None,
     *,
     key: Key | None = None,
     signer: Key | None = None,
@@ -177,7 +204,7 @@ def with_broken_signature(identity: Identity) -> Identity:
     return replace(identity, chain=(x509.load_der_x509_certificate(bytes(der)), *identity.chain[1:]))
 
 
-def _all_extensions(profile: Profile, key: Key, issuer: Identity | None) -> list[Extra]:
+def _all_extensions(profile: Profile, key: Key, issuer: Issuer | None) -> list[Extra]:
     """What *profile* says, once each: what a class adds takes the place of what a copy carries."""
     said = [*_extensions(profile), *_identifiers(profile.identifiers, key, issuer), *profile.extra]
     there = {extension.oid for extension, _ in said}
@@ -197,7 +224,7 @@ def _extensions(profile: Profile) -> list[Extra]:
     return [(extension, extension.oid in profile.critical) for extension in found]
 
 
-def _identifiers(wanted: Identifiers, key: Key, issuer: Identity | None) -> list[Extra]:
+def _identifiers(wanted: Identifiers, key: Key, issuer: Issuer | None) -> list[Extra]:
     found: list[Extra] = []
     if wanted.own:
         found.append((x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False))

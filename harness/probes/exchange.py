@@ -6,26 +6,32 @@ services are those of a lab of our own, or those that a target file names.
 
 from __future__ import annotations
 
-import base64
-import json
 import time
 from collections.abc import Mapping
-from typing import Any, cast
-
-import jwt
+from dataclasses import replace
 
 from harness.errors import LabError
 from harness.lab import Entrypoint, Lab
-from harness.model.case import Case, Setup
-from harness.model.exchange import ClientView
+from harness.model.case import GOOD, Case, Setup
+from harness.model.exchange import BalancerView, ClientView
 from harness.model.script import Step
-from harness.model.script_facts import Answered, Done, Exchanged
-from harness.model.token_script import Call, ClientSecret, Exchange, Flaw, Mint, Take
+from harness.model.script_facts import Answered, Done, EvidenceSeen, Exchanged, Introspected
+from harness.model.token_script import Call, ClientSecret, Evidence, Exchange, Introspect, Mint, Take
 from harness.model.vocabulary import Path, Posture
-from harness.pki.deployment import key_id
-from harness.pki.keys import new_key
+from harness.probes.evidence import kept, said
+from harness.probes.minting import Minting
 from harness.probes.taken_token import taken
-from harness.probes.token_endpoint import KEPT_CHARACTERS, KEPT_HEADERS, TokenClient, TokenEndpoint, facts, request
+from harness.probes.token_endpoint import (
+    KEPT_CHARACTERS,
+    KEPT_HEADERS,
+    Authentication,
+    TokenClient,
+    TokenEndpoint,
+    facts,
+    introspected,
+    introspection,
+    request,
+)
 from harness.stimuli.factory import NONCE_HEADER, Stimuli
 from harness.wire.send import Prepared, prepare, send
 
@@ -40,11 +46,21 @@ EXCHANGES: Mapping[str, str] = {
     "x-elsewhere": "a token for one service at others, and the caller's own at that service",
     "x-lifetime": "a token exchanged for the next service, of which is asked how long it lives",
     "x-domains": "a token exchanged across trust domains",
+    "x-self-issued": "tokens that the caller has signed itself, with a key that may or may not be its own",
+    "x-evidence": "a caller's own token with an order id, which is kept and looked at again later",
+    "x-nested-claim": "a caller's own token with the user's in a claim",
+    "x-nested-jwt": "a caller's own token whose payload is the user's (cty: JWT)",
+    "x-encrypted": "a caller's own token, signed and then encrypted for the service",
+    "x-bound": "tokens that are bound to the client's certificate, or to another",
+    "x-introspection": "reference tokens and JWTs that a token service is asked about",
+    "x-client-certificate": "a client that authenticates at the token service by its certificate, or by another's",
+    "x-depth": "tokens for which one party after another acts, and tokens nested in nested ones",
+    "x-actor": "tokens that name who acts for the user, now and earlier",
 }
 """What scripts of this kind are about, by the name of their class."""
 
 TOKEN_PATH = "/oauth2/token"
-_MINUTES = 300
+EVIDENCE_PATH, INTROSPECTION_PATH = "/evidence", "/oauth2/introspect"
 
 
 class Parties:
@@ -56,12 +72,18 @@ class Parties:
         self._lab, self._stimuli, self._case, self._door = lab, stimuli, case, entrypoint
         self._target = target
         self._tokens: dict[str, str] = {}
+        self._signers: dict[str, str] = {}
+        self._calls: dict[str, str] = {}
+        self._minting = Minting(stimuli.signing_key, stimuli.identity) if target is None else None
+        self.offset = 0.0
+        """How far the lab's clock has been moved, in seconds."""
 
-    def played(self, step: Step, nonce: str) -> Done | Exchanged | Answered:
+    def played(self, step: Step, nonce: str) -> Done | Exchanged | Answered | EvidenceSeen | Introspected:
         """What happened at *step*."""
         match step:
-            case Mint():
-                self._tokens[step.name] = self._minted(step)
+            case Mint() if self._minting is not None:
+                self._tokens[step.name] = self._minting.minted(step, self._tokens, self.offset)
+                self._signers[step.name] = step.signed_by
                 return Done()
             case Take():
                 if self._target is None:
@@ -72,23 +94,12 @@ class Parties:
                 return self._exchanged(step, nonce)
             case Call():
                 return self._called(step, nonce)
+            case Evidence():
+                return self._evidence(step, nonce)
+            case Introspect() if self._target is None:
+                return self._introspected(step, nonce)
             case _:
                 raise LabError(f"only our own labs can play the step {step}", where=self._case.id)
-
-    def _minted(self, step: Mint) -> str:
-        key: Any = self._stimuli.signing_key
-        now = int(time.time()) - (2 * _MINUTES if step.flaw is Flaw.EXPIRED else 0)
-        claims = {
-            "iss": step.issuer,
-            "aud": step.audience,
-            "sub": step.subject,
-            "iat": now,
-            "exp": now + _MINUTES,
-            **({"may_act": {"sub": step.may_act}} if step.may_act else {}),
-        }
-        signer = cast(Any, new_key(key)) if step.flaw is Flaw.STRANGER else key
-        compact = jwt.encode(claims, signer, algorithm="RS256", headers={"kid": key_id(key.public_key())})
-        return _altered(compact, claims) if step.flaw is Flaw.ALTERED else compact
 
     def _neighbour(self, server: str, posture: Posture, variant: str = "") -> Entrypoint:
         if server in ("", self._case.flow.server.name):
@@ -102,7 +113,8 @@ class Parties:
         return found
 
     def _exchanged(self, step: Exchange, nonce: str) -> Exchanged:
-        endpoint, subject = self._token_endpoint(step), self._tokens.get(step.subject, "")
+        endpoint = self._target.endpoint if self._target else self._token_endpoint(step, step.certificate)
+        subject = self._tokens.get(step.subject, "")
         context = endpoint.context(step.secret is ClientSecret.GOOD)
         prepared = request(endpoint, step, subject, nonce)
         if self._target is not None:
@@ -114,20 +126,29 @@ class Parties:
             self._tokens[step.name] = issued
         return observed
 
-    def _token_endpoint(self, step: Exchange) -> TokenEndpoint:
-        """In the lab, a client's secret is the digest of the key that it and the token service both hold."""
-        if self._target is not None:
-            return self._target.endpoint
+    def _introspected(self, step: Introspect, nonce: str) -> Introspected:
+        endpoint = replace(self._token_endpoint(step), path=INTROSPECTION_PATH)
+        prepared = introspection(endpoint, step, self._tokens.get(step.token, ""), nonce)
+        return introspected(send(endpoint.address, prepared, endpoint.context(True)))
+
+    def _token_endpoint(self, step: Exchange | Introspect, certificate: str = "") -> TokenEndpoint:
+        """In the lab, a client's secret is the digest of the key that it and the token service both hold.
+
+        Who proves itself so presents no certificate: that is another way to do it.
+        """
         at = self._neighbour(step.at, Posture.DEFAULT)
         good = step.secret is ClientSecret.GOOD
         secret = self._stimuli.client_secret(f"{step.client}-client") if good else ""
-        certificate, holder = self._case.stimulus.certificate, self._case.flow.client_secret
-        context = self._stimuli.context(at.ca, holder, certificate)
-        return TokenEndpoint(at.address, at.host_header, TOKEN_PATH, step.client, secret, lambda _proven: context)
+        context = self._stimuli.context(at.ca, certificate, GOOD)
+        proof = Authentication.TLS if certificate else Authentication.BASIC
+        return TokenEndpoint(
+            at.address, at.host_header, TOKEN_PATH, step.client, secret, lambda _proven: context, proof
+        )
 
     def _called(self, step: Call, nonce: str) -> Answered:
         at = self._neighbour(step.server, self._case.posture, self._door.setup.variant)
         flow, began = self._case.flow, time.monotonic()
+        self._calls[step.token] = nonce
         body = flow.body.replace("{nonce}", nonce).encode()
         headers: list[tuple[str, bytes]] = [("Host", at.host_header.encode()), (NONCE_HEADER, nonce.encode())]
         if step.token:
@@ -141,10 +162,25 @@ class Parties:
         ended = client.alert or client.fault
         if self._target is not None:
             return Answered(status, ended, "", None, marked=self._target.refuses(client.response), server=step.server)
-        _, server = self._lab.views(at, client.local_port, nonce, began)
+        balancer, server = self._lab.views(at, client.local_port, nonce, began)
         reason = server.rejected or next((item.reason for item in server.requests), "") if server else ""
         effect = nonce in self._lab.effects([at.setup])[at.setup]
-        return Answered(status, ended, reason, effect, server=step.server)
+        return Answered(status, ended, reason, effect, server=step.server, read_on_the_way=_read(balancer))
+
+    def _evidence(self, step: Evidence, nonce: str) -> EvidenceSeen:
+        at = self._door
+
+        def ask(method: str, path: str, body: str) -> ClientView:
+            headers = [("Host", at.host_header.encode()), (NONCE_HEADER, nonce.encode())]
+            headers.append(("Authorization", f"Bearer {self._tokens[step.token]}".encode()))
+            headers += [("Content-Length", str(len(body)).encode()), ("Connection", b"close")]
+            return self._send(at, prepare(method, path, tuple(headers), body.encode()))
+
+        if step.of:
+            return said(ask, EVIDENCE_PATH, self._tokens[step.of])
+        path = self._case.flow.path.replace("{nonce}", self._calls[step.call])
+        key = self._stimuli.identity(self._signers[step.call]).key
+        return kept(ask, path, self._tokens[step.call], key)
 
     def _send(self, at: Entrypoint, prepared: Prepared) -> ClientView:
         certificate = self._case.stimulus.certificate
@@ -156,8 +192,9 @@ class Parties:
         )
 
 
-def _altered(compact: str, claims: Mapping[str, object]) -> str:
-    """*compact* for another user, under the signature it had."""
-    head, _, signature = compact.split(".")
-    changed = json.dumps({**claims, "sub": "mallory"}).encode()
-    return f"{head}.{base64.urlsafe_b64encode(changed).rstrip(b'=').decode()}.{signature}"
+def _read(balancer: BalancerView | None) -> str:
+    """What a balancer could read of the token: nothing, its header, what it says."""
+    tokens = [request.token for request in balancer.requests if request.token] if balancer else []
+    if any(token.claims is not None for token in tokens):
+        return "claims"
+    return "header" if tokens else ""

@@ -15,8 +15,8 @@ from urllib.parse import quote_plus, urlencode
 from harness.decode.tokens import describe
 from harness.lab import Entrypoint
 from harness.model.exchange import ClientView, Response
-from harness.model.script_facts import Exchanged
-from harness.model.token_script import ClientSecret, Exchange
+from harness.model.script_facts import Exchanged, Introspected
+from harness.model.token_script import ClientSecret, Exchange, Introspect
 from harness.stimuli.factory import NONCE_HEADER, USER_AGENT
 from harness.wire.send import Address, Prepared, prepare
 
@@ -83,7 +83,13 @@ def request(endpoint: TokenEndpoint, step: Exchange, subject: str, nonce: str) -
         **dict(step.change),
     }
     headers, proof = _proof(replace(endpoint, client=step.client), step.secret)
-    body = urlencode({name: value for name, value in {**form, **proof}.items() if value}).encode()
+    return _posted(endpoint, headers, {**form, **proof}, nonce)
+
+
+def _posted(
+    endpoint: TokenEndpoint, headers: tuple[tuple[str, bytes], ...], form: Mapping[str, str], nonce: str
+) -> Prepared:
+    body = urlencode({name: value for name, value in form.items() if value}).encode()
     return prepare(
         "POST",
         endpoint.path,
@@ -98,6 +104,28 @@ def request(endpoint: TokenEndpoint, step: Exchange, subject: str, nonce: str) -
             ("Connection", b"close"),
         ),
         body,
+    )
+
+
+def introspection(endpoint: TokenEndpoint, step: Introspect, token: str, nonce: str) -> Prepared:
+    """*step* as a request to *endpoint* (RFC 7662 section 2.1)."""
+    headers, proof = _proof(replace(endpoint, client=step.client), step.secret)
+    return _posted(endpoint, headers, {"token": token, **proof}, nonce)
+
+
+def introspected(client: ClientView) -> Introspected:
+    """What came of it (RFC 7662 section 2.2)."""
+    response = client.response
+    if response is None:
+        return Introspected(None, client.alert or client.fault)
+    members = _object(response.body)
+    active = members.get("active")
+    return Introspected(
+        response.status,
+        "",
+        active if isinstance(active, bool) else None,
+        _text(members.get("sub")),
+        _text(members.get("error")),
     )
 
 

@@ -83,6 +83,9 @@ TRANSPORTS: StimulusClasses[Transport] = StimulusClasses(
         needs=needs(Need.KEY_SERVER),
     ),
     *(_exchange(name, summary) for name, summary in EXCHANGES.items()),
+    _own_lab(
+        "x-shared-key", procedures.start, "nothing is sent: a service is started for which two callers have one key"
+    ),
     _own_lab("start", procedures.start, "nothing is sent: the server is started with this configuration"),
     _own_lab(
         "renewed-ingestion-client", procedures.script, "the ingestion client certificate is renewed while gateways run"

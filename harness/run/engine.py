@@ -45,14 +45,13 @@ from harness.model.catalogue import CataloguedClass
 from harness.model.exchange import Exchange
 from harness.model.params import Params
 from harness.model.verdict import Verdict
-from harness.model.vocabulary import Outcome
+from harness.model.vocabulary import INTERRUPTED, Outcome
 from harness.probes.attempt import Attempt
 from harness.probes.live import Bench
 
 BATCH = 32
 # More threads than cores: a thread waits for the other side most of the time.
 THREADS = 4
-INTERRUPTED = "interrupted before it ran"
 
 
 @dataclass(frozen=True)

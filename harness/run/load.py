@@ -7,11 +7,14 @@ is a token in it, and is ended with this process.
 from __future__ import annotations
 
 import json
+import os
 import random
 import secrets
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from statistics import median
@@ -262,7 +265,7 @@ def _fetches(bench: Bench, setups: Mapping[Arm, Setup]) -> dict[str, int]:
 def generate(plan: Plan, arms: Sequence[Arm], tell: Progress) -> tuple[list[Slice], str]:
     """Have the generator send *plan*; returns the slices, and why it stopped early ('' where it did not)."""
     command = [sys.executable, "-m", "harness.probes.load.generator"]
-    # A group of its own: Ctrl-C is for us, who end it.
+    # A group of its own, for it and its workers: Ctrl-C is for us, who end them all.
     process = subprocess.Popen(  # noqa: S603
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, process_group=0
     )
@@ -280,7 +283,8 @@ def generate(plan: Plan, arms: Sequence[Arm], tell: Progress) -> tuple[list[Slic
             slices.append(cast(Slice, message["slice"]))
             tell(arms[slices[-1]["arm"]], slices[-1], len(slices), len(plan["schedule"]))
     finally:
-        process.terminate()
+        with suppress(ProcessLookupError):  # the group has ended
+            os.killpg(process.pid, signal.SIGTERM)
         status = process.wait()
         process.stdout.close()
     if not slices or (len(slices) < len(plan["schedule"]) and not stopped):

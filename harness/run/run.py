@@ -24,12 +24,13 @@ from harness.lab import KeepsLogs, Lab
 from harness.model.case import Case, Withheld
 from harness.model.claims import Answer, Gap
 from harness.model.record import Footer, Header, Likeness, Protection, Row
+from harness.model.vocabulary import INTERRUPTED
 from harness.probes.live import Bench
 from harness.products.registry import out_of_scope
 from harness.run.capture import RunCapture, started
 from harness.run.counting import counted
 from harness.run.diagnosis import diagnose
-from harness.run.engine import INTERRUPTED, Engine, Result
+from harness.run.engine import Engine, Result
 from harness.run.expectations import UNEXPECTED, Expectations, entries_for
 from harness.run.files import FileJudge, of_servers
 from harness.run.page_guide import guide
@@ -285,9 +286,8 @@ class Run:
 
     def _add_missing(self) -> None:
         why = INTERRUPTED if self.interrupted else "the run ended before it ran"
-        for case in self.planned:
-            if case.id not in self._by_case:
-                self._add(missing_row(case, case.graded(self.target.grade), why, self.cannot_judge))
+        for case in (case for case in self.planned if case.id not in self._by_case):
+            self._add(missing_row(case, case.graded(self.target.grade), why, self.cannot_judge))
 
     @property
     def cannot_judge(self) -> str:

@@ -16,9 +16,10 @@ from pathlib import Path as FilePath
 from cryptography import x509
 
 from harness import __version__
+from harness.errors import LabError
 from harness.model.case import GOOD, Stimulus
 from harness.model.catalogue import Flow
-from harness.pki.deployment import Pki, key_id
+from harness.pki.deployment import key_id
 from harness.pki.issue import Identity
 from harness.pki.jwk import Private
 from harness.pki.private_files import private_folder
@@ -27,7 +28,8 @@ from harness.stimuli.attacker_listener import Lure
 from harness.stimuli.certificate_header import header_field
 from harness.stimuli.certificates import CERTIFICATE_CLASSES, write_identity
 from harness.stimuli.contexts import trusting
-from harness.stimuli.tokens import LURING, TOKEN_CLASSES, Presented, TokenIssuer
+from harness.stimuli.credentials import Credentials
+from harness.stimuli.tokens import LURING, TOKEN_CLASSES, HeldTokenIssuer, Presented, TokenIssuer
 from harness.wire.send import Prepared, prepare
 
 NONCE_HEADER = "X-Hopproof-Case"
@@ -54,7 +56,7 @@ class Stimuli:
     Safe for several threads.
     """
 
-    def __init__(self, pki: Pki, token_issuer: TokenIssuer, folder: FilePath) -> None:
+    def __init__(self, pki: Credentials, token_issuer: TokenIssuer, folder: FilePath) -> None:
         self._pki, self._token_issuer = pki, token_issuer
         self._folder = private_folder(folder)
         self.lure = Lure()
@@ -118,6 +120,13 @@ class Stimuli:
         identity = self._identity(client_secret, GOOD)
         return "" if identity is None else hashlib.sha256(identity.key_pem()).hexdigest()
 
+    def identity(self, secret: str) -> Identity:
+        """The certificate and key of *secret* in a lab of our own; raises LabError where there is none."""
+        found = self._identity(secret, GOOD)
+        if found is None:
+            raise LabError(f"no key is at hand of {secret}")
+        return found
+
     @property
     def signing_key(self) -> Private:
         """The key good tokens are signed with."""
@@ -174,7 +183,7 @@ class Stimuli:
 
     def signed_by(self, key: Private, offset: float, flow: Flow, host: str, nonce: str) -> Prepared:
         """The same with a good token, signed with *key* at a moment *offset* seconds from now."""
-        token_issuer = TokenIssuer(key, key_id(key.public_key()), lambda: self._token_issuer.clock() + offset)
+        token_issuer = HeldTokenIssuer(key, key_id(key.public_key()), lambda: self._token_issuer.clock() + offset)
         return _request(flow, TOKEN_CLASSES[GOOD].build(token_issuer), host, nonce)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harness.catalogue import Catalogue
 from harness.catalogue.registry import FAULTS
@@ -17,7 +17,7 @@ from harness.probes.exports import Exports
 from harness.probes.live import Bench
 from harness.products.registry import reference
 from harness.stimuli.factory import Stimuli
-from harness.stimuli.tokens import TokenIssuer
+from harness.stimuli.tokens import HeldTokenIssuer
 from harness.targets.reference_exports import reference_exports
 
 REVOCATION = "client-revocation"
@@ -39,7 +39,8 @@ class Target:
     remain unobserved; ``bench(catalogue, seed)`` brings it up, and closing the bench's lab takes it down.  ``adapt``
     puts its own servers and requests into the catalogue, ``withhold`` says why a case does not apply to it, or ''.
     ``claims`` are the protections that it declares, which are to be shown; none where our own reference is judged.
-    ``exports`` are its files, by product; None where there are none to judge.
+    ``exports`` are its files, by product; None where there are none to judge.  ``authorities`` is how each of its
+    servers is called in a URL, where that is known before anything is started.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Target:
     withhold: Callable[[Case], str] = _nothing
     claims: tuple[Claim, ...] = ()
     exports: Callable[[str], Exports] | None = None
+    authorities: Mapping[str, str] = field(default_factory=dict)
 
 
 def embedded_bench(catalogue: Catalogue, seed: int, balancer: Sequence[str] = BALANCER) -> Bench:
@@ -68,7 +70,7 @@ def embedded_bench(catalogue: Catalogue, seed: int, balancer: Sequence[str] = BA
 
 
 def _bench(lab: ReferenceLab, seed: int) -> Bench:
-    stimuli = Stimuli(lab.pki, TokenIssuer.of(lab.pki, lab.now), lab.folder / "clients")
+    stimuli = Stimuli(lab.pki, HeldTokenIssuer.of(lab.pki, lab.now), lab.folder / "clients")
     lab.on_close.append(stimuli.lure.close)
     return Bench(lab, stimuli, seed)
 

@@ -18,7 +18,7 @@ from harness.catalogue.registry import catalogue
 from harness.decode.names import readings
 from harness.errors import UsageError
 from harness.model.vocabulary import Posture
-from harness.pki.issue import Identity, Signing
+from harness.pki.issue import Identity, Issuer, Signing
 from harness.pki.keys import KINDS, Key
 from harness.stimuli.partial import ClientCredential
 from harness.stimuli.partial.certificates import PublicOnlyIdentity
@@ -122,7 +122,7 @@ def _as_written(certificate: x509.Certificate, private: PrivateKey, what: str) -
     return private.secret.read(what) if pss_only and private.password is None else b""
 
 
-def _authority(client: Client, identity: Identity) -> Identity | None:
+def _authority(client: Client, identity: Identity) -> Issuer | None:
     if client.ca is None:
         return None
     given = _chain(client.ca, "client.ca")

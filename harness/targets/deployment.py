@@ -105,6 +105,7 @@ class Deployment:
                 *(self._claim(flow) for flow in self.services(registered_catalogue())),
                 *exchange_cases.claims(file, self._exchanges(registered_catalogue())),
             ),
+            authorities=file.authorities,
         )
 
     def _claim(self, flow: Flow) -> Claim:

@@ -7,10 +7,9 @@ from dataclasses import replace
 
 from harness.catalogue import Catalogue
 from harness.catalogue.product import of_files, with_files
-from harness.config import AND, EXPORTS
 from harness.errors import UsageError
 from harness.model.case import Case
-from harness.model.vocabulary import Grade
+from harness.model.vocabulary import AND, EXPORTS, Grade
 from harness.probes.exports import Exports
 from harness.probes.live import Bench
 from harness.products.registry import file_rules

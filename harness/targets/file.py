@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.decode import strictyaml
 from harness.errors import UsageError, refuse
+from harness.lab.protocol import host_header
 from harness.model.vocabulary import Path, Posture
 from harness.targets.places import PrivateKey, Secret, place_of, private_key_of, secret_of, url_of
 from harness.targets.schema import sound
@@ -115,6 +116,11 @@ class TargetFile:
     def private_key(self, row: Mapping[str, Any], name: str) -> PrivateKey:
         """The private key that *row* has under *name*, with its password."""
         return private_key_of(self.file, row, name)
+
+    @property
+    def authorities(self) -> dict[str, str]:
+        """What each server is called in a URL."""
+        return {name: host_header(endpoint.host, endpoint.port) for name, endpoint in self.endpoints.items()}
 
 
 def read(file: FilePath) -> TargetFile:

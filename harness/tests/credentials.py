@@ -10,7 +10,7 @@ import pytest
 
 from harness.pki.deployment import Pki
 from harness.products.registry import reference
-from harness.stimuli.tokens import TokenIssuer
+from harness.stimuli.tokens import HeldTokenIssuer, TokenIssuer
 from harness.tests.wire.servers import client_context, server_context
 
 
@@ -30,7 +30,7 @@ def deployment(pki: Pki, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def token_issuer(pki: Pki) -> TokenIssuer:
     """A mint whose clock stands still and whose jti is always the same: two good tokens are equal to the byte."""
     start = time.time()
-    return TokenIssuer(
+    return HeldTokenIssuer(
         pki.signing_key, pki.kid, clock=lambda: start, ids=lambda: "11111111-1111-4111-8111-111111111111"
     )
 

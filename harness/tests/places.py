@@ -14,7 +14,7 @@ from harness.model.case import Setup
 from harness.model.vocabulary import Path as FlowPath
 from harness.model.vocabulary import Posture
 from harness.run.run import Run
-from harness.stimuli.tokens import TokenIssuer
+from harness.stimuli.tokens import HeldTokenIssuer
 
 CLAIMS = {"iss": "IBM API Connect", "aud": "n/a", "sub": "n/a"}
 SUBJECT = "CN=portal-admin-client,O=cert-manager"
@@ -32,7 +32,7 @@ class Place:
         self.signing = {"signing_key": str(lab.secrets.parent / "jwt" / "signing.key"), "claims": CLAIMS}
 
     def token(self) -> str:
-        return TokenIssuer.of(self._lab.pki).token()
+        return HeldTokenIssuer.of(self._lab.pki).token()
 
     def file(self, posture: Posture, fault: str = "", server: Mapping[str, Any] | None = None, **more: Any) -> Path:
         setup = Setup("portal", posture, FlowPath.DIRECT, fault)

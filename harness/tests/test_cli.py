@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from harness import commands
+from harness import cli, commands
 from harness.catalogue.registry import FAULTS, catalogue
 from harness.cli import VERBS, main
 from harness.model.vocabulary import Level
 from harness.model.vocabulary import Path as FlowPath
 from harness.tests.builders import row
-from harness.tests.command import environment
+from harness.tests.command import ROOT, environment, python
 from harness.tests.conftest import Finished
 from harness.writers import junit, record
 
@@ -104,6 +104,23 @@ def test_an_error_says_what_to_try(call: Call, capsys: pytest.CaptureFixture[str
 def test_version(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("--version") == 0
     assert capsys.readouterr().out.startswith("hopproof 0.")
+
+
+def test_an_interruption_while_the_verbs_are_imported(
+    call: Call, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_name: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "import_module", interrupted)
+    assert call("list", "faults") == 3
+    assert capsys.readouterr().err == "hopproof: interrupted before there was a result\n"
+
+
+def test_what_takes_long_to_import_is_imported_where_an_interruption_is_caught(tmp_path: Path) -> None:
+    heavy = "('harness.', 'cryptography', 'pytest')"
+    code = f"import sys, harness.cli; print(sorted(name for name in sys.modules if name.startswith({heavy})))"
+    assert python("-c", code, cwd=tmp_path, PYTHONPATH=str(ROOT)).stdout == "['harness.cli', 'harness.errors']\n"
 
 
 # Lists

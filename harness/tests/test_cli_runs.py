@@ -151,6 +151,8 @@ def test_interrupted(start: Callable[..., Running]) -> None:
     assert outcomes["PASS"] and outcomes["HARNESS_ERROR"] and set(outcomes) == {"PASS", "HARNESS_ERROR"}
     assert footer["trustworthy"] is False and footer["trouble"][0] == "the run was interrupted"
     assert "the run is not trustworthy (exit status 3)" in output
+    assert "not run (the run was interrupted)" in output and "HARNESS_ERROR" not in output
+    assert output.splitlines()[-1].startswith("Next: hopproof run --only ")
 
 
 def test_ended_and_interrupted_while_ending(start: Callable[..., Running]) -> None:

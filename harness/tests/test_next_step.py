@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from harness import paths
 from harness.cli import main
 from harness.commands.explain import documented
 from harness.config import Options, Skip
@@ -76,6 +77,17 @@ def test_the_next_step_after_a_failure(file: File, tmp_path: Path) -> None:
     again = hopproof(*shlex.split(alone)[1:], cwd=tmp_path)
     assert again.returncode == 1 and "1 FAIL" in again.stdout, again.stdout + again.stderr
     assert hopproof("explain", AUDIENCE, "--report", "my report", cwd=tmp_path).stdout == then.stdout
+
+
+def test_the_next_step_after_a_failure_in_files(tmp_path: Path) -> None:
+    export = f"exports:{paths.FIXTURES / 'exports' / 'broken' / 'CFG-1.yaml'}"
+    first = hopproof("run", "--target", export, "--report", "my report", cwd=tmp_path)
+    assert first.returncode == 1, first.stdout + first.stderr
+    then = pasted(first.stdout, tmp_path)
+    assert then.returncode == 0, then.stderr
+    assert "CFG-1 (MUST)" in then.stdout and "what is read: exported files" in then.stdout
+    assert hopproof("explain", "CFG-1", "--target", export, cwd=tmp_path).returncode == 0
+    assert hopproof("explain", "CFG-99", "--target", export, cwd=tmp_path).returncode == 2
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl here")

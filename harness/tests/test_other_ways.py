@@ -16,7 +16,7 @@ from harness.config import Options
 from harness.lab.reference import ReferenceLab
 from harness.model.vocabulary import Depth, Posture
 from harness.run.run import Run
-from harness.stimuli.tokens import TokenIssuer
+from harness.stimuli.tokens import HeldTokenIssuer
 from harness.tests.faulty import upgrades
 from harness.tests.places import SUBJECT, Place, of
 
@@ -112,7 +112,7 @@ def judge(lab: ReferenceLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     servers: list[Small] = []
 
     def run(excuse: Excuse, posture: Posture = Posture.MTLS, lowest: ssl.TLSVersion | None = None, **more: Any) -> Run:
-        token = TokenIssuer.of(lab.pki).token() if posture is Posture.JWT else ""
+        token = HeldTokenIssuer.of(lab.pki).token() if posture is Posture.JWT else ""
         monkeypatch.setenv("HOPPROOF_TEST_TOKEN", token)
         small = Small(lab.secrets, excuse, token, lowest, more.pop("switch", upgrades.never))
         servers.append(small)

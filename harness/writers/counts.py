@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.model import record
 from harness.model.record import Header, Row
-from harness.model.vocabulary import BROKEN, Outcome
+from harness.model.vocabulary import BROKEN, INTERRUPTED, Outcome
 
 
 @dataclass(frozen=True)
@@ -61,14 +61,22 @@ def of_header(header: Header) -> Counts | None:
     return Counts(**found) if found else None
 
 
+def was_interrupted(row: Row) -> bool:
+    """Whether *row* is of a case that an interrupted run did not come to."""
+    return row["outcome"] == Outcome.HARNESS_ERROR and row["reason"] == INTERRUPTED
+
+
 def of_rows(rows: Iterable[Row]) -> str:
     """What became of the cases of a run, in words: ``Of the 24 in this run: 14 judged, 10 unobserved.``"""
+    rows = list(rows)
     outcomes = [row["outcome"] for row in rows]
+    not_run = sum(map(was_interrupted, rows))
     kinds = {
         "judged": sum(outcome == Outcome.PASS or outcome in BROKEN for outcome in outcomes),
         "unobserved": outcomes.count(Outcome.UNOBSERVED),
         "unsupported": outcomes.count(Outcome.UNSUPPORTED),
-        "not judged, since the harness or its lab failed": outcomes.count(Outcome.HARNESS_ERROR),
+        "not run, since the run was interrupted": not_run,
+        "not judged, since the harness or its lab failed": outcomes.count(Outcome.HARNESS_ERROR) - not_run,
     }
     message = ", ".join(f"{number} {kind}" for kind, number in kinds.items() if number)
     return f"Of the {len(outcomes)} in this run: {message}." if outcomes else "No case was run."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,10 +17,10 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.model.record import Footer, Header, Likeness, Row, Shield
-from harness.model.vocabulary import Grade, Outcome, is_file
+from harness.model.vocabulary import Outcome
 from harness.model.vocabulary import Path as FlowPath
-from harness.writers import answer
-from harness.writers.counts import of_header, of_rows
+from harness.writers import answer, next_step
+from harness.writers.counts import of_header, of_rows, was_interrupted
 from harness.writers.coverage import reach
 from harness.writers.findings import Finding, findings, known, known_words, presented, repeat
 from harness.writers.protection import in_words, open_in_words, open_to_all, protection
@@ -111,9 +110,7 @@ class Console:
         for part in _flows(rows, footer, self._console.width):
             self._print(part)
         self._diagnosis(footer.get("diagnosis", ()))
-        counts = outcomes(rows)
-        message = [f"{counts[name]} {name} ({text})" for name, text in LEGEND.items() if counts[name]]
-        self._print("\n" + "; ".join(message) + f"; {len(rows)} cases in {footer['seconds']:.1f} s")
+        self._print("\n" + "; ".join(_outcomes(rows)) + f"; {len(rows)} cases in {footer['seconds']:.1f} s")
         counted = of_header(header)
         for line in (*(counted.lines() if counted else ()), of_rows(rows), *reach(rows, header)):
             self._print(plain(line))
@@ -128,10 +125,10 @@ class Console:
         self._print(f"Result: {result} (exit status {status}); record: {plain(str(report))}/run.jsonl")
         self._selection(header)
         self._print(f"This judged {plain(str(header['scope']))}")
-        for line in _more(rows, header, report):
+        for line in next_step.more(rows, header, report):
             self._print(plain(line))
         # Never folded: it is there to be pasted.
-        self._print_line(f"Next: {_next(rows, header, report)}")
+        self._print_line(f"Next: {next_step.command(rows, header, report)}")
 
     def _not_shown(self, header: Header, footer: Footer) -> None:
         for text, give in answer.gaps(footer):
@@ -243,42 +240,10 @@ def _score(rows: Sequence[Row]) -> str:
     return f"{counts[Outcome.PASS]}/{len(rows)}" if rows else "-"
 
 
-def _next(rows: Sequence[Row], header: Header, report: Path) -> str:
-    """A command to paste."""
-    found = findings(rows, header["planned"])
-    target = str(header["target"])
-    if found:
-        return shlex.join(["hopproof", "explain", found[0].rows[0]["case"], *_at(target)])
-    if is_file(target) and any(row["outcome"] == Outcome.HARNESS_ERROR for row in rows):
-        return shlex.join(["hopproof", "target", "check", target])
-    if is_file(target) and _deeper(header):
-        return shlex.join(["hopproof", "run", "--target", target, "--depth", "full", "--report", str(report)])
-    if is_file(target):
-        return shlex.join(["hopproof", "report", str(report), "--format", "conformance"])
-    return "hopproof list faults" if header.get("fault") else "hopproof explain FLW-3"
-
-
-def _deeper(header: Header) -> bool:
-    """Whether ``--depth full`` would send more."""
-    counted = of_header(header)
-    return header["depth"] == "quick" and (counted is None or counted.deeper > 0)
-
-
-def _at(target: str) -> list[str]:
-    return ["--target", target] if is_file(target) else []
-
-
-def _more(rows: Sequence[Row], header: Header, report: Path) -> list[str]:
-    """What else there is to look at."""
-    entries = report / "unexpected.yaml"
-    foreseen = [f"Entries for --expected, ready to edit: {entries}"] if entries.is_file() else []
-    if is_file(str(header["target"])):
-        lines = [f"The page: {report}/index.html"]
-        if any(row["outcome"] == Outcome.UNOBSERVED and row["grade"] != Grade.CONFIG for row in rows):
-            lines.append(
-                f"More credentials in {header['target']} reach more cases; hopproof target init explains each."
-            )
-        return [*lines, *foreseen]
-    if header.get("fault"):
-        return [*foreseen, "hopproof mutants shows for every fault which case catches it."]
-    return ["hopproof explain describes any requirement or case; hopproof mutants proves that each check can fail."]
+def _outcomes(rows: Sequence[Row]) -> Iterator[str]:
+    """How many rows ended in which outcome, with what it means."""
+    counts, not_run = outcomes(rows), sum(map(was_interrupted, rows))
+    counts[Outcome.HARNESS_ERROR] -= not_run
+    yield from (f"{counts[name]} {name} ({text})" for name, text in LEGEND.items() if counts[name])
+    if not_run:
+        yield f"{not_run} not run (the run was interrupted)"

@@ -28,7 +28,7 @@ import yaml
 
 from harness.pki.deployment import Pki
 from harness.products.registry import reference
-from harness.stimuli.tokens import TokenIssuer
+from harness.stimuli.tokens import HeldTokenIssuer
 
 CONNECTIONS = 16
 ROUNDS = 5
@@ -95,7 +95,7 @@ def place() -> Iterator[Place]:
         pki = Pki.create(reference().pki)
         pki.write(folder)
         now = int(time.time())
-        token_issuer = TokenIssuer.of(pki)
+        token_issuer = HeldTokenIssuer.of(pki)
         token = token_issuer.with_claims(iat=now, exp=now + 36_000)
         host, secret = "api.portal.apic.test", folder / "secrets" / "portal-admin"
         facts = {"folder": folder, "port": port, "token": token, "secret": secret, "host": host, "body": _BODY}

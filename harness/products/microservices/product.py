@@ -21,6 +21,11 @@ _HOSTS = {
     "partner-sts": "sts.partner.test",
 }
 
+_FORMS = ("self-issued", "nested-claim", "nested-jwt", "encrypted")
+_CLIENT = "order-processing-client"
+# Who may call with a token of its own, by the issuer that it is, and the secret with its key pair.
+_CALLERS = {"op.ecomm.test": _CLIENT, "gateway.ecomm.test": "edge-gateway-client"}
+
 
 def _service(server: Server) -> Spec:
     return {"endpoint": endpoint(server.host, server.secret), "issuer": server.issuer, "audience": server.audience}
@@ -51,6 +56,12 @@ MICROSERVICES = Product(
         "Service": partial(custom_resource, "hopproof/v1", _service),
         "TokenService": partial(custom_resource, "hopproof/v1", _token_service),
     },
-    variants={"shared-audience": Variant(spec={"audience": "*.ecomm.com"})},
+    variants={
+        "shared-audience": Variant(spec={"audience": "*.ecomm.com"}),
+        **{form: Variant(spec={"tokenForm": form, "callers": _CALLERS}) for form in _FORMS},
+        "shared-key": Variant(spec={"tokenForm": "self-issued", "callers": dict.fromkeys(_CALLERS, _CLIENT)}),
+        "bound-tokens": Variant(spec={"boundTokens": True}),
+        "named-parties": Variant(spec={"users": ["peter"], "actors": ["order-processing"]}),
+    },
     subsystems=("harness.subsystems.microservices.kinds",),
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from cryptography import x509
 
-from harness.pki.deployment import Pki
 from harness.pki.issue import Extra, Identity, issue
 from harness.pki.keys import authority_key
 from harness.stimuli.certificates.naming import other_branch, own_branch
@@ -18,6 +17,7 @@ from harness.stimuli.certificates.table import (
     leaf,
     needs_room,
 )
+from harness.stimuli.credentials import Credentials
 
 CLASSES = Classes()
 
@@ -25,26 +25,26 @@ _ZONE = "clients.apic.test"
 
 
 @CLASSES.add("ca-false", twin="via-intermediate")
-def _ca_false(pki: Pki, secret: str) -> Identity:
+def _ca_false(pki: Credentials, secret: str) -> Identity:
     """issued by an intermediate whose basic constraints say it is not a CA"""
     return below(pki, secret, intermediate(pki, secret, constraints=x509.BasicConstraints(ca=False, path_length=None)))
 
 
 @CLASSES.add("ca-no-bc", twin="via-intermediate")
-def _ca_no_bc(pki: Pki, secret: str) -> Identity:
+def _ca_no_bc(pki: Credentials, secret: str) -> Identity:
     """issued by an intermediate without basic constraints"""
     return below(pki, secret, intermediate(pki, secret, constraints=None))
 
 
 # Wrong however many CAs there may be, and so is its twin there.
 @CLASSES.add("ca-leaf-issues-leaf", twin="via-intermediate", authorities=0)
-def _leaf_issues_leaf(pki: Pki, secret: str) -> Identity:
+def _leaf_issues_leaf(pki: Credentials, secret: str) -> Identity:
     """issued with another client's ordinary certificate, which is sent along"""
     return below(pki, secret, pki.other_client(secret))
 
 
 @CLASSES.add("pathlen-1", twin="via-intermediate", authorities=2)
-def _pathlen_1(pki: Pki, secret: str) -> Identity:
+def _pathlen_1(pki: Credentials, secret: str) -> Identity:
     """two intermediate CAs, the upper one with path length 1: just as deep as it allows"""
     needs_room(pki, secret, 2)
     return _two_deep(pki, secret, 1)
@@ -52,12 +52,12 @@ def _pathlen_1(pki: Pki, secret: str) -> Identity:
 
 # Wrong however many CAs there may be, and so is its twin there.
 @CLASSES.add("pathlen-0", twin="pathlen-1", authorities=0)
-def _pathlen_0(pki: Pki, secret: str) -> Identity:
+def _pathlen_0(pki: Credentials, secret: str) -> Identity:
     """two intermediate CAs, the upper one with path length 0: one deeper than it allows"""
     return _two_deep(pki, secret, 0)
 
 
-def _two_deep(pki: Pki, secret: str, path_length: int) -> Identity:
+def _two_deep(pki: Credentials, secret: str, path_length: int) -> Identity:
     upper = below_nothing(pki, secret, constraints=ca(path_length))
     key = authority_key(upper.certificate.public_key())
     lower = issue(pki.authority_profile(secret, "hopproof-lower-ca"), upper, key=key)
@@ -65,30 +65,30 @@ def _two_deep(pki: Pki, secret: str, path_length: int) -> Identity:
 
 
 @CLASSES.add("nc-dns-inside", twin="via-intermediate")
-def _nc_dns_inside(pki: Pki, secret: str) -> Identity:
+def _nc_dns_inside(pki: Credentials, secret: str) -> Identity:
     """issued by an intermediate CA for clients.apic.test, with a DNS name of that domain"""
     return below(pki, secret, _for_domain(pki, secret), names=known_as(pki, secret, f"client.{_ZONE}"))
 
 
 @CLASSES.add("nc-dns", twin="nc-dns-inside")
-def _nc_dns(pki: Pki, secret: str) -> Identity:
+def _nc_dns(pki: Credentials, secret: str) -> Identity:
     """issued by an intermediate CA for clients.apic.test, with a DNS name of another domain"""
     return below(pki, secret, _for_domain(pki, secret), names=known_as(pki, secret, "client.elsewhere.test"))
 
 
 @CLASSES.add("nc-dn-inside", twin="via-intermediate")
-def _nc_dn_inside(pki: Pki, secret: str) -> Identity:
+def _nc_dn_inside(pki: Credentials, secret: str) -> Identity:
     """issued by an intermediate CA that may only name subjects like the client's (O=cert-manager), as this one is"""
     return _with_a_name(pki, secret, _for_subjects(pki, secret, own_branch(pki.profile(secret).subject)))
 
 
 @CLASSES.add("nc-dn", twin="nc-dn-inside")
-def _nc_dn(pki: Pki, secret: str) -> Identity:
+def _nc_dn(pki: Credentials, secret: str) -> Identity:
     """issued by an intermediate CA that may only name subjects of another organization"""
     return _with_a_name(pki, secret, _for_subjects(pki, secret, other_branch(pki.profile(secret).subject)))
 
 
-def _with_a_name(pki: Pki, secret: str, issuer: Identity) -> Identity:
+def _with_a_name(pki: Credentials, secret: str, issuer: Identity) -> Identity:
     """Below *issuer*, with a subject alternative name of a kind that it does not constrain.
 
     RFC 5280 section 6.2 lets a verifier be stricter than the algorithm: BoringSSL refuses a leaf without any such name
@@ -98,11 +98,11 @@ def _with_a_name(pki: Pki, secret: str, issuer: Identity) -> Identity:
     return below(pki, secret, issuer, names=names)
 
 
-def _for_domain(pki: Pki, secret: str) -> Identity:
+def _for_domain(pki: Credentials, secret: str) -> Identity:
     return intermediate(pki, secret, extra=(_permitting(x509.DNSName(_ZONE)),))
 
 
-def _for_subjects(pki: Pki, secret: str, base: x509.Name) -> Identity:
+def _for_subjects(pki: Credentials, secret: str, base: x509.Name) -> Identity:
     return intermediate(pki, secret, extra=(_permitting(x509.DirectoryName(base)),))
 
 

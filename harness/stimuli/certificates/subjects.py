@@ -10,7 +10,6 @@ from collections.abc import Callable
 from cryptography import x509
 from cryptography.x509 import NameOID
 
-from harness.pki.deployment import Pki
 from harness.pki.issue import Identity
 from harness.stimuli.certificates.naming import (
     ANOTHER,
@@ -24,6 +23,7 @@ from harness.stimuli.certificates.naming import (
     with_value,
 )
 from harness.stimuli.certificates.table import Classes, known_as, leaf
+from harness.stimuli.credentials import Credentials
 from harness.stimuli.registry import MadeBy, Need, needs
 from harness.stimuli.unavailable import StimulusUnavailable
 
@@ -39,7 +39,7 @@ _HOMOGLYPHS = str.maketrans(
 )
 
 
-def _named(pki: Pki, secret: str, change: Callable[[x509.Name], x509.Name]) -> Identity:
+def _named(pki: Credentials, secret: str, change: Callable[[x509.Name], x509.Name]) -> Identity:
     """The client's certificate with its subject changed."""
     return leaf(pki, secret, subject=change(pki.profile(secret).subject))
 
@@ -63,19 +63,19 @@ def _stranger(name: x509.Name) -> x509.Name:
 
 
 @CLASSES.add("id-unregistered-dn", lets_in="any certificate of the CA")
-def _unregistered(pki: Pki, secret: str) -> Identity:
+def _unregistered(pki: Credentials, secret: str) -> Identity:
     """an unregistered subject: CN=unregistered-client, the rest as registered"""
     return _named(pki, secret, _stranger)
 
 
 @CLASSES.add("id-reissued")
-def _reissued(pki: Pki, secret: str) -> Identity:
+def _reissued(pki: Credentials, secret: str) -> Identity:
     """the client's certificate issued again: same CA, subject and key, another serial number"""
     return leaf(pki, secret)
 
 
 @CLASSES.add("id-second-registered")
-def _second(pki: Pki, secret: str) -> Identity:
+def _second(pki: Credentials, secret: str) -> Identity:
     """the second certificate that is registered with the server for the same purpose"""
     second = pki.second(secret)
     if second is None:
@@ -84,25 +84,25 @@ def _second(pki: Pki, secret: str) -> Identity:
 
 
 @CLASSES.add("id-other-client")
-def _other_client(pki: Pki, secret: str) -> Identity:
+def _other_client(pki: Credentials, secret: str) -> Identity:
     """a name that begins with the registered one: CN=<client>-2, the rest as registered"""
     return _named(pki, secret, lambda name: with_value(name, _respelt(_text(name), lambda own: f"{own[:_LONGEST]}-2")))
 
 
 @CLASSES.add("id-prefixed")
-def _ends_like(pki: Pki, secret: str) -> Identity:
+def _ends_like(pki: Credentials, secret: str) -> Identity:
     """a name that ends with the registered one: CN=another-<client>, the rest as registered"""
     return _named(pki, secret, lambda name: with_value(name, f"{ANOTHER}-{_text(name)}"))
 
 
 @CLASSES.add("id-cn-only-match")
-def _cn_only(pki: Pki, secret: str) -> Identity:
+def _cn_only(pki: Credentials, secret: str) -> Identity:
     """the registered CN with another organization"""
     return _named(pki, secret, elsewhere)
 
 
 @CLASSES.add("id-missing-rdn")
-def _missing_rdn(pki: Pki, secret: str) -> Identity:
+def _missing_rdn(pki: Credentials, secret: str) -> Identity:
     """the registered CN alone, without the rest of the registered subject"""
     return _named(pki, secret, _telling_alone)
 
@@ -115,32 +115,32 @@ def _telling_alone(name: x509.Name) -> x509.Name:
 
 
 @CLASSES.add("id-extra-rdn")
-def _extra_rdn(pki: Pki, secret: str) -> Identity:
+def _extra_rdn(pki: Credentials, secret: str) -> Identity:
     """the registered subject plus OU=another"""
     unit = attribute(NameOID.ORGANIZATIONAL_UNIT_NAME, ANOTHER)
     return _named(pki, secret, lambda name: with_part(name, unit))
 
 
 @CLASSES.add("id-rdn-order")
-def _rdn_order(pki: Pki, secret: str) -> Identity:
+def _rdn_order(pki: Credentials, secret: str) -> Identity:
     """the registered subject's parts in the opposite order"""
     return _named(pki, secret, reordered)
 
 
 @CLASSES.add("id-multivalued")
-def _multivalued(pki: Pki, secret: str) -> Identity:
+def _multivalued(pki: Credentials, secret: str) -> Identity:
     """two of the registered parts in one multi-valued part, such as CN=<client>+O=cert-manager"""
     return _named(pki, secret, regrouped)
 
 
 @CLASSES.add("id-case")
-def _case(pki: Pki, secret: str) -> Identity:
+def _case(pki: Credentials, secret: str) -> Identity:
     """the registered CN in upper case: equal by RFC 5280 section 7.1, different as a string"""
     return _named(pki, secret, lambda name: with_value(name, _text(name).upper()))
 
 
 @CLASSES.add("id-multiple-cn")
-def _multiple_cn(pki: Pki, secret: str) -> Identity:
+def _multiple_cn(pki: Credentials, secret: str) -> Identity:
     """two CNs, one of them the registered one"""
     return _named(
         pki,
@@ -150,7 +150,7 @@ def _multiple_cn(pki: Pki, secret: str) -> Identity:
 
 
 @CLASSES.add("id-cn-injection")
-def _cn_injection(pki: Pki, secret: str) -> Identity:
+def _cn_injection(pki: Credentials, secret: str) -> Identity:
     """one CN whose value reads like the rest of the registered subject if it is not escaped: <client>,O=cert-manager"""
     return _named(pki, secret, _injected)
 
@@ -163,7 +163,7 @@ def _injected(name: x509.Name) -> x509.Name:
 
 
 @CLASSES.add("id-oid-in-value")
-def _oid_in_value(pki: Pki, secret: str) -> Identity:
+def _oid_in_value(pki: Credentials, secret: str) -> Identity:
     """the registered name in UID in place of CN"""
     return _named(pki, secret, _retyped)
 
@@ -175,7 +175,7 @@ def _retyped(name: x509.Name) -> x509.Name:
 
 
 @CLASSES.add("id-san-only")
-def _san_only(pki: Pki, secret: str) -> Identity:
+def _san_only(pki: Credentials, secret: str) -> Identity:
     """another subject; the registered name is only a DNS name in the subject alternative names"""
     own = pki.profile(secret).subject
     host = _text(own)
@@ -185,7 +185,7 @@ def _san_only(pki: Pki, secret: str) -> Identity:
 
 
 @CLASSES.add("id-unicode")
-def _unicode(pki: Pki, secret: str) -> Identity:
+def _unicode(pki: Credentials, secret: str) -> Identity:
     """the registered CN spelt with Cyrillic letters that look the same"""
     return _named(pki, secret, _lookalike)
 
@@ -198,6 +198,6 @@ def _lookalike(name: x509.Name) -> x509.Name:
 
 
 @CLASSES.add("id-empty-subject")
-def _empty_subject(pki: Pki, secret: str) -> Identity:
+def _empty_subject(pki: Credentials, secret: str) -> Identity:
     """an empty subject"""
     return leaf(pki, secret, subject=x509.Name([]))

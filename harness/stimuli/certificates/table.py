@@ -10,13 +10,13 @@ from typing import TypedDict, Unpack
 from cryptography import x509
 
 from harness.model.case import GOOD
-from harness.pki.deployment import Pki
-from harness.pki.issue import Extra, Identity, dns_names, issue
+from harness.pki.issue import Extra, Identity, Issuer, dns_names, issue
 from harness.pki.keys import authority_key
+from harness.stimuli.credentials import Credentials
 from harness.stimuli.registry import Family, StimulusClass, StimulusClasses, Traits
 from harness.stimuli.unavailable import NoRoom
 
-Build = Callable[[Pki, str], Identity | None]
+Build = Callable[[Credentials, str], Identity | None]
 
 
 class Changes(TypedDict, total=False):
@@ -38,7 +38,7 @@ class CertificateClass(StimulusClass[Build]):
     A positive class has a simpler one for a twin where its refusal would otherwise say nothing of what it is about.
     """
 
-    def build(self, pki: Pki, secret: str) -> Identity | None:
+    def build(self, pki: Credentials, secret: str) -> Identity | None:
         """The identity of the client *secret*."""
         return self.builder(pki, secret)
 
@@ -67,46 +67,48 @@ def collect(*files: Classes) -> StimulusClasses[CertificateClass]:
     return StimulusClasses(*(row for rows in files for row in rows))
 
 
-def leaf(pki: Pki, secret: str, *, issuer: Identity | None = None, **changes: Unpack[Changes]) -> Identity:
+def leaf(pki: Credentials, secret: str, *, issuer: Issuer | None = None, **changes: Unpack[Changes]) -> Identity:
     """The client's certificate with *changes* to its Profile, issued by *issuer* (else by whom it is issued rightly).
 
     It keeps the client's own key, and sends what the client sends along with its own, so that nothing else differs.
     """
     profile = replace(pki.profile(secret), **changes)
-    made = issue(profile, issuer or pki.issuer(secret), key=pki.secrets[secret].key)
+    made = issue(profile, issuer or pki.issuer(secret), key=pki.key(secret))
     return made if issuer else made.along(pki.along(secret))
 
 
-def intermediate(pki: Pki, secret: str, name: str = "hopproof-intermediate-ca", **changes: Unpack[Changes]) -> Identity:
+def intermediate(
+    pki: Credentials, secret: str, name: str = "hopproof-intermediate-ca", **changes: Unpack[Changes]
+) -> Identity:
     """An intermediate CA under the client's right issuer, with *changes* to its Profile."""
     needs_room(pki, secret, 1)
     return _intermediate(pki, secret, name, **changes)
 
 
-def below_nothing(pki: Pki, secret: str, **changes: Unpack[Changes]) -> Identity:
+def below_nothing(pki: Credentials, secret: str, **changes: Unpack[Changes]) -> Identity:
     """An intermediate CA, whether the client's right issuer may have one below it or not."""
     return _intermediate(pki, secret, "hopproof-intermediate-ca", **changes)
 
 
-def needs_room(pki: Pki, secret: str, authorities: int) -> None:
+def needs_room(pki: Credentials, secret: str, authorities: int) -> None:
     """Raise NoRoom where the client's CA may not have that many CAs below it."""
     room = pki.room(secret)
     if room is not None and room < authorities:
         raise NoRoom(f"the CA of the client's certificate may have {room or 'no'} further CA below it (path length)")
 
 
-def _intermediate(pki: Pki, secret: str, name: str, **changes: Unpack[Changes]) -> Identity:
+def _intermediate(pki: Credentials, secret: str, name: str, **changes: Unpack[Changes]) -> Identity:
     profile = replace(pki.authority_profile(secret, name), **changes)
     above = pki.issuer(secret)
     return issue(profile, above, key=authority_key(above.certificate.public_key()))
 
 
-def below(pki: Pki, secret: str, issuer: Identity, **changes: Unpack[Changes]) -> Identity:
+def below(pki: Credentials, secret: str, issuer: Identity, **changes: Unpack[Changes]) -> Identity:
     """The client's certificate issued by *issuer*, which is sent along, as is what leads from there to the root."""
     return leaf(pki, secret, issuer=issuer, **changes).sending(issuer).along(pki.along(secret))
 
 
-def known_as(pki: Pki, secret: str, *hosts: str) -> tuple[x509.GeneralName, ...]:
+def known_as(pki: Credentials, secret: str, *hosts: str) -> tuple[x509.GeneralName, ...]:
     """The client's own subject alternative names with *hosts* in place of the DNS names among them."""
     others = (name for name in pki.profile(secret).names if not isinstance(name, x509.DNSName))
     return (*dns_names(hosts), *others)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
 
-from harness.pki.deployment import CLIENT, LEAF_USAGE, Pki, subject
-from harness.pki.issue import Identifiers, Identity, Profile, extension_of, issue
+from harness.pki.deployment import CLIENT, LEAF_USAGE, ca_profile, subject
+from harness.pki.issue import Identifiers, Identity, Issuer, Profile, Signing, extension_of, issue
 from harness.pki.keys import Key, new_key
 from harness.stimuli.certificates.naming import beside
 from harness.stimuli.unavailable import StimulusUnavailable
@@ -36,79 +36,49 @@ class ClientCredential:
 
     ``identity`` is its certificate (with what is sent along) and key; ``authority`` the CA's certificate, with a key or
     :class:`PublicOnlyIdentity`; ``other_authority`` a CA of the same deployment that the endpoint does not trust;
-    ``required``
-    says
-    that the endpoint asks for a certificate at all; ``revoked`` is a certificate of the same CA that was revoked;
-    ``second`` another one by which the endpoint knows the client.
+    ``required`` says that the endpoint asks for a certificate at all; ``revoked`` is a certificate of the same
+    CA that was revoked; ``second`` another one by which the endpoint knows the client.
     """
 
     name: str
     identity: Identity | None = None
-    authority: Identity | None = None
+    authority: Issuer | None = None
     required: bool = True
-    other_authority: Identity | None = None
+    other_authority: Issuer | None = None
     revoked: Identity | None = None
     second: Identity | None = None
 
 
-class PublicOnlyIdentity(Identity):
-    """A certificate whose private key is not at hand."""
+@dataclass(frozen=True)
+class PublicOnlyIdentity:
+    """A CA (:class:`harness.pki.issue.Issuer`) whose private key is not at hand, and *why*."""
 
-    def __init__(self, chain: tuple[x509.Certificate, ...], why: str) -> None:
-        object.__setattr__(self, "chain", chain)
-        object.__setattr__(self, "why", why)
-
+    chain: tuple[x509.Certificate, ...]
     why: str
+    signing: Signing = field(default_factory=Signing)
+    written: bytes = b""
+
+    @property
+    def certificate(self) -> x509.Certificate:
+        """The first certificate of the chain."""
+        return self.chain[0]
 
     @property
     def key(self) -> Key:
-        """Not here."""
+        """Raises StimulusUnavailable."""
         raise StimulusUnavailable(self.why)
-
-
-class KeyOnlyIdentity(Identity):
-    """A key without a certificate: enough for what a stranger would present, not for the good client."""
-
-    def __init__(self, key: Key, why: str) -> None:
-        object.__setattr__(self, "key", key)
-        object.__setattr__(self, "why", why)
-
-    why: str
-
-    @property
-    def chain(self) -> tuple[x509.Certificate, ...]:
-        """Not here."""
-        raise StimulusUnavailable(self.why)
-
-
-class _Secrets(Mapping[str, Identity]):
-    """The identities of a :class:`PartialPki`; one that is not at hand raises StimulusUnavailable."""
-
-    def __init__(self, pki: PartialPki) -> None:
-        self._pki = pki
-
-    def __getitem__(self, name: str) -> Identity:
-        return self._pki.identity(name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._pki.clients)
-
-    def __len__(self) -> int:
-        return len(self._pki.clients)
 
 
 _ORGANIZATION = "hopproof"
 """Of the subject of a client that the target file gives nothing of."""
 
 
-class PartialPki(Pki):
-    """The part of :class:`Pki` that certificate classes use, over given credentials, by clients' common names."""
+class PartialPki:
+    """Given credentials (:class:`harness.stimuli.credentials.Credentials`), by clients' common names."""
 
     def __init__(self, clients: Mapping[str, ClientCredential]) -> None:
         self.clients = dict(clients)
         self.now = datetime.now(UTC).replace(microsecond=0)
-        self.table = {}
-        self.secrets = _Secrets(self)  # type: ignore[assignment]
         self._strangers: dict[str, Key] = {}
         self._sealed: dict[str, str] = {}
 
@@ -116,21 +86,28 @@ class PartialPki(Pki):
         """Use the CA key of *name*'s authority no more: what it signs is not served, so its refusal proves nothing."""
         self._sealed[name] = why
 
-    def identity(self, name: str) -> Identity:
-        """The client called *name*; raises StimulusUnavailable where nothing of it is at hand."""
+    def _client(self, name: str) -> ClientCredential:
         if name not in self.clients:
             raise StimulusUnavailable(f"the target file gives nothing of {name}")
-        given = self.clients[name].identity
-        if given is not None:
-            return given
-        key = self._strangers.setdefault(name, new_key())
-        return KeyOnlyIdentity(key, f"the target file gives no certificate and key for {name}")
+        return self.clients[name]
+
+    def identity(self, secret: str) -> Identity:
+        """The client's certificate and key."""
+        identity = self._client(secret).identity
+        if identity is None:
+            raise StimulusUnavailable(f"the target file gives no certificate and key for {secret}")
+        return identity
+
+    def key(self, secret: str) -> Key:
+        """The client's key, or one made in its place: enough for what a stranger would present."""
+        identity = self._client(secret).identity
+        return self._strangers.setdefault(secret, new_key()) if identity is None else identity.key
 
     def other_client(self, secret: str) -> Identity:
         """Another client, made: one of the file's may have another CA, and be refused for that."""
         own = self.profile(secret)
         profile = replace(own, subject=beside(own.subject, "hopproof-other-client"))
-        return issue(profile, self.issuer(secret), key=new_key(self.secrets[secret].key))
+        return issue(profile, self.issuer(secret), key=new_key(self.key(secret)))
 
     def along(self, secret: str) -> tuple[x509.Certificate, ...]:
         """What the client sends behind its own certificate, as far as that leads from its CA to the root."""
@@ -147,11 +124,15 @@ class PartialPki(Pki):
         authority = self.clients[secret].authority
         return None if authority is None else _room((*authority.chain, *self.along(secret)))
 
+    def ca_profile(self, name: str) -> Profile:
+        """What a certificate authority called *name* says."""
+        return ca_profile(name, self.now)
+
     def authority_profile(self, secret: str, name: str) -> Profile:
         """An intermediate CA with a name beside the client's: its own CA may be allowed no other."""
         return replace(self.ca_profile(name), subject=beside(self.profile(secret).subject, name))
 
-    def issuer(self, secret: str) -> Identity:
+    def issuer(self, secret: str) -> Issuer:
         """The CA of the client's certificate; its key only where it was given."""
         authority = self.clients[secret].authority
         if authority is None:
@@ -160,7 +141,7 @@ class PartialPki(Pki):
             )
         return PublicOnlyIdentity(authority.chain, self._sealed[secret]) if secret in self._sealed else authority
 
-    def other_authority(self, secret: str) -> Identity:
+    def other_authority(self, secret: str) -> Issuer:
         """Another CA of the deployment, where the target file gives it."""
         other = self.clients[secret].other_authority
         if other is None:

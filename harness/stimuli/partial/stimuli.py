@@ -15,7 +15,6 @@ from harness.stimuli.certificates import CERTIFICATE_CLASSES
 from harness.stimuli.certificates.table import leaf
 from harness.stimuli.factory import Stimuli
 from harness.stimuli.partial.certificates import PartialPki
-from harness.stimuli.partial.tokens import ExternallySignedTokens
 from harness.stimuli.registry import Need
 from harness.stimuli.tokens import TOKEN_CLASSES, Presented, TokenIssuer
 from harness.stimuli.tokens.names import audience, issuer
@@ -35,7 +34,7 @@ class PartialStimuli(Stimuli):
     def __init__(self, pki: PartialPki, token_issuer: TokenIssuer, folder: FilePath) -> None:
         super().__init__(pki, token_issuer, folder)
         self._given = pki
-        self._tokens = not isinstance(token_issuer, ExternallySignedTokens) or token_issuer.has_source
+        self._tokens = token_issuer.has_source
 
     def _identity(self, client_secret: str, certificate: str) -> Identity | None:
         client = self._given.clients[client_secret]

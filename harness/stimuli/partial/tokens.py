@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jwt
 
 from harness.pki.jwk import Private, Public, Published, key_id
-from harness.stimuli.tokens.issuer import ABSENT, NOWHERE, TokenIssuer
+from harness.stimuli.tokens.issuer import ABSENT, HeldTokenIssuer, TokenIssuer
 from harness.stimuli.tokens.jose import Part, Signer, compact, decode
 from harness.stimuli.tokens.jwa import MAC, fits, usual, verifies
 from harness.stimuli.unavailable import StimulusUnavailable
@@ -20,9 +19,10 @@ _FRESH = 30.0
 _ENOUGH = 5.0
 """Seconds of life that a token needs to arrive alive; some issuers give less than half a minute."""
 _DEFAULT = "RS256"
+_NO_KEY = "needs the key that signs the service's tokens"
 
 
-class ServiceTokenIssuer(TokenIssuer):
+class ServiceTokenIssuer(HeldTokenIssuer):
     """Signs tokens for one service: *claims* besides iat, exp and jti are what its owner says a good token has."""
 
     def __init__(
@@ -40,25 +40,6 @@ class ServiceTokenIssuer(TokenIssuer):
         now = self.now
         good = {**self._claims, "jti": self._ids(), "iat": now, "exp": now + self._lifetime, **changes}
         return {name: value for name, value in good.items() if value is not ABSENT}
-
-
-class PublicKey:
-    """The public half of a signing key; None where it was not given."""
-
-    def __init__(self, key: Public | None) -> None:
-        self._key = key
-
-    def public_key(self) -> Public:
-        """The public key; raises StimulusUnavailable without one."""
-        if self._key is None:
-            raise StimulusUnavailable(
-                "needs the public key that the service verifies with (tokens.keys, or --jwks FILE)"
-            )
-        return self._key
-
-    def sign(self, *_message: object) -> bytes:
-        """Not here."""
-        return _no_key(b"")
 
 
 class GoodToken:
@@ -91,13 +72,12 @@ class ExternallySignedTokens(TokenIssuer):
         keys: Sequence[Published] = (),
         agreed: Sequence[str] = (),
     ) -> None:
-        # Not the base class's __init__: that wants the key, which was not given.
-        self.clock, self._ids, self.sign = time.time, (lambda: "hopproof"), _no_key
-        self._forged_claims, self._keys, self._agreed, self._lure = dict(claims), tuple(keys), tuple(agreed), NOWHERE
+        super().__init__()
+        self._forged_claims, self._keys, self._agreed = dict(claims), tuple(keys), tuple(agreed)
         self._good = None if fetch is None else GoodToken(fetch)
 
     @property
-    def misdirected(self) -> str:  # type: ignore[override]
+    def misdirected(self) -> str:
         """The good token, where it names another audience; else ''."""
         return self._current() if self.misnamed else ""
 
@@ -107,33 +87,34 @@ class ExternallySignedTokens(TokenIssuer):
         return self._good is not None
 
     @property
-    def alg(self) -> str:  # type: ignore[override]
+    def alg(self) -> str:
         """What the good token is signed with; without one what the service has agreed to, or its keys are for."""
         if self._good is not None:
             return str(self._read()[0].get("alg", ""))
         return self._agreed[0] if self._agreed else usual(self._keys[0].key) if self._keys else _DEFAULT
 
     @property
-    def agreed(self) -> tuple[str, ...]:  # type: ignore[override]
+    def agreed(self) -> tuple[str, ...]:
         """The algorithms that the service takes, as far as that is known."""
         return self._agreed or (self.alg,)
 
     @property
-    def kid(self) -> str:  # type: ignore[override]
+    def kid(self) -> str:
         """The key id in the good token's header, '' if it has none."""
         return str(self.header().get("kid", ""))
 
     @property
-    def key(self) -> Private:  # type: ignore[override]
-        """Only its public half, where that is known."""
-        found = self._fitting()
-        return PublicKey(found[0].key if found else None)  # type: ignore[return-value]
+    def key(self) -> Private:
+        """Raises StimulusUnavailable."""
+        raise StimulusUnavailable(_NO_KEY)
 
     @property
     def published(self) -> Sequence[Published]:
         """The keys that verify the good token, else each that may; raises StimulusUnavailable where none is known."""
         if not self._keys:
-            PublicKey(None).public_key()
+            raise StimulusUnavailable(
+                "needs the public key that the service verifies with (tokens.keys, or --jwks FILE)"
+            )
         found = self._fitting()
         if not found:
             raise StimulusUnavailable(f"none of the published keys is for {self.alg}")
@@ -165,7 +146,7 @@ class ExternallySignedTokens(TokenIssuer):
         if sign is None and header in (None, own[0]) and claims in (None, own[1]):
             return self._current()
         if sign is None:
-            raise StimulusUnavailable("needs the key that signs the service's tokens")
+            raise StimulusUnavailable(_NO_KEY)
         return compact(self.header() if header is None else header, self.claims() if claims is None else claims, sign)
 
     def _read(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -204,7 +185,3 @@ def _lives(token: str, until: float) -> bool:
     parts = parts_of(token)  # what is opaque to us the service will tell
     expiry = parts[1].get("exp") if parts else None
     return not isinstance(expiry, int | float) or expiry > until
-
-
-def _no_key(message: bytes) -> bytes:
-    raise StimulusUnavailable("needs the key that signs the service's tokens")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from harness.stimuli.registry import Need, StimulusClasses
 from harness.stimuli.tokens import algorithms, claims, content, keys, names, signatures, structure, transport
-from harness.stimuli.tokens.issuer import TokenIssuer
+from harness.stimuli.tokens.issuer import HeldTokenIssuer, TokenIssuer
 from harness.stimuli.tokens.table import Presented, TokenClass, collect
 
 TOKEN_CLASSES: StimulusClasses[TokenClass] = collect(
@@ -26,4 +26,4 @@ TOKEN_CLASSES: StimulusClasses[TokenClass] = collect(
 LURING = TOKEN_CLASSES.needing(Need.LISTENER)
 """The classes whose token names a URL."""
 
-__all__ = ["LURING", "TOKEN_CLASSES", "Presented", "TokenClass", "TokenIssuer"]
+__all__ = ["LURING", "TOKEN_CLASSES", "HeldTokenIssuer", "Presented", "TokenClass", "TokenIssuer"]

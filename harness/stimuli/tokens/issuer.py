@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import time
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
@@ -28,41 +29,68 @@ ABSENT: Any = object()
 NOWHERE = "http://127.0.0.1:9"
 
 
-class TokenIssuer:
-    """Management's signing key and clock.  ``clock`` gives seconds since 1970, ``ids`` a fresh jti at each call.
+class TokenIssuer(ABC):
+    """What tokens, good and bad, are made with.  ``clock`` gives seconds since 1970.
 
-    ``alg`` is what good tokens are signed with, ``agreed`` all algorithms that the service may take.
+    What needs a key or a token that is not at hand raises :class:`harness.stimuli.unavailable.StimulusUnavailable`.
     """
 
     misnamed = ""
     """What is wrong with the audience that good tokens have, '' where nothing is."""
-    misdirected = ""
-    """A token for another audience that was given as good."""
 
-    def __init__(
-        self,
-        key: Private,
-        kid: str,
-        clock: Callable[[], float] = time.time,
-        ids: Callable[[], str] = lambda: str(uuid.uuid4()),
-        agreed: Sequence[str] = (),
-    ) -> None:
-        self.key = key
-        self.kid = kid
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.clock = clock
-        self._ids = ids
         self._named: dict[str, Any] = {}
         self._lure = NOWHERE
-        self.agreed = tuple(agreed) or (usual(key.public_key()),)
-        self.alg = self.agreed[0]
-        self.sign: Signer = signer(self.alg, key)
 
-    @classmethod
-    def of(cls, pki: Pki, clock: Callable[[], float] = time.time) -> TokenIssuer:
-        """The token issuer of *pki*'s management."""
-        return cls(pki.signing_key, pki.kid, clock)
+    @property
+    @abstractmethod
+    def alg(self) -> str:
+        """What good tokens are signed with."""
 
-    def naming(self, issuer: str, audience: str) -> TokenIssuer:
+    @property
+    @abstractmethod
+    def agreed(self) -> tuple[str, ...]:
+        """All algorithms that the service may take."""
+
+    @property
+    @abstractmethod
+    def kid(self) -> str:
+        """The key id in a good token's header, '' if it has none."""
+
+    @property
+    @abstractmethod
+    def key(self) -> Private:
+        """The key that signs good tokens."""
+
+    @property
+    @abstractmethod
+    def published(self) -> Sequence[Published]:
+        """The keys that verify good tokens, as they are published."""
+
+    @property
+    def misdirected(self) -> str:
+        """A token for another audience that was given as good, '' where there is none."""
+        return ""
+
+    @property
+    def has_source(self) -> bool:
+        """Whether good tokens can be had at all."""
+        return True
+
+    @abstractmethod
+    def header(self, **changes: Any) -> dict[str, Any]:
+        """A good token's header with *changes*."""
+
+    @abstractmethod
+    def claims(self, **changes: Any) -> dict[str, Any]:
+        """A good token's claims with *changes*."""
+
+    @abstractmethod
+    def token(self, header: Part | None = None, claims: Part | None = None, sign: Signer | None = None) -> str:
+        """A compact JWS: good unless something else is given."""
+
+    def naming(self, issuer: str, audience: str) -> Self:
         """A token issuer whose good tokens name *issuer* and *audience*; '' leaves what they name otherwise."""
         other = copy.copy(self)
         other._named = {name: value for name, value in (("iss", issuer), ("aud", audience)) if value}
@@ -79,13 +107,6 @@ class TokenIssuer:
         return f"{self._lure}/{self.alg}/{name}"
 
     @property
-    def published(self) -> Sequence[Published]:
-        """The keys that verify good tokens, as they are published."""
-        key = self.key.public_key()
-        jwk = {**public_jwk(key), "kid": self.kid, "use": "sig", "alg": self.alg}
-        return (Published(key, self.kid, jwk, as_json({"keys": [jwk]})),)
-
-    @property
     def stranger(self) -> Any:
         """A key that could sign such tokens and is not trusted.  Raises StimulusUnavailable."""
         return stranger(self.alg)
@@ -98,6 +119,63 @@ class TokenIssuer:
     def now(self) -> int:
         """The clock's time in whole seconds."""
         return int(self.clock())
+
+    def with_header(self, **changes: Any) -> str:
+        """A properly signed token whose header has *changes*."""
+        return self.token(header=self.header(**changes))
+
+    def with_claims(self, **changes: Any) -> str:
+        """A properly signed token whose claims have *changes*."""
+        return self.token(claims=self.claims(**changes))
+
+
+class HeldTokenIssuer(TokenIssuer):
+    """The reference key server's signing key and clock; ``ids`` gives a fresh jti at each call."""
+
+    def __init__(
+        self,
+        key: Private,
+        kid: str,
+        clock: Callable[[], float] = time.time,
+        ids: Callable[[], str] = lambda: str(uuid.uuid4()),
+        agreed: Sequence[str] = (),
+    ) -> None:
+        super().__init__(clock)
+        self._key, self._kid, self._ids = key, kid, ids
+        self._agreed = tuple(agreed) or (usual(key.public_key()),)
+        self._sign = signer(self.alg, key)
+
+    @classmethod
+    def of(cls, pki: Pki, clock: Callable[[], float] = time.time) -> HeldTokenIssuer:
+        """The token issuer of *pki*'s key server."""
+        return HeldTokenIssuer(pki.signing_key, pki.kid, clock)
+
+    @property
+    def alg(self) -> str:
+        """See :class:`TokenIssuer`."""
+        return self._agreed[0]
+
+    @property
+    def agreed(self) -> tuple[str, ...]:
+        """See :class:`TokenIssuer`."""
+        return self._agreed
+
+    @property
+    def kid(self) -> str:
+        """See :class:`TokenIssuer`."""
+        return self._kid
+
+    @property
+    def key(self) -> Private:
+        """See :class:`TokenIssuer`."""
+        return self._key
+
+    @property
+    def published(self) -> Sequence[Published]:
+        """See :class:`TokenIssuer`."""
+        key = self.key.public_key()
+        jwk = {**public_jwk(key), "kid": self.kid, "use": "sig", "alg": self.alg}
+        return (Published(key, self.kid, jwk, as_json({"keys": [jwk]})),)
 
     def header(self, **changes: Any) -> dict[str, Any]:
         """A good token's header with *changes*."""
@@ -124,16 +202,8 @@ class TokenIssuer:
         return compact(
             self.header() if header is None else header,
             self.claims() if claims is None else claims,
-            sign or self.sign,
+            sign or self._sign,
         )
-
-    def with_header(self, **changes: Any) -> str:
-        """A properly signed token whose header has *changes*."""
-        return self.token(header=self.header(**changes))
-
-    def with_claims(self, **changes: Any) -> str:
-        """A properly signed token whose claims have *changes*."""
-        return self.token(claims=self.claims(**changes))
 
 
 def _changed(good: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from fnmatch import fnmatchcase
 from harness.subsystems.faults.registry import Change, fault
 from harness.subsystems.server.policy import ServerPolicy
 
+CHOOSES_ITS_CALLERS = "chooses-its-callers"
+"""The trait of a service whose configuration names its callers, users or actors."""
 _TOKEN_SERVICES = ("sts", "partner-sts")
 
 SLIPS = {
@@ -25,6 +27,10 @@ SLIPS = {
     "sts-names-no-actor": "leaves out who acts for the user",
     "sts-omits-issued-token-type": "leaves issued_token_type out of its answer",
     "sts-lets-answers-be-cached": "allows caches to keep the tokens that it issues",
+    "sts-takes-any-certificate": "takes any certificate of its CA for that of the client named in the request",
+    "sts-introspects-for-anybody": "introspects tokens for clients that do not authenticate",
+    "sts-calls-any-token-active": "calls any token active",
+    "sts-lets-actors-pile-up": "exchanges tokens however many act for the user",
     "sts-issues-long-lived-tokens": "issues tokens that live for a day",
 }
 
@@ -39,6 +45,28 @@ def _slip(name: str, summary: str) -> Change:
 
 for _name, _summary in SLIPS.items():
     fault(_name, on=_TOKEN_SERVICES)(_slip(_name, _summary))
+
+SERVICE_SLIPS = {
+    "service-lets-callers-share-a-key": "starts with two callers that have one key",
+    "caller-claims-another": "takes a caller for whom its token names, whichever known caller has signed it",
+    "caller-key-from-token": "takes the key that a token brings in its header",
+    "caller-signature-skipped": "verifies no signature of a caller's own token",
+    "caller-token-lives-long": "takes a caller's own token however long it lives",
+    "evidence-says-yes": "calls any text evidence that a caller has signed",
+    "evidence-expires": "calls evidence no evidence once the token has expired",
+    "evidence-keeps-claims-alone": "keeps what a token said and not the token",
+    "nested-takes-inner-alone": "takes a user's token that no caller has signed round",
+    "nested-skips-outer": "verifies nothing of the caller's token round a user's",
+    "nested-skips-inner": "verifies nothing of the user's token in a caller's",
+    "nested-has-no-limit": "takes tokens nested in nested tokens, however deep",
+    "encrypted-takes-signed-alone": "takes a token that is signed and not encrypted",
+    "ignores-certificate-binding": "takes a token that is bound to another client's certificate",
+    "authorises-by-actor": "asks whether the actor may do something, in the user's place",
+    "authorises-by-earlier-actor": "lets in for the sake of somebody who acted earlier, not of who acts now",
+}
+
+for _name, _summary in SERVICE_SLIPS.items():
+    fault(_name, on=(CHOOSES_ITS_CALLERS,))(_slip(_name, _summary))
 
 
 @fault("matches-audience-as-pattern", on=("service",))

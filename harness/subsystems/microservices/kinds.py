@@ -5,9 +5,11 @@ from __future__ import annotations
 from functools import partial
 
 from harness.subsystems.microservices import exchange
-from harness.subsystems.microservices.service import Orders
+from harness.subsystems.microservices.exchange import CHOOSES_ITS_CALLERS
+from harness.subsystems.microservices.service import Orders, gate
 from harness.subsystems.microservices.sts import Client, Domain, TokenService
 from harness.subsystems.server.kind import COMPARES_AUDIENCE, Kind, Making
+from harness.subsystems.server.policy import Demand, ServerPolicy
 
 __all__ = ["KINDS", "exchange"]
 
@@ -30,16 +32,24 @@ _DOMAINS = {
     ),
 }
 
+
+def _asks_for_certificates() -> ServerPolicy:
+    """A token endpoint takes clients that authenticate by certificate, and others (RFC 8705 section 2)."""
+    return ServerPolicy(demand=lambda _protection: Demand.OPTIONAL)
+
+
+_TRAITS = frozenset({COMPARES_AUDIENCE, "service"})
 _service = partial(
     Kind,
     resource="Service",
     endpoint="endpoint",
-    application=lambda _: Orders(),
+    application=Orders,
+    gate=gate,
     validates=False,
     needs_one=True,
     key_cas=("mgmtPlatformEndpointCASecret", "mgmtPlatformEndpointSvcCASecret"),
     keys_path="/api/cloud/oauth2/certs",
-    traits=frozenset({COMPARES_AUDIENCE, "service"}),
+    traits=_TRAITS,
 )
 
 
@@ -47,8 +57,12 @@ def _token_service(name: str) -> Kind:
     def application(making: Making) -> TokenService:
         return TokenService(making, _DOMAINS[name])
 
-    return Kind(name, "TokenService", "endpoint", application, can_jwt=False)
+    return Kind(name, "TokenService", "endpoint", application, can_jwt=False, policy=_asks_for_certificates)
 
 
-_SERVICES = ("service", "order-processing", "inventory", "finance", "partner-stock")
-KINDS = (*(_service(name) for name in _SERVICES), *(_token_service(name) for name in _DOMAINS))
+_SERVICES = ("order-processing", "inventory", "finance", "partner-stock")
+KINDS = (
+    _service("service"),
+    *(_service(name, traits=_TRAITS | {CHOOSES_ITS_CALLERS}) for name in _SERVICES),
+    *(_token_service(name) for name in _DOMAINS),
+)

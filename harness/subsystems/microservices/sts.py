@@ -9,6 +9,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import secrets
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,24 +17,26 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
 
 import jwt
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from harness.errors import UsageError
 from harness.subsystems.server.application import Application, HttpResponse, nothing_here
 from harness.subsystems.server.certificates import read_file
-from harness.subsystems.server.clock import LabClock
 from harness.subsystems.server.connection_record import HttpRequest
 from harness.subsystems.server.jwks import ALGORITHM, parse_keys, signed_by_published_key
 from harness.subsystems.server.jws import check_claim_types, date, parse
 from harness.subsystems.server.kind import Making
 from harness.subsystems.server.rejection import Rejected
 
-TOKEN_PATH, KEYS_PATH = "/oauth2/token", "/oauth2/jwks"
+TOKEN_PATH, KEYS_PATH, INTROSPECTION_PATH = "/oauth2/token", "/oauth2/jwks", "/oauth2/introspect"
 GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
 TYPES = "urn:ietf:params:oauth:token-type:"
 JWT_TYPE, ACCESS_TOKEN = f"{TYPES}jwt", f"{TYPES}access_token"
+MOST_ACTORS = 5
 LIFETIME, LONG = 300, 86_400
+_TOLD = ("iss", "sub", "aud", "act", "exp", "iat", "client_id")
 
 
 @dataclass(frozen=True)
@@ -66,24 +69,25 @@ class TokenService(Application):
     """``POST /oauth2/token`` and ``GET /oauth2/jwks`` of *domain*."""
 
     def __init__(self, making: Making, domain: Domain) -> None:
-        self._folder, self._slips, self._domain, self._clock = making.folder, making.rules.slips, domain, LabClock()
+        self._folder, self._slips, self._domain, self._clock = making.folder, making.rules.slips, domain, making.clock
+        self._references: dict[str, dict[str, Any]] = {}
 
     def act(self, ask: HttpRequest) -> HttpResponse:
         """Answer a token request, or publish the keys."""
         if ask.method == "GET" and ask.path == KEYS_PATH:
             return HttpResponse(200, read_file(self._folder / "jwt" / "jwks.json"))
-        if ask.method != "POST" or ask.path != TOKEN_PATH:
+        if ask.method != "POST" or ask.path not in (TOKEN_PATH, INTROSPECTION_PATH):
             raise nothing_here(ask)
         try:
-            return self._exchange(ask)
+            return self._exchange(ask) if ask.path == TOKEN_PATH else self._introspect(ask)
         except OAuthError as error:
             body = {"error": error.code, "error_description": error.description}
             challenge = (("WWW-Authenticate", 'Basic realm="sts"'),) if error.status == 401 else ()
             return HttpResponse(error.status, body, challenge)
 
     def _exchange(self, ask: HttpRequest) -> HttpResponse:
-        name, client = self._client(ask)
         form = _form(ask)
+        name, client = self._client(ask, form)
         if form.get("grant_type") != GRANT:
             raise OAuthError("unsupported_grant_type", "only token exchange is offered")
         self._check_types(form)
@@ -91,13 +95,33 @@ class TokenService(Application):
         audience = form.get("audience", "")
         if audience not in client.may and "sts-exchanges-for-anybody" not in self._slips:
             raise OAuthError(self._word("invalid_target"), "this client may not have a token for that audience")
-        return self._answer(name, audience, claims)
+        return self._answer(name, audience, claims, form.get("requested_token_type") == ACCESS_TOKEN)
+
+    def _introspect(self, ask: HttpRequest) -> HttpResponse:
+        """RFC 7662: whether a token is good now, and then what it says; a token that is not is told nothing of."""
+        form = _form(ask)
+        if "sts-introspects-for-anybody" not in self._slips:
+            self._client(ask, form)
+        if not form.get("token"):
+            raise OAuthError("invalid_request", "token is missing")
+        try:
+            claims = self._verified(form["token"])
+            if not self._known(claims) or (date(claims, "exp") or 0) <= self._clock.now():
+                raise OAuthError("invalid_request", "the token is not good")
+        except (OAuthError, Rejected):
+            return HttpResponse(200, {"active": "sts-calls-any-token-active" in self._slips})
+        return HttpResponse(200, {"active": True, **{name: claims[name] for name in _TOLD if name in claims}})
+
+    def _known(self, claims: Mapping[str, Any]) -> bool:
+        return claims.get("iss") in {self._domain.issuer, *self._domain.trusts}
 
     def _word(self, code: str) -> str:
         return "invalid_grant" if "sts-answers-invalid-grant" in self._slips else code
 
-    def _client(self, ask: HttpRequest) -> tuple[str, Client]:
-        """The client that authenticates with its secret (RFC 6749 section 2.3.1)."""
+    def _client(self, ask: HttpRequest, form: Mapping[str, str]) -> tuple[str, Client]:
+        """The client that authenticates with its secret (RFC 6749 section 2.3.1) or its certificate (RFC 8705)."""
+        if not ask.authorization and "client_id" in form:
+            return self._by_certificate(form["client_id"], ask.certificate)
         name, secret = _basic(ask)
         client = self._domain.clients.get(name)
         if client is None:
@@ -106,6 +130,16 @@ class TokenService(Application):
         same = hmac.compare_digest(hashlib.sha256(key).hexdigest().encode(), secret.encode())
         if not same and "sts-skips-client-authentication" not in self._slips:
             raise OAuthError("invalid_client", "wrong client secret", 401)
+        return name, client
+
+    def _by_certificate(self, name: str, certificate: x509.Certificate | None) -> tuple[str, Client]:
+        """RFC 8705 section 2.1: the CA's certificate for the subject that is registered for the client."""
+        client = self._domain.clients.get(name)
+        if client is None or certificate is None:
+            raise OAuthError("invalid_client", "the client does not authenticate", 401)
+        named = [str(item.value) for item in certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)]
+        if named != [client.secret] and "sts-takes-any-certificate" not in self._slips:
+            raise OAuthError("invalid_client", "the certificate is another client's", 401)
         return name, client
 
     def _check_types(self, form: Mapping[str, str]) -> None:
@@ -124,6 +158,14 @@ class TokenService(Application):
 
     def _subject(self, compact: str, client: Client) -> dict[str, Any]:
         """The claims of the subject token, once all that is asked of it holds."""
+        claims = self._verified(compact)
+        self._check_claims(claims, date(claims, "exp"), client)
+        return claims
+
+    def _verified(self, compact: str) -> dict[str, Any]:
+        """The claims of a token that the STS has issued as a reference, or whose signature verifies."""
+        if compact in self._references:
+            return self._references[compact]
         try:
             token = parse(compact)
             if "sts-skips-subject-signature" not in self._slips:
@@ -131,19 +173,19 @@ class TokenService(Application):
                     raise OAuthError(self._word("invalid_request"), "the subject token is not signed with RS256")
                 signed_by_published_key(token, parse_keys(read_file(self._folder / "jwt" / "jwks.json")))
             check_claim_types(token.claims)
-            expiry = date(token.claims, "exp")
+            date(token.claims, "exp")
         except Rejected as error:
             raise OAuthError(self._word("invalid_request"), f"subject_token: {error.detail}") from error
-        self._check_claims(token.claims, expiry, client)
         return token.claims
 
     def _check_claims(self, claims: Mapping[str, Any], expiry: float | None, client: Client) -> None:
         named = claims.get("aud")
         checks = {
             "sts-accepts-expired-subject": expiry is not None and expiry > self._clock.now(),
-            "sts-trusts-any-issuer": claims.get("iss") in {self._domain.issuer, *self._domain.trusts},
+            "sts-trusts-any-issuer": self._known(claims),
             "sts-ignores-subject-audience": client.audience in (named if isinstance(named, list) else [named]),
             "sts-ignores-may-act": self._may_act(claims, client),
+            "sts-lets-actors-pile-up": _depth(claims) < MOST_ACTORS,
         }
         if failed := [slip for slip, fine in checks.items() if not fine and slip not in self._slips]:
             text = failed[0].removeprefix("sts-")
@@ -156,7 +198,7 @@ class TokenService(Application):
             return True
         return isinstance(allowed, dict) and self._domain.clients.get(str(allowed.get("sub"))) == client
 
-    def _answer(self, name: str, audience: str, claims: Mapping[str, Any]) -> HttpResponse:
+    def _answer(self, name: str, audience: str, claims: Mapping[str, Any], reference: bool) -> HttpResponse:
         now, slips = int(self._clock.now()), self._slips
         lifetime = LONG if "sts-issues-long-lived-tokens" in slips else LIFETIME
         issued = {
@@ -172,8 +214,8 @@ class TokenService(Application):
         if "sts-names-no-actor" in slips:
             del issued["act"]
         body = {
-            "access_token": self._sign(issued),
-            "issued_token_type": JWT_TYPE,
+            "access_token": self._refer(issued) if reference else self._sign(issued),
+            "issued_token_type": ACCESS_TOKEN if reference else JWT_TYPE,
             "token_type": "Bearer",
             "expires_in": lifetime,
         }
@@ -182,6 +224,12 @@ class TokenService(Application):
         headers = (("Cache-Control", "public, max-age=300"),) if "sts-lets-answers-be-cached" in slips else ()
         return HttpResponse(200, body, headers)
 
+    def _refer(self, claims: dict[str, Any]) -> str:
+        """A reference token, which says nothing but to whoever may introspect it."""
+        reference = secrets.token_urlsafe(32)
+        self._references[reference] = claims
+        return reference
+
     def _sign(self, claims: Mapping[str, Any]) -> str:
         key = load_pem_private_key(read_file(self._folder / "jwt" / "signing.key"), None)
         if not isinstance(key, rsa.RSAPrivateKey):
@@ -189,6 +237,14 @@ class TokenService(Application):
         published = parse_keys(read_file(self._folder / "jwt" / "jwks.json"))
         kid = next(kid for kid, entry in published.items() if entry.key == key.public_key())
         return jwt.encode(dict(claims), key, algorithm=ALGORITHM, headers={"kid": kid})
+
+
+def _depth(claims: Mapping[str, Any]) -> int:
+    """How many act for the user, one after the other."""
+    found, actor = 0, claims.get("act")
+    while isinstance(actor, dict):
+        found, actor = found + 1, actor.get("act")
+    return found
 
 
 def _form(ask: HttpRequest) -> dict[str, str]:

@@ -22,8 +22,8 @@ MAX_NONCE = 128
 @dataclass(frozen=True)
 class HttpRequest:
     """An HTTP request, complete.  ``authorization`` has the value of every Authorization field, in their order;
-    ``headers`` the last value of every field by its name in lower case; ``tls_version`` and ``sni`` are those of its
-    connection."""
+    ``headers`` the last value of every field by its name in lower case; ``tls_version``, ``sni`` and the client's
+    ``certificate`` are those of its connection."""
 
     method: str
     path: str
@@ -34,6 +34,7 @@ class HttpRequest:
     headers: Mapping[str, str] = field(default_factory=dict)
     tls_version: str = ""
     sni: str = ""
+    certificate: x509.Certificate | None = None
 
 
 @dataclass

@@ -119,6 +119,7 @@ class Request(http.Request):
             headers={name.decode("latin-1").lower(): values[-1].decode("latin-1") for name, values in self._fields()},
             tls_version=self.channel.door.record.tls_version,
             sni=self.channel.door.record.sni,
+            certificate=self.channel.door.record.peer,
         )
 
     def _fields(self) -> Any:

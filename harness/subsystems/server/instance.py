@@ -59,7 +59,9 @@ class Instance:
         self.clock = LabClock()
         self._configuration = configure(order.kind, order.config, order.folder, order.hosts, order.rules)
         self.counters: Counter[str] = Counter(accepted=0, rejected=0)
-        self._application = order.kind.application(Making(order.folder, self.counters, order.rules, order.config))
+        self._application = order.kind.application(
+            Making(order.folder, self.counters, order.rules, order.config, self.clock)
+        )
         self._actor = order.kind.actor(self._acting()) if order.kind.actor else None
         self._service = Service(order.kind.name, self._gate(), self._application, self.counters)
         tls = ServerTls(self._configuration.secret, order.rules.demand(self._configuration.protection))

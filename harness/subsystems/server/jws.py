@@ -61,14 +61,16 @@ def parse(compact: str) -> Token:
     return Token(compact, header, claims, _decode(signature, "signature") if signature else b"")
 
 
-def check_claim_types(claims: Members) -> None:
-    """Types of the registered claims (RFC 7519 section 4.1), not values; raises Rejected (token-claims)."""
+def check_claim_types(claims: Members, binds: bool = False) -> None:
+    """Types of the registered claims (RFC 7519 section 4.1), not values; raises Rejected (token-claims).
+
+    *binds*: a token that is bound to a certificate is no mistake; whoever asks sees to whose it is."""
     for name in _STRING_CLAIMS:
         if name in claims and not (isinstance(claims[name], str) and claims[name]):
             raise Rejected(Reason.TOKEN_CLAIMS, f"{name} is not a string with content")
     if "aud" in claims and not _is_audience(claims["aud"]):
         raise Rejected(Reason.TOKEN_CLAIMS, "aud is neither a string nor an array of strings")
-    if "cnf" in claims:
+    if "cnf" in claims and not binds:
         raise Rejected(Reason.TOKEN_CLAIMS, "the token is bound to a key (cnf), which a bearer cannot prove here")
 
 

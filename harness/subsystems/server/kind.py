@@ -25,12 +25,14 @@ NAMES_ITS_CLIENT, COMPARES_AUDIENCE = "names-its-client", "compares-audience"
 
 @dataclass(frozen=True)
 class Making:
-    """What a subsystem's application and client half are made from; ``config`` is the file that configures it."""
+    """What a subsystem's application and client half are made from; ``config`` is the file that configures
+    it, ``clock`` its own."""
 
     folder: Path
     counters: Counter[str]
     rules: ServerPolicy
     config: Path
+    clock: LabClock
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,6 @@ class Acting(Making):
     does), ``application`` is its server half, ``sends_event_token`` says whether the product sends a token there.
     """
 
-    clock: LabClock
     clients: Mapping[str, str]
     platform_authorities: tuple[x509.Certificate, ...] | None
     application: Application

@@ -34,13 +34,15 @@ class Demand(Enum):
 class Protection:
     """What the configuration of a server says about its clients: ``validate`` is mtlsValidateClient with its default
     applied, ``ignores_token_under_mtls`` a property of the kind (analytics).  ``issuer`` and ``audience`` are what a
-    token must name; '' = not compared."""
+    token must name; '' = not compared.  ``binds`` says that a token may be bound to a certificate (RFC 8705), which is
+    verified elsewhere."""
 
     validate: bool
     jwks_url: str
     ignores_token_under_mtls: bool = False
     issuer: str = ""
     audience: str = ""
+    binds: bool = False
 
 
 @dataclass(frozen=True)

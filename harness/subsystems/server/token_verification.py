@@ -49,7 +49,7 @@ async def verify(
         token = parse(compact)
         _check_header(token, rules)
         rules.proof(token, await keys_for(token.kid))
-        _check_claims(token, rules, now())
+        check_claims(token, rules, now(), protection.binds)
         _check_names(token, rules, protection)
         rules.remember(compact)
     except Rejected as rejection:
@@ -87,8 +87,9 @@ def _check_header(token: Token, rules: ServerPolicy) -> None:
         raise Rejected(Reason.TOKEN_MALFORMED, "b64 is not for JWTs (RFC 7797 section 7)")
 
 
-def _check_claims(token: Token, rules: ServerPolicy, now: float) -> None:
-    check_claim_types(token.claims)
+def check_claims(token: Token, rules: ServerPolicy, now: float, binds: bool = False) -> None:
+    """Types and times of the registered claims; raises Rejected."""
+    check_claim_types(token.claims, binds)
     dates = {name: date(token.claims, name) for name in ("exp", "nbf", "iat")}
     expiry = dates["exp"]
     if expiry is None and rules.requires_expiry:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from harness.catalogue.registry import catalogue
@@ -159,7 +161,14 @@ def test_a_server_that_is_gone_is_told() -> None:
         "patience": 3,
     }
     arm = Arm(Posture.JWT, Way.DIRECT, Connections.KEPT)
-    slices, stopped = generate(plan, [arm], lambda *_: None)
+    groups: set[int] = set()
+
+    def told(*_: object) -> None:
+        groups.update(os.getpgid(child.pid) for child in psutil.Process().children())
+
+    slices, stopped = generate(plan, [arm], told)
+    # Ctrl-C, which a terminal sends to our group, must not reach it: we end it.
+    assert groups and os.getpgrp() not in groups
     assert len(slices) == 3 and stopped == "nothing was served in 3 slices, one after the other"
     assert slices[0]["served"] == 0 and set(slices[0]["errors"]) == {"ConnectionRefusedError"}
     assert "locust" not in sys.modules and "gevent" not in sys.modules

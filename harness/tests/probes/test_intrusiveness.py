@@ -14,7 +14,7 @@ from harness.probes.intrusiveness import intrusiveness
 from harness.products.registry import reference
 from harness.stimuli.certificates import CERTIFICATE_CLASSES
 from harness.stimuli.registry import Intrusiveness
-from harness.stimuli.tokens import TOKEN_CLASSES, TokenIssuer
+from harness.stimuli.tokens import TOKEN_CLASSES, HeldTokenIssuer
 from harness.tests.builders import SECOND
 
 LONG = 4096
@@ -44,7 +44,7 @@ def test_what_a_case_touches(found: Case, touches: Intrusiveness) -> None:
 
 def test_whatever_is_long_counts_as_stress() -> None:
     pki = Pki.create(reference().pki)
-    token_issuer = TokenIssuer.of(pki)
+    token_issuer = HeldTokenIssuer.of(pki)
     tokens = {name: row.build(token_issuer) for name, row in TOKEN_CLASSES.items()}
     classes = {name: row for name, row in CERTIFICATE_CLASSES.items() if name != SECOND}
     chains = {name: row.build(pki, "portal-admin-client") for name, row in classes.items()}

@@ -12,7 +12,7 @@ from cryptography import x509
 
 from harness.model.case import Stimulus
 from harness.pki.deployment import Pki
-from harness.pki.issue import Identity
+from harness.pki.issue import Identity, Issuer
 from harness.pki.jwk import Published
 from harness.products.registry import reference
 from harness.stimuli.certificates import CERTIFICATE_CLASSES
@@ -25,7 +25,7 @@ from harness.stimuli.partial import (
     StimulusUnavailable,
 )
 from harness.stimuli.partial.certificates import PublicOnlyIdentity
-from harness.stimuli.tokens import TOKEN_CLASSES, TokenIssuer
+from harness.stimuli.tokens import TOKEN_CLASSES, HeldTokenIssuer, TokenIssuer
 from harness.stimuli.tokens.jose import encode
 from harness.tests.builders import FLOW, SECOND
 
@@ -42,7 +42,7 @@ WITHOUT_CA_KEY = {
 }
 
 
-def given(identity: Identity | None, authority: Identity | None, other: Identity | None = None) -> PartialPki:
+def given(identity: Identity | None, authority: Issuer | None, other: Identity | None = None) -> PartialPki:
     return PartialPki({NAME: ClientCredential(NAME, identity, authority, other_authority=other)})
 
 
@@ -147,13 +147,13 @@ def tokens(token_issuer: TokenIssuer) -> set[str]:
 
 
 def test_a_borrowed_token_is_not_signed_again(pki: Pki) -> None:
-    found = tokens(borrowed(TokenIssuer.of(pki)))
+    found = tokens(borrowed(HeldTokenIssuer.of(pki)))
     assert {"good", "str-no-token", "sig-wrong-key", "sig-payload-tamper", "alg-none", "t-query-only"} <= found
     assert not found & {"exp-past", "kid-unknown", "crit-unknown", "sig-splice", "claim-unknown", "alg-hs-rsa-pem"}
 
 
 def test_public_keys_open_their_classes(pki: Pki) -> None:
-    found = tokens(borrowed(TokenIssuer.of(pki), *TokenIssuer.of(pki).published))
+    found = tokens(borrowed(HeldTokenIssuer.of(pki), *HeldTokenIssuer.of(pki).published))
     assert {"alg-hs-rsa-pem", "alg-hs-der", "str-jwe-five"} <= found
 
 
@@ -175,14 +175,14 @@ def test_names_are_changed_only_where_a_good_token_has_one(pki: Pki, tmp_path: P
 
 
 def test_an_expired_token_is_not_good(pki: Pki) -> None:
-    token_issuer = TokenIssuer.of(pki)
+    token_issuer = HeldTokenIssuer.of(pki)
     old = token_issuer.with_claims(exp=int(time.time()) - 1)
     with pytest.raises(StimulusUnavailable, match="expired"):
         ExternallySignedTokens(lambda: old, {}, ()).token()
 
 
 def test_a_source_is_asked_again_when_its_token_has_run_out(pki: Pki) -> None:
-    token_issuer = TokenIssuer.of(pki)
+    token_issuer = HeldTokenIssuer.of(pki)
     given_out = iter([token_issuer.with_claims(exp=int(time.time()) + 40), token_issuer.token()])
     source = ExternallySignedTokens(lambda: next(given_out), {})
     first = source.token()
@@ -192,7 +192,7 @@ def test_a_source_is_asked_again_when_its_token_has_run_out(pki: Pki) -> None:
 
 
 def test_a_token_that_is_about_to_expire_is_used_if_no_better_is_had(pki: Pki) -> None:
-    token_issuer = TokenIssuer.of(pki)
+    token_issuer = HeldTokenIssuer.of(pki)
     asked: list[str] = []
 
     def short() -> str:

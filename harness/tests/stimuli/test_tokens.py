@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from harness.decode.tokens import describe
 from harness.model.vocabulary import Reason
 from harness.pki.deployment import Pki
-from harness.stimuli.tokens import TOKEN_CLASSES, Presented, TokenIssuer
+from harness.stimuli.tokens import TOKEN_CLASSES, HeldTokenIssuer, Presented, TokenIssuer
 from harness.stimuli.tokens.jose import as_json, decode, encode
 
 POSITIVE = {
@@ -233,7 +233,7 @@ def test_the_good_token_is_what_management_issues(token_issuer: TokenIssuer, pki
 
 
 def test_tokens_are_unique_and_follow_the_clock(pki: Pki) -> None:
-    token_issuer = TokenIssuer.of(pki, clock=lambda: 1_000_000.9)
+    token_issuer = HeldTokenIssuer.of(pki, clock=lambda: 1_000_000.9)
     one, other = token_issuer.claims(), token_issuer.claims()
     assert one["jti"] != other["jti"]
     assert (one["iat"], one["exp"]) == (1_000_000, 1_000_900)

@@ -21,7 +21,7 @@ from harness.model.vocabulary import Posture
 from harness.pki.deployment import Pki
 from harness.products.registry import reference
 from harness.stimuli.factory import _request
-from harness.stimuli.tokens import TOKEN_CLASSES, TokenIssuer
+from harness.stimuli.tokens import TOKEN_CLASSES, HeldTokenIssuer, TokenIssuer
 from harness.targets import curl
 from harness.targets.file import Client, Endpoint, Request
 from harness.targets.places import PrivateKey, Secret
@@ -126,7 +126,7 @@ def test_files_are_for_their_owner_alone(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def token_issuer() -> TokenIssuer:
-    return TokenIssuer.of(Pki.create(reference().pki))
+    return HeldTokenIssuer.of(Pki.create(reference().pki))
 
 
 class Listener:

@@ -23,7 +23,7 @@ from harness.model.vocabulary import Depth, Posture
 from harness.pki.keys import key_pem
 from harness.run.run import Run
 from harness.stimuli.factory import Stimuli
-from harness.stimuli.tokens import TokenIssuer
+from harness.stimuli.tokens import HeldTokenIssuer
 from harness.targets.deployment import Deployment
 from harness.targets.external import Pace
 from harness.tests.places import CLAIMS, SUBJECT, Place, of, outcomes
@@ -221,6 +221,8 @@ def test_the_command_line_runs_a_target_file(
     out = capsys.readouterr().out
     assert "apply," in out and "Nothing was sent." in out
     assert "touches=write" in out
+    url = yaml.safe_load(file.read_text("utf-8"))["servers"]["portal"]["url"]
+    assert f" {url}/" in out and url.count(":") == 2
     assert not (tmp_path / "reports").exists()
 
 
@@ -258,7 +260,7 @@ def test_init_writes_once(tmp_path: Path) -> None:
 
 def test_what_is_sent_says_who_we_are(lab: ReferenceLab, tmp_path: Path) -> None:
     flow = catalogue().flows["management-to-portal"]
-    request = Stimuli(lab.pki, TokenIssuer.of(lab.pki), tmp_path / "c").request(flow, Stimulus(), "h", "fp-1")
+    request = Stimuli(lab.pki, HeldTokenIssuer.of(lab.pki), tmp_path / "c").request(flow, Stimulus(), "h", "fp-1")
     assert b"\r\nUser-Agent: hopproof/" in request.head
     assert b"\r\nX-Hopproof-Case: fp-1\r\n" in request.head
 

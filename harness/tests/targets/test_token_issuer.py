@@ -46,7 +46,7 @@ def test_keys_are_had_from_where_they_are_published(pki: Pki, server: KeyServer,
     found = target(tmp_path, {"url": f"https://localhost:{server.port}/certs", "ca": f"{HERE}/ca.crt"})
     check_sources(found)
     token_issuer, _ = open_token_issuer(found)
-    assert token_issuer.key.public_key() == pki.signing_key.public_key()
+    assert token_issuer.published[0].key == pki.signing_key.public_key()
 
 
 def test_our_own_name_is_not_looked_up(monkeypatch: pytest.MonkeyPatch, pki: Pki) -> None:
@@ -57,7 +57,7 @@ def test_our_own_name_is_not_looked_up(monkeypatch: pytest.MonkeyPatch, pki: Pki
 def test_keys_of_a_file(pki: Pki, tmp_path: Path) -> None:
     (tmp_path / "keys.json").write_text(json.dumps({"keys": [public_jwk(pki.signing_key.public_key())]}), "utf-8")
     token_issuer, _ = open_token_issuer(target(tmp_path, "keys.json"))
-    assert token_issuer.key.public_key() == pki.signing_key.public_key()
+    assert token_issuer.published[0].key == pki.signing_key.public_key()
 
 
 def test_a_check_sends_nothing(pki: Pki, tmp_path: Path) -> None:

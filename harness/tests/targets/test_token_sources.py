@@ -15,7 +15,7 @@ import pytest
 from harness.errors import HopproofError, LabError, UsageError
 from harness.pki.deployment import Pki
 from harness.products.registry import reference
-from harness.stimuli.tokens import TokenIssuer
+from harness.stimuli.tokens import HeldTokenIssuer
 from harness.targets import file as target_file
 from harness.targets.token_sources import check_source, published_keys, token_source
 from harness.tests.wire.servers import HOST, PATIENCE, Server, Stream, hold, request_of, server_context
@@ -37,7 +37,7 @@ def folder(pki: Pki, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def token(pki: Pki) -> str:
-    return TokenIssuer.of(pki).token()
+    return HeldTokenIssuer.of(pki).token()
 
 
 def target(folder: Path, tokens: Mapping[str, Any]) -> target_file.TargetFile:
@@ -99,7 +99,7 @@ def test_a_command_goes_by_the_name_it_was_given(tmp_path: Path, token: str) -> 
     ],
 )
 def test_what_a_command_gives_is_looked_at(tmp_path: Path, pki: Pki, token: str, text: str, told: str) -> None:
-    expired = TokenIssuer.of(pki).with_claims(exp=int(time.time()) - 60)
+    expired = HeldTokenIssuer.of(pki).with_claims(exp=int(time.time()) - 60)
     command = script(tmp_path, text.replace("TOKEN", token).replace("EXPIRED", expired))
     error = refused(tmp_path, {"command": command}, expired if "EXPIRED" in text else token)
     assert told in str(error)
@@ -196,7 +196,7 @@ def test_an_endpoint_gives_a_token(localhost: Path, token: str, monkeypatch: pyt
 def test_what_an_endpoint_gives_is_looked_at(
     localhost: Path, pki: Pki, token: str, status: int, body: bytes, told: str
 ) -> None:
-    expired = TokenIssuer.of(pki).with_claims(exp=int(time.time()) - 60)
+    expired = HeldTokenIssuer.of(pki).with_claims(exp=int(time.time()) - 60)
     more = b"Location: https://localhost/login\r\n" if status == 302 else b""
     full = body.replace(b"TOKEN", token.encode()).replace(b"EXPIRED", expired.encode())
     endpoint = Endpoint(localhost, status, full, more)
@@ -270,7 +270,7 @@ def test_an_endpoint_s_secret_must_be_there(folder: Path) -> None:
     ],
 )
 def test_what_was_captured_is_looked_at_first(tmp_path: Path, pki: Pki, token: str, text: str, told: str) -> None:
-    expired = TokenIssuer.of(pki).with_claims(exp=int(time.time()) - 60)
+    expired = HeldTokenIssuer.of(pki).with_claims(exp=int(time.time()) - 60)
     (tmp_path / "token").write_text(text.replace("TOKEN", token).replace("EXPIRED", expired), "utf-8")
     with pytest.raises(UsageError) as caught:
         check_source(target(tmp_path, {"captured": "token"}))

@@ -78,7 +78,7 @@ def said(certificate: x509.Certificate) -> set[tuple[str, bool, object]]:
 )  # fmt: skip
 def test_a_copy_says_what_the_original_says(pki: Pki, tmp_path: Path, changes: dict[str, object]) -> None:
     whole = given(pki, profile(pki, **changes))
-    original, made = whole.secrets["orders"].certificate, copy_of(whole, tmp_path)
+    original, made = whole.identity("orders").certificate, copy_of(whole, tmp_path)
     assert said(made.certificate) == said(original)
     for part in ("subject", "issuer", "not_valid_before_utc", "not_valid_after_utc"):
         assert getattr(made.certificate, part) == getattr(original, part)

@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console as RichConsole
 
 from harness.model.record import Footer, Header, Likeness, Row
+from harness.model.vocabulary import INTERRUPTED
 from harness.tests.builders import footer, header, row
 from harness.writers.counts import Counts
 from harness.writers.summary import Console
@@ -74,6 +75,38 @@ def test_what_comes_next_depends_on_whose_server_it_is() -> None:
     assert "More credentials in x.yaml reach more cases" in ended([row(outcome="UNOBSERVED")], target="x.yaml")
     bad = ended([row(outcome="FAIL", reason="x")], target="my target.yaml").splitlines()
     assert bad[-1] == f"Next: hopproof explain {row()['case']} --target 'my target.yaml'"
+
+
+FILES = "t.yaml + exports:f"
+
+
+@pytest.mark.parametrize(
+    ("rows", "changes", "command"),
+    [
+        ([row("apk/APK-2/a/jwt/direct/x"), row("apk/APK-1/a/jwt/direct/x")], {}, "hopproof explain APK-2"),
+        ([row("apk/APK-2/a/jwt/direct/x"), row("flows/FLW-3/a/jwt/direct/x")], {}, "hopproof explain FLW-3"),
+        ([row(outcome="UNOBSERVED"), row("apk/APK-1/a/jwt/direct/x")], {}, "hopproof explain APK-1"),
+        ([row(outcome="FAIL")], {"target": FILES}, f"hopproof explain {row()['case']} --target '{FILES}'"),
+        ([row(outcome="HARNESS_ERROR")], {"target": FILES}, "hopproof target check t.yaml"),
+        ([row(outcome="HARNESS_ERROR")], {"target": "exports:f", "depth": "full"},
+         "hopproof report out --format conformance"),
+        ([row(), row(outcome="HARNESS_ERROR", reason=INTERRUPTED)],
+         {"target": "t.yaml", "depth": "full", "only": ["JWT-3"], "fault": "x"},
+         "hopproof run --target t.yaml --depth full --fault x --only JWT-3 --report out"),
+    ],
+)  # fmt: skip
+def test_what_comes_next_is_about_something_that_the_run_has(
+    rows: list[Row], changes: dict[str, Any], command: str
+) -> None:
+    assert ended(rows, **changes).splitlines()[-1] == f"Next: {command}"
+
+
+def test_an_interruption_is_not_said_to_be_a_failure_of_the_harness() -> None:
+    rows = [row(), row(outcome="HARNESS_ERROR", reason=INTERRUPTED), row(outcome="HARNESS_ERROR", reason="it broke")]
+    text = ended(rows, 3)
+    assert "1 HARNESS_ERROR (the harness or its lab failed" in text and "; 1 not run (the run was interrupted)" in text
+    assert "1 judged, 1 not run, since the run was interrupted, 1 not judged, since the harness" in text
+    assert "HARNESS_ERROR" not in ended(rows[:2], 3)
 
 
 def test_in_a_narrow_terminal_no_word_is_cut() -> None:

@@ -36,8 +36,13 @@ class Recorder:
         self.dropped = 0
         """Packets that the kernel could not hand over; known once the capture has ended."""
         self._marked, self._full = threading.Event(), ""
+        # A group of its own: Ctrl-C is for us, who end it once all packets are in.
         self._process = subprocess.Popen(  # noqa: S603 - a tool found on PATH, with arguments of ours alone
-            command(interface), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            command(interface),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            process_group=0,
         )
         assert self._process.stdout is not None and self._process.stderr is not None
         self._wait_until_listening(self._process.stderr)
