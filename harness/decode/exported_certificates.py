@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePath
@@ -13,6 +14,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.utils import CryptographyDeprecationWarning
 
 from harness.model.resource import Files, Located, Resource, Unread
 
@@ -66,11 +68,13 @@ class Collection:
 def collect(files: Files) -> Collection:
     """Every certificate of *files*."""
     found = Collection()
-    for resource in files.of("Secret", "ConfigMap"):
-        _from_resource(resource, found)
-    for file, line, text in files.pem:
-        for place, certificate in enumerate(_load(text, file, line, found)):
-            found.held.append(Held(certificate, file, line, PurePath(file).stem, place=place))
+    with warnings.catch_warnings():  # what is odd of a certificate is for the rules to say
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        for resource in files.of("Secret", "ConfigMap"):
+            _from_resource(resource, found)
+        for file, line, text in files.pem:
+            for place, certificate in enumerate(_load(text, file, line, found)):
+                found.held.append(Held(certificate, file, line, PurePath(file).stem, place=place))
     return found
 
 
