@@ -44,6 +44,7 @@ class Options:
 
     target: str = "embedded"
     product: str = ""
+    profile: str = ""
     depth: Depth = Depth.QUICK
     only: tuple[str, ...] = ()
     skip: tuple[Skip, ...] = ()
@@ -166,6 +167,7 @@ OPTIONS = (
         "target", _targets, "embedded (default), containers (needs Docker), a target file, or exports:PATH (repeatable)"
     ),
     Option("product", _text, "only the flows and requirements of this product (default all)", "NAME"),
+    Option("profile", _text, "the reading of a product's documents, where document and code disagree", "NAME"),
     Option("depth", _depth, "how much of the catalogue (default quick)", choices=tuple(map(str, Depth))),
     Option("only", _texts, "only the cases that match (repeatable)", "GLOB"),
     Option("skip", _skips, "leave cases out, and say why (repeatable)", "GLOB=REASON"),

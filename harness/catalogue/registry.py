@@ -13,7 +13,7 @@ from harness.model.case import GOOD
 from harness.model.fault import Fault
 from harness.probes.transports import TRANSPORTS
 from harness.products.product import Product
-from harness.products.registry import file_rules, reference
+from harness.products.registry import file_rules, profiles, reference
 from harness.stimuli.certificates import CERTIFICATE_CLASSES
 from harness.stimuli.registry import Family, StimulusClass, StimulusClasses
 from harness.stimuli.tokens import TOKEN_CLASSES
@@ -39,7 +39,7 @@ def _catalogue(product: Product) -> Catalogue:
         str(family): {name: row.summary for name, row in STIMULUS_CLASSES.items() if row.family is family}
         for family in Family
     }
-    return load(product.suites, Known(CHECKS, _faults(product), stimuli, product.variants, product.title))
+    return load(product.suites, Known(CHECKS, _faults(product), stimuli, product.variants, product.title, profiles()))
 
 
 def catalogue() -> Catalogue:

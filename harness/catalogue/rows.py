@@ -32,6 +32,7 @@ _REQUIREMENT_KEYS = {
     "needs",
     "note",
     "not_in",
+    "profile",
 }
 _CELL_KEYS = {
     "expect",
@@ -52,8 +53,8 @@ _CELL_KEYS = {
 class Known:
     """What code offers and the catalogue may name: checks, faults, stimulus classes by kind; and the products' title.
 
-    ``variants`` are the ways in which a setup can differ, ``stimuli`` maps kind (certificate, token, transport) to what
-    code can present: class id -> summary.
+    ``profiles`` are the readings of the products' documents, ``variants`` the ways in which a setup can differ,
+    ``stimuli`` maps kind (certificate, token, transport) to what code can present: class id -> summary.
     """
 
     checks: Collection[str]
@@ -61,6 +62,7 @@ class Known:
     stimuli: Mapping[str, Mapping[str, str]]
     variants: Collection[str] = ()
     title: str = ""
+    profiles: Collection[str] = ()
 
 
 def enum(file: FilePath, kind: type[_Enum], value: object, what: str) -> _Enum:
@@ -125,7 +127,14 @@ class Row:
             note=" ".join(str(self.row.get("note", "")).split()),
             finding=" ".join(str(self.row.get("finding", "")).split()),
             not_in=self._not_in(),
+            profile=self._profile(),
         )
+
+    def _profile(self) -> str:
+        found = str(self.row.get("profile", ""))
+        if found and found not in self.known.profiles:
+            self._fail(f"unknown profile {found!r}; one of {', '.join(self.known.profiles)}")
+        return found
 
     def _source(self) -> Source:
         source = self.row.get("source")

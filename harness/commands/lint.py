@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from harness.commands.verb import Arguments, Verbs, verb
@@ -11,7 +12,7 @@ from harness.errors import UsageError
 from harness.model.finding import Severity
 from harness.model.resource import Unread
 from harness.probes import manifests
-from harness.products.registry import product
+from harness.products.registry import file_rules, product, product_of_files
 from harness.products.rules import PLATFORMS, FileRules, Question
 from harness.writers import file_findings
 
@@ -24,6 +25,7 @@ def add(verbs: Verbs) -> None:
         verbs, "lint", _lint, "judge manifests and certificates before anything runs: folders, files, or - for input"
     )
     add_paths(judge)
+    add_profile(judge)
     judge.add_argument("--format", choices=_FORMATS, default="text")
     judge.add_argument(
         "--fail-on", choices=["error", "warning"], default="error", help="what ends with exit status 1 (default error)"
@@ -32,12 +34,13 @@ def add(verbs: Verbs) -> None:
         verbs, "certs", _certs, "who signed whom, what expires when, what each certificate is for, and what is wrong"
     )
     add_paths(show)
+    add_profile(show)
 
 
 def add_paths(parser: argparse.ArgumentParser, number: str = "+") -> None:
     """Add what every verb on files has: which files (*number* of them), and as what they are judged."""
     parser.add_argument("paths", nargs=number, metavar="PATH", help="a folder, a file, or - for standard input")
-    parser.add_argument("--product", default="apic", help="whose rules (default apic)")
+    parser.add_argument("--product", default="", metavar="NAME", help="whose rules (default: as the files show)")
     parser.add_argument(
         "--release", default="", metavar="R", help="judge as this release (default: what the files say)"
     )
@@ -46,12 +49,19 @@ def add_paths(parser: argparse.ArgumentParser, number: str = "+") -> None:
     )
 
 
+def add_profile(parser: argparse.ArgumentParser) -> None:
+    """Add whose reading of the product's documents counts."""
+    words = "judge in this reading, where a product's document and its public code disagree"
+    parser.add_argument("--profile", default="", metavar="NAME", help=words)
+
+
 def question_of(arguments: Arguments) -> tuple[FileRules, Question, list[Unread]]:
     """The product's rules, what is to be judged, and what could not be read; raises :class:`UsageError`."""
-    rules = product(arguments.product).files
-    if rules is None:
+    if arguments.product and product(arguments.product).files is None:
         raise UsageError(f"there are no rules for the files of {arguments.product!r}", hint="--product apic")
     files = manifests.load(arguments.paths)
+    arguments.product = arguments.product or product_of_files(files)
+    rules = file_rules()[arguments.product]
     certificates = collect(files)
     unread = [*files.unread, *certificates.unread]
     if not (files.resources or certificates.held):
@@ -61,6 +71,7 @@ def question_of(arguments: Arguments) -> tuple[FileRules, Question, list[Unread]
             hint="name manifests (YAML, JSON) or PEM certificates, such as what kubectl get -o yaml prints",
         )
     question = Question(files, certificates, datetime.now(UTC), arguments.release, arguments.platform)
+    question = replace(question, profile=getattr(arguments, "profile", ""))
     return rules, question, unread
 
 

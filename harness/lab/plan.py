@@ -111,7 +111,7 @@ class Plan:
     def _platform(self, setup: Setup, variant: Variant) -> tuple[FolderSpec, KeyEndpoint]:
         external, internal = self._keys.endpoints[EXTERNAL], self._keys.endpoints[IN_CLUSTER]
         own = FolderSpec(FolderKind.OWN, self.server_name(setup)) if setup.own else _SAME
-        wrong_name = FolderSpec(FolderKind.WRONG_NAME, self._servers[self._keys.server].secret)
+        wrong_name = FolderSpec(FolderKind.WRONG_NAME, external.secret)
         return {
             "": (own, external),
             "impostor": (_IMPOSTOR, external),

@@ -123,7 +123,8 @@ class Cells:
 @dataclass(frozen=True)
 class Requirement:
     """A row of the catalogue.  ``finding`` says in one sentence what it means that a client gets in that must not;
-    ``not_in`` why it is not asked in a posture in which servers of its flows verify what it is about."""
+    ``profile`` names the reading of the documents in which it holds ('' in every one), ``not_in`` why it is not asked
+    in a posture in which servers of its flows verify what it is about."""
 
     id: str
     area: str
@@ -137,4 +138,5 @@ class Requirement:
     needs: tuple[str, ...] = ()
     note: str = ""
     finding: str = ""
+    profile: str = ""
     not_in: Mapping[Posture, str] = field(default_factory=dict, hash=False)

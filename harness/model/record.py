@@ -218,6 +218,7 @@ class Header(TypedDict):
     python: str
     target: str
     product: str
+    profile: NotRequired[str]
     depth: str
     seed: int
     fault: str | None

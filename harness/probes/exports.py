@@ -16,7 +16,7 @@ from harness.model.observations import Configured
 from harness.model.observations import Files as Facts
 from harness.model.resource import Files
 from harness.probes import manifests
-from harness.products.registry import file_rules
+from harness.products.registry import file_rules, product_of_files
 from harness.products.rules import Export, FileRules, Question
 
 Said = Mapping[str, tuple[bool, bool]]
@@ -49,20 +49,25 @@ class _Judged:
 @dataclass
 class Exports:
     """The files of one run, judged once.  ``said`` is how the servers that are asked are protected, ``flows`` maps a
-    server to the flows that end there, ``unsaid`` tells why the two cannot be compared."""
+    server to the flows that end there, ``unsaid`` tells why the two cannot be compared, ``profile`` in which reading of
+    the product's documents they are judged."""
 
     product: str
     installations: Sequence[Installation]
     said: Said = field(default_factory=dict)
     flows: Mapping[str, Sequence[str]] = field(default_factory=dict)
     unsaid: str = ""
+    profile: str = ""
     _broken: dict[str, _Judged] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, product: str, paths: Sequence[str]) -> Exports:
-        """The files at *paths*; raises :class:`UsageError` where there is nothing to judge, or something unreadable."""
+    def load(cls, product: str, paths: Sequence[str], profile: str = "") -> Exports:
+        """The files at *paths*, of *product* ('': as they show).
+
+        Raises :class:`UsageError` where there is nothing to judge, or something unreadable.
+        """
         files = manifests.load(paths)
-        exports = cls(product, [Installation(files)])
+        exports = cls(product or product_of_files(files), [Installation(files)], profile=profile)
         certificates = collect(files)
         unread = [item for item in (*files.unread, *certificates.unread) if item.matters]
         if unread:
@@ -83,7 +88,7 @@ class Exports:
         return [self._judge(installation) for installation in self.installations]
 
     def _judge(self, installation: Installation) -> _Judged:
-        question = Question(installation.files, collect(installation.files), datetime.now(UTC))
+        question = Question(installation.files, collect(installation.files), datetime.now(UTC), profile=self.profile)
         return _Judged(self.rules.lint(question), question, installation.live)
 
     def facts(self, case: Case, fault: str = "", let_in: Mapping[str, str] | None = None) -> Facts:

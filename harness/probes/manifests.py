@@ -11,7 +11,7 @@ from harness.decode.manifests import MOST_BYTES, read
 from harness.errors import UsageError
 from harness.model.resource import Files, Unread
 
-_MANIFESTS = frozenset({".yaml", ".yml", ".json"})
+_MANIFESTS = frozenset({".yaml", ".yml", ".json", ".apk-conf"})
 _PEM = frozenset({".pem", ".crt", ".cer", ".cert"})
 _HIDDEN = re.compile(r"^\.")
 _BEGIN = re.compile(rb"-----BEGIN CERTIFICATE-----")

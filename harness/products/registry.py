@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import cache
 
 from harness.errors import CatalogueError, UsageError
+from harness.model.resource import Files
 from harness.products.apic import APIC
 from harness.products.apk import APK
 from harness.products.microservices import MICROSERVICES
@@ -45,6 +46,17 @@ def reference() -> Product:
 def file_rules() -> dict[str, FileRules]:
     """What products have rules on files, by product."""
     return {name: item.files for name, item in _PRODUCTS.items() if item.files is not None}
+
+
+def product_of_files(files: Files) -> str:
+    """Whose *files* are, as far as they show; the first product with rules on files where they show nothing."""
+    rules = file_rules()
+    return next((name for name, each in rules.items() if each.concerns(files)), next(iter(rules)))
+
+
+def profiles() -> dict[str, str]:
+    """The readings of documents that there are, each with its product."""
+    return {name: item.name for item in _PRODUCTS.values() for name in item.profiles}
 
 
 def certificate_headers() -> tuple[str, ...]:

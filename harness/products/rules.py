@@ -23,13 +23,15 @@ _OPEN = "whether this applies could not be decided"
 
 @dataclass(frozen=True)
 class Question:
-    """What is to be judged, and as what: ``release`` and ``platform`` are '' where the files are to say it."""
+    """What is to be judged, and as what: ``release`` and ``platform`` are '' where the files are to say it, ``profile``
+    where the product's usual reading of its documents counts."""
 
     files: Files
     certificates: Collection
     now: datetime
     release: str = ""
     platform: str = ""
+    profile: str = ""
 
 
 class Log:
@@ -175,7 +177,8 @@ class FileRules:
     ``sources`` maps each requirement to the text and the document that it comes from.  ``renewal`` makes the runbook
     for the renewal of a CA, ``termination`` the plan for flows whose balancers are to terminate TLS, ``rehearsal``
     what the embedded lab does of a renewal.  ``reference`` are installations without a mistake, ``faults`` has one with
-    exactly one mistake for each fault; ``configured`` reads how the servers are protected.
+    exactly one mistake for each fault; ``configured`` reads how the servers are protected, ``concerns`` says whether
+    files are the product's.
     """
 
     lint: Callable[[Question], Judgement]
@@ -187,3 +190,4 @@ class FileRules:
     configured: Callable[[Question], Sequence[ConfiguredServer]] | None = None
     termination: Callable[[Question, Sequence[str]], Plan] | None = None
     rehearsal: Callable[[str], Rehearsal] | None = None
+    concerns: Callable[[Files], bool] = lambda files: False

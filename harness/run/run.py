@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness import __version__
 from harness.catalogue import Catalogue, expand
-from harness.catalogue.product import of_product
+from harness.catalogue.product import of_product, of_profile
 from harness.catalogue.registry import FAULTS, catalogue
 from harness.catalogue.selection import select
 from harness.checks.claims import gaps, unread
@@ -26,7 +26,6 @@ from harness.model.claims import Answer, Gap
 from harness.model.record import Footer, Header, Likeness, Protection, Row
 from harness.model.vocabulary import INTERRUPTED
 from harness.probes.live import Bench
-from harness.products.registry import out_of_scope
 from harness.run.capture import RunCapture, started
 from harness.run.counting import counted
 from harness.run.diagnosis import diagnose
@@ -34,6 +33,7 @@ from harness.run.engine import Engine, Result
 from harness.run.expectations import UNEXPECTED, Expectations, entries_for
 from harness.run.files import FileJudge, of_servers
 from harness.run.page_guide import guide
+from harness.run.scope import scope
 from harness.targets.builtin import Target
 from harness.targets.named import target_of
 from harness.writers import allure_html, junit, page
@@ -55,7 +55,9 @@ class Run:
     def __init__(self, options: Options, target: Target | None = None) -> None:
         self.options = options.seeded()
         self.target = target or target_of(options)
-        self.catalogue: Catalogue = of_product(self.target.adapt(catalogue()), options.product)
+        self.profile = options.profile or self.target.profile
+        adapted = of_product(self.target.adapt(catalogue()), options.product)
+        self.catalogue: Catalogue = of_profile(adapted, self.profile)
         if options.fault and options.fault not in FAULTS:
             raise UsageError(f"unknown fault {options.fault!r}", hint="see hopproof list faults")
         everything, withheld = expand(self.catalogue, {*self.target.features, *self.options.features})
@@ -95,6 +97,7 @@ class Run:
             "python": ".".join(map(str, sys.version_info[:3])),
             "target": self.options.target,
             "product": self.catalogue.product,
+            "profile": self.profile,
             "depth": str(self.options.depth),
             "seed": self.options.seed,
             "fault": self.options.fault or None,
@@ -106,7 +109,7 @@ class Run:
             "counts": self.counts().to_json(),
             "withheld": [item.to_json() for item in self._withheld],
             "skipped": [{"case": case.id, "reason": skip.reason} for case, skip in self._skipped],
-            "scope": " ".join(filter(None, (self.target.scope, self._out_of_scope()))),
+            "scope": scope(self.target, self.catalogue, self.profile),
             "claims": [claim.to_json() for claim in self.target.claims],
         }
 
@@ -114,9 +117,6 @@ class Run:
         """How many cases there are, and why not all of them are run."""
         skipped, withheld = [case for case, _ in self._skipped], len(self._withheld)
         return counted(self._applicable, self.planned or self.cases, skipped, withheld, self.options)
-
-    def _out_of_scope(self) -> str:
-        return out_of_scope(server.product for server in self.catalogue.servers.values())
 
     def prepare(self) -> None:
         """Start what must be possible before anything is sent; raises :class:`UsageError` where it is not."""

@@ -39,8 +39,9 @@ class Target:
     remain unobserved; ``bench(catalogue, seed)`` brings it up, and closing the bench's lab takes it down.  ``adapt``
     puts its own servers and requests into the catalogue, ``withhold`` says why a case does not apply to it, or ''.
     ``claims`` are the protections that it declares, which are to be shown; none where our own reference is judged.
-    ``exports`` are its files, by product; None where there are none to judge.  ``authorities`` is how each of its
-    servers is called in a URL, where that is known before anything is started.
+    ``exports`` are its files, by product; None where there are none to judge.  ``profile`` is the reading of its
+    product's documents that counts, '' where all of them do.  ``authorities`` is how each of its servers is called in a
+    URL, where that is known before anything is started.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Target:
     withhold: Callable[[Case], str] = _nothing
     claims: tuple[Claim, ...] = ()
     exports: Callable[[str], Exports] | None = None
+    profile: str = ""
     authorities: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -65,10 +65,11 @@ class Deployment:
     rooms: Mapping[str, int | None] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, path: FilePath, read_only: bool = False) -> Deployment:
+    def load(cls, path: FilePath, read_only: bool = False, profile: str = "") -> Deployment:
         """Read and check *path*: schema, contradictions, files; raises :class:`UsageError` with all that is wrong."""
         file, mistakes = target_file.examine(target_file.load(path), path)
         if file is not None:
+            file = replace(file, profile=profile or file.profile)
             mistakes += mistakes_of(file, registered_catalogue().flows, registered_catalogue().features)
         refuse(mistakes, str(path))
         assert file is not None, "a target file without mistakes describes a target"
@@ -89,8 +90,7 @@ class Deployment:
     def target(self) -> Target:
         """What a run needs of it."""
         file = self.file
-        profile = profile_of(file)
-        name = " ".join(filter(None, (file.product, file.version, profile and f"(profile {profile})")))
+        name = " ".join(filter(None, (file.product, file.version)))
         places = ", ".join(f"{item.name} ({protected_by(item)})" for item in file.endpoints.values())
         return Target(
             name=str(file.file),
@@ -101,6 +101,7 @@ class Deployment:
             bench=self._bench,
             adapt=self.adapt,
             withhold=self.withhold,
+            profile=profile_of(file),
             claims=(
                 *(self._claim(flow) for flow in self.services(registered_catalogue())),
                 *exchange_cases.claims(file, self._exchanges(registered_catalogue())),

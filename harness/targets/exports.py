@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from harness.catalogue import Catalogue
-from harness.catalogue.product import of_files, with_files
+from harness.catalogue.product import of_files, with_files, without_files
 from harness.errors import UsageError
 from harness.model.case import Case
 from harness.model.vocabulary import AND, EXPORTS, Grade
@@ -20,17 +20,17 @@ _ALONE = "no server is asked; name its target file beside the files"
 _REFERENCE = "the servers are Hopproof's own, which these files do not configure"
 
 
-def beside(target: Target | None, paths: Sequence[str], product: str = "") -> Target:
-    """*target* with the files at *paths* judged as well; None: the files alone.
+def beside(target: Target | None, paths: Sequence[str], product: str = "", profile: str = "") -> Target:
+    """*target* with the files at *paths* judged as well, as files of *product* in the reading *profile*; None: the
+    files alone.
 
     Raises :class:`UsageError` where nothing can be read there, or the product has no rules on files.
     """
-    product = product or next(iter(file_rules()))
-    if product not in file_rules():
+    if product and product not in file_rules():
         raise UsageError(f"there are no rules for the files of {product!r}", hint="leave --product out")
     said = {claim.flow: (claim.certificate, claim.token) for claim in target.claims} if target else {}
     unsaid = _ALONE if target is None else "" if not target.own_lab else _REFERENCE
-    exports = replace(Exports.load(product, paths), said=said, flows=flows_by_server(), unsaid=unsaid)
+    exports = replace(Exports.load(product, paths, profile), said=said, flows=flows_by_server(), unsaid=unsaid)
     scope = f"the files in {', '.join(paths)} as they are written, and nothing that runs."
     if target is None:
         return Target(
@@ -40,14 +40,14 @@ def beside(target: Target | None, paths: Sequence[str], product: str = "") -> Ta
             grade=Grade.CONFIG,
             features=frozenset(),
             bench=_no_servers,
-            adapt=of_files,
+            adapt=lambda known: of_files(known, exports.product),
             withhold=exports.absent,
             exports=_only(exports),
         )
     return replace(
         target,
         scope=f"{target.scope} Besides, the files in {', '.join(paths)}.",
-        adapt=_both(target.adapt),
+        adapt=_both(target.adapt, exports.product),
         withhold=_live(target, exports),
         exports=_only(exports),
     )
@@ -57,14 +57,9 @@ def _only(exports: Exports) -> Callable[[str], Exports]:
     return lambda _product: exports
 
 
-def _both(adapt: Callable[[Catalogue], Catalogue]) -> Callable[[Catalogue], Catalogue]:
+def _both(adapt: Callable[[Catalogue], Catalogue], product: str) -> Callable[[Catalogue], Catalogue]:
     def adapted(known: Catalogue) -> Catalogue:
-        found = adapt(known)
-        return (
-            found
-            if any(block.exports for row in found.requirements for block in row.cells)
-            else with_files(found, known)
-        )
+        return with_files(without_files(adapt(known)), known, product)
 
     return adapted
 

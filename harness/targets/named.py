@@ -29,10 +29,10 @@ def _named(options: Options) -> Target:
         if options.fault:
             raise UsageError("--fault is for our own servers and files", hint="leave --target or --fault out")
         live = target_of(replace(options, target=options.servers)) if options.servers else None
-        return beside(live, options.exports, options.product)
+        return beside(live, options.exports, options.product, options.profile)
     if not is_file(options.target):
         return builtin.find(options.target)
     if options.fault:
         raise UsageError("--fault is for our own servers", hint="leave --target or --fault out")
-    deployment = Deployment.load(FilePath(options.target), options.read_only)
+    deployment = Deployment.load(FilePath(options.target), options.read_only, options.profile)
     return replace(deployment, keep=options.keep, wait=options.wait).target()

@@ -6,6 +6,7 @@ from harness.pki.deployment import CLIENT as CLIENT_USAGE
 from harness.pki.deployment import Blueprint, Secret, server_secrets
 from harness.products.apk.header import HEADER
 from harness.products.apk.manifests import CLIENT, CONFIGURE, SECOND
+from harness.products.apk.rules import FILE_RULES
 from harness.products.apk.target import PROFILES, asked
 from harness.products.product import Product, Variant
 
@@ -36,6 +37,7 @@ APK = Product(
     },
     subsystems=("harness.subsystems.apk.kinds",),
     features=frozenset({"backend-tells-headers"}),
+    files=FILE_RULES,
     certificate_header=HEADER,
     profiles=PROFILES,
     asked=asked,

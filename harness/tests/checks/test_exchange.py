@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from harness.checks.exchange import exchanged
-from harness.model.script_facts import Exchanged
-from harness.model.token_script import Exchange, ExchangeRefused, Issued
+from harness.checks.exchange import exchanged, introspected
+from harness.model.script_facts import Exchanged, Introspected
+from harness.model.token_script import Aspect, Exchange, ExchangeRefused, Introspect, Issued
 
 ISSUED = Exchange("iv", "sts", "op", "token", "iv.test", Issued("peter", "op"))
 REFUSED = replace(ISSUED, then=ExchangeRefused(("invalid_request",)))
@@ -71,3 +71,54 @@ def test_what_is_wrong_with_a_token_is_found(facts: Exchanged, code: str) -> Non
 )
 def test_a_refusal_counts_only_with_its_error(facts: Exchanged, code: str) -> None:
     assert _codes(REFUSED, facts) == [code]
+
+
+@pytest.mark.parametrize(
+    ("about", "facts", "code"),
+    [
+        ({Aspect.AUDIENCE}, replace(GOOD, subject="op", lifetime=9999, cache_control=""), None),
+        ({Aspect.ANSWER}, replace(GOOD, audience="op.test"), None),
+        ({Aspect.ANSWER}, Exchanged(200, "", issued=True, opaque=True), "no-issued-type"),
+        ({Aspect.AUDIENCE}, Exchanged(200, "", issued=True, opaque=True), "opaque"),
+        (set(), Exchanged(200, "", issued=True, opaque=True), None),
+    ],
+)
+def test_only_what_a_step_is_about_is_judged(about: set[Aspect], facts: Exchanged, code: str | None) -> None:
+    step = replace(ISSUED, then=Issued("peter", "op", frozenset(about)))
+    found = _codes(step, facts)
+    assert found[:1] == ([code] if code else [])
+
+
+def test_the_user_is_whoever_the_exchanged_token_names() -> None:
+    step = replace(ISSUED, then=Issued("", "op"))
+    assert _codes(step, replace(GOOD, presented_subject="peter")) == []
+    assert _codes(step, replace(GOOD, presented_subject="mary")) == ["other-subject"]
+    assert _codes(step, GOOD) == ["unknown-subject"]
+
+
+def test_any_refusal_will_do_where_no_error_is_named() -> None:
+    step = replace(REFUSED, then=ExchangeRefused(()))
+    assert _codes(step, Exchanged(403, "", error="access_denied")) == []
+    assert _codes(step, Exchanged(401, "")) == []
+    assert _codes(step, Exchanged(200, "")) == ["accepted"]
+    assert _codes(step, Exchanged(302, "")) == ["undecided"]
+
+
+@pytest.mark.parametrize(
+    ("then", "facts", "code"),
+    [
+        (True, Introspected(200, "", True, "peter"), None),
+        (True, Introspected(200, "", True, "mary"), "other-subject"),
+        (True, Introspected(200, "", False), "other-state"),
+        (False, Introspected(200, "", False), None),
+        (False, Introspected(200, "", True, "peter"), "other-state"),
+        (False, Introspected(200, "", False, "peter"), "told"),
+        (False, Introspected(200, ""), "other-state"),
+        (None, Introspected(401, "", error="invalid_client"), None),
+        (None, Introspected(200, "", False), "introspected"),
+        (True, Introspected(None, "reset"), "no-answer"),
+    ],
+)
+def test_what_is_said_of_a_token_is_compared(then: bool | None, facts: Introspected, code: str | None) -> None:
+    step = Introspect("token", "sts", "op", then, "peter")
+    assert [finding.code for finding in introspected("step 1", step, facts)] == ([code] if code else [])

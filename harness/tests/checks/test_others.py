@@ -10,8 +10,8 @@ import pytest
 
 from harness.judge import judge
 from harness.model.exchange import ClientView, Response
-from harness.model.script_facts import Answered, Facts, Fetched
-from harness.model.vocabulary import Outcome, Posture
+from harness.model.script_facts import Answered, EvidenceSeen, Facts, Fetched
+from harness.model.vocabulary import Grade, Outcome, Posture
 from harness.tests.builders import ask, case, client, exchange
 from harness.tests.checks.support import Found, found
 
@@ -97,6 +97,11 @@ TURNED_AWAY = Answered(401, "", "token-key", effect=False)
 REFUSE = {"request": "former", "then": "refused", "acceptable_reasons": ["token-key"]}
 SERVE = {"request": "good", "then": "served"}
 
+KEPT = {"evidence": "auditor", "call_with": "order", "then": "signed"}
+FORGED = {"evidence": "auditor", "of": "forged", "then": "not-signed"}
+REFUSE_CALL = {"call": "bad", "then": "refused", "acceptable_reasons": ["token-key"]}
+SEALED = {"call": "sealed", "then": "served", "sealed": True}
+
 
 @pytest.mark.parametrize(
     ("step", "facts", "expected"),
@@ -112,11 +117,44 @@ SERVE = {"request": "good", "then": "served"}
         (REFUSE, replace(TURNED_AWAY, reason="token-expired"), ("wrong-reason", "other-reason")),
         (REFUSE, replace(TURNED_AWAY, reason=""), ("wrong-reason", "other-reason")),
         ({"fetches": 1}, Fetched(2), ("violation", "fetches")),
+        (KEPT, EvidenceSeen(200, "", same=False, signed=True), ("violation", "other-evidence")),
+        (KEPT, EvidenceSeen(200, "", same=True, signed=False), ("violation", "evidence")),
+        (KEPT, EvidenceSeen(404, "", same=False, signed=False), ("violation", "no-evidence")),
+        (KEPT, EvidenceSeen(None, "reset"), ("unobserved", "no-answer")),
+        (FORGED, EvidenceSeen(200, "", signed=True), ("violation", "evidence")),
+        (FORGED, EvidenceSeen(200, ""), ("violation", "evidence")),
+        (SEALED, replace(SERVED, read_on_the_way="claims"), ("violation", "readable")),
+        (KEPT, SERVED, ("unobserved", "other-facts")),
     ],
 )
 def test_as_scripted(step: dict[str, Any], facts: Facts, expected: tuple[str, str]) -> None:
     about = case("as-scripted", steps=[SERVE, step, SERVE])
     assert found(ask(about, exchange(steps=(SERVED, facts, SERVED)))) == [expected]
+
+
+def test_what_does_not_spoil_the_next_steps_is_told_beside_the_first() -> None:
+    steps = [SERVE, {**REFUSE_CALL, "call": "one"}, {**REFUSE_CALL, "call": "two"}, SERVE]
+    about = case("as-scripted", steps=steps)
+    verdict = judge(ask(about, exchange(steps=(SERVED, SERVED, replace(TURNED_AWAY, status=404), SERVED))))
+    assert (verdict.outcome, verdict.code) == ("FAIL", "accepted")
+    assert "step 2" in verdict.reason
+    assert "also step 3" in verdict.reason
+
+
+def test_outside_the_status_alone_tells() -> None:
+    about = case("as-scripted", steps=[REFUSE_CALL])
+
+    def outcome(facts: Answered) -> str:
+        return judge(replace(ask(about, exchange(steps=(facts,))), grade=Grade.CLIENT_ONLY)).outcome
+
+    answered = Answered(401, "", "", effect=None)
+    assert outcome(answered) == "PASS"
+    assert outcome(replace(answered, status=403)) == "PASS"
+    assert outcome(replace(answered, status=200, marked=True)) == "PASS"
+    assert outcome(replace(answered, status=200)) == "FAIL"
+    assert outcome(replace(answered, status=500)) == "FAIL"
+    assert outcome(replace(answered, status=404)) == "WRONG_REASON"
+    assert outcome(replace(answered, status=502)) == outcome(replace(answered, status=302)) == "UNOBSERVED"
 
 
 def test_a_script_says_at_which_step() -> None:

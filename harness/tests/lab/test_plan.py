@@ -41,6 +41,15 @@ def test_many_setups_share_few_instances(fault: str) -> None:
     assert 50 < len(names) < len(setups(fault))
 
 
+@pytest.mark.parametrize("product", ["microservices", "apk"])
+def test_one_product_is_planned_without_the_servers_of_the_others(product: str) -> None:
+    known = catalogue()
+    own = {name: server for name, server in known.servers.items() if server.product == product}
+    alone = Plan(reference(), own, FAULTS)
+    for setup in (setup for setup in setups() if setup.server in own):
+        assert alone.management(setup).config
+
+
 def test_a_name_is_its_instances() -> None:
     for setup in setups():
         assert plan().management(setup).name == plan().management_name(setup)

@@ -130,6 +130,13 @@ def test_each_fault_breaks_what_it_is_about_and_nothing_else(place: Place, fault
     assert of(run, "HARNESS_ERROR") == set()
 
 
+def test_a_client_that_proves_itself_by_certificate(place: Place, lab: ReferenceLab) -> None:
+    secret = lab.secrets / f"{CLIENT}-client"
+    files = {"certificate": str(secret / "tls.crt"), "key": str(secret / "tls.key")}
+    run = place.run(client={"id": CLIENT, "authentication": "tls_client_auth", **files})
+    assert (run.status, run.answer) == (0, Answer.CONFORMS), run.rows
+
+
 def test_what_could_not_be_asked_is_not_shown(place: Place) -> None:
     run = place.run(connect="127.0.0.1:1")
     assert (run.status, run.answer) == (3, Answer.NOT_SHOWN)

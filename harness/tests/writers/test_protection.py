@@ -104,3 +104,21 @@ def test_flows_and_postures_are_distinguished() -> None:
         "b": {"mtls", "jwt"},
     }
     assert protection([]) == {}
+
+
+def _exchange(path: str, *calls: Any) -> Row:
+    return one("as-scripted", path=path, stimulus="x-exchange", evidence={"extra": {"steps": list(calls)}})
+
+
+def test_a_script_shows_who_is_served_and_over_which_path() -> None:
+    served, refused = {"status": 201, "effect": True}, {"status": 401, "effect": False}
+    found = cell(_exchange("terminating", {"status": 200}, served, refused))
+    assert (found["client_verified_by"], found["clear_text_at"]) == (["JWT"], ["terminating balancer"])
+    assert found["works_over"] == ["terminating"]
+    # What another server did says nothing of this one.
+    elsewhere = cell(_exchange("direct", {**served, "server": "b"}, {**refused, "server": "b"}))
+    assert (elsewhere["client_verified_by"], elsewhere["works_over"]) == ([], [])
+
+
+def test_a_setup_of_one_cases_own_names_no_posture() -> None:
+    assert cell(one("start-refused", stimulus="x-shared-key"), SERVED)["state"] == "shown"
