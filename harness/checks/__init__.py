@@ -134,6 +134,7 @@ CHECKS = registered(
         "no request is served without the credential, whichever way it is sent",
         needs_twin=True,
         about_credentials=True,
+        tries_another_way=True,
     ),
     Check(
         "unauthenticated",

@@ -17,7 +17,8 @@ class Check:
     ``needs_twin``: its pass is a rejection, which proves something only beside a request that was served.
     ``about_credentials``: it says nothing about a server that lets everybody in.  ``shows``: the credential that a pass
     shows the server to verify.  ``lets_in``: a pass means that the client was served; ``lets_anybody_in``: one without
-    any credential.  ``reads_start``: it judges whether a server starts, rather than what it answers.
+    any credential.  ``tries_another_way``: its failure is a way past the credential.  ``reads_start``: it judges
+    whether a server starts, rather than what it answers.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Check:
     lets_in: bool = False
     lets_anybody_in: bool = False
     reads_start: bool = False
+    tries_another_way: bool = False
 
 
 class Checks(Mapping[str, Check]):

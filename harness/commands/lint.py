@@ -64,12 +64,7 @@ def question_of(arguments: Arguments) -> tuple[FileRules, Question, list[Unread]
     rules = file_rules()[arguments.product]
     certificates = collect(files)
     unread = [*files.unread, *certificates.unread]
-    if not (files.resources or certificates.held):
-        first = next((f": {item.file}:{item.line}: {item.message}" for item in unread), "")
-        raise UsageError(
-            f"nothing usable in {' '.join(arguments.paths)}{first}",
-            hint="name manifests (YAML, JSON) or PEM certificates, such as what kubectl get -o yaml prints",
-        )
+    manifests.refuse_nothing(files, bool(certificates.held), unread, arguments.paths)
     question = Question(files, certificates, datetime.now(UTC), arguments.release, arguments.platform)
     question = replace(question, profile=getattr(arguments, "profile", ""))
     return rules, question, unread
@@ -82,7 +77,8 @@ def _lint(arguments: Arguments) -> int:
     if arguments.format == "json":
         shown = file_findings.as_json(judgement, question.files, unread)
     elif arguments.format == "sarif":
-        shown = file_findings.sarif(judgement, rules.sources, unread)
+        again = [replace(item, matters=False) for item in question.files.again]
+        shown = file_findings.sarif(judgement, rules.sources, [*unread, *again])
     elif arguments.format == "junit":
         shown = file_findings.junit(judgement, rules.sources, unread, fail_on)
     else:

@@ -35,7 +35,7 @@ def run(arguments: Arguments) -> int:
     rules, question, unread = question_of(arguments)
     if rules.termination is None:
         raise UsageError(f"there is no plan for the flows of {arguments.product!r}", hint="--product apic")
-    refuse_unread(unread)
+    refuse_unread(unread, question.files)
     plan = rules.termination(question, arguments.terminate)
     if arguments.apply_to_twin:
         return _twin(plan, arguments)

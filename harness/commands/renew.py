@@ -10,7 +10,7 @@ from harness.commands.lint import add_paths, question_of
 from harness.commands.verb import Arguments, Verbs, verb
 from harness.errors import UsageError
 from harness.lab.embedded import embedded_lab
-from harness.model.resource import Unread
+from harness.model.resource import Files, Unread
 from harness.model.runbook import Runbook
 from harness.products.registry import product, reference
 from harness.run.rehearsal import Player
@@ -31,8 +31,11 @@ def add(verbs: Verbs) -> None:
     renew.add_argument("--format", choices=writer.FORMATS, default="text")
 
 
-def refuse_unread(unread: Iterable[Unread]) -> None:
+def refuse_unread(unread: Iterable[Unread], files: Files) -> None:
     """Raise :class:`UsageError` where something could not be read that a procedure would have to name."""
+    if twice := next((item for item in files.again if item.matters), None):
+        hint = "give the files of one deployment, each object once"
+        raise UsageError(f"once more {twice.message}", where=f"{twice.file}:{twice.line}", hint=hint)
     if first := next((item for item in unread if item.matters), None):
         raise UsageError(
             f"{first.message}; a runbook would leave out what stands there",
@@ -50,7 +53,7 @@ def run(arguments: Arguments) -> int:
     rules, question, unread = question_of(arguments)
     if rules.renewal is None:
         raise UsageError(f"there is no runbook for the CAs of {arguments.product!r}", hint="--product apic")
-    refuse_unread(unread)
+    refuse_unread(unread, question.files)
     _show(rules.renewal(question, arguments.ca), arguments)
     return 0
 

@@ -240,6 +240,7 @@ class Shield(TypedDict, total=False):
     state: str
     server_verified_by: str
     client_verified_by: list[str]
+    open_ways: list[str]
     clear_text_at: list[str]
     path_as_declared: bool
     works_over: list[str]

@@ -111,12 +111,16 @@ class Unread:
 
 @dataclass
 class Files:
-    """What a set of files holds: the objects, the PEM certificates (text by file and line), and what was not read."""
+    """What a set of files holds: the objects, the PEM certificates (text by file and line), and what was not read.
+
+    ``again`` are the objects that a folder has once more; they matter where the two differ.
+    """
 
     resources: list[Resource] = field(default_factory=list)
     pem: list[tuple[str, int, bytes]] = field(default_factory=list)
     unread: list[Unread] = field(default_factory=list)
     read: int = 0
+    again: list[Unread] = field(default_factory=list)
 
     def of(self, *kinds: str) -> Iterator[Resource]:
         """The objects of these *kinds*."""

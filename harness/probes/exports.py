@@ -73,9 +73,7 @@ class Exports:
         if unread:
             where = f"{unread[0].file}:{unread[0].line}"
             raise UsageError(f"cannot be read: {unread[0].message}", where=where, hint="correct it, or leave it out")
-        if not (files.resources or certificates.held):
-            hint = "name manifests (YAML, JSON) or PEM certificates, such as what kubectl get -o yaml prints"
-            raise UsageError(f"nothing usable in {' '.join(paths)}", hint=hint)
+        manifests.refuse_nothing(files, bool(certificates.held), (*files.unread, *certificates.unread), paths)
         return exports
 
     @property

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.decode.manifests import MOST_BYTES, read
 from harness.errors import UsageError
-from harness.model.resource import Files, Unread
+from harness.model.resource import Files, Resource, Unread
 
 _MANIFESTS = frozenset({".yaml", ".yml", ".json", ".apk-conf"})
 _PEM = frozenset({".pem", ".crt", ".cer", ".cert"})
@@ -34,7 +34,19 @@ def load(paths: Iterable[str]) -> Files:
                     f"more than {_MOST_FILES} files", where=path, hint="name a folder with the exports only"
                 )
     _leave_out(found, patches)
+    _once(found)
     return found
+
+
+def refuse_nothing(files: Files, held: bool, unread: Iterable[Unread], paths: Iterable[str]) -> None:
+    """Raise :class:`UsageError` where the files hold neither an object nor (*held*) a certificate."""
+    if files.resources or held:
+        return
+    first = next((f": {item.file}:{item.line}: {item.message}" for item in unread), "")
+    raise UsageError(
+        f"nothing usable in {' '.join(paths)}{first}",
+        hint="name manifests (YAML, JSON) or PEM certificates, such as what kubectl get -o yaml prints",
+    )
 
 
 def _files(path: Path) -> Iterator[tuple[Path, bool]]:
@@ -98,3 +110,22 @@ def _leave_out(found: Files, patches: set[Path]) -> None:
     found.resources = [resource for resource in found.resources if resource.file not in partial]
     message = "a Kustomize patch, not a whole object; judge the output of kustomize build"
     found.unread += [Unread(name, 1, message, False) for name in sorted(partial)]
+
+
+def _once(found: Files) -> None:
+    """An object that a folder has several times is judged once; where they differ, each is, and none is what is meant.
+
+    Another folder may be another cluster, which has objects of the same names.
+    """
+    first: dict[tuple[str, ...], Resource] = {}
+    kept: list[Resource] = []
+    for each in found.resources:
+        name = (str(Path(each.file).parent), each.group, each.kind, each.namespace, each.name)
+        before = first.setdefault(name, each) if each.kind and each.name else each
+        differs = before.root.digest() != each.root.digest()
+        if before is each or differs:
+            kept.append(each)
+        if before is not each:
+            how = f"otherwise than in {before.file}:{before.root.line}" if differs else "with the same content"
+            found.again.append(Unread(each.file, each.root.line, f"{each.label}, {how}", differs))
+    found.resources = kept

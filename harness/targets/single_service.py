@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +21,18 @@ from harness.targets.schema import PLAIN_HTTP
 from harness.writers.folder import report_folder
 
 NAME = "target.yaml"
+SUBJECT = "hopproof"
 KEY = "hopproof-signing.key"
 """Beside the report folder, not in it: reports are handed on."""
+_FLAGS = {
+    "servers.service.url": "--url",
+    "servers.service.connect": "--connect",
+    "servers.service.subject": "--subject",
+    "tokens.keys.url": "--jwks",
+    "tokens.captured.env": "--token-env",
+}
+"""Where a flag's value stands in the target file."""
+_URL = re.compile(r"https://[^/?#@]+(/[^?#]*)?", re.IGNORECASE)
 LISTEN = "127.0.0.1:9901"
 
 
@@ -47,7 +58,10 @@ class Service:
         """Write the target file into *folder*, return where; raises :class:`UsageError` for flags that do not fit."""
         file = folder / NAME
         document = self._document(folder)
-        target_file.parse(document, file)
+        try:
+            target_file.parse(document, file)
+        except UsageError as error:
+            raise UsageError(_of_flags(str(error), file), hint="hopproof run --help") from error
         report_folder(folder)
         try:
             if self.jwks == "ours":
@@ -64,6 +78,8 @@ class Service:
     def _document(self, folder: Path) -> dict[str, Any]:
         if self.url.lower().startswith("http://"):
             raise UsageError(f"--url: {PLAIN_HTTP}", hint="give the https URL")
+        if not _URL.fullmatch(self.url):
+            raise UsageError(f"--url: {self.url!r} is not an https URL", hint="https://HOST:PORT/PATH, without ? and #")
         if not self.ca:
             raise UsageError(
                 "--url needs --ca", hint="name the PEM file of the CA that signed the server's certificate"
@@ -99,7 +115,7 @@ class Service:
 
     def _tokens(self, folder: Path) -> dict[str, Any]:
         # Whom a token that was given is about is not for us to say; those that we sign are about us.
-        claims = {"iss": self.issuer, "aud": self.audience, "sub": "hopproof" if self.jwks == "ours" else ""}
+        claims = {"iss": self.issuer, "aud": self.audience, "sub": SUBJECT if self.jwks == "ours" else ""}
         common: dict[str, Any] = {"claims": {name: value for name, value in claims.items() if value}}
         if self.jwks == "ours":
             return {**common, "jwks": {"listen": LISTEN, "signing_key": str(_key_file(folder))}}
@@ -113,9 +129,20 @@ class Service:
             private_file(file, key_pem(rsa.generate_private_key(public_exponent=65537, key_size=2048)))
 
 
+def _of_flags(message: str, file: Path) -> str:
+    """What is wrong with the target file that the flags stand for, in terms of the flags; nobody has written a file."""
+    message = message.partition("\n  try: ")[0].removeprefix(f"{file}: ")
+    for place, flag in _FLAGS.items():
+        message = message.replace(f"{place}:", f"{flag}:")
+    return message
+
+
 def _key_file(folder: Path) -> Path:
     return folder.resolve().parent / KEY
 
 
 def _yaml(document: Mapping[str, Any]) -> str:
-    return yaml.safe_dump(dict(document), sort_keys=False)
+    text = yaml.safe_dump(dict(document), sort_keys=False)
+    return text.replace(
+        f"sub: {SUBJECT}\n", f"sub: {SUBJECT}  # Hopproof's own; put the client here that your service knows\n"
+    )

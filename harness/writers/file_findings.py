@@ -40,7 +40,9 @@ def text(judgement: Judgement, files: Files, unread: Sequence[Unread]) -> str:
         lines += [f"  {plain(finding.object)}{f', {plain(finding.path)}' if finding.path else ''}"]
         lines += [f"  {plain(finding.message)}", f"  fix: {plain(finding.fix)}"]
     if unread:
-        lines += ["", "Not read:", *(f"  {item.file}:{item.line}: {plain(item.message)}" for item in unread)]
+        lines += ["", "Not read:", *map(_placed, unread)]
+    if files.again:
+        lines += ["", "Once more in the same folder:", *map(_placed, files.again)]
     lines += [
         "",
         f"Checked: {', '.join(f'{name} ({number})' for name, number in judgement.checked.items()) or 'nothing'}.",
@@ -53,6 +55,10 @@ def text(judgement: Judgement, files: Files, unread: Sequence[Unread]) -> str:
         lines += [f"  {name}: {plain(why)}" for name, found in judgement.undecided.items() for why in found]
     counts = [_count(judgement.worst(severity), str(severity)) for severity in Severity]
     return "\n".join([*lines, f"{', '.join(counts)}."])
+
+
+def _placed(item: Unread) -> str:
+    return f"  {item.file}:{item.line}: {plain(item.message)}"
 
 
 def _count(number: int, what: str) -> str:
@@ -70,10 +76,15 @@ def as_json(judgement: Judgement, files: Files, unread: Sequence[Unread]) -> str
         "checked": dict(judgement.checked),
         "not_checked": judgement.not_checked,
         "undecided": {name: [redact(why) for why in found] for name, found in judgement.undecided.items()},
-        "unread": [{"file": item.file, "line": item.line, "message": item.message} for item in unread],
+        "unread": [_located(item) for item in unread],
+        "again": [_located(item, differs=item.matters) for item in files.again],
         "objects": len(files.resources),
     }
     return json.dumps(content, indent=1)
+
+
+def _located(item: Unread, **more: bool) -> Json:
+    return {"file": item.file, "line": item.line, "message": item.message, **more}
 
 
 def _finding(finding: Finding) -> Json:

@@ -16,12 +16,14 @@ from harness.model.vocabulary import Grade, Outcome, Path
 from harness.probes.exchange import EXCHANGES
 from harness.stimuli.registry import MadeBy, StimulusClass
 
-_LET_IN, _ANYBODY, _START = (CHECKS.that(trait) for trait in ("lets_in", "lets_anybody_in", "reads_start"))
+_TRAITS = ("lets_in", "lets_anybody_in", "reads_start", "tries_another_way")
+_LET_IN, _ANYBODY, _START, _WAYS = (CHECKS.that(trait) for trait in _TRAITS)
 _SHOWS = tuple((CHECKS[name].shows, name) for name in CHECKS if CHECKS[name].shows)
 
 
 def protection(rows: Iterable[Row]) -> Protection:
-    """Flow -> posture -> ``server_verified_by``, ``client_verified_by`` (list), ``clear_text_at``, ``works_over``.
+    """Flow -> posture -> ``server_verified_by``, ``client_verified_by`` (list), ``open_ways`` past that,
+    ``clear_text_at``, ``works_over``.
 
     Only what a passed case showed is said; what no case looked at is ``not shown``.
     """
@@ -70,6 +72,7 @@ def _cell(rows: list[Row]) -> Shield:
         "state": "shown" if passed else "not shown",
         "server_verified_by": "the client, by its CA" if served else "not shown",
         "client_verified_by": verified or (["nobody"] if any(map(_unauthenticated, strangers)) else []),
+        "open_ways": _open_ways(let_in),
         "clear_text_at": _clear_text_at(rows, served),
         "path_as_declared": all(row["grade"] == Grade.CLIENT_ONLY for row in rows),
         "works_over": sorted(served),
@@ -88,6 +91,11 @@ def _calls(row: Row) -> Iterator[dict[str, Any]]:
 def _served(call: Mapping[str, Any]) -> bool:
     status = call.get("status")
     return isinstance(status, int) and status < 400 and not call.get("marked")
+
+
+def _open_ways(let_in: Iterable[Row]) -> list[str]:
+    """The requirements on other ways to the same thing of which one was seen open without a credential."""
+    return sorted({row["requirement"] for row in let_in if row["expected"] in _WAYS})
 
 
 def _clear_text_at(rows: Iterable[Row], served: Collection[str]) -> list[str]:
@@ -145,4 +153,6 @@ def in_words(cell: Shield, in_part: Collection[str] = ()) -> str:
     if cell.get("state") == "refused at start":
         return "refused at start"
     words = cell.get("client_verified_by") or ["not shown"]
-    return " + ".join(f"{word} (in part)" if _NAMES.get(word) in in_part else str(word) for word in words)
+    by = " + ".join(f"{word} (in part)" if _NAMES.get(word) in in_part else str(word) for word in words)
+    ways = cell.get("open_ways")
+    return f"{by}, but open another way: {', '.join(ways)}" if ways and by != "nobody" else by

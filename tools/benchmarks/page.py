@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from harness.model.record import Record
+from harness.model.record import Record, Row
 from harness.run.page_guide import guide
 from harness.writers import page, record
 from tools.browser.chromium import driver
@@ -32,12 +32,18 @@ _FILTER = """
 """
 
 
+def numbered(row: Row, number: int) -> Row:
+    """A copy of *row* that is another case's."""
+    copy = row.copy()
+    copy["case"], copy["stimulus"] = f"{row['case']}-{number}", f"{row['stimulus']}-{number}"
+    return copy
+
+
 def written(folder: Path, size: int, found: Record) -> tuple[Path, float]:
     """A page of *size* rows in *folder*, and the seconds it took to write."""
     header, rows, footer = found
     times = -(-size // len(rows))
-    copies = (row | {key: f"{row[key]}-{n}" for key in ("case", "stimulus")} for n in range(times) for row in rows)
-    many = list(itertools.islice(copies, size))
+    many = list(itertools.islice((numbered(row, n) for n in range(times) for row in rows), size))
     started = time.monotonic()
     file = page.write(folder, {**header, "planned": [row["case"] for row in many]}, many, footer, guide())
     return file, time.monotonic() - started

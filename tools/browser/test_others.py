@@ -11,7 +11,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from selenium.webdriver.support.ui import WebDriverWait
@@ -20,8 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def _says(chromium: Any, pattern: str) -> re.Match[str]:
-    def found(_driver: Any) -> re.Match[str] | None:
-        return re.search(pattern, chromium.find_element("css selector", "body").text)
+    def found(_driver: Any) -> re.Match[str] | Literal[False]:
+        return re.search(pattern, chromium.find_element("css selector", "body").text) or False
 
     match: re.Match[str] = WebDriverWait(chromium, 40).until(found, f"nothing like {pattern}")
     return match

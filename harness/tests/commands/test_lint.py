@@ -165,3 +165,34 @@ def test_pem_files(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     status, out, _ = run(capsys, "certs", tmp_path / "ingress-ca.pem")
     assert status == 0 and "ingress-ca: until 2036-04-29, key" in out
     assert run(capsys, "certs", tmp_path)[0] == 2
+
+
+def test_an_object_that_a_folder_has_several_times(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sound = "\n---\n".join(file.read_text() for file in sorted(SOUND.glob("*.yaml")))
+    folder, other = tmp_path / "one", tmp_path / "other"
+    folder.mkdir()
+    for name in ("a.yaml", "b.yaml", "c.yaml"):
+        (folder / name).write_text(sound)
+    assert main(["lint", str(folder)]) == 0
+    out = capsys.readouterr().out
+    again = out.partition("Once more in the same folder:\n")[2]
+    assert again.count("PortalCluster apic/portal, with the same content") == 2
+    plan = ["--terminate", "management-to-portal"]
+    assert main(["plan", str(folder), *plan]) == 0
+    many = capsys.readouterr().out
+    assert main(["plan", str(folder / "a.yaml"), *plan]) == 0
+    assert many == capsys.readouterr().out
+    # Where they differ, the files do not say which is meant.
+    (folder / "b.yaml").write_text(sound.replace("mtlsValidateClient: true", "mtlsValidateClient: false"))
+    main(["lint", str(folder), "--format", "json"])
+    assert any(item["differs"] for item in json.loads(capsys.readouterr().out)["again"])
+    for command in (["plan", str(folder), *plan], ["renew", "ingress-ca", str(folder)]):
+        assert main(command) == 2
+        assert "b.yaml:" in (error := capsys.readouterr().err) and "otherwise than in" in error and "a.yaml" in error
+    # Another folder may be another cluster.
+    (folder / "b.yaml").unlink()
+    (folder / "c.yaml").unlink()
+    other.mkdir()
+    (other / "a.yaml").write_text(sound)
+    main(["lint", str(tmp_path)])
+    assert "Once more" not in capsys.readouterr().out

@@ -48,3 +48,13 @@ def test_a_file_that_cannot_be_read_stops_it(capsys: pytest.CaptureFixture[str],
     (tmp_path / "b.yaml").write_text("apiVersion: v1\nkind: Secret\nmetadata: [\n")
     assert main(["renew", "ingress-ca", str(tmp_path)]) == 2
     assert "leave out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n", "a: b\n"])
+def test_files_that_have_nothing_to_do_with_the_ca(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.yaml").write_text(text)
+    assert main(["renew", "ingress-ca", str(tmp_path)]) == 2
+    found = capsys.readouterr()
+    assert found.out == "" and "nothing in the files has to do with ingress-ca" in found.err

@@ -112,6 +112,12 @@ def test_nothing_that_anything_is_about(tmp_path: Path) -> None:
         run(tmp_path / "report", f"exports:{tmp_path / 'a.yaml'}")
 
 
+def test_what_is_not_yaml_is_named_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("a: [1,\nb: {")
+    with pytest.raises(UsageError, match=r"nothing usable in .*a.yaml: .*a.yaml:\d+: not valid YAML"):
+        run(tmp_path / "report", f"exports:{tmp_path / 'a.yaml'}")
+
+
 def test_a_selection_of_what_the_files_do_not_have(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="'CFG-8' does not apply here: no subsystem in the files has jwksUrl set"):
         run(tmp_path, f"exports:{EXPORTS / 'sound' / 'kubernetes'}", only=("CFG-1", "CFG-8"))

@@ -229,6 +229,22 @@ def test_a_one_liner_that_does_not_fit(tmp_path: Path, service: Service) -> None
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"url": "nonsense"}, "--url: 'nonsense' is not an https URL"),
+        ({"url": "https://a.test/?q=1"}, "--url: 'https://a.test/?q=1' is not an https URL"),
+        ({"url": "https://a.test:99999/"}, "--url: Port out of range"),
+        ({"connect": "x"}, "--connect: 'x' does not match"),
+        ({"jwks": "http://sts.test/certs"}, "--jwks: nothing can be judged over plain HTTP"),
+    ],
+)
+def test_a_flag_is_called_by_its_name(tmp_path: Path, flags: dict[str, str], message: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        Service(**{"url": "https://a.test/", "ca": "ca.crt", **flags}).write(tmp_path / "report")
+    assert str(refused.value).startswith(message) and "target.yaml" not in str(refused.value)
+
+
 def test_the_kind_of_product_decides_which_documents_apply() -> None:
     data = document(
         product={"name": "Ours", "version": "10.0.5.2", "kind": "apic"}, server={"flows": ["management-to-portal"]}

@@ -62,6 +62,14 @@ def test_a_client_let_in_against_the_rules_is_verified_by_nothing() -> None:
     assert cell(SERVED, wrong)["client_verified_by"] == ["nobody"]
 
 
+def test_a_way_past_the_credential_is_named_beside_it() -> None:
+    past = one("not-let-in", stimulus="tls-no-cert+upgrade-websocket", requirement="BYP-6-UPGRADE", **LET_IN)
+    assert in_words(cell(SERVED, CERTIFICATE, past)) == "certificate, but open another way: BYP-6-UPGRADE"
+    assert in_words(cell(SERVED, past)) == "nobody"
+    closed = one("not-let-in", stimulus="tls-no-cert+upgrade-websocket", requirement="BYP-6-UPGRADE")
+    assert in_words(cell(SERVED, CERTIFICATE, closed)) == "certificate"
+
+
 def test_who_was_refused_was_not_let_in() -> None:
     refused = one("certificate-refused", stimulus="tls-no-cert")
     named = one("certificate-refused", stimulus="id-unregistered-dn", **LET_IN)

@@ -16,8 +16,9 @@ from harness.products.apic.operations import appliance
 from harness.products.apic.operations.inventory import Inventory, Leaf
 from harness.products.apic.operations.renewal_steps import RENEWED_BEFORE, Steps, legacy
 from harness.products.apic.rules.certificates import CA, ROWS, Row, row_of
-from harness.products.apic.rules.view import ANALYTICS, GATEWAY, PORTAL, View
+from harness.products.apic.rules.view import ANALYTICS, EVENTS, GATEWAY, MANAGEMENT, PORTAL, View
 
+_SUBSYSTEMS = (MANAGEMENT, PORTAL, ANALYTICS, GATEWAY, EVENTS)
 WRONG_ORDERS = (
     (
         "End-entity certificates first, then the CA",
@@ -53,6 +54,11 @@ def authority(name: str, view: View) -> Row:
 def runbook(view: View, name: str, heading: str, remarks: Sequence[str]) -> Runbook:
     """How to renew the CA *name*."""
     inventory = Inventory(view, authority(name, view))
+    if not (inventory.known or inventory.leaves or view.tops or list(view.of(*_SUBSYSTEMS))):
+        raise UsageError(
+            f"nothing in the files has to do with {name}",
+            hint="give the deployment's custom resources, Secrets and Certificate objects (kubectl get -o yaml)",
+        )
     if view.platform == "vmware":
         return appliance.renewal(inventory, heading, remarks)
     return _Book(inventory).runbook(heading, remarks)
