@@ -29,6 +29,7 @@ from harness.decode.manifests import read
 from harness.errors import UsageError
 from harness.model.finding import Severity
 from harness.model.resource import Files
+from harness.model.runbook import Runbook
 from harness.products.apic import exported_secrets
 from harness.products.registry import file_rules
 from harness.products.rules import PLATFORMS, Question
@@ -197,7 +198,7 @@ def _printed(question: Question, generator: random.Random) -> Iterator[str]:
         yield str(refused)
 
 
-def _written(made: runbook.Runbook) -> str:
+def _written(made: Runbook) -> str:
     return "\n".join(runbook.written(made, form) for form in runbook.FORMATS)
 
 

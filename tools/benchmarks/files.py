@@ -103,7 +103,7 @@ def _installation(most: int) -> Iterator[Object]:
 def _pods(number: int) -> Iterator[Object]:
     for index in range(number):
         name = f"apic-{index % 200}-management-apim-{index}"
-        fields = {"f:spec": {"f:containers": {"k:{}": {"f:image": {}, "f:name": {}, "f:resources": {}}}}}
+        fields: Object = {"f:spec": {"f:containers": {"k:{}": {"f:image": {}, "f:name": {}, "f:resources": {}}}}}
         yield {
             "apiVersion": "v1",
             "kind": "Pod",
