@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -31,6 +30,7 @@ from harness.model.case import Setup
 from harness.model.fault import Fault
 from harness.model.vocabulary import BROKEN, Depth, Posture
 from harness.model.vocabulary import Path as FlowPath
+from harness.pki.temporary import new_home
 from harness.products.registry import reference
 from harness.run.diagnosis import FILE, Signature, signatures
 from harness.run.run import Run
@@ -51,7 +51,7 @@ def signature_recorder() -> Iterator[SignatureRecorder]:
     """A recorder on a lab of its own, closed at the end."""
     known = catalogue()
     lab = embedded_lab(reference(), known.servers, known.flows, FAULTS)
-    folder = Path(tempfile.mkdtemp(prefix="hopproof-signatures-"))
+    folder = new_home()
     try:
         yield SignatureRecorder(lab, folder)
     finally:

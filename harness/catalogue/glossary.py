@@ -108,6 +108,8 @@ def _case(catalogue: Catalogue, case: Case, here: Here | None) -> Iterator[str]:
         ["  what is read: exported files; nothing is sent"] if case.reads_files else _request(catalogue, case, here)
     )
     yield f"  what must happen: {CHECKS[case.expected].summary}"
+    for number, step in enumerate(case.params.script, start=1):
+        yield f"    {number:2}. {step}"
     yield from _reasons(catalogue, case.stimulus)
     yield from _faults(row.faults)
     if here and (why := here.withhold(case)):
@@ -122,6 +124,8 @@ def _request(catalogue: Catalogue, case: Case, here: Here | None) -> Iterator[st
     yield f"  flow: {case.flow.name}, which ends at {_where(case, here)}"
     yield f"  posture {case.posture}: {(_ELSEWHERE if here else _POSTURES)[case.posture]}"
     yield f"  path {case.path}: {_PATHS[case.path]}"
+    if case.params.variant:
+        yield f"  set up as: {case.params.variant}"
     yield "  what is sent:"
     stimulus = case.stimulus
     for kind, name in (
@@ -129,6 +133,8 @@ def _request(catalogue: Catalogue, case: Case, here: Here | None) -> Iterator[st
         ("token", stimulus.token),
         ("transport", stimulus.transport),
     ):
+        if kind == "token" and case.params.script:
+            continue  # the steps below say which tokens are sent
         summary = catalogue.classes[name].summary if name != GOOD else f"as the real client would ({kind} good)"
         if name != GOOD or kind != "transport":
             yield f"    {kind}: {name} - {summary}" if name != GOOD else f"    {kind}: {summary}"

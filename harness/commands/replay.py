@@ -64,7 +64,8 @@ def _written(row: Row, folder: Path) -> str:
     """What to print of a replay that was to write what repeats *row* into *folder*."""
     extra = row["evidence"].get("extra", {})
     if "curl" not in extra:
-        return f"nothing to write: {row['reason']}"
+        why = extra.get("unmade") or "curl cannot repeat it without Hopproof, as this replay did"
+        return f"nothing to write: {why}"
     names = sorted(file.name for file in folder.iterdir())
     message = f"Written into {folder}, readable by you alone: {', '.join(names)}\n" if names else ""
     return f"{message}{extra['curl']}"

@@ -9,10 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 import re
-import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -27,7 +24,6 @@ from harness.pki.issue import Identity, Profile, dns_names, issue
 from harness.pki.private_files import private_file, private_folder
 from harness.stimuli.key_server import among_others
 
-HOME = "hopproof-"
 _MONTH = timedelta(days=30)
 
 
@@ -134,27 +130,3 @@ def file_name(name: str) -> str:
     """*name* as a file name; the digest keeps two long ones apart."""
     readable = re.sub(r"[^A-Za-z0-9.-]+", "_", name).strip("_")[:100]
     return f"{readable}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-
-
-def new_home() -> FilePath:
-    """A private folder for one lab's files, named after the process that has it."""
-    return FilePath(tempfile.mkdtemp(prefix=f"{HOME}{os.getpid()}-"))
-
-
-def sweep(place: FilePath) -> None:
-    """Remove folders with keys in *place* whose run is gone: a killed harness cannot clean up after itself."""
-    for folder in place.glob(f"{HOME}*-*"):
-        owner = folder.name.removeprefix(HOME).partition("-")[0]
-        if owner.isdigit() and not running(int(owner)):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def running(pid: int) -> bool:
-    """Whether there is a process *pid*; one of another user counts, since it is not ours to clean up."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True  # another user's
-    return True

@@ -6,18 +6,17 @@ each is given to read; what runs in them is the same everywhere (:mod:`harness.l
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Protocol
 
-from harness.lab.folders import new_home, sweep
 from harness.lab.plan import Instance
 from harness.lab.worker import Mailbox, Worker
 from harness.model.case import Setup
 from harness.model.protocol import LOOPBACK
 from harness.model.vocabulary import Path
+from harness.pki.temporary import new_home, sweep
 
 
 @dataclass(frozen=True)
@@ -69,5 +68,5 @@ class Placement(Protocol):
 
 def private_home() -> FilePath:
     """A private folder for a new lab; what killed runs left behind goes first."""
-    sweep(FilePath(tempfile.gettempdir()))
+    sweep()
     return new_home()

@@ -54,6 +54,7 @@ class Mint:
 
     def __str__(self) -> str:
         parts = {
+            "of": self.issuer,
             "for": self.audience,
             "signed by": self.signed_by,
             "round": self.embeds,

@@ -38,6 +38,7 @@ from harness.model.case import CAPTURE, Case
 from harness.model.fault import Fault
 from harness.model.kills import Kills
 from harness.model.vocabulary import BROKEN, Depth, Outcome, Path
+from harness.pki.temporary import prefix
 from harness.probes.live import Bench
 from harness.run.engine import Engine, Result
 from harness.run.files import FileJudge
@@ -203,7 +204,7 @@ def _run(engine: Engine, cases: Sequence[Case]) -> list[Result]:
 
 def _captured(engine: Engine, cases: Sequence[Case]) -> list[Result]:
     """What becomes of *cases*, of those that packets judge once these were captured."""
-    with tempfile.TemporaryDirectory(prefix="hopproof-mutants-") as folder:
+    with tempfile.TemporaryDirectory(prefix=prefix("mutants")) as folder:
         recorder = Recorder(FilePath(folder) / "run.pcap", "lo")
         try:
             results = _run(engine, cases)

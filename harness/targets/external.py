@@ -20,6 +20,7 @@ from harness.model.catalogue import Flow
 from harness.model.exchange import BalancerView, ServerView
 from harness.model.observations import DrivenClient
 from harness.model.vocabulary import Grade
+from harness.pki.temporary import prefix, sweep
 from harness.targets.file import Endpoint, TargetFile
 from harness.wire.send import Address
 
@@ -73,7 +74,8 @@ class ExternalLab:
         self.target = target
         self.features: Collection[str] = frozenset(target.claimed)
         self.looks: dict[str, Seen] = {}
-        self._private = tempfile.TemporaryDirectory(prefix="hopproof-external-")
+        sweep()  # what killed runs left
+        self._private = tempfile.TemporaryDirectory(prefix=prefix("external"))
         self.folder = FilePath(self._private.name)
         self.on_close: list[Callable[[], None]] = [self._private.cleanup]
 

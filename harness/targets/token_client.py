@@ -16,6 +16,7 @@ from harness.lab.protocol import host_header
 from harness.model.case import Setup
 from harness.model.exchange import ClientView, Response
 from harness.pki.private_files import private_file
+from harness.pki.temporary import prefix
 from harness.probes.token_endpoint import (
     KEPT_CHARACTERS,
     KEPT_HEADERS,
@@ -92,7 +93,7 @@ def _context(sts: TokenService, *, proven: bool) -> ssl.SSLContext:
     if not proven or sts.authentication is not Authentication.TLS or sts.certificate is None or sts.key is None:
         return context
     password = private_key_password(sts.key, "sts.client.key") or b""
-    with tempfile.TemporaryDirectory(prefix="hopproof-sts-") as folder:
+    with tempfile.TemporaryDirectory(prefix=prefix("sts")) as folder:
         # ssl reads files alone; a private one of our own serves a certificate that an environment variable holds, too.
         certificate, key = FilePath(folder) / "client.crt", FilePath(folder) / "client.key"
         private_file(certificate, sts.certificate.read("sts.client.certificate"))

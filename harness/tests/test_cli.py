@@ -192,6 +192,15 @@ def test_explain(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
         assert all(fault in text for fault in requirement.faults)
 
 
+def test_a_script_is_explained_step_by_step(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
+    case = "microservices/STS-13/order-processing-to-inventory/jwt/direct/x-encrypted"
+    assert call("explain", case) == 0
+    text = capsys.readouterr().out
+    assert "set up as: encrypted" in text
+    assert " 6. call the server with sealed, then served\n" in text
+    assert "as the real client would (token good)" not in text
+
+
 def test_a_reader_who_has_seen_enough() -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "harness", "list", "cases", "--json"],

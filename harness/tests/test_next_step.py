@@ -17,18 +17,25 @@ import pytest
 import yaml
 
 from harness import paths
+from harness.catalogue import expand
+from harness.catalogue.registry import catalogue
 from harness.cli import main
 from harness.commands.explain import documented
 from harness.config import Options, Skip
 from harness.lab.protocol import Entrypoint
 from harness.lab.reference import ReferenceLab
-from harness.model.case import Setup
+from harness.model.case import Setup, Stimulus
 from harness.model.vocabulary import Depth, Posture
 from harness.model.vocabulary import Path as FlowPath
 from harness.run.run import Run
+from harness.targets.deployment import Deployment
+from harness.tests.builders import row
 from harness.tests.command import environment, hopproof
 from harness.tests.conftest import Finished
+from harness.tests.places import CLAIMS, Place
+from harness.wire.send import prepare
 from harness.writers import record
+from harness.writers.findings import repeat
 
 File = Callable[[str], Path]
 AUDIENCE = "tokens/STS-5/client-to-orders/jwt/direct/aud-wrong"
@@ -123,6 +130,21 @@ def test_a_finding_is_repeated_by_the_line_that_is_printed(file: File, tmp_path:
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert refused.stdout.startswith("HTTP/1.1 401")
+
+
+def test_with_keys_of_ours_a_finding_is_repeated_by_a_replay_alone(lab: ReferenceLab, tmp_path: Path) -> None:
+    """What is served with the keys of a run is refused once the run has ended."""
+    place, key = Place(lab, tmp_path), str(lab.secrets.parent / "jwt" / "signing.key")
+    jwks = {"jwks": {"listen": "127.0.0.1:0", "signing_key": key}, "claims": CLAIMS}
+    cases = (case for case in expand(catalogue(), ())[0] if case.flow.server.name == "portal")
+    case = next(case for case in cases if case.stimulus == Stimulus())
+    bare = prepare("GET", "/", (("Host", b"x"),), b"")
+    signed = prepare("GET", "/", (("Host", b"x"), ("Authorization", b"Bearer " + place.token().encode())), b"")
+    for tokens, curl in ((place.signing, [True, True]), (jwks, [False, True])):
+        deployment = Deployment.load(place.file(Posture.JWT, tokens=tokens))
+        assert ["curl" in deployment._describe(case, request, None) for request in (signed, bare)] == curl
+    found = row(outcome="FAIL", evidence={"extra": {}})
+    assert repeat(found, "t.yaml", "r") == f"hopproof replay {found['case']} --report r"
 
 
 def test_what_a_replay_writes_is_for_servers_that_stay(conforming: Finished, tmp_path: Path) -> None:

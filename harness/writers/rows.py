@@ -19,6 +19,9 @@ def row(case: Case, exchange: Exchange, verdict: Verdict, controls: Twin | None,
     """The row of one case.  Whatever a target said passes through redaction before it gets here."""
     requirement = case.requirement
     evidence = exchange.to_json()
+    if exchange.steps and len(exchange.steps) == len(case.params.script):
+        played = zip(case.params.script, exchange.steps, strict=True)
+        evidence["extra"]["steps"] = [{"step": str(step), **facts.to_json()} for step, facts in played]
     if controls is not None:
         evidence["twin"] = controls
     if verdict.notes:

@@ -27,6 +27,7 @@ from harness.decode.redaction import redact
 from harness.decode.shape import read
 from harness.errors import LabError
 from harness.model import protocol
+from harness.pki.temporary import prefix
 from tools.interop.access_logs import AccessLogReader
 from tools.interop.servers import SERVERS, fill, free_ports, template
 
@@ -246,7 +247,7 @@ def main() -> None:
     product, wire = sys.argv[1], Wire()
     if SERVERS[product].found() is None:
         sys.exit(f"{product} is not installed")
-    with tempfile.TemporaryDirectory(prefix="hopproof-realworld-") as folder:
+    with tempfile.TemporaryDirectory(prefix=prefix("realworld")) as folder:
         process = Process(product, Path(folder), wire)
         wire.write(protocol.Ready())
         try:

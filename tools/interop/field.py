@@ -30,6 +30,7 @@ from typing import Any
 import jwt
 import yaml
 
+from harness.pki.temporary import prefix
 from tools.interop import shapes
 from tools.interop.children import CHILDREN, end_on_sigterm
 from tools.interop.judge import running
@@ -102,7 +103,7 @@ def _folder(keep: Path | None) -> Iterator[Path]:
         keep.mkdir(parents=True, exist_ok=True)
         yield keep.resolve()
         return
-    with tempfile.TemporaryDirectory(prefix="hopproof-field-") as folder:
+    with tempfile.TemporaryDirectory(prefix=prefix("field")) as folder:
         yield Path(folder)
 
 

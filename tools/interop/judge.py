@@ -26,6 +26,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from harness.pki.deployment import Pki
+from harness.pki.temporary import prefix
 from harness.products.registry import reference
 from tools.interop.children import CHILDREN, end_on_sigterm
 from tools.interop.servers import FIXTURES, LIBRARIES, ROOT, SERVERS, fill, free_ports, server_environment, template
@@ -67,7 +68,7 @@ def judge(role: str, fresh: bool) -> tuple[str, int]:
     if kind == BALANCER:
         status = hopproof(role, "tools.interop.run_behind_balancer", product, fresh=fresh)
         return line(role, version, status), status
-    with tempfile.TemporaryDirectory(prefix="hopproof-realworld-") as name:
+    with tempfile.TemporaryDirectory(prefix=prefix("realworld")) as name:
         folder = Path(name)
         values = {**credentials(folder), "VERSION": version}
         values["CONFIG"] = str(filled(template(role), folder, values))

@@ -11,13 +11,13 @@ from harness.catalogue.registry import FAULTS, catalogue
 from harness.commands.inspect.options import InspectOptions
 from harness.errors import UsageError
 from harness.lab import Entrypoint
-from harness.lab.folders import new_home
 from harness.model.case import Setup, Stimulus
 from harness.model.catalogue import Flow
 from harness.model.vocabulary import Path as FlowPath
 from harness.model.vocabulary import Posture
 from harness.pki.interception import front
 from harness.pki.private_files import private_file
+from harness.pki.temporary import new_home
 from harness.probes.intrusiveness import is_safe
 from harness.probes.live import Bench
 from harness.targets.builtin import EMBEDDED, Target

@@ -22,7 +22,7 @@ from harness.errors import LabError, UsageError
 from harness.lab.containers import docker_api
 from harness.lab.containers.container import remove
 from harness.lab.containers.docker_api import Docker, answers
-from harness.lab.folders import running
+from harness.pki.temporary import running
 
 OWNER = "org.hopproof.owner"
 _log = logging.getLogger(__name__)

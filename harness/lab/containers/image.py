@@ -24,6 +24,7 @@ import mitm_addons
 from harness import paths
 from harness.errors import LabError, UsageError
 from harness.lab.containers import docker_api
+from harness.pki.temporary import prefix
 
 REPOSITORY = "hopproof/lab"
 BASE = "python:3.13-slim-trixie"
@@ -44,7 +45,7 @@ _LEFT_OUT = shutil.ignore_patterns("tests", "__pycache__", "_data", "*.pyc")
 
 def ready_image() -> str:
     """The tag of the image for exactly this code; built now if there is none.  Raises LabError."""
-    with tempfile.TemporaryDirectory(prefix="hopproof-image-") as folder:
+    with tempfile.TemporaryDirectory(prefix=prefix("image")) as folder:
         tag = write_context(Path(folder))
         try:
             docker_api.client().client.images.get(tag)
@@ -145,7 +146,7 @@ def main() -> int:
     if arguments.context:
         print(write_context(arguments.context))  # noqa: T201
     elif arguments.tests:
-        with tempfile.TemporaryDirectory(prefix="hopproof-image-") as folder:
+        with tempfile.TemporaryDirectory(prefix=prefix("image")) as folder:
             write_context(Path(folder))
             build(Path(folder), f"{REPOSITORY}-tests", "tests")
         print(f"{REPOSITORY}-tests")  # noqa: T201

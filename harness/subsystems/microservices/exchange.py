@@ -6,6 +6,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from harness.subsystems.faults.registry import Change, fault
+from harness.subsystems.faults.transport import answering_clear_text
 from harness.subsystems.server.policy import ServerPolicy
 
 CHOOSES_ITS_CALLERS = "chooses-its-callers"
@@ -83,4 +84,4 @@ def _matches(name: str, claim: object) -> bool:
 @fault("service-answers-clear-text", on=("service",))
 def service_answers_clear_text(rules: ServerPolicy) -> ServerPolicy:
     """a service answers plain HTTP on its TLS port as well"""
-    return replace(rules, answers_clear_text=True)
+    return answering_clear_text(rules)

@@ -63,7 +63,7 @@ function sentPart(row, seen) {
 
 function backPart(seen) {
   const view = seen.client, answer = view && view.response;
-  if (!view) return part("What came back", el("p", {}, seen.lab_fault ? "The lab failed: " + seen.lab_fault : "The harness sent no request of its own here; what happened stands beside."));
+  if (!view) return part("What came back", el("p", {}, seen.lab_fault ? "The lab failed: " + seen.lab_fault : seen.extra && seen.extra.steps ? "What came of each step stands under Effect and controls." : "The harness sent no request of its own here; what happened stands beside."));
   return part("What came back", facts([["TLS", view.established ? view.tls_version + ", handshake completed" : "no handshake completed"], ["alert", view.alert], ["closed", view.closed && "the connection ended without an answer"],
     ["deadline", view.timed_out && "passed"], ["network", view.fault], ["server refused", view.server_refused], ["status", answer && answer.status],
     ["headers", answer && answer.headers && el("pre", {}, answer.headers.map((pair) => pair.join(": ")).join("\n"))], ["body", answer && answer.body && el("pre", {}, answer.body)],
@@ -77,10 +77,11 @@ function sidePart(title, view, absent) {
 }
 
 function said(step) {
-  const { status, ended, reason, effect, ...more } = step;
+  const { step: what, status, ended, reason, effect, read_on_the_way: read, ...more } = step;
   const words = [status && "answered " + status, ended && "ended with " + ended, reason && "the server says " + reason,
-    effect === true && "acted upon", effect === false && "not acted upon", ...Object.entries(more).map(([key, item]) => key + " " + item)];
-  return words.filter(Boolean).join(", ") || "nothing was sent";
+    effect === true && "acted upon", effect === false && "not acted upon", read && "the balancer reads its " + read, ...Object.entries(more).map(([key, item]) => key + " " + item)];
+  const facts = words.filter(Boolean).join(", ");
+  return what ? what + (facts ? ": " + facts : "") : facts || "nothing was sent";
 }
 
 function extraPart(seen) {
@@ -113,8 +114,9 @@ function commandPart(row, judged, seen) {
 async function caseView(row) {
   const seen = await evidence(row), outcome = value("outcome", row), judged = !["withheld", "skipped"].includes(outcome);
   const head = facts([["outcome", badge(outcome, outcome)], ["reason", value("reason", row)], ["evidence", value("grade", row)], ["took", judged ? index.ms[row] + " ms" : undefined]]);
-  const balancer = value("path", row) === "direct" ? "" : sidePart("What the balancer saw", seen.balancer, "It recorded nothing for this connection.");
-  const parts = judged ? [sentPart(row, seen), backPart(seen), balancer, sidePart("What the server saw", seen.server, "It recorded nothing for this connection."), extraPart(seen)] : [];
+  const played = seen.extra && seen.extra.steps;
+  const balancer = value("path", row) === "direct" || played ? "" : sidePart("What the balancer saw", seen.balancer, "It recorded nothing for this connection.");
+  const parts = judged ? [sentPart(row, seen), backPart(seen), balancer, played ? "" : sidePart("What the server saw", seen.server, "It recorded nothing for this connection."), extraPart(seen)] : [];
   return el("div", { class: "case" }, head, el("div", { class: "columns" }, whyPart(row), ...parts, commandPart(row, judged, seen)),
     judged ? el("details", {}, el("summary", {}, "The evidence as recorded"), el("pre", {}, JSON.stringify(seen, null, 1))) : "");
 }

@@ -8,6 +8,7 @@ from dataclasses import replace
 from cryptography import x509
 
 from harness.subsystems.faults.registry import fault
+from harness.subsystems.faults.transport import answering_clear_text
 from harness.subsystems.server.jwks import Keys
 from harness.subsystems.server.jws import Token
 from harness.subsystems.server.policy import Demand, Protection, ServerPolicy
@@ -34,7 +35,7 @@ BAD_TOKENS = (
 @fault("answers-clear-text", on=ALL)
 def answers_clear_text(rules: ServerPolicy) -> ServerPolicy:
     """answers plain HTTP on the TLS port as well"""
-    return replace(rules, answers_clear_text=True)
+    return answering_clear_text(rules)
 
 
 @fault("starts-unprotected", on=(*SERVERS, "event-gateway"))

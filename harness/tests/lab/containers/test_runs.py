@@ -15,7 +15,7 @@ import pytest
 
 from harness.lab.containers import daemon, docker_api
 from harness.lab.containers.image import ready_image
-from harness.lab.folders import sweep
+from harness.pki.temporary import sweep
 from harness.tests import command
 from harness.tests.command import Running
 from harness.writers import record
