@@ -1,9 +1,9 @@
 """Judges mutated exports with lint, certs, renew and plan: none may raise, hang or print a key.
 
-    python -m tools.fuzz_files [--cases 100000] [--seed 1] [--seconds 20] [--first N]
+    python -m tools.fuzz_files [--cases 100000] [--seed 1] [--seconds 20] [--first N] [--keep FOLDER]
 
-The corpus is fixtures/exports, a deployment with its Secrets, and PEM files.  A case is reproducible by its seed and
-number: ``--first N --cases 1`` repeats one.
+The corpus is fixtures/exports, a deployment with its Secrets, and PEM files.  Seed and number say where a case is
+damaged; the certificates have keys of their own in each run, so ``--keep FOLDER`` leaves what went wrong.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from harness.writers import file_findings, runbook
 
 CORPUS = Path(__file__).resolve().parents[1] / "fixtures" / "exports"
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
-KEY = "c2VjcmV0LWtleS1vZi10aGUtY29ycHVz"
+KEY = "c2Vjcm+V0LWtl+eS1vZi+10aGUt/Y29y+cHVz"
 """What every Secret of the corpus has for a key."""
 _CAS = ("ingress-ca", "management-ca", "portal-ca", "analytics-ca")
 _FLOWS = ("management-to-portal", "management-to-analytics", "management-to-api-gateway", "api-gateway-to-analytics")
@@ -219,9 +219,10 @@ class _Heard(logging.Handler):
         return lines
 
 
-def run(cases: range, seed: int, seconds: int) -> list[str]:
-    """Look at *cases*; returns what went wrong, a line each."""
-    originals, wrong = corpus(), []
+def run(cases: range, seed: int, seconds: int, keep: Path | None = None) -> list[str]:
+    """Look at *cases*; returns what went wrong, a line each, and leaves those inputs in *keep*."""
+    originals = corpus()
+    wrong: list[str] = []
 
     def late(_signal: int, _frame: object) -> None:
         raise TimeoutError(f"took longer than {seconds} s")
@@ -234,6 +235,7 @@ def run(cases: range, seed: int, seconds: int) -> list[str]:
             generator = random.Random(f"{seed}/{number}")  # noqa: S311 - a case can be repeated
             data = mutated(generator.choice(originals), generator)
             signal.alarm(seconds)
+            before_it = len(wrong)
             try:
                 if KEY in look(data, generator):
                     wrong.append(f"case {number}: a key was printed")
@@ -242,6 +244,8 @@ def run(cases: range, seed: int, seconds: int) -> list[str]:
                 wrong.append(f"case {number}: {traceback.format_exc()}")
             finally:
                 signal.alarm(0)
+            if keep is not None and len(wrong) > before_it:
+                (keep / f"case-{number}").write_bytes(data)
     finally:
         signal.signal(signal.SIGALRM, before)
         logging.getLogger().removeHandler(log)
@@ -255,9 +259,12 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=int, default=20)
+    parser.add_argument("--keep", type=Path)
     arguments = parser.parse_args()
     start = time.monotonic()
-    wrong = run(range(arguments.first, arguments.first + arguments.cases), arguments.seed, arguments.seconds)
+    wrong = run(
+        range(arguments.first, arguments.first + arguments.cases), arguments.seed, arguments.seconds, arguments.keep
+    )
     for line in wrong[:20]:
         print(line)  # noqa: T201
     print(f"{arguments.cases} cases, {len(wrong)} wrong, {time.monotonic() - start:.0f} s")  # noqa: T201

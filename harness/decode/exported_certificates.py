@@ -21,6 +21,11 @@ from harness.model.resource import Files, Located, Resource, Unread
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 _CERTIFICATE_FIELDS = (".crt", ".pem", ".cer", ".cert")
 _MOST_IN_ONE = 500
+_UNREADABLE = (
+    *(ValueError, TypeError, KeyError),
+    *(x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType),
+)
+"""What cryptography raises for certificates that are none, or of a kind that it does not read."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +127,7 @@ def _load(text: bytes, file: str, line: int, found: Collection) -> Iterator[x509
             certificate = x509.load_pem_x509_certificate(match[0])
             # A hostile certificate can parse and fail only when a part of it is first looked at.
             certificate.subject.rfc4514_string(), certificate.issuer.rfc4514_string(), certificate.extensions
-        except (ValueError, TypeError, KeyError) as problem:  # KeyError: a name of a type that is no string's
+        except _UNREADABLE as problem:  # KeyError: a name of a type that is no string's
             what = "a name of an unknown type" if isinstance(problem, KeyError) else str(problem).partition("\n")[0]
             found.unread.append(Unread(file, line, f"a certificate that cannot be read: {what}"))
             continue

@@ -23,7 +23,8 @@ from pathlib import Path
 import yaml
 
 from harness.pki.issue import Identity
-from harness.tests.installations import KUBERNETES, Object, application, documents
+from harness.tests.cert_manager import Object, application
+from harness.tests.installations import KUBERNETES, documents
 
 _LOAD = "import sys, yaml; list(yaml.load_all(open(sys.argv[1]), Loader=yaml.CSafeLoader))"
 _VERBS = {
