@@ -25,7 +25,7 @@ from harness.errors import UsageError
 from harness.model.vocabulary import Path as FlowPath
 from harness.model.vocabulary import Posture
 from harness.wire.packets.capture import Capture
-from harness.wire.packets.table import read_captures
+from harness.wire.packets.reader import read_captures
 from harness.writers.packets import PacketReport, as_json, as_text
 
 CORPUS = Path(__file__).resolve().parents[1] / "fixtures" / "captures"

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from harness.checks.passage import Leg, Side, compare, within
 from harness.errors import UsageError
 from harness.model.connection import Connection
-from harness.wire.packets.table import Reading, read
+from harness.wire.packets.reader import read
+from harness.wire.packets.table import Reading
 
 
 @dataclass(frozen=True)

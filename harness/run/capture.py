@@ -24,10 +24,12 @@ from harness.pki.private_files import private_file, private_folder
 from harness.run.engine import Result
 from harness.run.packets import PacketJudge
 from harness.wire.packets import pcapng
-from harness.wire.packets.capture import Capture, Packet
+from harness.wire.packets.capture import Capture
 from harness.wire.packets.frames import Frames
+from harness.wire.packets.packet import Packet
+from harness.wire.packets.reader import read
 from harness.wire.packets.recorder import Recorder
-from harness.wire.packets.table import Reading, read
+from harness.wire.packets.table import Reading
 
 FOLDER, WHOLE, INDEX, KEYS = "capture", "run.pcap", "packets.jsonl", "keys.log"
 _SHOWN = 3

@@ -45,8 +45,8 @@ from harness.run.files import FileJudge
 from harness.run.packets import PacketJudge
 from harness.targets.builtin import EMBEDDED
 from harness.targets.reference_exports import reference_exports
+from harness.wire.packets.reader import read
 from harness.wire.packets.recorder import Recorder
-from harness.wire.packets.table import read
 
 Progress = Callable[[str, int, int], None]
 

@@ -98,7 +98,7 @@ def test_the_good_one_is_good(folder: Path, capsys: pytest.CaptureFixture[str]) 
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "said"),
     [
         (b"", "the file is empty"),
         (b"\x00\x01\x02\xff", "not valid YAML"),
@@ -120,15 +120,15 @@ def test_the_good_one_is_good(folder: Path, capsys: pytest.CaptureFixture[str]) 
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_is_no_target_file(folder: Path, content: bytes, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_no_target_file(folder: Path, content: bytes, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     status, text = check(folder, content, capsys)
     assert status == 2
-    assert told in text
+    assert said in text
     assert len(text) < 1000
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "said"),
     [
         ([url("https://orders.example.test:99999/")], "Port out of range"),
         ([url("https://orders.example.test:0/")], "0 is not a valid port"),
@@ -185,13 +185,13 @@ def test_what_is_no_target_file(folder: Path, content: bytes, told: str, capsys:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_a_target_file_cannot_say(
-    folder: Path, pki: Pki, changes: list[Change], told: str, capsys: pytest.CaptureFixture[str]
+    folder: Path, pki: Pki, changes: list[Change], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     old = Pki.create(reference().pki, now=datetime.now(UTC) - timedelta(days=3000), signing_key=pki.signing_key)
     (folder / "expired.crt").write_bytes(old.secrets["portal-admin-client"].pem())
     status, text = check(folder, changed(*changes), capsys)
     assert status == 2
-    assert told in text
+    assert said in text
     assert SECRET not in text and JWT[-20:] not in text
 
 

@@ -23,7 +23,7 @@ import dpkt
 
 from harness.wire.packets.capture import Capture
 from harness.wire.packets.frames import Frames
-from harness.wire.packets.table import read
+from harness.wire.packets.reader import read
 
 CORPUS = Path(__file__).resolve().parents[2] / "fixtures" / "captures"
 _FIELDS = (

@@ -13,8 +13,8 @@ from harness.checks.passage import Passage, Side, compare, within
 from harness.model.connection import Connection, Content
 from harness.tests.wire.packets import talk
 from harness.wire.packets.assembly import Assembly
-from harness.wire.packets.capture import Packet
 from harness.wire.packets.frames import Frames
+from harness.wire.packets.packet import Packet
 
 FRONT = talk.Frames(("10.0.0.1", 40000), ("10.0.0.2", 443))
 BACK = talk.Frames(("10.0.1.2", 50000), ("10.0.1.3", 8443))

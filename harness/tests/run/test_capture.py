@@ -16,9 +16,10 @@ from harness.errors import LabError, UsageError
 from harness.run.capture import RunCapture, started
 from harness.tests import builders
 from harness.wire.packets import pcapng, recorder
-from harness.wire.packets.capture import Capture, Packet
+from harness.wire.packets.capture import Capture
+from harness.wire.packets.packet import Packet
+from harness.wire.packets.reader import read
 from harness.wire.packets.recorder import Recorder
-from harness.wire.packets.table import read
 
 Tool = Callable[[str], None]
 LISTENING = "echo 'listening on lo' >&2\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import warnings
 from dataclasses import replace
+from functools import lru_cache
 
 from cryptography import x509
 
@@ -47,6 +48,15 @@ class Direction:
         """What it last acknowledged of the other side's bytes."""
         self.fin: int | None = None
         """The sequence number of its FIN: all before it was sent."""
+
+    def follows(self, sequence: int, size: int) -> bool:
+        """Whether *size* bytes from *sequence* on are exactly what comes next."""
+        return not size or (self.stream.next == sequence and not self.stream.waits)
+
+    def counted(self, packets: int, size: int, acknowledged: int) -> None:
+        """*packets* with *size* bytes were looked at together; the last acknowledges up to *acknowledged*."""
+        self.stream.counted(packets, size)
+        self.acknowledged = acknowledged
 
 
 class Assembly:
@@ -257,11 +267,17 @@ def _chain(side: TlsSide, notes: list[str], whose: str) -> tuple[CertificateView
         body = side.messages.get(CERTIFICATE)
         certificates = Cursor(body).vector(3) if body else Cursor(b"")
         while certificates.more and len(found) < _MAX_CHAIN:
-            with warnings.catch_warnings(action="ignore"):
-                found.append(view(x509.load_der_x509_certificate(certificates.vector(3).data)))
+            found.append(_certificate(certificates.vector(3).data))
     except Exception:  # whatever a stranger's bytes make a parser raise, they are no certificate
         notes.append(f"the {whose}'s chain cannot be parsed")
     return tuple(found)
+
+
+@lru_cache(1024)
+def _certificate(der: bytes) -> CertificateView:
+    """Servers present the same chain again and again: a certificate is parsed once."""
+    with warnings.catch_warnings(action="ignore"):
+        return view(x509.load_der_x509_certificate(der))
 
 
 def _alerts(sender: str, side: TlsSide) -> tuple[Alert, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from harness.wire.packets.capture import Packet
+from harness.wire.packets.packet import Packet
 
 MAX_DATAGRAMS = 1024
 """Fragmented datagrams held at once."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Mapping
+from enum import Enum
+from functools import lru_cache
 from hashlib import sha256
 
 from harness.model.connection import ClientHello, KeyShare, ServerHello
@@ -13,6 +16,8 @@ _SNI, _GROUPS, _SIGNATURES, _ALPN, _TICKET, _PSK, _EARLY, _VERSIONS, _POST_AUTH,
 )  # fmt: skip
 # The random of a ServerHello that is a HelloRetryRequest (RFC 8446, 4.1.3).
 _RETRY = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
+_KINDS_KEPT = 512
+_TWO_NUMBERS = struct.Struct("!HH").unpack_from
 _JA4_VERSIONS = {0x0304: "13", 0x0303: "12", 0x0302: "11", 0x0301: "10", 0x0300: "s3"}
 
 
@@ -47,23 +52,28 @@ class Cursor:
 def client_hello(body: bytes) -> ClientHello:
     """The ClientHello whose message body is *body*."""
     cursor = Cursor(body)
-    legacy, random = cursor.number(2), cursor.take(32)
-    session, ciphers = cursor.vector(1).data, _numbers(cursor.vector(2))
+    legacy, random = cursor.take(2), cursor.take(32)
+    session, ciphers = cursor.vector(1).data, cursor.vector(2).data
     cursor.vector(1)
     extensions = _extensions(cursor)
-    versions = _numbers(Cursor(extensions[_VERSIONS]).vector(1)) if _VERSIONS in extensions else [legacy]
-    versions = [number for number in versions if not is_grease(number)]
+    versions = Cursor(extensions[_VERSIONS]).vector(1).data if _VERSIONS in extensions else legacy
     alpn = _alpn(extensions)
     return ClientHello(
         random=random.hex(),
         session_id=session.hex(),
-        versions=tuple(named(VERSIONS, number) for number in versions),
-        ciphers=tuple(named(CIPHERS, number) for number in ciphers if not is_grease(number)),
-        groups=tuple(named(GROUPS, number) for number in _list(extensions, _GROUPS) if not is_grease(number)),
+        versions=_named(_Table.VERSIONS, versions),
+        ciphers=_named(_Table.CIPHERS, ciphers),
+        groups=_named(_Table.GROUPS, _list(extensions, _GROUPS)),
         key_shares=tuple(_shares(extensions)),
         server_name=_server_name(extensions),
         alpn=tuple(_text(name) for name in alpn),
-        ja4=_ja4(max(versions, default=legacy), ciphers, extensions, alpn),
+        ja4=_ja4(
+            versions if _numbers(versions) else legacy,
+            ciphers,
+            tuple(extensions),
+            _list(extensions, _SIGNATURES),
+            alpn[0] if alpn else b"",
+        ),
         sha256=sha256(body).hexdigest(),
         early_data=_EARLY in extensions,
         offers_resumption=_PSK in extensions or bool(extensions.get(_TICKET)),
@@ -96,21 +106,41 @@ def server_hello(body: bytes) -> ServerHello:
     )
 
 
-def _numbers(cursor: Cursor) -> list[int]:
-    return [int.from_bytes(cursor.data[at : at + 2], "big") for at in range(0, len(cursor.data) - 1, 2)]
+class _Table(Enum):
+    """Tables of names, to tell them apart where names are kept."""
+
+    VERSIONS, CIPHERS, GROUPS = VERSIONS, CIPHERS, GROUPS
 
 
-def _list(extensions: Mapping[int, bytes], kind: int) -> list[int]:
-    return _numbers(Cursor(extensions[kind]).vector(2)) if kind in extensions else []
+# Clients of one kind offer the same lists again and again: what a list means is worked out once.
+@lru_cache(_KINDS_KEPT)
+def _numbers(data: bytes) -> tuple[int, ...]:
+    """The numbers of two bytes in *data*, but those that mean nothing."""
+    numbers = (int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data) - 1, 2))
+    return tuple(number for number in numbers if not is_grease(number))
+
+
+@lru_cache(_KINDS_KEPT)
+def _named(table: _Table, data: bytes) -> tuple[str, ...]:
+    return tuple(named(table.value, number) for number in _numbers(data))
+
+
+def _list(extensions: Mapping[int, bytes], kind: int) -> bytes:
+    return Cursor(extensions[kind]).vector(2).data if kind in extensions else b""
 
 
 def _extensions(cursor: Cursor) -> dict[int, bytes]:
     if not cursor.more:
         return {}
-    found, block = dict[int, bytes](), cursor.vector(2)
-    while block.more:
-        kind = block.number(2)
-        found.setdefault(kind, block.vector(2).data)
+    found, block, at = dict[int, bytes](), cursor.vector(2).data, 0
+    while at < len(block):
+        if at + 4 > len(block):
+            raise ValueError("too short")
+        kind, size = _TWO_NUMBERS(block, at)
+        at += 4 + size
+        if at > len(block):
+            raise ValueError("too short")
+        found.setdefault(kind, block[at - size : at])
     return found
 
 
@@ -144,16 +174,16 @@ def _text(value: bytes) -> str:
     return value.decode("ascii", "backslashreplace")
 
 
-def _ja4(version: int, ciphers: list[int], extensions: Mapping[int, bytes], alpn: list[bytes]) -> str:
+@lru_cache(_KINDS_KEPT)
+def _ja4(versions: bytes, ciphers: bytes, extensions: tuple[int, ...], signatures: bytes, alpn: bytes) -> str:
     """JA4 (FoxIO, technical details of JA4): counts in the clear, sorted lists as digests; GREASE does not count."""
-    suites = [number for number in ciphers if not is_grease(number)]
+    suites = _numbers(ciphers)
     kinds = [number for number in extensions if not is_grease(number)]
     listed = sorted(f"{number:04x}" for number in kinds if number not in (_SNI, _ALPN))
-    signatures = [f"{number:04x}" for number in _list(extensions, _SIGNATURES) if not is_grease(number)]
-    extended = "_".join(filter(None, (",".join(listed), ",".join(signatures))))
+    extended = "_".join(filter(None, (",".join(listed), ",".join(f"{number:04x}" for number in _numbers(signatures)))))
     head = (
-        f"t{_JA4_VERSIONS.get(version, '00')}{'d' if _SNI in extensions else 'i'}"
-        f"{min(len(suites), 99):02}{min(len(kinds), 99):02}{_ja4_alpn(alpn[0] if alpn else b'')}"
+        f"t{_JA4_VERSIONS.get(max(_numbers(versions), default=0), '00')}{'d' if _SNI in extensions else 'i'}"
+        f"{min(len(suites), 99):02}{min(len(kinds), 99):02}{_ja4_alpn(alpn)}"
     )
     return f"{head}_{_short(','.join(sorted(f'{number:04x}' for number in suites)))}_{_short(extended)}"
 

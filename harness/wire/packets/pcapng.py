@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from harness.pki.private_files import private_file
-from harness.wire.packets.capture import Packet
+from harness.wire.packets.packet import Packet
 
 _SECTION, _INTERFACE, _ENHANCED, _SECRETS = 0x0A0D0D0A, 1, 6, 10
 _KEY_LOG = 0x544C534B

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from harness.model.connection import Content
 from harness.wire.packets.cleartext import HTTP2_PREFACE, AnswerSide, RequestSide, is_request
-from harness.wire.packets.tls import TlsSide, starts_record
+from harness.wire.packets.tls import Skimmed, TlsSide, starts_record
 
 _PROXY1, _PROXY2 = b"PROXY ", b"\r\n\r\n\0\r\nQUIT\n"
 _MAX_PROXY = 4096
 _UNDECIDED = 108
 _TRIES = 64
+
+
+def _nothing() -> None:
+    """There is nothing to count."""
 
 
 class Side:
@@ -36,6 +42,15 @@ class Side:
             self.answers.feed(data, time)
         elif self.content in (Content.EMPTY, Content.UNKNOWN):
             self._begin(data, time)
+
+    def skim(self, pieces: Skimmed) -> Callable[[], None] | None:
+        """What counts *pieces*, the next bytes, where nothing of them needs to be read; None where something does."""
+        if not pieces.size:
+            return _nothing
+        if self.tls is not None:
+            return self.tls.skim(pieces)
+        ignored = self.content in (Content.OTHER, Content.HTTP2) and self.requests is None and self.answers is None
+        return _nothing if ignored else None
 
     def skip(self, size: int, time: float) -> None:
         """The next *size* bytes are not known."""

@@ -38,6 +38,23 @@ class Stream:
         """Whether its first sequence number is known."""
         return self._next is not None
 
+    @property
+    def next(self) -> int | None:
+        """The sequence number of the next byte."""
+        return self._next
+
+    @property
+    def waits(self) -> bool:
+        """Whether segments wait behind a hole."""
+        return bool(self._waiting)
+
+    def counted(self, packets: int, size: int) -> None:
+        """*packets* have come, with *size* bytes in order that its reader has seen already."""
+        self.packets += packets
+        self.bytes += size
+        if self._next is not None:
+            self._next = (self._next + size) % _RING
+
     def synchronise(self, sequence: int) -> None:
         """*sequence* is that of its first byte."""
         if self._next is None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from harness.model.connection import Connection
 from harness.wire.packets.assembly import ACK, SYN, Assembly
-from harness.wire.packets.capture import Capture
-from harness.wire.packets.frames import Frames, Segment
+from harness.wire.packets.frames import Segment
 
 MAX_OPEN = 20_000
 """Connections followed at once.  The one that was idle longest is ended where there are more."""
@@ -34,44 +32,12 @@ class Reading:
     last: float | None = None
 
 
-def read(names: Iterable[str], max_open: int = MAX_OPEN, max_kept: int = MAX_KEPT) -> Reading:
-    """The connections in the captures *names*, each read by itself; raises ``UsageError`` for an unreadable one."""
-    return read_captures((Capture(name) for name in names), max_open, max_kept)
-
-
-def read_captures(captures: Iterable[Capture], max_open: int = MAX_OPEN, max_kept: int = MAX_KEPT) -> Reading:
-    """The connections in *captures*."""
-    reading = Reading()
-    for capture in captures:
-        _read_one(capture, reading, max_open, max_kept)
-        reading.notes.extend(f"{capture.name}: {note}" for note in capture.notes)
-    reading.connections.sort(key=lambda item: item.started)
-    return reading
-
-
-def _read_one(capture: Capture, reading: Reading, max_open: int, max_kept: int) -> None:
-    table = Table(capture.name, reading, max_open, max_kept)
-    frames = Frames()
-    take, dissect, packets, segments = table.take, frames.segment, 0, 0
-    first: float | None = None
-    last: float | None = None
-    for packet in capture:
-        packets += 1
-        segment = dissect(packet)
-        if segment is not None:
-            segments += 1
-            take(segment, packet.time)
-        if first is None:
-            first = packet.time
-        last = packet.time
-    table.close()
-    reading.first = min((time for time in (reading.first, first) if time is not None), default=None)
-    reading.last = max((time for time in (reading.last, last) if time is not None), default=None)
-    reading.packets += packets
-    reading.segments += segments
-    reading.left_out += frames.left_out
-    if frames.unfinished:
-        reading.left_out["datagrams of which a fragment never came"] += frames.unfinished
+def key_of(segment: Segment) -> Key:
+    """The connection of *segment*, the same for both directions."""
+    source, target, source_port, target_port = segment[:4]
+    if (source, source_port) <= (target, target_port):
+        return source, source_port, target, target_port
+    return target, target_port, source, source_port
 
 
 class Table:
@@ -84,11 +50,7 @@ class Table:
 
     def take(self, segment: Segment, time: float) -> None:
         """One more segment."""
-        source, target, source_port, target_port = segment[:4]
-        if (source, source_port) <= (target, target_port):
-            key = (source, source_port, target, target_port)
-        else:
-            key = (target, target_port, source, source_port)
+        key = key_of(segment)
         found = self._open.get(key)
         if found is None or (segment.flags & (SYN | ACK) == SYN and found.reopened(segment)):
             if found is not None:
@@ -101,6 +63,14 @@ class Table:
         else:
             self._open.move_to_end(key)
         found.segment(segment, time)
+
+    def known(self, key: Key) -> Assembly | None:
+        """The connection *key*, if it is under way."""
+        return self._open.get(key)
+
+    def touched(self, key: Key) -> None:
+        """The connection *key* is not idle."""
+        self._open.move_to_end(key)
 
     def close(self) -> None:
         """The capture has ended."""

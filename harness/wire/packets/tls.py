@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from bisect import bisect_right
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
 
 MAX_MESSAGES = 1 << 18
 """Handshake bytes in the clear that are kept for one side."""
@@ -30,6 +32,17 @@ def starts_record(data: bytes | bytearray, sealed_only: bool = False) -> bool:
     if sealed_only:
         return data[0] == APPLICATION and data[2] == 3 and 0 < size <= MAX_RECORD
     return CHANGE_CIPHER <= data[0] <= APPLICATION and 0 < size <= MAX_RECORD
+
+
+class Skimmed(Protocol):
+    """A direction's next bytes in pieces, of which few are read."""
+
+    size: int
+    ends: list[int]
+    times: list[float]
+
+    def read(self, at: int, size: int, piece: int) -> bytes:
+        """*size* bytes from *at*, which is in the *piece*."""
 
 
 class TlsSide:
@@ -67,6 +80,31 @@ class TlsSide:
         self._buffer += data[self._skip :]
         self._skip = 0
         self._records(time)
+
+    def skim(self, pieces: Skimmed) -> Callable[[], None] | None:
+        """What counts *pieces*, the next bytes, where they are whole records of application data; None elsewhere."""
+        if self._lost or self._buffer:
+            return None
+        at, piece, sealed, ends, total = self._skip, 0, list[Sealed](), pieces.ends, pieces.size
+        while at + 5 <= total:
+            piece = bisect_right(ends, at, piece)
+            head = pieces.read(at, 5, piece)
+            if not starts_record(head, sealed_only=True):
+                return None
+            size = head[3] << 8 | head[4]
+            # A record counts when its header is there.
+            sealed.append(Sealed(size, pieces.times[bisect_right(ends, at + 4, piece)]))
+            at += 5 + size
+        tail = pieces.read(at, total - at, bisect_right(ends, at, piece)) if at < total else b""
+
+        def count() -> None:
+            self._buffer += tail
+            self._skip = max(at - total, 0)
+            self.application_records += len(sealed)
+            self.alert_sized += sum(record.size == 19 for record in sealed)
+            self.sealed += sealed[: KEPT_SIZES - len(self.sealed)]
+
+        return count
 
     def skip(self, size: int, time: float) -> None:
         """The next *size* bytes are not known."""

@@ -12,7 +12,8 @@ import pytest
 from harness.model.connection import Connection
 from harness.pki.issue import Identity
 from harness.tests.wire.packets import talk
-from harness.wire.packets.table import Reading, read
+from harness.wire.packets.reader import read
+from harness.wire.packets.table import Reading
 
 V12, V13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 

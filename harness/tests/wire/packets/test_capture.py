@@ -12,7 +12,8 @@ import pytest
 
 from harness.errors import UsageError
 from harness.tests.wire.packets import talk
-from harness.wire.packets.capture import Capture, Packet
+from harness.wire.packets.capture import Capture
+from harness.wire.packets.packet import Packet
 
 FRAMES = [bytes([number]) * (60 + number) for number in range(5)]
 

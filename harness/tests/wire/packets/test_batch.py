@@ -1,0 +1,158 @@
+"""Many packets at once must give what one by one gives: whatever is lost, repeated, swapped, cut or said in a flag."""
+
+from __future__ import annotations
+
+import io
+import random
+import struct
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from typing import Any
+
+import pytest
+
+from harness import paths
+from harness.wire.packets import batch
+from harness.wire.packets.capture import Capture
+from harness.wire.packets.frames import Frames, Segment
+from harness.wire.packets.packet import Packet
+from harness.wire.packets.reader import read_captures
+from harness.wire.packets.table import Reading
+
+FILES = sorted((paths.FIXTURES / "captures").glob("*.pcap"))
+ETHERNET = next(found for file in FILES if (found := list(Capture(str(file))))[0].link == 1)
+Way = tuple[bytes, int, bytes, int]
+Frame = tuple[bytes, int]
+"""What was captured of a frame, and how long it was."""
+
+
+def frame(one: Segment, ack: int, payload: bytes, sequence: int, flags: int = 0x10) -> bytes:
+    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 40 + len(payload), 1, 0, 64, 6, 0, one.source, one.target)
+    tcp = struct.pack("!HHIIBBHHH", one.source_port, one.target_port, sequence, ack, 0x50, flags, 500, 0, 0)
+    return b"\2" * 12 + b"\x08\0" + ip + tcp + payload
+
+
+def records(generator: random.Random, size: int) -> bytes:
+    found = b""
+    while len(found) < size:
+        length = generator.choice((19, 30, 700, 5000, 16401))
+        kind = 23 if generator.random() < 0.998 else 21
+        found += struct.pack("!BHH", kind, 0x303, length) + generator.randbytes(length)
+    return found
+
+
+def longer(packets: list[Packet], generator: random.Random) -> Iterator[Frame]:
+    """The capture, each connection of which goes on with many more segments in both directions."""
+    frames, ends, last = (
+        Frames(),
+        dict[tuple[bytes, int, bytes, int], int](),
+        dict[tuple[bytes, int, bytes, int], Segment](),
+    )
+    for packet in packets:
+        segment = frames.segment(packet)
+        if segment is None or segment.flags & 5:
+            continue
+        way = (segment.source, segment.source_port, segment.target, segment.target_port)
+        ends[way] = max(ends.get(way, 0), segment.sequence + len(segment.payload) + bool(segment.flags & 2))
+        last[way] = segment
+        yield packet.data, packet.length
+    streams = {way: records(generator, generator.choice((0, 20_000, 300_000))) for way in ends}
+    while any(streams.values()):
+        way = generator.choice([way for way, rest in streams.items() if rest])
+        for _ in range(generator.choice((1, 3, 40))):
+            part = streams[way][: generator.choice((1400, 1400, 1400, 300, 4))]
+            streams[way] = streams[way][len(part) :]
+            answers = ends.get((way[2], way[3], way[0], way[1]), 0) % 2**32
+            yield frame(last[way], answers, part, ends[way] % 2**32), 54 + len(part)
+            ends[way] += len(part)
+            if generator.random() < 0.3:
+                yield frame(last[way], answers, b"", ends[way] % 2**32), 54
+
+
+def damaged(frames: list[Frame], generator: random.Random) -> Iterator[Frame]:
+    chance = generator.choice((0.0, 0.0, 0.001, 0.01))
+    held: Frame | None = None
+    for item in frames:
+        luck = generator.random()
+        if luck < chance:
+            continue
+        if luck < 2 * chance:
+            item = (item[0][: generator.randrange(14, len(item[0]) + 1)], item[1])
+        if luck > 1 - chance:
+            yield item
+        elif luck > 1 - 2 * chance and held is None:
+            held = item
+            continue
+        elif luck > 1 - 3 * chance:
+            item = (item[0][:47] + bytes([generator.choice((0x11, 0x14, 0x18, 0x30))]) + item[0][48:], item[1])
+        yield item
+        if held is not None:
+            yield held
+            held = None
+
+
+def pcap(frames: list[Frame]) -> bytes:
+    found = [struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 1 << 18, 1)]
+    for number, (data, length) in enumerate(frames):
+        found += [struct.pack("<IIII", 1700000000 + number // 1000, number % 1000 * 1000, len(data), length), data]
+    return b"".join(found)
+
+
+def pcapng(frames: list[Frame]) -> bytes:
+    def block(kind: int, body: bytes) -> bytes:
+        body += bytes(-len(body) % 4)
+        return struct.pack("<II", kind, len(body) + 12) + body + struct.pack("<I", len(body) + 12)
+
+    found = [block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)), block(1, struct.pack("<HHI", 1, 0, 0))]
+    for number, (data, length) in enumerate(frames):
+        time = 1700000000_000000 + number * 1000
+        found.append(block(6, struct.pack("<IIIII", 0, time >> 32, time & 0xFFFFFFFF, len(data), length) + data))
+    return b"".join(found)
+
+
+def read(data: bytes) -> Reading:
+    return read_captures([Capture("test", io.BytesIO(data))])
+
+
+@pytest.mark.parametrize("form", [pcap, pcapng])
+@pytest.mark.parametrize("seed", range(12))
+def test_the_same_as_one_by_one(seed: int, form: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = random.Random(seed)
+    frames = [item for file in FILES for item in damaged(list(longer(list(Capture(str(file))), generator)), generator)]
+    data = form(frames)
+    together = read(data)
+    monkeypatch.setattr(batch, "_numpy", lambda: None)
+    alone = read(data)
+    assert together.packets == len(frames) > 3000
+    assert (together.segments, together.left_out, together.notes) == (alone.segments, alone.left_out, alone.notes)
+    assert (together.first, together.last) == (alone.first, alone.last)
+    assert [asdict(item) for item in together.connections] == [asdict(item) for item in alone.connections]
+
+
+def test_most_of_a_transfer_is_not_read_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    way = Segment(b"\x0a\0\0\1", b"\x0a\0\0\2", 5000, 443, 0, 0, 0x10, b"", 0)
+    stream = b"".join(b"\x17\x03\x03\x40\x00" + bytes(0x4000) for _ in range(100))
+    parts = [(at, stream[at : at + 1400]) for at in range(0, len(stream), 1400)]
+    single: list[int] = []
+    one_by_one = batch.Batches._one_by_one
+
+    def counted(self: batch.Batches, of: batch.Batch, starts: Any) -> int:
+        starts = list(starts)
+        single.append(len(starts))
+        return one_by_one(self, of, starts)
+
+    monkeypatch.setattr(batch.Batches, "_one_by_one", counted)
+    reading = read(pcap([(frame(way, 1, part, at), 54 + len(part)) for at, part in parts]))
+    (connection,) = reading.connections
+    assert connection.sent.bytes == len(stream) and connection.sent.packets == len(parts) > 1000
+    assert sum(single) < 50
+
+
+def test_other_link_types(monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = list(longer(list(ETHERNET), random.Random(3)))
+    usual = [replace(item, files=()) for item in read(pcap(frames)).connections]
+    for link, head in ((113, b"\0" * 14 + b"\x08\0"), (276, b"\x08\0" + b"\0" * 18), (101, b"")):
+        moved = [(head + data[14:], length - 14 + len(head)) for data, length in frames]
+        data = pcap(moved)
+        data = data[:20] + struct.pack("<I", link) + data[24:]
+        assert [replace(item, files=()) for item in read(data).connections] == usual
