@@ -78,22 +78,24 @@ class SignatureRecorder:
     def signature(self, fault: Fault) -> Signature:
         """What *fault* looks like: posture -> requirement -> stimulus -> reason code; empty where nothing is seen."""
         found: defaultdict[str, defaultdict[str, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
+        for place, row in self._seen(fault):
+            if row["outcome"] in BROKEN:
+                found[place][row["requirement"]][row["stimulus"]] = row["reason_code"]
+        return {place: dict(rows) for place, rows in found.items()}
+
+    def _seen(self, fault: Fault) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Each row of a server with *fault*, with the posture or the modes that it is about."""
         for server, posture in _POSTURES:
             if server in fault.on:
-                for row in self._rows(Setup(server, posture, FlowPath.DIRECT, fault.name)):
-                    if row["outcome"] in BROKEN:
-                        found[str(posture)][row["requirement"]][row["stimulus"]] = row["reason_code"]
+                yield from (
+                    (str(posture), row) for row in self._rows(Setup(server, posture, FlowPath.DIRECT, fault.name))
+                )
         if _TOKEN_SERVICE in fault.on:
-            for row in self._exchanged(fault):
-                if row["outcome"] in BROKEN:
-                    found[row["posture"]][row["requirement"]][row["stimulus"]] = row["reason_code"]
+            yield from ((row["posture"], row) for row in self._exchanged(fault))
         if gateway_signatures.concerns(fault, _GATEWAY):
             for setup, target in gateway_signatures.targets(fault, catalogue().flows, self._lab):
-                for row in self._run(target, gateway_signatures.ONLY):
-                    if row["outcome"] in BROKEN:
-                        found[row["modes"]][row["requirement"]][row["stimulus"]] = row["reason_code"]
+                yield from ((row["modes"], row) for row in self._run(target, gateway_signatures.ONLY))
                 self._lab.release([setup])
-        return {posture: dict(rows) for posture, rows in found.items()}
 
     def _exchanged(self, fault: Fault) -> Iterable[Mapping[str, Any]]:
         """What is seen of a token service with *fault*, by exchanging tokens there."""
