@@ -153,6 +153,6 @@ def open_by_design(flow: Flow) -> bool:
     return bool(flow.modes) and set(flow.modes.values()) == {_DISABLED}
 
 
-def needs_certificate(flow: Flow) -> bool:
-    """Whether a certificate counts where *flow* ends, though a token does as well."""
-    return flow.modes.get(MTLS, _DISABLED) != _DISABLED
+def needs_certificate(endpoint: Endpoint) -> bool:
+    """Whether a certificate counts at *endpoint*, a gateway, though a token may do as well."""
+    return endpoint.modes.get(MTLS, _DISABLED) != _DISABLED

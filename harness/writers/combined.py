@@ -55,7 +55,9 @@ def _presented(row: Row) -> _Pair | None:
 def _differs(refused: set[_Pair], served: set[_Pair], wrongly: set[_Pair], place: int) -> bool:
     """Whether one was refused and one served that differ in that *place* alone, and none got in for its lack."""
     other = 1 - place
-    if any(pair[other] == GOOD and pair[place] != GOOD for pair in wrongly):
-        return False
     right = {pair[other] for pair in served if pair[place] == GOOD}
-    return any(pair[place] != GOOD and pair[other] in right for pair in refused)
+
+    def differ(pairs: set[_Pair]) -> bool:
+        return any(pair[place] != GOOD and pair[other] in right for pair in pairs)
+
+    return differ(refused) and not differ(wrongly)

@@ -40,3 +40,8 @@ def test_what_got_in_is_not_verified() -> None:
     passed = [*rows("served", "good"), *rows("unauthenticated", BAD, NO_TOKEN)]
     assert verified(passed, rows("unauthenticated", NONE)) == ["JWT"]
     assert verified(passed, rows("unauthenticated", FORGED)) == ["certificate"]
+
+
+def test_a_header_that_got_in_forged_says_that_certificates_are_not_verified() -> None:
+    passed = [*rows("served", "good", NO_TOKEN, NONE), *rows("unauthenticated", BAD, f"{NONE}+{FORGED}")]
+    assert verified(passed, rows("unauthenticated", f"{NO_TOKEN}+header-forged")) == ["JWT"]
