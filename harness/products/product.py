@@ -155,6 +155,16 @@ class KeyServer:
         return tuple(endpoint.host for endpoint in self.endpoints.values())
 
 
+@dataclass(frozen=True)
+class Holding:
+    """What a server holds besides its own secret: other ``secrets``, others' ``certificates``, which are public, and
+    whether it signs tokens with the key that is published."""
+
+    secrets: tuple[str, ...] = ()
+    certificates: tuple[str, ...] = ()
+    signs: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class Product:
     """One product, or several in one lab (:func:`together`).
@@ -165,6 +175,7 @@ class Product:
     ``subsystems`` the module with the kinds of reference subsystem, ``features`` what the reference has, ``suites``
     the folders with its topology and catalogues, ``out_of_scope`` what its documents describe and nothing here judges,
     ``contradictions`` what they forbid of an endpoint in a target file, ``ingestion`` the flow whose throughput counts,
+    ``holdings`` what servers hold besides their own secrets,
     ``files`` what can be said of its manifests and certificates (of a product alone; a lab runs none),
     ``certificate_header`` in which header its servers read the client's certificate unless another is configured,
     ``profiles`` the readings of its documents, by name, each with the mode that it takes for granted of every way of
@@ -187,6 +198,7 @@ class Product:
     out_of_scope: str = ""
     ingestion: str = ""
     contradictions: Contradictions = _allowed
+    holdings: Mapping[str, Holding] = field(default_factory=dict)
     files: FileRules | None = None
     certificate_header: str = ""
     profiles: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -223,6 +235,7 @@ def _joined(one: Product, other: Product) -> Product:
         suites=tuple(dict.fromkeys((*one.suites, *other.suites))),
         out_of_scope=" ".join(filter(None, (one.out_of_scope, other.out_of_scope))),
         ingestion=one.ingestion or other.ingestion,
+        holdings={**one.holdings, **other.holdings},
         contradictions=lambda version, endpoint: [
             *one.contradictions(version, endpoint),
             *other.contradictions(version, endpoint),
