@@ -55,7 +55,7 @@ def _row(item: Connection) -> dict[str, str | int]:
         "asked": _said(item.certificate_requested) if tls else "-",
         "sent": _said(item.certificate_sent) if tls else "-",
         "data": str(item.application_data) if tls else "-",
-        "clear": escaped(_clear(item)),
+        "readable": escaped(_clear(item)),
         "size": item.sent.bytes + item.received.bytes,
         "notes": escaped("; ".join((*item.notes, *(f"{one.sender}: {one.name}" for one in item.alerts)))),
     }

@@ -36,7 +36,8 @@ def page(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 def test_the_page_shows_what_the_text_shows(capsys: pytest.CaptureFixture[str]) -> None:
     found = page(capsys, str(CLEAR))
     assert "STS-11" in found and "bearer token" in found and "<svg" not in found
-    assert "Content-Security-Policy" in found and "eyJ" not in found
+    assert "Content-Security-Policy" in found and "eyJ" not in found and "built-in" not in found
+    assert "GET /" in found or "POST /" in found or "PUT /" in found
 
 
 def test_a_balancer_is_drawn(capsys: pytest.CaptureFixture[str]) -> None:
