@@ -1,6 +1,7 @@
 """Judges the reference subsystems behind a third-party balancer, in the place of the built-in one.
 
-python -m tools.interop.run_behind_balancer PRODUCT --report DIR [--expected FILE] [--only GLOB]... [--fault NAME] [--capture]
+python -m tools.interop.run_behind_balancer PRODUCT --report DIR [--expected FILE] [--only GLOB]... [--fault NAME]
+    [--capture]
 """
 
 from __future__ import annotations
