@@ -34,15 +34,17 @@ from harness.pki.temporary import new_home
 from harness.products.registry import reference
 from harness.run.diagnosis import FILE, Signature, signatures
 from harness.run.run import Run
+from tools.exchange_target import exchange_target, setups
 
 _POSTURES = (("portal", Posture.MTLS), ("portal", Posture.JWT), ("portal", Posture.BOTH), ("service", Posture.JWT))
 _CLIENT = "portal-admin-client"
+_TOKEN_SERVICE = "sts"
 _WORKERS, _SLICES = 6, 18
 
 
 def visible() -> list[Fault]:
     """The faults that a third-party server can have."""
-    servers = {name for name, _ in _POSTURES}
+    servers = {*(name for name, _ in _POSTURES), _TOKEN_SERVICE}
     return [fault for fault in FAULTS.values() if fault.where == "subsystem" and servers & set(fault.on)]
 
 
@@ -73,18 +75,32 @@ class SignatureRecorder:
                 for row in self._rows(Setup(server, posture, FlowPath.DIRECT, fault.name)):
                     if row["outcome"] in BROKEN:
                         found[str(posture)][row["requirement"]][row["stimulus"]] = row["reason_code"]
+        if _TOKEN_SERVICE in fault.on:
+            for row in self._exchanged(fault):
+                if row["outcome"] in BROKEN:
+                    found[row["posture"]][row["requirement"]][row["stimulus"]] = row["reason_code"]
         return {posture: dict(rows) for posture, rows in found.items()}
+
+    def _exchanged(self, fault: Fault) -> Iterable[Mapping[str, Any]]:
+        """What is seen of a token service with *fault*, by exchanging tokens there."""
+        rows = self._run(exchange_target(self._lab, self._folder, fault.name))
+        self._lab.release(setups(fault.name).values())
+        return rows
 
     def _rows(self, setup: Setup) -> Iterable[Mapping[str, Any]]:
         entrypoint = self._lab.open([setup])[setup]
         if not isinstance(entrypoint, Entrypoint):
             return []
+        rows = self._run(self._target(setup, entrypoint))
+        self._lab.release([setup])
+        return rows
+
+    def _run(self, target: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
         file = self._folder / "target.yaml"
-        file.write_text(yaml.safe_dump(self._target(setup, entrypoint)), "utf-8")
+        file.write_text(yaml.safe_dump(target), "utf-8")
         run = Run(Options(target=str(file), report=self._folder / "report", seed=1, depth=Depth.FULL))
         run.start(run.cases)
         run.finish()
-        self._lab.release([setup])
         return run.rows
 
     def _target(self, setup: Setup, entrypoint: Entrypoint) -> dict[str, Any]:

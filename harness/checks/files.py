@@ -18,11 +18,11 @@ def files_conform(question: Question) -> list[Finding]:
         return [unobserved("no-files", "no files were read")]
     breaks = {Severity.ERROR} if question.case.requirement.level is Level.MUST else {Severity.ERROR, Severity.WARNING}
     broken = [found for found in files["findings"] if found["severity"] in breaks]
-    told = [note(found["severity"], _where(found)) for found in files["findings"] if found not in broken]
+    notes = [note(found["severity"], _where(found)) for found in files["findings"] if found not in broken]
     if broken:
         more = f" ({len(broken) - 1} more)" if len(broken) > 1 else ""
-        return [violation("files-break-the-rule", f"{_where(broken[0])}{more}"), *told]
-    return [*_unchecked(files), *told]
+        return [violation("files-break-the-rule", f"{_where(broken[0])}{more}"), *notes]
+    return [*_unchecked(files), *notes]
 
 
 def _where(found: Found) -> str:

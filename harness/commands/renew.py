@@ -12,7 +12,7 @@ from harness.errors import UsageError
 from harness.lab.embedded import embedded_lab
 from harness.model.resource import Files, Unread
 from harness.model.runbook import Runbook
-from harness.products.registry import product, reference
+from harness.products.registry import file_rules, product, reference
 from harness.run.rehearsal import Player
 from harness.run.rehearsal_report import document
 from harness.writers import runbook as writer
@@ -69,7 +69,8 @@ def _rehearse(arguments: Arguments) -> int:
         raise UsageError("a rehearsal is of the reference lab and reads no files", hint="leave out PATH, or --rehearse")
     if arguments.format == "shell":
         raise UsageError("a rehearsal has no commands", hint="--format text or markdown")
-    files = product(arguments.product).files
+    rehearsed = (name for name, rules in file_rules().items() if rules.rehearsal is not None)
+    files = product(arguments.product or next(rehearsed)).files
     if files is None or files.rehearsal is None:
         raise UsageError(f"no renewal of {arguments.product!r} can be rehearsed", hint="--product apic")
     planned, known = files.rehearsal(arguments.ca), catalogue()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePath
@@ -13,12 +14,18 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.utils import CryptographyDeprecationWarning
 
 from harness.model.resource import Files, Located, Resource, Unread
 
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 _CERTIFICATE_FIELDS = (".crt", ".pem", ".cer", ".cert")
 _MOST_IN_ONE = 500
+_UNREADABLE = (
+    *(ValueError, TypeError, KeyError),
+    *(x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType),
+)
+"""What cryptography raises for certificates that are none, or of a kind that it does not read."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,11 +73,13 @@ class Collection:
 def collect(files: Files) -> Collection:
     """Every certificate of *files*."""
     found = Collection()
-    for resource in files.of("Secret", "ConfigMap"):
-        _from_resource(resource, found)
-    for file, line, text in files.pem:
-        for place, certificate in enumerate(_load(text, file, line, found)):
-            found.held.append(Held(certificate, file, line, PurePath(file).stem, place=place))
+    with warnings.catch_warnings():  # what is odd of a certificate is for the rules to say
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        for resource in files.of("Secret", "ConfigMap"):
+            _from_resource(resource, found)
+        for file, line, text in files.pem:
+            for place, certificate in enumerate(_load(text, file, line, found)):
+                found.held.append(Held(certificate, file, line, PurePath(file).stem, place=place))
     return found
 
 
@@ -118,7 +127,7 @@ def _load(text: bytes, file: str, line: int, found: Collection) -> Iterator[x509
             certificate = x509.load_pem_x509_certificate(match[0])
             # A hostile certificate can parse and fail only when a part of it is first looked at.
             certificate.subject.rfc4514_string(), certificate.issuer.rfc4514_string(), certificate.extensions
-        except (ValueError, TypeError, KeyError) as problem:  # KeyError: a name of a type that is no string's
+        except _UNREADABLE as problem:  # KeyError: a name of a type that is no string's
             what = "a name of an unknown type" if isinstance(problem, KeyError) else str(problem).partition("\n")[0]
             found.unread.append(Unread(file, line, f"a certificate that cannot be read: {what}"))
             continue

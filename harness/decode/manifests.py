@@ -24,9 +24,16 @@ MOST_OBJECTS = 100_000
 _LISTS_DEEP = 3
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:"
+
+
+def _spelt(word: str) -> tuple[str, str, str]:
+    return word, word.capitalize(), word.upper()
+
+
 _BOOL, _NULL, _MERGE = f"{_TAG}bool", f"{_TAG}null", f"{_TAG}merge"
 _TRUE = frozenset({"true", "yes", "on"})
-_RESOLVER = yaml.resolver.Resolver()
+_BOOLS = frozenset(form for word in ("yes", "no", "true", "false", "on", "off") for form in _spelt(word))
+_NULLS = frozenset({"~", "", *_spelt("null")})
 _TEMPLATE = re.compile(rb"\{\{")
 _PAIR = re.compile(r"((?<!\\)(?:\\\\)*)(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})")
 """A character beyond the first 65536 as JSON escapes it; YAML has another escape."""
@@ -73,20 +80,20 @@ class _Builder:
     def take(self, event: yaml.Event) -> Located | None:
         """Take one event; returns the root when a document has ended with it."""
         line = event.start_mark.line + 1 if event.start_mark else 1
-        if isinstance(event, yaml.DocumentStartEvent):
-            self.start()
-        elif isinstance(event, yaml.DocumentEndEvent):
-            return self._root
-        elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
-            self._open(event, line)
-        elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
-            self._close()
-        elif isinstance(event, yaml.ScalarEvent):
+        if isinstance(event, yaml.ScalarEvent):
             self._count(1, line)
             self._scalar(event, line)
+        elif isinstance(event, yaml.CollectionStartEvent):
+            self._open(event, line)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            self._close()
         elif isinstance(event, yaml.AliasEvent):
             self._count(1, line)
             self._alias(event, line)
+        elif isinstance(event, yaml.DocumentStartEvent):
+            self.start()
+        elif isinstance(event, yaml.DocumentEndEvent):
+            return self._root
         return None
 
     def _count(self, number: int, line: int) -> None:
@@ -176,8 +183,8 @@ class _Builder:
     @staticmethod
     def _resolved(event: yaml.ScalarEvent) -> Scalar:
         tag = event.tag
-        if not tag and event.implicit[0]:
-            tag = _RESOLVER.resolve(yaml.ScalarNode, event.value, (True, False))  # type: ignore[no-untyped-call]
+        if not tag and event.implicit[0]:  # YAML 1.1's plain scalars, as PyYAML resolves them
+            tag = _BOOL if event.value in _BOOLS else _NULL if event.value in _NULLS else tag
         if tag == _BOOL:
             return event.value.lower() in _TRUE
         return None if tag == _NULL else _text(event.value)
@@ -253,4 +260,4 @@ def _objects(root: Located, file: str, depth: int) -> Iterator[Resource]:
 
 def _text(value: str) -> str:
     """*value*; a lone half of a surrogate pair, which no output can carry, is replaced."""
-    return _SURROGATE.sub("�", value)
+    return value if value.isascii() else _SURROGATE.sub("�", value)

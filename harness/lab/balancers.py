@@ -102,7 +102,7 @@ def listener(name: str, setup: Setup, before: Before, variant: Variant) -> Liste
         setup.path is Path.TERMINATING and fault != "terminating-passes-through"
     )
     behaviours = _behaviours(fault, before, variant) if terminating else Behaviours()
-    fronts = before.impostor() / "secrets" if variant.front == "impostor" else before.secrets
+    fronts = before.impostor() / "secrets" if variant.foreign_front else before.secrets
     return Listener(
         id=name,
         mode="terminating" if terminating else "passthrough",

@@ -31,7 +31,7 @@ from harness.model.case import Setup
 from harness.model.catalogue import Flow, Server
 from harness.model.fault import Fault
 from harness.model.vocabulary import Posture
-from harness.products.product import EXTERNAL, IN_CLUSTER, KeyEndpoint, Product, Variant
+from harness.products.product import EXTERNAL, IN_CLUSTER, KeyEndpoint, Platform, Product, ServerCertificate, Variant
 
 
 class FolderKind(StrEnum):
@@ -74,8 +74,11 @@ class Instance:
 
 _SAME = FolderSpec()
 _IMPOSTOR = FolderSpec(FolderKind.IMPOSTOR)
-_WRONG_CA = "server-wrong-ca"
-"""The variant of a server in whose place the impostor's stands; the others are kinds of a folder."""
+_CERTIFICATES = {
+    ServerCertificate.WRONG_NAME: FolderKind.WRONG_NAME,
+    ServerCertificate.EXPIRED: FolderKind.EXPIRED,
+}
+_IN_CLUSTER = (Platform.IN_CLUSTER, Platform.IN_CLUSTER_WRONG_CA)
 
 
 class Plan:
@@ -113,12 +116,12 @@ class Plan:
         own = FolderSpec(FolderKind.OWN, self.server_name(setup)) if setup.own else _SAME
         wrong_name = FolderSpec(FolderKind.WRONG_NAME, external.secret)
         return {
-            "": (own, external),
-            "impostor": (_IMPOSTOR, external),
-            "wrong-name": (wrong_name, external),
-            "other-kinds": (FolderSpec(FolderKind.OTHER_KINDS), external),
-            "in-cluster": (_SAME, internal),
-            "in-cluster-wrong-ca": (FolderSpec(FolderKind.EXTERNAL_CA, internal.secret), internal),
+            Platform.USUAL: (own, external),
+            Platform.IMPOSTOR: (_IMPOSTOR, external),
+            Platform.WRONG_NAME: (wrong_name, external),
+            Platform.OTHER_KINDS: (FolderSpec(FolderKind.OTHER_KINDS), external),
+            Platform.IN_CLUSTER: (_SAME, internal),
+            Platform.IN_CLUSTER_WRONG_CA: (FolderSpec(FolderKind.EXTERNAL_CA, internal.secret), internal),
         }[variant.platform]
 
     def server_name(self, setup: Setup) -> str:
@@ -135,17 +138,17 @@ class Plan:
     def server(self, setup: Setup, platform_port: int) -> Instance:
         """The server in which *setup*'s flow ends; *platform_port* is where its management listens."""
         server, variant = self._servers[setup.server], self._product.variants[setup.variant]
-        in_cluster = variant.platform.startswith("in-cluster")
+        in_cluster = variant.platform in _IN_CLUSTER
         platform = self._keys.endpoints[IN_CLUSTER] if in_cluster else self._keys.endpoints[EXTERNAL]
         text = self._product.configure[server.kind](server, setup.posture, platform, platform_port, variant.spec)
         folder = self._server_folder(setup, variant)
         return Instance(self.server_name(setup), server.name, text, folder, self._faults_on(server.name, setup))
 
     def _server_folder(self, setup: Setup, variant: Variant) -> FolderSpec:
-        if variant.server == _WRONG_CA:
+        if variant.server is ServerCertificate.WRONG_CA:
             return _IMPOSTOR
-        if variant.server:
-            return FolderSpec(FolderKind(variant.server), self._servers[setup.server].secret)
+        if variant.server in _CERTIFICATES:
+            return FolderSpec(_CERTIFICATES[variant.server], self._servers[setup.server].secret)
         return FolderSpec(FolderKind.OWN, self.server_name(setup)) if setup.own else _SAME
 
     def client(self, setup: Setup, flow: Flow) -> Instance:

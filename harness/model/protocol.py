@@ -231,8 +231,8 @@ class Reply:
 
     def to_json(self) -> Line:
         """The line's content."""
-        told = {"result": self.result} if self.ok else {"error": self.error}
-        return {"kind": "reply", "id": self.id, "ok": self.ok, **told}
+        outcome = {"result": self.result} if self.ok else {"error": self.error}
+        return {"kind": "reply", "id": self.id, "ok": self.ok, **outcome}
 
 
 @dataclass(frozen=True)

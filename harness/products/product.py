@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import reduce
 from pathlib import Path as FilePath
 from typing import Any, Protocol, TypeVar
@@ -44,23 +45,40 @@ class KeyEndpoint:
         return f"https://{self.host}:{port}{self.path}"
 
 
+class Platform(StrEnum):
+    """The key server that a setup's server gets its keys from."""
+
+    USUAL = ""
+    IMPOSTOR = "impostor"  # vouched for by another CA
+    WRONG_NAME = "wrong-name"  # its certificate is for another name
+    IN_CLUSTER = "in-cluster"  # reached as a service, under its own CA
+    IN_CLUSTER_WRONG_CA = "in-cluster-wrong-ca"  # the same, with a certificate of the external CA
+    OTHER_KINDS = "other-kinds"  # publishes keys of other kinds beside its own
+
+
+class ServerCertificate(StrEnum):
+    """What is wrong with the certificate of a setup's server."""
+
+    GOOD = ""
+    WRONG_CA = "server-wrong-ca"
+    WRONG_NAME = "server-wrong-name"
+    EXPIRED = "server-expired"
+
+
 @dataclass(frozen=True)
 class Variant:
     """What else can differ in a setup besides posture, path and fault.
 
-    ``platform`` names another key server (``impostor``: vouched for by another CA; ``wrong-name``: for another name;
-    ``in-cluster``: reached as a service, under its own CA; ``in-cluster-wrong-ca``: the same, with a certificate of
-    the external CA; ``other-kinds``: publishes keys of other kinds beside its own), ``server`` what is wrong with the
-    server's certificate, ``balancer`` how the balancer behaves,
-    ``front`` which CA its own certificate is under, ``spec`` what the server's configuration says besides,
-    ``client_spec`` what that of the client under test says.
+    ``platform`` is the key server, ``server`` the server's certificate, ``balancer`` how the balancer behaves,
+    ``foreign_front`` says that its own certificate is under another CA; ``spec`` is what the server's configuration
+    says besides, ``client_spec`` what that of the client under test says.
     """
 
-    platform: str = ""
-    server: str = ""
+    platform: Platform = Platform.USUAL
+    server: ServerCertificate = ServerCertificate.GOOD
     balancer: Behaviours = field(default_factory=Behaviours)
     holds_client_key: bool = False
-    front: str = ""
+    foreign_front: bool = False
     spec: Settings = field(default_factory=dict)
     client_spec: Settings = field(default_factory=dict)
 
@@ -137,6 +155,16 @@ class KeyServer:
         return tuple(endpoint.host for endpoint in self.endpoints.values())
 
 
+@dataclass(frozen=True)
+class Holding:
+    """What a server holds besides its own secret: other ``secrets``, others' ``certificates``, which are public, and
+    whether it signs tokens with the key that is published."""
+
+    secrets: tuple[str, ...] = ()
+    certificates: tuple[str, ...] = ()
+    signs: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class Product:
     """One product, or several in one lab (:func:`together`).
@@ -147,6 +175,7 @@ class Product:
     ``subsystems`` the module with the kinds of reference subsystem, ``features`` what the reference has, ``suites``
     the folders with its topology and catalogues, ``out_of_scope`` what its documents describe and nothing here judges,
     ``contradictions`` what they forbid of an endpoint in a target file, ``ingestion`` the flow whose throughput counts,
+    ``holdings`` what servers hold besides their own secrets,
     ``files`` what can be said of its manifests and certificates (of a product alone; a lab runs none),
     ``certificate_header`` in which header its servers read the client's certificate unless another is configured,
     ``profiles`` the readings of its documents, by name, each with the mode that it takes for granted of every way of
@@ -169,6 +198,7 @@ class Product:
     out_of_scope: str = ""
     ingestion: str = ""
     contradictions: Contradictions = _allowed
+    holdings: Mapping[str, Holding] = field(default_factory=dict)
     files: FileRules | None = None
     certificate_header: str = ""
     profiles: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -192,7 +222,7 @@ def _joined(one: Product, other: Product) -> Product:
         raise CatalogueError(f"both {one.title} and {other.title} publish keys; a lab has one key server")
     return Product(
         name=f"{one.name}+{other.name}",
-        title=one.title,
+        title=f"{one.title}, {other.title}",
         pki=one.pki.with_(other.pki),
         keys=one.keys or other.keys,
         configure=_union("kind of server", one.configure, other.configure),
@@ -205,6 +235,7 @@ def _joined(one: Product, other: Product) -> Product:
         suites=tuple(dict.fromkeys((*one.suites, *other.suites))),
         out_of_scope=" ".join(filter(None, (one.out_of_scope, other.out_of_scope))),
         ingestion=one.ingestion or other.ingestion,
+        holdings={**one.holdings, **other.holdings},
         contradictions=lambda version, endpoint: [
             *one.contradictions(version, endpoint),
             *other.contradictions(version, endpoint),

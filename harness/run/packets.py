@@ -57,9 +57,9 @@ class PacketJudge:
         own = [items[0] for items in found]
         if result.case.path is Path.DIRECT:
             return {"missing": "", "passage": "", "why": "", "client": _seen(own[0]), "onward": []}
-        told = result.exchange.balancer is not None
-        leg = self._leg(own, told)
-        after = own[1:] if told else list(leg.after if leg.passage in _BEHIND else ())
+        logged = result.exchange.balancer is not None
+        leg = self._leg(own, logged)
+        after = own[1:] if logged else list(leg.after if leg.passage in _BEHIND else ())
         return {
             "missing": "",
             "passage": str(leg.passage),
@@ -68,10 +68,10 @@ class PacketJudge:
             "onward": [_seen(item) for item in after],
         }
 
-    def _leg(self, own: Sequence[Connection], told: bool) -> Leg:
-        """What became of the client's connection: among those that a balancer of ours *told* of, else among all."""
+    def _leg(self, own: Sequence[Connection], logged: bool) -> Leg:
+        """What became of the client's connection: among those that a balancer of ours *logged* of, else among all."""
         first, side = own[0], Side(own[1:], None, None)
-        if not told:
+        if not logged:
             reading = self._reading
             others = [item for item in reading.connections if item.server != first.server]
             side = Side(others, reading.first, reading.last)

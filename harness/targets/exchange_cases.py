@@ -114,7 +114,7 @@ def _lifetime(of: _Exchanging) -> Iterator[Step]:
     yield of.issued(Aspect.LIFETIME)
 
 
-_SCRIPTS: Mapping[str, tuple[str, Callable[[_Exchanging], Iterator[Step]]]] = {
+SCRIPTS: Mapping[str, tuple[str, Callable[[_Exchanging], Iterator[Step]]]] = {
     "STS-2": ("x-subject-token", _subject_tokens),
     "STS-4": ("x-exchange", _narrowed),
     "STS-5-CALL": ("x-elsewhere", _elsewhere),
@@ -123,6 +123,7 @@ _SCRIPTS: Mapping[str, tuple[str, Callable[[_Exchanging], Iterator[Step]]]] = {
     "STS-6-ANSWER": ("x-request", _answer),
     "STS-12": ("x-lifetime", _lifetime),
 }
+"""By requirement: the class of its case, and what makes the steps."""
 
 
 def exchange_flows(file: TargetFile, catalogue: Catalogue, clients: Mapping[str, str]) -> dict[str, Flow]:
@@ -157,11 +158,11 @@ def only_asked_to_refuse(file: TargetFile, endpoint: Endpoint) -> bool:
 
 def exchange_row(row: Requirement, file: TargetFile, flows: Mapping[str, Flow]) -> Requirement | None:
     """*row* as it is asked of the file's token service, None for one that is not."""
-    if row.id not in _SCRIPTS or file.sts is None:
+    if row.id not in SCRIPTS or file.sts is None:
         return None
     if row.id == "STS-6" and not file.sts.refused:
         return None
-    transport, script = _SCRIPTS[row.id]
+    transport, script = SCRIPTS[row.id]
     cells = tuple(
         Cells(
             expect="as-scripted",

@@ -165,7 +165,7 @@ def terminating(*requests: RequestView, **changes: Any) -> BalancerView:
 
 def exchange(
     seen: ClientView | None = None,
-    told: ServerView | None = None,
+    server_view: ServerView | None = None,
     between: BalancerView | None = None,
     *,
     effect: bool | None = True,
@@ -173,7 +173,7 @@ def exchange(
 ) -> Exchange:
     """An exchange; without arguments, one that was served directly."""
     extra = cast("Observations", {"server_leaf_sha256": LEAF, **changes.pop("extra", {})})
-    return replace(Exchange("fp-1", seen or client(), between, told, effect, extra), **changes)
+    return replace(Exchange("fp-1", seen or client(), between, server_view, effect, extra), **changes)
 
 
 def ask(about: Case, facts: Exchange, grade: Grade = Grade.BOTH_SIDES) -> Question:

@@ -1,12 +1,11 @@
 """Whole installations as the documents describe them, made for a test: resources, requests, and what was issued.
 
 Names, issuers and conditions come from the tables of "API Connect TLS certificates"; the shapes of the resources are
-those of public ones.  :func:`issued` does what cert-manager does with the requests.
+those of public ones.  What is issued is :mod:`harness.tests.cert_manager`.
 """
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,14 +13,12 @@ from pathlib import Path
 
 import yaml
 from cryptography import x509
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from harness.pki.issue import Identity, Profile, dns_names, issue
+from harness.pki.issue import Identity, Profile, issue
 from harness.products.apic.rules.certificates import CA, CLIENT, CP4I, ROWS, SELF_SIGNING, SERVER, TESTING, Row
 from harness.products.apic.rules.profiles import parse, profile_of
+from harness.tests.cert_manager import Object, issued, leaf, name_of, subject_of
 
-Object = dict[str, object]
-_OID = {CLIENT: ExtendedKeyUsageOID.CLIENT_AUTH, SERVER: ExtendedKeyUsageOID.SERVER_AUTH}
 _USAGES = {CA: ["digital signature", "key encipherment", "cert sign"], CLIENT: ["client auth"], SERVER: ["server auth"]}
 _GROUP = ".apiconnect.ibm.com/v1beta1"
 _LATER = {  # 12.1 has a second portal and two gateways more; no table names their certificates
@@ -90,18 +87,12 @@ def write(here: Installation, folder: Path, now: datetime) -> Path:
         place.mkdir(parents=True)
         made = documents(here, site, now, shared)
         if number:  # there ingress-ca is a copied secret
-            made = [each for each in made if (each["kind"], _name(each)) != ("Certificate", here.called(_INGRESS))]
+            made = [each for each in made if (each["kind"], name_of(each)) != ("Certificate", here.called(_INGRESS))]
         (place / "export.yaml").write_text(yaml.safe_dump({"apiVersion": "v1", "kind": "List", "items": made}))
     return folder
 
 
 _INGRESS = ROWS[0]
-
-
-def _name(item: Object) -> str:
-    metadata = item["metadata"]
-    assert isinstance(metadata, dict)
-    return str(metadata["name"])
 
 
 def rows(here: Installation) -> Iterator[Row]:
@@ -231,74 +222,6 @@ def _specs(here: Installation, site: str) -> dict[str, Object]:
     return {kind: {**both, **spec} for kind, spec in specs.items()}
 
 
-def issued(requests: list[Object], now: datetime, shared: dict[str, Identity]) -> Iterator[Object]:
-    """The Secrets that cert-manager makes of *requests*; a CA that *shared* has is copied."""
-    authorities: dict[str, Identity] = {}
-    for request in sorted(requests, key=lambda each: not _spec(each).get("isCA")):
-        spec, name = _spec(request), _name(request)
-        issuer = str(_reference(spec)["name"])
-        if spec.get("isCA"):
-            identity = _authority(spec, now)
-            if name.endswith("ingress-ca"):
-                identity = shared.setdefault(name, identity)
-            authorities[name.removesuffix("-ca") + ("-issuer" if name.endswith("ingress-ca") else "-ca")] = identity
-            above = identity
-        else:
-            above = authorities[issuer]
-            identity = _leaf(spec, above, now)
-        metadata = request["metadata"]
-        assert isinstance(metadata, dict)
-        annotations = {"cert-manager.io/issuer-name": issuer, "cert-manager.io/certificate-name": name}
-        data = {"tls.crt": identity.pem(), "ca.crt": above.pem(), "tls.key": b"not read"}
-        yield {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "type": "kubernetes.io/tls",
-            "metadata": {"name": name, "namespace": metadata["namespace"], "annotations": annotations},
-            "data": {entry: base64.b64encode(text).decode() for entry, text in data.items()},
-        }
-
-
-def _spec(request: Object) -> Object:
-    spec = request["spec"]
-    assert isinstance(spec, dict)
-    return spec
-
-
-def _reference(spec: Object) -> Object:
-    found = spec["issuerRef"]
-    assert isinstance(found, dict)
-    return found
-
-
-def _authority(spec: Object, now: datetime) -> Identity:
-    start = now - timedelta(days=30)
-    ca = x509.BasicConstraints(ca=True, path_length=None)
-    usage = frozenset({"digital_signature", "key_cert_sign"})
-    return issue(Profile(_subject(spec), start, start + timedelta(hours=87600), usage, constraints=ca))
-
-
-def _leaf(spec: Object, above: Identity, now: datetime) -> Identity:
-    start = now - timedelta(days=20)
-    usages, hosts = spec["usages"], spec.get("dnsNames", ())
-    assert isinstance(usages, list) and isinstance(hosts, list | tuple)
-    uses = tuple(oid for use, oid in _OID.items() if f"{use} auth" in usages)
-    profile = Profile(
-        _subject(spec),
-        start,
-        start + timedelta(hours=17520),
-        frozenset({"digital_signature"}),
-        uses,
-        names=dns_names(hosts),
-    )
-    return issue(profile, above)
-
-
-def _subject(spec: Object) -> x509.Name:
-    parts = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, "cert-manager")] if "subject" in spec else []
-    return x509.Name([*parts, x509.NameAttribute(NameOID.COMMON_NAME, str(spec["commonName"]))])
-
-
 def appliances(folder: Path, release: str, now: datetime) -> Path:
     """The certificates of virtual appliances as PEM files: ingress-ca is an intermediate under root-ca."""
     folder.mkdir()
@@ -309,7 +232,8 @@ def appliances(folder: Path, release: str, now: datetime) -> Path:
 
     def authority(name: str, above: Identity | None) -> Identity:
         return issue(
-            Profile(_subject({"commonName": name}), start, start + timedelta(hours=hours), usage, constraints=ca), above
+            Profile(subject_of({"commonName": name}), start, start + timedelta(hours=hours), usage, constraints=ca),
+            above,
         )
 
     root = authority("root-ca", None)
@@ -321,5 +245,5 @@ def appliances(folder: Path, release: str, now: datetime) -> Path:
             uses = [f"{use} auth" for use in (CLIENT, SERVER) if row.use in ("", use)]
             hosts = ["api.acme.com"] if row.use == SERVER else []
             spec: Object = {"commonName": row.name, "subject": {}, "usages": uses, "dnsNames": hosts}
-            (folder / f"{row.name}.pem").write_bytes(_leaf(spec, ingress, now).sending(ingress).pem())
+            (folder / f"{row.name}.pem").write_bytes(leaf(spec, ingress, now).sending(ingress).pem())
     return folder

@@ -50,6 +50,29 @@ def folder(pki: Pki, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        (f"password: {SECRET}\n  key: {SECRET}\n", "(line 2)"),
+        (f"a: [{SECRET}\nb: {SECRET}\n", "(line 2)"),
+        (f"{SECRET}: 1\nb: {SECRET}\nb: 2\n", "duplicate key 'b' (line 3)"),
+        (f"a: {SECRET}\x01\n", "(at character 19)"),
+    ],
+)
+def test_what_is_not_yaml_is_one_sentence_without_the_text(
+    folder: Path, capsys: pytest.CaptureFixture[str], text: str, where: str
+) -> None:
+    status, message = check(folder, text.encode(), capsys)
+    assert (status, message.count("\n")) == (2, 1)
+    assert where in message and SECRET not in message
+
+
+def test_manifests_that_are_taken_for_a_target_file_are_told_from_it(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "exports:target.yaml" in check(folder, b"kind: A\n---\nkind: B\n", capsys)[1]
+
+
 def check(folder: Path, content: bytes, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
     (folder / "target.yaml").write_bytes(content)
     status = main(["target", "check", "target.yaml"])
@@ -75,7 +98,7 @@ def test_the_good_one_is_good(folder: Path, capsys: pytest.CaptureFixture[str]) 
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "said"),
     [
         (b"", "the file is empty"),
         (b"\x00\x01\x02\xff", "not valid YAML"),
@@ -97,15 +120,15 @@ def test_the_good_one_is_good(folder: Path, capsys: pytest.CaptureFixture[str]) 
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_is_no_target_file(folder: Path, content: bytes, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_no_target_file(folder: Path, content: bytes, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     status, text = check(folder, content, capsys)
     assert status == 2
-    assert told in text
+    assert said in text
     assert len(text) < 1000
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "said"),
     [
         ([url("https://orders.example.test:99999/")], "Port out of range"),
         ([url("https://orders.example.test:0/")], "0 is not a valid port"),
@@ -162,13 +185,13 @@ def test_what_is_no_target_file(folder: Path, content: bytes, told: str, capsys:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_a_target_file_cannot_say(
-    folder: Path, pki: Pki, changes: list[Change], told: str, capsys: pytest.CaptureFixture[str]
+    folder: Path, pki: Pki, changes: list[Change], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     old = Pki.create(reference().pki, now=datetime.now(UTC) - timedelta(days=3000), signing_key=pki.signing_key)
     (folder / "expired.crt").write_bytes(old.secrets["portal-admin-client"].pem())
     status, text = check(folder, changed(*changes), capsys)
     assert status == 2
-    assert told in text
+    assert said in text
     assert SECRET not in text and JWT[-20:] not in text
 
 

@@ -100,7 +100,7 @@ def test_a_served_twin_changes_nothing() -> None:
 def test_a_service_needs_no_other_service_to_vouch_for_it() -> None:
     for name in ("served", "token-sent", "start-refused"):
         extra = {"act": {"status": 201}, "now": 0, "start": {"refused": "mtlsValidateClient, jwksUrl"}}
-        question = ask(case(name), exchange(told=rejecting("", tls=False), extra=extra))
+        question = ask(case(name), exchange(server_view=rejecting("", tls=False), extra=extra))
         assert judge(question, CONTROLS[0]).code != "control-failed"
 
 

@@ -46,16 +46,16 @@ def test_with_every_key_a_right_server_conforms(place: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    ("only", "status", "told"),
+    ("only", "status", "said"),
     [
         ("JWT-13-NONE", 0, "the selected cases conform"),
         ("JWT-13-*", 3, "not shown"),
         ("*/exp-past", 3, "not shown"),
     ],
 )
-def test_a_selection_is_asked_for_what_it_holds(place: Place, only: str, status: int, told: str) -> None:
+def test_a_selection_is_asked_for_what_it_holds(place: Place, only: str, status: int, said: str) -> None:
     run = place.run(place.file(Posture.JWT, tokens=CAPTURED), only=(only,))
-    assert (run.status, words(run), run.trouble) == (status, told, [])
+    assert (run.status, words(run), run.trouble) == (status, said, [])
 
 
 def test_a_core_case_that_is_skipped_is_not_shown(place: Place) -> None:

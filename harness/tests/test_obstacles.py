@@ -72,7 +72,7 @@ def judged(secrets: Path, tmp_path: Path) -> Callable[..., Run]:
     return run
 
 
-def told(run: Run) -> str:
+def message(run: Run) -> str:
     """What the run says; every row says so too, and that nothing of it is the harness's doing."""
     assert run.status == 3
     assert {(row["outcome"], row["reason_code"]) for row in run.rows} == {("UNOBSERVED", "not-judged")}
@@ -90,14 +90,14 @@ REQUIRED, OPTIONAL, NONE = ssl.CERT_REQUIRED, ssl.CERT_OPTIONAL, ssl.CERT_NONE
 def test_a_jwt_endpoint_that_still_requires_a_certificate(
     judged: Callable[..., Run], client: bool, tokens: dict[str, Any]
 ) -> None:
-    text = told(judged(says(200), REQUIRED, "jwt", client=client, **tokens))
+    text = message(judged(says(200), REQUIRED, "jwt", client=client, **tokens))
     assert "this endpoint still requires a client certificate, though the file says posture jwt" in text
     assert "posture: both" in text
 
 
 def test_one_that_says_so_in_http(judged: Callable[..., Run]) -> None:
     handler = says(400, body="No required SSL certificate was sent")
-    assert "still requires a client certificate" in told(judged(handler, OPTIONAL, "jwt"))
+    assert "still requires a client certificate" in message(judged(handler, OPTIONAL, "jwt"))
 
 
 def test_one_that_only_asks_gets_a_note(judged: Callable[..., Run]) -> None:
@@ -110,27 +110,27 @@ def test_one_that_only_asks_gets_a_note(judged: Callable[..., Run]) -> None:
 
 
 def test_one_that_refuses_the_token_is_not_said_to_want_a_certificate(judged: Callable[..., Run]) -> None:
-    text = told(judged(says(401), OPTIONAL, "jwt"))
+    text = message(judged(says(401), OPTIONAL, "jwt"))
     assert "certificate" not in text and "answered 401, not 200" in text
 
 
 @pytest.mark.parametrize("status", [502, 400, 403])
 @pytest.mark.parametrize("path", ["direct", "passthrough"])
 def test_mtls_before_which_a_balancer_terminates(judged: Callable[..., Run], status: int, path: str) -> None:
-    text = told(judged(says(status), NONE, "mtls", server={"path": path}))
+    text = message(judged(says(status), NONE, "mtls", server={"path": path}))
     assert "requests no client certificate" in text and "terminates TLS" in text
     assert f"answered {status}" in text and "needs passthrough" in text
 
 
 def test_a_front_with_a_certificate_of_its_own(judged: Callable[..., Run], secrets: Path) -> None:
     run = judged(says(200), NONE, "mtls", server={"ca": str(secrets / "portal-ca" / "ca.crt")})
-    text = told(run)
+    text = message(run)
     assert "issued by CN=ingress-ca" in text and "requests no client certificate" in text
     assert "needs a balancer that passes TLS through (FLW-3)" in text
 
 
 def test_an_mtls_server_that_refuses_its_client_is_no_balancer(judged: Callable[..., Run]) -> None:
-    text = told(judged(says(403, body="not you"), REQUIRED, "mtls"))
+    text = message(judged(says(403, body="not you"), REQUIRED, "mtls"))
     assert "balancer" not in text
     assert 'the certificate of CN=portal-admin-client,O=cert-manager) is answered 403 ("not you"), not 200' in text
 
@@ -139,7 +139,7 @@ def test_a_clock_that_is_off_by_seconds(judged: Callable[..., Run]) -> None:
     def late(stream: Stream) -> None:
         says(401, f"Date: {formatdate(time.time() - 3, usegmt=True)}")(stream)
 
-    text = told(judged(late, NONE, "jwt"))
+    text = message(judged(late, NONE, "jwt"))
     assert "the clock is the likely cause" in text and "behind ours" in text
 
 
@@ -147,14 +147,14 @@ def test_a_clock_that_is_right_is_not_blamed(judged: Callable[..., Run]) -> None
     def now(stream: Stream) -> None:
         says(401, f"Date: {formatdate(usegmt=True)}")(stream)
 
-    assert "clock" not in told(judged(now, NONE, "jwt"))
+    assert "clock" not in message(judged(now, NONE, "jwt"))
 
 
 def test_a_token_that_does_not_arrive(judged: Callable[..., Run], secrets: Path) -> None:
     jwks = {"jwks": {"listen": "127.0.0.1:0", "signing_key": str(secrets / "signing.key")}, "claims": CLAIMS}
-    text = told(judged(says(401, "WWW-Authenticate: Bearer"), NONE, "jwt", tokens=jwks))
+    text = message(judged(says(401, "WWW-Authenticate: Bearer"), NONE, "jwt", tokens=jwks))
     assert "the token did not arrive" in text and "nothing has fetched keys from our JWKS server" in text
-    text = told(judged(says(401), NONE, "jwt", server={"path": "terminating"}))
+    text = message(judged(says(401), NONE, "jwt", server={"path": "terminating"}))
     assert "the token did not arrive" in text
 
 
@@ -167,7 +167,7 @@ def test_a_token_that_is_refused_has_arrived(judged: Callable[..., Run]) -> None
                 f"HTTP/1.1 401 No\r\nWWW-Authenticate: Bearer realm=x{why}\r\nContent-Length: 0\r\n\r\n".encode()
             )
 
-    text = told(judged(challenge, NONE, "jwt", server={"path": "terminating"}))
+    text = message(judged(challenge, NONE, "jwt", server={"path": "terminating"}))
     assert "did not arrive" not in text
     assert 'error="invalid_token"' in text
 
@@ -184,12 +184,12 @@ def test_a_token_that_is_refused_has_arrived(judged: Callable[..., Run]) -> None
     ],
 )
 def test_what_came_back_says_what_to_look_at(judged: Callable[..., Run], status: int, hint: str) -> None:
-    assert hint in told(judged(says(status), NONE, "jwt"))
+    assert hint in message(judged(says(status), NONE, "jwt"))
 
 
 def test_a_refusal_that_the_good_request_fits_is_refused(judged: Callable[..., Run]) -> None:
     run = judged(says(200, body='{"error": null}'), NONE, "jwt", dialect={"refusal": {"body": '"error"'}})
-    assert "an acceptance would count as one" in told(run)
+    assert "an acceptance would count as one" in message(run)
 
 
 def test_what_a_server_says_is_shown_harmless() -> None:

@@ -156,18 +156,18 @@ def test_a_redirect_is_reported_and_not_followed(probed: Probed) -> None:
 
 
 @pytest.mark.parametrize(
-    ("handler", "asks", "told"),
+    ("handler", "asks", "said"),
     [
         (lambda stream: stream.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"), None, "no TLS is spoken there"),
         (http2, NONE, "speaks HTTP/2 only"),
     ],
 )
 def test_what_is_no_https_server_gets_a_sentence(
-    probed: Probed, handler: Handler, asks: ssl.VerifyMode | None, told: str
+    probed: Probed, handler: Handler, asks: ssl.VerifyMode | None, said: str
 ) -> None:
     status, out, error = probed(handler, asks, alpn=("h2",))
     assert (status, out) == (3, "")
-    assert told in error and "Traceback" not in error
+    assert said in error and "Traceback" not in error
 
 
 def test_one_that_wants_a_certificate_is_not_taken_for_http2_only(probed: Probed, secrets: Path) -> None:

@@ -35,7 +35,7 @@ def _record(folder: Path, rows: Mapping[str, str], withheld: Mapping[str, str]) 
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "withheld", "status", "told"),
+    ("old", "new", "withheld", "status", "said"),
     [
         ({ONE: "PASS", OTHER: "PASS"}, {ONE: "PASS", OTHER: "PASS"}, {}, 0, "2 cases with the same outcome"),
         ({ONE: "PASS", OTHER: "PASS"}, {ONE: "PASS", OTHER: "FAIL"}, {}, 1, f"differs: {OTHER}"),
@@ -45,7 +45,7 @@ def _record(folder: Path, rows: Mapping[str, str], withheld: Mapping[str, str]) 
     ],
 )
 def test_records(
-    tmp_path: Path, old: Mapping[str, str], new: Mapping[str, str], withheld: Mapping[str, str], status: int, told: str
+    tmp_path: Path, old: Mapping[str, str], new: Mapping[str, str], withheld: Mapping[str, str], status: int, said: str
 ) -> None:
     folders = [_record(tmp_path / "old", old, {}), _record(tmp_path / "new", new, withheld)]
     ran = subprocess.run(
@@ -56,4 +56,4 @@ def test_records(
         check=False,
     )
     assert (ran.returncode, ran.stderr) == (status, "")
-    assert told in ran.stdout
+    assert said in ran.stdout

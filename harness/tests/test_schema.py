@@ -31,7 +31,7 @@ CHAIN = (CertificateView("", "CN=ingress-ca", builders.LEAF),)
 
 EXCHANGES = [
     Exchange("", lab_fault="it died"),
-    builders.exchange(told=builders.server(builders.request()), effect=None),
+    builders.exchange(server_view=builders.server(builders.request()), effect=None),
     builders.exchange(
         builders.client(None, alert="unknown_ca", sent_sha256=builders.BODY, ms=1.25),
         dataclasses.replace(builders.rejecting(Reason.CERTIFICATE_UNTRUSTED, tls=True), client_chain=CHAIN, sni="x"),

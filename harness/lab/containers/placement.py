@@ -35,7 +35,7 @@ from harness.model.case import Setup
 from harness.model.catalogue import Server
 from harness.model.protocol import Ended
 from harness.model.vocabulary import Path
-from harness.products.product import Product
+from harness.products.product import Holding, Product
 
 PLATFORM = "platform"
 OPERATED = "operated"
@@ -134,7 +134,9 @@ class ContainerPlacement:
         if kind == self._keys.subsystem:
             endpoints = [endpoint.secret for endpoint in self._keys.endpoints.values()]
             return Parcels(self.folder, [*endpoints, *self._product.pki.clients], signs=True)
-        return Parcels(self.folder, [self._servers[kind].secret] if kind in self._servers else [])
+        own = [self._servers[kind].secret] if kind in self._servers else []
+        held = self._product.holdings.get(kind, Holding())
+        return Parcels(self.folder, [*own, *held.secrets], certificates=held.certificates, signs=held.signs)
 
     def _site(self, name: str) -> Site:
         if name not in self._housed:

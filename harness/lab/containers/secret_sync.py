@@ -10,19 +10,23 @@ from pathlib import Path
 
 from harness.lab.containers.container import USER
 
-CA = "ca.crt"
+CA, CERTIFICATE = "ca.crt", "tls.crt"
 _SECRETS, _JWT = "secrets", "jwt"
 
 
 class Parcels:
     """Packs what is new of the lab's folder *home* for one site.
 
-    *secrets* names the secrets the site may read whole; of all others it gets the CA certificate, which is public.
+    *secrets* names the secrets the site may read whole, *certificates* those of which it may read the certificate; of
+    all others it gets the CA certificate, which is public.
     *signs* says that it also gets management's signing key and key set.
     """
 
-    def __init__(self, home: Path, secrets: Collection[str], *, signs: bool = False) -> None:
+    def __init__(
+        self, home: Path, secrets: Collection[str], *, certificates: Collection[str] = (), signs: bool = False
+    ) -> None:
         self._home, self._secrets, self._signs = home, frozenset(secrets), signs
+        self._certificates = frozenset(certificates)
         self._sent: dict[Path, tuple[int, int, int]] = {}
 
     def pack(self, files: Collection[Path]) -> bytes:
@@ -43,7 +47,8 @@ class Parcels:
             return True
         parts = path.relative_to(self._home).parts
         if _SECRETS in parts:
-            return path.name == CA or path.parent.name in self._secrets
+            public = path.name == CA or (path.name == CERTIFICATE and path.parent.name in self._certificates)
+            return public or path.parent.name in self._secrets
         return _JWT in parts and self._signs
 
 

@@ -6,7 +6,7 @@ from functools import partial
 
 from harness.model.catalogue import Server
 from harness.pki.deployment import CLIENT, Blueprint, Secret, server_secrets
-from harness.products.product import Product, Variant
+from harness.products.product import Holding, Product, Variant
 from harness.products.resources import Spec, custom_resource, endpoint
 
 _CA, _INTERNAL_CA = "ingress-ca", "management-ca"
@@ -21,6 +21,7 @@ _HOSTS = {
     "partner-sts": "sts.partner.test",
 }
 
+_SERVICES = ("order-processing", "inventory", "finance", "partner-stock")
 _FORMS = ("self-issued", "nested-claim", "nested-jwt", "encrypted")
 _CLIENT = "order-processing-client"
 # Who may call with a token of its own, by the issuer that it is, and the secret with its key pair.
@@ -64,4 +65,9 @@ MICROSERVICES = Product(
         "named-parties": Variant(spec={"users": ["peter"], "actors": ["order-processing"]}),
     },
     subsystems=("harness.subsystems.microservices.kinds",),
+    holdings={
+        # A token service knows its clients' secrets, and a service its callers' certificates.
+        **dict.fromkeys(("sts", "partner-sts"), Holding(secrets=tuple(_CALLERS.values()), signs=True)),
+        **dict.fromkeys(_SERVICES, Holding(certificates=tuple(_CALLERS.values()))),
+    },
 )

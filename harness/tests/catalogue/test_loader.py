@@ -256,7 +256,7 @@ def test_no_topology(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("a: [1, 2", "not valid YAML"),
         ("requirements: !!python/object:os.system {}", "not valid YAML"),
@@ -267,10 +267,10 @@ def test_no_topology(tmp_path: Path) -> None:
         ("requirements:\n- {id: A, text: x, id: B}\n", "duplicate key 'id'"),
     ],
 )
-def test_a_file_that_is_no_catalogue(suites: Suites, text: str, told: str) -> None:
+def test_a_file_that_is_no_catalogue(suites: Suites, text: str, message: str) -> None:
     suites.write()
     (suites.folder / "tokens" / "catalogue.yaml").write_text(text, "utf-8")
-    with pytest.raises(CatalogueError, match=told) as caught:
+    with pytest.raises(CatalogueError, match=message) as caught:
         load([suites.folder], KNOWN)
     assert caught.value.where.endswith("catalogue.yaml")
 

@@ -33,5 +33,5 @@ def ways(*tries: dict[str, Any], closed: str = "", **beside: dict[str, Any]) -> 
 
 def served(facts: Exchange | None = None, grade: Grade = Grade.BOTH_SIDES, **case: Any) -> Question:
     """The question about a request that was served directly, unless *facts* say otherwise."""
-    facts = facts or builders.exchange(told=builders.server(builders.request()))
+    facts = facts or builders.exchange(server_view=builders.server(builders.request()))
     return builders.ask(builders.case("served", **case), facts, grade)

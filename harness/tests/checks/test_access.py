@@ -57,9 +57,12 @@ def _findings(facts: Exchange) -> list[str]:
 @pytest.mark.parametrize(
     ("facts", "expected"),
     [
-        (exchange(told=ACCEPTED), [("unobserved", "balancer-silent")]),
-        (exchange(told=ACCEPTED, between=passthrough(established=True)), [("violation", "payload-visible")]),
-        (exchange(told=ACCEPTED, between=passthrough(requests=(request(),))), [("violation", "payload-visible")]),
+        (exchange(server_view=ACCEPTED), [("unobserved", "balancer-silent")]),
+        (exchange(server_view=ACCEPTED, between=passthrough(established=True)), [("violation", "payload-visible")]),
+        (
+            exchange(server_view=ACCEPTED, between=passthrough(requests=(request(),))),
+            [("violation", "payload-visible")],
+        ),
         (
             exchange(
                 client(server_chain=(CertificateView("CN=portal.test", "CN=ingress-ca", OTHER_LEAF),)),
@@ -81,13 +84,13 @@ CHANGED_BODY = request(body_sha256="c0" * 32)
 @pytest.mark.parametrize(
     ("facts", "expected"),
     [
-        (exchange(told=ACCEPTED), [("unobserved", "balancer-silent")]),
-        (exchange(told=server(), between=terminating()), [("violation", "not-forwarded")]),
-        (exchange(told=ACCEPTED, between=terminating(CHANGED_TOKEN)), [("violation", "token-changed")]),
-        (exchange(told=server(CHANGED_TOKEN), between=terminating()), [("violation", "token-changed")]),
-        (exchange(told=server(CHANGED_BODY), between=terminating()), [("violation", "body-changed")]),
+        (exchange(server_view=ACCEPTED), [("unobserved", "balancer-silent")]),
+        (exchange(server_view=server(), between=terminating()), [("violation", "not-forwarded")]),
+        (exchange(server_view=ACCEPTED, between=terminating(CHANGED_TOKEN)), [("violation", "token-changed")]),
+        (exchange(server_view=server(CHANGED_TOKEN), between=terminating()), [("violation", "token-changed")]),
+        (exchange(server_view=server(CHANGED_BODY), between=terminating()), [("violation", "body-changed")]),
         (
-            exchange(told=server(request(authorization_sha256="")), between=terminating()),
+            exchange(server_view=server(request(authorization_sha256="")), between=terminating()),
             [("violation", "token-changed")],
         ),
     ],
@@ -207,7 +210,7 @@ def test_an_error_the_balancer_made_is_not_the_servers() -> None:
 
 
 def test_a_server_that_logged_nothing_is_no_violation() -> None:
-    question = served(exchange(told=None, between=terminating()), path=Path.TERMINATING, posture=Posture.JWT)
+    question = served(exchange(server_view=None, between=terminating()), path=Path.TERMINATING, posture=Posture.JWT)
     assert judge(question).outcome is Outcome.UNOBSERVED
 
 

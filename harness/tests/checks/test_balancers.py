@@ -50,7 +50,7 @@ def test_nothing_passed_on(facts: Exchange, expected: tuple[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("server_view", "expected"),
     [
         (server(request()), []),
         (server(request(authorization_sha256="")), [("violation", "token-changed")]),
@@ -59,9 +59,9 @@ def test_nothing_passed_on(facts: Exchange, expected: tuple[str, str]) -> None:
         (None, [("unobserved", "server-silent")]),
     ],
 )
-def test_where_the_balancer_tells_no_digests_the_servers_count(told: ServerView | None, expected: Found) -> None:
+def test_where_the_balancer_tells_no_digests_the_servers_count(server_view: ServerView | None, expected: Found) -> None:
     between = terminating(request("upstream", authorization_sha256="", body_sha256="", digested=False))
-    question = served(exchange(told=told, between=between), path=Path.TERMINATING, posture=Posture.JWT)
+    question = served(exchange(server_view=server_view, between=between), path=Path.TERMINATING, posture=Posture.JWT)
     assert found(question) == expected
 
 

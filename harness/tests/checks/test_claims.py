@@ -96,7 +96,7 @@ def test_an_open_endpoint_claims_nothing_and_serves() -> None:
     assert missing(claim, []) == {}
 
 
-def told(reason: str, **more: str) -> Gap:
+def server_view(reason: str, **more: str) -> Gap:
     odd = rows("jwt", "exp-past", outcome="UNOBSERVED", reason=reason, **more)
     (gap,) = gaps([JWT], [*rows("jwt", "good", *TOKENS[:3], *NAMED), *odd], (), selection=False)
     return gap
@@ -117,7 +117,7 @@ def told(reason: str, **more: str) -> Gap:
     ],
 )
 def test_a_gap_says_why_and_what_to_give(reason: str, give: str) -> None:
-    gap = told(reason)
+    gap = server_view(reason)
     assert (gap.flow, gap.posture, gap.protection) == (FLOW, "jwt", Protection.TOKEN)
     assert gap.why == reason and give in gap.give
 
@@ -145,3 +145,6 @@ def test_a_selection_is_asked_for_no_more_than_it_holds() -> None:
     assert found(*rows("jwt", "t-plaintext", expected="no-clear-text")) == []
     assert found(*rows("jwt", "good"), *rows("jwt", "exp-past", outcome="UNOBSERVED", reason=NO_KEY)) == [("exp-past",)]
     assert found(*rows("jwt", "iat-string", outcome="UNOBSERVED", reason=NO_KEY)) == [("good",)]
+    # What a failure shows needs no other word of why there is no pass.
+    assert found(*rows("jwt", "iat-string", outcome="FAIL")) == []
+    assert list(missing(JWT, rows("jwt", *TOKENS, *NAMED, outcome="FAIL"))) == ["service"]

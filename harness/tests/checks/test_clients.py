@@ -41,11 +41,11 @@ OK = {"status": 201, "error": ""}
 def test_token_sent(act: dict[str, Any] | None, seen: Any, expected: Found) -> None:
     message = server(*([seen] if seen else []))
     extra = {"now": NOW, **({"act": act} if act is not None else {})}
-    assert found(ask(case("token-sent"), exchange(told=message, extra=extra))) == expected
+    assert found(ask(case("token-sent"), exchange(server_view=message, extra=extra))) == expected
 
 
 def test_a_request_that_succeeded_unseen_is_not_unsent() -> None:
-    question = ask(case("token-sent"), exchange(told=None, extra={"act": OK, "now": NOW}))
+    question = ask(case("token-sent"), exchange(server_view=None, extra={"act": OK, "now": NOW}))
     assert judge(question).outcome is Outcome.UNOBSERVED
 
 
@@ -55,7 +55,7 @@ SENT = [("violation", "sent")]
 
 
 @pytest.mark.parametrize(
-    ("act", "told", "expected"),
+    ("act", "server_view", "expected"),
     [
         (None, server(), [("unobserved", "not-driven")]),
         ({"status": 201, "error": ""}, server(request()), SENT),
@@ -65,9 +65,9 @@ SENT = [("violation", "sent")]
         ({"status": None, "error": ""}, server(), [("unobserved", "no-account")]),
     ],
 )
-def test_nothing_sent(act: dict[str, Any] | None, told: ServerView | None, expected: Found) -> None:
+def test_nothing_sent(act: dict[str, Any] | None, server_view: ServerView | None, expected: Found) -> None:
     extra = {"now": NOW, **({"act": act} if act is not None else {})}
-    assert found(ask(case("nothing-sent"), exchange(told=told, extra=extra))) == expected
+    assert found(ask(case("nothing-sent"), exchange(server_view=server_view, extra=extra))) == expected
 
 
 # A subsystem as client, without a token
@@ -75,15 +75,15 @@ def test_nothing_sent(act: dict[str, Any] | None, told: ServerView | None, expec
 NO_TOKEN = request(token=None, authorization_sha256="")
 
 
-def _found(name: str, act: dict[str, Any] | None, told: ServerView | None, **case_and_facts: Any) -> Found:
+def _found(name: str, act: dict[str, Any] | None, server_view: ServerView | None, **case_and_facts: Any) -> Found:
     effect = case_and_facts.pop("effect", True)
     extra = {"now": NOW, **({"act": act} if act is not None else {})}
-    return found(ask(case(name, **case_and_facts), exchange(told=told, extra=extra, effect=effect)))
+    return found(ask(case(name, **case_and_facts), exchange(server_view=server_view, extra=extra, effect=effect)))
 
 
 @pytest.mark.parametrize("name", ["called", "no-token-sent"])
 @pytest.mark.parametrize(
-    ("act", "told", "expected"),
+    ("act", "server_view", "expected"),
     [
         (None, server(NO_TOKEN), [("unobserved", "not-driven")]),
         ({"status": 401, "error": ""}, server(NO_TOKEN), [("violation", "not-served")]),
@@ -93,8 +93,8 @@ def _found(name: str, act: dict[str, Any] | None, told: ServerView | None, **cas
         (OK, server(NO_TOKEN), []),
     ],
 )
-def test_called(name: str, act: dict[str, Any] | None, told: ServerView | None, expected: Found) -> None:
-    assert _found(name, act, told) == expected
+def test_called(name: str, act: dict[str, Any] | None, server_view: ServerView | None, expected: Found) -> None:
+    assert _found(name, act, server_view) == expected
 
 
 def test_no_token_sent() -> None:
@@ -108,7 +108,7 @@ MISSING = rejecting("token-missing")
 
 
 @pytest.mark.parametrize(
-    ("act", "told", "effect", "expected"),
+    ("act", "server_view", "effect", "expected"),
     [
         (REFUSED, MISSING, False, []),
         (None, MISSING, False, [("unobserved", "not-driven")]),
@@ -119,17 +119,19 @@ MISSING = rejecting("token-missing")
     ],
 )
 def test_own_request_refused(
-    act: dict[str, Any] | None, told: ServerView | None, effect: bool, expected: Found
+    act: dict[str, Any] | None, server_view: ServerView | None, effect: bool, expected: Found
 ) -> None:
-    assert _found("own-request-refused", act, told, effect=effect, acceptable_reasons=["token-missing"]) == expected
+    assert (
+        _found("own-request-refused", act, server_view, effect=effect, acceptable_reasons=["token-missing"]) == expected
+    )
 
 
 def test_a_refusal_that_the_server_did_not_tell_of() -> None:
     extra = {"act": REFUSED, "now": NOW}
     about = case("own-request-refused", acceptable_reasons=["token-missing"])
-    assert judge(ask(about, exchange(told=None, extra=extra, effect=False))).outcome is Outcome.UNOBSERVED
+    assert judge(ask(about, exchange(server_view=None, extra=extra, effect=False))).outcome is Outcome.UNOBSERVED
 
 
 def test_a_balancer_may_be_what_is_not_trusted() -> None:
     extra = {"act": {"status": None, "error": "the certificate does not verify"}, "now": NOW}
-    assert found(ask(case("nothing-sent"), exchange(told=None, between=passthrough(), extra=extra))) == []
+    assert found(ask(case("nothing-sent"), exchange(server_view=None, between=passthrough(), extra=extra))) == []

@@ -78,14 +78,14 @@ BACKEND = client(response=Response(201, (), '{"headers": ["host"]}'))
 
 CONFORMING: dict[str, list[Question]] = {
     "own-certificate": [
-        ask(case("own-certificate", path=Path.PASSTHROUGH), Exchange("", extra={"compared": told}), grade)
-        for told, grade in TOLD
+        ask(case("own-certificate", path=Path.PASSTHROUGH), Exchange("", extra={"compared": server_view}), grade)
+        for server_view, grade in TOLD
     ],
     "served": [
-        ask(case(), exchange(told=ACCEPTED)),
-        ask(case(path=Path.PASSTHROUGH), exchange(told=ACCEPTED, between=passthrough())),
-        ask(case(path=Path.TERMINATING, posture=Posture.JWT), exchange(told=ACCEPTED, between=terminating())),
-        ask(case(stimulus=Stimulus("odd-cert")), exchange(told=ACCEPTED)),
+        ask(case(), exchange(server_view=ACCEPTED)),
+        ask(case(path=Path.PASSTHROUGH), exchange(server_view=ACCEPTED, between=passthrough())),
+        ask(case(path=Path.TERMINATING, posture=Posture.JWT), exchange(server_view=ACCEPTED, between=terminating())),
+        ask(case(stimulus=Stimulus("odd-cert")), exchange(server_view=ACCEPTED)),
         ask(case(), exchange(effect=None), CLIENT_ONLY),
         ask(case(path=Path.TERMINATING), exchange(effect=None), CLIENT_ONLY),
     ],
@@ -167,23 +167,23 @@ CONFORMING: dict[str, list[Question]] = {
         ask(case("no-clear-text"), exchange(client(None, closed=True, fault="the answer is not HTTP"), effect=False)),
     ],
     "token-sent": [
-        ask(case("token-sent"), exchange(told=ACCEPTED, extra=ACT)),
-        ask(case("token-sent", path=Path.TERMINATING), exchange(told=ACCEPTED, extra=ACT)),
+        ask(case("token-sent"), exchange(server_view=ACCEPTED, extra=ACT)),
+        ask(case("token-sent", path=Path.TERMINATING), exchange(server_view=ACCEPTED, extra=ACT)),
     ],
     "nothing-sent": [
-        ask(case("nothing-sent"), exchange(told=server(), extra=REFUSAL)),
-        ask(case("nothing-sent"), exchange(told=rejecting(Reason.TLS_HANDSHAKE, tls=True), extra=REFUSAL)),
+        ask(case("nothing-sent"), exchange(server_view=server(), extra=REFUSAL)),
+        ask(case("nothing-sent"), exchange(server_view=rejecting(Reason.TLS_HANDSHAKE, tls=True), extra=REFUSAL)),
         ask(case("nothing-sent"), exchange(extra=REFUSAL), CLIENT_ONLY),
     ],
     "called": [
-        ask(case("called"), exchange(told=ACCEPTED, extra=ACT)),
+        ask(case("called"), exchange(server_view=ACCEPTED, extra=ACT)),
         ask(case("called"), exchange(extra=ACT), CLIENT_ONLY),
     ],
-    "no-token-sent": [ask(case("no-token-sent"), exchange(told=server(NO_TOKEN), extra=ACT))],
+    "no-token-sent": [ask(case("no-token-sent"), exchange(server_view=server(NO_TOKEN), extra=ACT))],
     "own-request-refused": [
         ask(
             case("own-request-refused", acceptable_reasons=["token-missing"]),
-            exchange(told=rejecting(Reason.TOKEN_MISSING), extra={"act": {"status": 401}}, effect=False),
+            exchange(server_view=rejecting(Reason.TOKEN_MISSING), extra={"act": {"status": 401}}, effect=False),
         ),
     ],
     "keys-published": [

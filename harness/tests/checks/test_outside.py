@@ -54,7 +54,7 @@ NEITHER = Stimulus("tls-no-cert", "str-no-token")
 
 
 @pytest.mark.parametrize(
-    ("client", "told"),
+    ("client", "server_view"),
     [
         (answered(401), (Outcome.PASS, "as-required")),
         (answered(200), (Outcome.FAIL, "accepted")),
@@ -71,8 +71,8 @@ NEITHER = Stimulus("tls-no-cert", "str-no-token")
         (ClientView(1, 2, timed_out=True), (Outcome.UNOBSERVED, "no-answer")),
     ],
 )
-def test_a_refused_token(client: ClientView, told: tuple[Outcome, str]) -> None:
-    assert outcome("token-refused", NO_TOKEN, client) == told
+def test_a_refused_token(client: ClientView, server_view: tuple[Outcome, str]) -> None:
+    assert outcome("token-refused", NO_TOKEN, client) == server_view
 
 
 def test_a_dialect_may_say_403_or_redirect() -> None:
@@ -100,7 +100,7 @@ DENIED = Refusal(status=200, body='"error"')
 
 
 @pytest.mark.parametrize(
-    ("client", "told"),
+    ("client", "server_view"),
     [
         (answered(200, '{"error": "no"}'), (Outcome.PASS, "as-required")),
         (answered(200, '{"items": []}'), (Outcome.FAIL, "accepted")),
@@ -109,8 +109,8 @@ DENIED = Refusal(status=200, body='"error"')
         (answered(200, " " * 5000 + '"error"'), (Outcome.FAIL, "accepted")),
     ],
 )
-def test_a_refusal_may_stand_in_the_body(client: ClientView, told: tuple[Outcome, str]) -> None:
-    assert outcome("token-refused", Stimulus(token="exp-past"), client, refusal=DENIED) == told
+def test_a_refusal_may_stand_in_the_body(client: ClientView, server_view: tuple[Outcome, str]) -> None:
+    assert outcome("token-refused", Stimulus(token="exp-past"), client, refusal=DENIED) == server_view
 
 
 def test_what_is_marked_as_a_refusal_is_not_served() -> None:
@@ -149,7 +149,7 @@ def test_honest_servers_refuse_a_certificate_in_many_ways(client: ClientView) ->
 
 
 @pytest.mark.parametrize(
-    ("expected", "client", "told"),
+    ("expected", "client", "server_view"),
     [
         # 401 may be for the missing token: nothing is known of the certificate.
         ("certificate-refused", answered(401), (Outcome.UNOBSERVED, "ambiguous")),
@@ -161,21 +161,21 @@ def test_honest_servers_refuse_a_certificate_in_many_ways(client: ClientView) ->
         ("refused", answered(401), (Outcome.PASS, "as-required")),
     ],
 )
-def test_two_bad_credentials(expected: str, client: ClientView, told: tuple[Outcome, str]) -> None:
-    assert outcome(expected, NEITHER, client) == told
+def test_two_bad_credentials(expected: str, client: ClientView, server_view: tuple[Outcome, str]) -> None:
+    assert outcome(expected, NEITHER, client) == server_view
 
 
 @pytest.mark.parametrize(
-    ("client", "told"),
+    ("client", "server_view"),
     [
         (answered(401), (Outcome.PASS, "as-required")),
         (answered(401, WWW_Authenticate="Bearer"), (Outcome.UNOBSERVED, "ambiguous")),
     ],
 )
 def test_where_no_token_is_asked_for_401_is_about_the_certificate(
-    client: ClientView, told: tuple[Outcome, str]
+    client: ClientView, server_view: tuple[Outcome, str]
 ) -> None:
-    assert outcome("certificate-refused", NEITHER, client, posture=Posture.MTLS) == told
+    assert outcome("certificate-refused", NEITHER, client, posture=Posture.MTLS) == server_view
 
 
 @pytest.mark.parametrize(

@@ -163,10 +163,10 @@ def test_a_server_that_is_gone_is_told() -> None:
     arm = Arm(Posture.JWT, Way.DIRECT, Connections.KEPT)
     groups: set[int] = set()
 
-    def told(*_: object) -> None:
+    def said(*_: object) -> None:
         groups.update(os.getpgid(child.pid) for child in psutil.Process().children())
 
-    slices, stopped = generate(plan, [arm], told)
+    slices, stopped = generate(plan, [arm], said)
     # Ctrl-C, which a terminal sends to our group, must not reach it: we end it.
     assert groups and os.getpgrp() not in groups
     assert len(slices) == 3 and stopped == "nothing was served in 3 slices, one after the other"

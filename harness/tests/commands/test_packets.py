@@ -27,7 +27,7 @@ Told = Callable[..., tuple[int, Any]]
 
 
 @pytest.fixture
-def told(capsys: pytest.CaptureFixture[str]) -> Told:
+def message(capsys: pytest.CaptureFixture[str]) -> Told:
     """Runs the command with ``--format json``; gives its status and what it printed."""
 
     def call(*arguments: object) -> tuple[int, Any]:
@@ -61,8 +61,8 @@ def outcomes(printed: Any) -> dict[tuple[str, str], str]:
     return {(row["endpoint"], row["requirement"]): row["outcome"] for row in printed["endpoints"]}
 
 
-def test_a_capture(told: Told) -> None:
-    status, printed = told(MTLS)
+def test_a_capture(message: Told) -> None:
+    status, printed = message(MTLS)
     assert status == 0 and printed["packets"] == 90 and len(printed["connections"]) == 6
     seen = [
         (
@@ -88,8 +88,8 @@ def test_a_capture(told: Told) -> None:
     assert printed["checked"] == {"STS-11": 6} and set(printed["not_checked"]) == {"FLW-0", "FLW-3", "FLW-4", "FLW-5"}
 
 
-def test_a_token_in_clear_text(told: Told, capsys: pytest.CaptureFixture[str]) -> None:
-    status, printed = told(TO_CLEAR_TEXT)
+def test_a_token_in_clear_text(message: Told, capsys: pytest.CaptureFixture[str]) -> None:
+    status, printed = message(TO_CLEAR_TEXT)
     (finding,) = [item for item in printed["findings"] if item["severity"] == "error"]
     assert status == 1 and finding["requirement"] == "STS-11" and "'sub': 'demo'" in finding["message"]
     assert SIGNATURE not in json.dumps(printed)
@@ -105,56 +105,56 @@ def test_a_token_in_clear_text(told: Told, capsys: pytest.CaptureFixture[str]) -
         (TO_CLEAR_TEXT, 19007, 19003, "terminated"),
     ],
 )
-def test_both_sides(told: Told, tmp_path: Path, capture: Path, front: int, back: int, passage: str) -> None:
+def test_both_sides(message: Told, tmp_path: Path, capture: Path, front: int, back: int, passage: str) -> None:
     before, after = (side(capture, port, tmp_path / f"{port}.pcap") for port in (front, back))
     for arguments in (("--before", before, "--after", after), (capture, "--balancer", f"127.0.0.1:{front}")):
-        _, printed = told(*arguments)
+        _, printed = message(*arguments)
         assert {leg["passage"] for leg in printed["passage"]} == {passage}
         assert all(
             leg["before"].endswith(f":{front}") and leg["after"][0].endswith(f":{back}") for leg in printed["passage"]
         )
     nothing = side(MTLS, 1, tmp_path / "nothing.pcap")
-    _, printed = told("--before", before, "--after", nothing)
+    _, printed = message("--before", before, "--after", nothing)
     assert {leg["passage"] for leg in printed["passage"]} == {"neither"}
 
 
-def test_endpoints(told: Told, tmp_path: Path) -> None:
+def test_endpoints(message: Told, tmp_path: Path) -> None:
     front = target(tmp_path, portal=("127.0.0.1:19005", "mtls", "passthrough"))
-    status, printed = told(PASSTHROUGH, "--flows", front)
+    status, printed = message(PASSTHROUGH, "--flows", front)
     assert status == 0 and outcomes(printed) == {("portal", "FLW-0"): "UNOBSERVED", ("portal", "FLW-3"): "PASS"}
     assert {row["grade"] for row in printed["endpoints"]} == {"packets"}
     alone = side(PASSTHROUGH, 19005, tmp_path / "alone.pcap")
-    assert outcomes(told(alone, "--flows", front)[1])["portal", "FLW-3"] == "UNOBSERVED"
+    assert outcomes(message(alone, "--flows", front)[1])["portal", "FLW-3"] == "UNOBSERVED"
 
 
-def test_endpoints_behind_a_terminating_balancer(told: Told, tmp_path: Path) -> None:
+def test_endpoints_behind_a_terminating_balancer(message: Told, tmp_path: Path) -> None:
     for posture, requirement in (("mtls", "FLW-3"), ("jwt", "FLW-5")):
         file = target(tmp_path, portal=("127.0.0.1:19006", posture, "passthrough"))
-        status, printed = told(TERMINATING, "--flows", file, "--balancer", "127.0.0.1:19006")
+        status, printed = message(TERMINATING, "--flows", file, "--balancer", "127.0.0.1:19006")
         assert status == 1 and outcomes(printed)["portal", requirement] == "FAIL"
         assert [item["requirement"] for item in printed["findings"] if item["severity"] == "error"] == [requirement]
     file = target(tmp_path, portal=("127.0.0.1:19006", "jwt", "terminating"))
-    status, printed = told(TERMINATING, "--flows", file, "--balancer", "127.0.0.1:19006")
+    status, printed = message(TERMINATING, "--flows", file, "--balancer", "127.0.0.1:19006")
     assert status == 0 and set(outcomes(printed).values()) == {"UNOBSERVED"}
     assert set(printed["not_checked"]) == {"FLW-0", "FLW-4", "STS-11"} and not set(printed["checked"]) - {"STS-11"}
     assert printed["not_checked"]["FLW-4"].startswith("portal: TLS is terminated")
 
 
-def test_an_endpoint_that_asks_for_no_certificate(told: Told, tmp_path: Path) -> None:
+def test_an_endpoint_that_asks_for_no_certificate(message: Told, tmp_path: Path) -> None:
     file = target(tmp_path, asks=("127.0.0.1:19001", "mtls", "direct"), open=("127.0.0.1:19002", "mtls", "direct"))
-    status, printed = told(MTLS, "--flows", file)
+    status, printed = message(MTLS, "--flows", file)
     found = outcomes(printed)
     assert (status, found["open", "FLW-3"], found["asks", "FLW-3"]) == (1, "FAIL", "UNOBSERVED")
     assert found["asks", "FLW-0"] == "PASS"  # nginx answered the request in clear text with 400
 
 
-def test_gzip_and_standard_input(told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gzip_and_standard_input(message: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "capture.pcap.gz"
     file.write_bytes(gzip.compress(MTLS.read_bytes()))
-    assert told(file)[1]["packets"] == 90
+    assert message(file)[1]["packets"] == 90
     with MTLS.open() as stream:
         monkeypatch.setattr(sys, "stdin", stream)
-        assert told("-")[1]["packets"] == 90
+        assert message("-")[1]["packets"] == 90
 
 
 def test_what_a_capture_says_is_escaped(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -35,6 +35,9 @@ def test_it_prints_no_key(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
     [
         (["nonsense", str(SOUND / "kubernetes")], "is not a CA"),
         (["ingress-ca", "/nonexistent"], "nonexistent"),
+        (["management-ca", "--rehearse"], "the lab has no traffic there"),
+        (["ptl-ca", "--rehearse"], "the lab has no traffic there"),
+        (["nonsense", "--rehearse"], "is no CA of API Connect"),
     ],
 )
 def test_bad_input(capsys: pytest.CaptureFixture[str], arguments: list[str], words: str) -> None:

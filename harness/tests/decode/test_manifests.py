@@ -215,3 +215,12 @@ def test_values_of_other_kinds_end_without_a_traceback(sources: list[bytes]) -> 
     chance = random.Random(21)
     loaded = [list(yaml.load_all(source, Loader=yaml.CSafeLoader)) for source in sources]
     assert sum(_judged(_altered(chance.choice(loaded), chance)) for _ in range(2000)) > 4000
+
+
+@pytest.mark.parametrize(
+    "word", ["~", "", "null", "NULL", "nUll", "yes", "Yes", "yES", "No", "on", "OFF", "y", "true", "TRUE", "1", "0x1"]
+)
+def test_plain_words_are_what_pyyaml_takes_them_for(word: str) -> None:
+    found = read(f"kind: K\napiVersion: v1\nvalue: {word}\n".encode(), "a.yaml")[0][0].root.at("value")
+    taken = yaml.safe_load(f"value: {word}")["value"]
+    assert found is not None and found.value == (taken if taken is None or isinstance(taken, bool) else word)

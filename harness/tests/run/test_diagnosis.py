@@ -10,6 +10,7 @@ from harness.catalogue.registry import FAULTS, catalogue
 from harness.model.record import Row
 from harness.run import diagnosis
 from harness.run.diagnosis import Signature, diagnose, remedies, signatures
+from harness.targets.exchange_cases import SCRIPTS
 from harness.tests.builders import row
 from tools.fault_signatures import SignatureRecorder, signature_recorder, visible
 
@@ -102,6 +103,8 @@ def test_every_signature_is_of_a_fault_and_has_a_remedy() -> None:
 def test_every_case_of_a_signature_is_in_the_catalogue() -> None:
     cells = {row.id: {name for block in row.cells for name in (*block.certificates, *block.tokens, *block.transports)}
              for row in catalogue().requirements}  # fmt: skip
+    for requirement, (transport, _) in SCRIPTS.items():
+        cells[requirement].add(transport)
     for signature in signatures().values():
         for requirements in signature.values():
             for requirement, stimuli in requirements.items():

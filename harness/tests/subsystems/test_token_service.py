@@ -151,8 +151,8 @@ def test_a_client_proves_itself_with_the_certificate_that_is_registered_for_it(s
 def test_a_reference_token_says_nothing_but_to_whoever_may_ask(sts: Asked) -> None:
     reference = sts.exchange(sts.token(), requested_token_type=ACCESS_TOKEN).body["access_token"]
     assert "." not in reference
-    told = sts.post(INTROSPECTION_PATH, {"token": reference}).body
-    assert (told["active"], told["sub"], told["aud"]) == (True, "peter", "iv.ecomm.test")
+    message = sts.post(INTROSPECTION_PATH, {"token": reference}).body
+    assert (message["active"], message["sub"], message["aud"]) == (True, "peter", "iv.ecomm.test")
     assert sts.post(INTROSPECTION_PATH, {"token": reference}, secret="wrong").status == 401
     sts.clock.offset = 3600.0
     assert sts.post(INTROSPECTION_PATH, {"token": reference}).body == {"active": False}

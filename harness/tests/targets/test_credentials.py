@@ -78,7 +78,7 @@ def test_the_client_is_known_by_its_common_name(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "subject", "told"),
+    ("change", "subject", "message"),
     [
         ({"key": "gateway-client-client/tls.key"}, "", "not the key of client.certificate"),
         ({"ca": "portal-ca/tls.crt"}, "", "did not sign"),
@@ -91,11 +91,11 @@ def test_the_client_is_known_by_its_common_name(folder: Path) -> None:
         ({}, "nonsense", "not an RFC 4514 name"),
     ],
 )
-def test_files_that_do_not_fit(folder: Path, change: dict[str, str], subject: str, told: str) -> None:
+def test_files_that_do_not_fit(folder: Path, change: dict[str, str], subject: str, message: str) -> None:
     server = {"subject": subject} if subject else {}
     with pytest.raises(UsageError) as caught:
         open_clients(endpoints(files(folder, **change), **server))
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert caught.value.exit_status == 2
 
 
@@ -156,7 +156,7 @@ def test_encrypted_keys_open_with_their_passwords(folder: Path, monkeypatch: pyt
 
 
 @pytest.mark.parametrize(
-    ("password", "told"),
+    ("password", "message"),
     [
         ({"env": "HOPPROOF_TEST_WRONG"}, "cannot be opened with client.key_password"),
         ({"env": "HOPPROOF_TEST_UNSET"}, "HOPPROOF_TEST_UNSET (client.key_password) is not set"),
@@ -165,7 +165,7 @@ def test_encrypted_keys_open_with_their_passwords(folder: Path, monkeypatch: pyt
     ],
 )
 def test_a_wrong_password_is_reported_with_the_file(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, password: Any, told: str
+    folder: Path, monkeypatch: pytest.MonkeyPatch, password: Any, message: str
 ) -> None:
     monkeypatch.setenv("HOPPROOF_TEST_WRONG", "not the passw0rd")
     client: Any = files(folder, key=encrypted(folder, f"{NAME}/tls.key", PASSWORD.encode()))
@@ -173,7 +173,7 @@ def test_a_wrong_password_is_reported_with_the_file(
         client["key_password"] = password
     with pytest.raises(UsageError) as caught:
         open_clients(endpoints(client))
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert caught.value.exit_status == 2
     assert "passw0rd" not in str(caught.value)
     if "missing" not in str(password) and "UNSET" not in str(password):
@@ -217,7 +217,7 @@ def test_signing_keys_may_be_encrypted_too(folder: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"certificate": "missing"}, "cannot be used"),
         ({"certificate": "portal-ca/tls.key"}, "cannot be used"),
@@ -225,12 +225,14 @@ def test_signing_keys_may_be_encrypted_too(folder: Path, monkeypatch: pytest.Mon
         ({"key_password": {"env": "HOPPROOF_TEST_UNSET"}}, "HOPPROOF_TEST_UNSET"),
     ],
 )
-def test_a_jwks_server_that_cannot_speak_tls_is_reported_first(folder: Path, change: dict[str, Any], told: str) -> None:
+def test_a_jwks_server_that_cannot_speak_tls_is_reported_first(
+    folder: Path, change: dict[str, Any], message: str
+) -> None:
     tls = {"certificate": "portal-admin/tls.crt", "key": "portal-admin/tls.key", **change}
     jwks = {"listen": "127.0.0.1:0", "signing_key": str(folder.parent / "jwt" / "signing.key"), **tls}
     with pytest.raises(UsageError) as caught:
         check_sources(with_tokens(folder, {"jwks": jwks}))
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_a_jwks_server_s_encrypted_key_needs_its_password(folder: Path) -> None:

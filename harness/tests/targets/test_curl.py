@@ -78,7 +78,7 @@ def test_a_made_certificate_is_read_from_the_folder() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "said"),
     [
         (b'{"name": "a"}', """--data-raw '{"name": "a"}'"""),
         (b"@file", "--data-raw @file"),
@@ -87,12 +87,12 @@ def test_a_made_certificate_is_read_from_the_folder() -> None:
         (b"eyJhbGciOiJub25lIn0.eyJhIjoxfQ.c2ln", "--data-binary @here/body"),
     ],
 )
-def test_a_body(body: bytes, told: str) -> None:
-    assert f" {told} " in line(Stimulus(), prepare("PUT", "/x", (("Host", b"x"),), body))
+def test_a_body(body: bytes, said: str) -> None:
+    assert f" {said} " in line(Stimulus(), prepare("PUT", "/x", (("Host", b"x"),), body))
 
 
 @pytest.mark.parametrize(
-    ("transport", "request_", "told"),
+    ("transport", "request_", "said"),
     [
         ("tls-12", PLAIN, "--tls-max 1.2"),
         ("method-safe", prepare("HEAD", "/x", (("Host", b"x"),), b""), "--http1.1 --head "),
@@ -102,8 +102,8 @@ def test_a_body(body: bytes, told: str) -> None:
         ("identity-headers", prepare("GET", "/", (("X-Forwarded-User", b"admin"),), b""), "-H @here/headers"),
     ],
 )
-def test_another_way_of_asking(transport: str, request_: Prepared, told: str) -> None:
-    assert told in line(Stimulus("tls-no-cert", transport=transport), request_)
+def test_another_way_of_asking(transport: str, request_: Prepared, said: str) -> None:
+    assert said in line(Stimulus("tls-no-cert", transport=transport), request_)
 
 
 def test_what_curl_cannot_do_has_no_line() -> None:

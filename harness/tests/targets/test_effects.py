@@ -135,7 +135,7 @@ def test_what_is_refused_and_done_all_the_same(pki: Pki, judged: Callable[..., R
 
 
 @pytest.mark.parametrize(
-    ("lookup", "told"),
+    ("lookup", "message"),
     [
         (lambda service, name: 200, "answers 200 for a request that was never sent"),
         (lambda service, name: 404, "answers 404 after the good request, not 200"),
@@ -149,22 +149,22 @@ def test_what_is_refused_and_done_all_the_same(pki: Pki, judged: Callable[..., R
     ids=["yes to all", "no to all", "breaks", "mute", "breaks later", "refuses later", "redirects", "mute later"],
 )
 def test_a_lookup_that_tells_nothing_ends_the_run(
-    pki: Pki, judged: Callable[..., Run], lookup: Lookup, told: str
+    pki: Pki, judged: Callable[..., Run], lookup: Lookup, message: str
 ) -> None:
     run = judged(Service(pki, lookup))
     assert run.status == 3
-    assert told in run.trouble[0] and "request.effect" in run.trouble[0]
+    assert message in run.trouble[0] and "request.effect" in run.trouble[0]
     assert {(row["outcome"], row["reason_code"]) for row in run.rows} == {("UNOBSERVED", "not-judged")}
 
 
-@pytest.mark.parametrize(("then", "told"), [(500, "answered 500"), (401, "answered 401"), (0, "answered nothing")])
+@pytest.mark.parametrize(("then", "message"), [(500, "answered 500"), (401, "answered 401"), (0, "answered nothing")])
 def test_a_lookup_that_breaks_later_leaves_the_case_open(
-    pki: Pki, judged: Callable[..., Run], then: int, told: str
+    pki: Pki, judged: Callable[..., Run], then: int, message: str
 ) -> None:
     run = judged(Service(pki, after(2, then), careless=True))
     assert run.status == 3
     assert set(outcomes(run).values()) == {"UNOBSERVED"}
-    assert all(f"/seen/{{nonce}} {told}" in row["reason"] for row in run.rows if row["stimulus"] == "good")
+    assert all(f"/seen/{{nonce}} {message}" in row["reason"] for row in run.rows if row["stimulus"] == "good")
 
 
 def test_one_answer_for_all_is_none_whatever_it_is(pki: Pki, judged: Callable[..., Run]) -> None:

@@ -73,7 +73,7 @@ def test_a_secret_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "said"),
     [
         ({"server": {"url": "http://a.test"}}, "servers.a.url"),
         ({"server": {"url": "https://user@a.test/"}}, "servers.a.url"),
@@ -90,10 +90,10 @@ def test_a_secret_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) ->
         ({"dialect": {"refusal": {"header": {"name": "X-A: b", "value": "c"}}}}, "dialect.refusal.header"),
     ],
 )
-def test_a_mistake_is_reported_with_its_place(change: dict[str, Any], told: str) -> None:
+def test_a_mistake_is_reported_with_its_place(change: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse(document(**change))
-    assert told in str(caught.value)
+    assert said in str(caught.value)
     assert caught.value.exit_status == 2
 
 

@@ -52,7 +52,7 @@ def test_a_token_that_is_as_it_should(token: str, keys: tuple[Published, ...], t
 
 
 @pytest.mark.parametrize(
-    ("tokens", "member", "told"),
+    ("tokens", "member", "message"),
     [
         (
             {"claims": {"aud": "another"}},
@@ -66,10 +66,10 @@ def test_a_token_that_is_as_it_should(token: str, keys: tuple[Published, ...], t
         ({"algorithms": ["ES256"]}, "alg", "tokens.algorithms says ['ES256']"),
     ],
 )
-def test_a_contradiction_tells_both(token: str, tokens: Mapping[str, Any], member: str, told: str) -> None:
+def test_a_contradiction_tells_both(token: str, tokens: Mapping[str, Any], member: str, message: str) -> None:
     found = list(contradictions(tokens, (), token))
     assert [item.member for item in found] == [member]
-    assert told in found[0].text
+    assert message in found[0].text
 
 
 def test_keys_that_do_not_verify_it(token: str, keys: tuple[Published, ...]) -> None:

@@ -96,7 +96,7 @@ def test_a_negative_serial_number_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("leaf", "told"),
+    ("leaf", "message"),
     [
         ("2.5.29.17=DER:0400", "cannot be read"),
         ("2.5.29.37=DER:3000", "cannot be read"),
@@ -104,9 +104,9 @@ def test_a_negative_serial_number_is_read(tmp_path: Path) -> None:
         ("2.5.29.17=DER:3009a507a1050c0378797a", "cannot be read"),
     ],
 )
-def test_what_cannot_be_read_is_reported(tmp_path: Path, leaf: str, told: str) -> None:
+def test_what_cannot_be_read_is_reported(tmp_path: Path, leaf: str, message: str) -> None:
     made(tmp_path, leaf)
-    with pytest.raises(UsageError, match=told) as caught:
+    with pytest.raises(UsageError, match=message) as caught:
         opened(tmp_path)
     assert "\n" not in caught.value.what
     assert str(tmp_path / "client.crt") in str(caught.value)

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import time
 from pathlib import Path
 from typing import Any
 
-import jwt
 import pytest
 import yaml
 
 from harness.config import Options
 from harness.errors import UsageError
-from harness.lab import Entrypoint
 from harness.lab.reference import ReferenceLab
-from harness.model.case import Setup
 from harness.model.claims import Answer
-from harness.model.vocabulary import Path as FlowPath
-from harness.model.vocabulary import Posture
-from harness.pki.deployment import key_id
+from harness.run.diagnosis import diagnose
 from harness.run.run import Run
 from harness.targets.deployment import Deployment
 from harness.tests.places import of
-
-ISSUER, CLIENT = "https://sts.ecomm.test", "order-processing"
-SERVICES = ("order-processing", "inventory", "finance")
+from tools.exchange_target import CLIENT, exchange_target
 
 
 class Place:
@@ -34,54 +25,13 @@ class Place:
     def __init__(self, lab: ReferenceLab, folder: Path) -> None:
         self._lab, self._folder = lab, folder
 
-    def token(self, *, age: int = 0, audience: str = "op.ecomm.test", **claims: Any) -> str:
-        key: Any = self._lab.pki.signing_key
-        now = int(time.time()) - age
-        said = {"iss": ISSUER, "aud": audience, "sub": "peter", "iat": now, "exp": now + 300, **claims}
-        return jwt.encode(said, key, algorithm="RS256", headers={"kid": key_id(key.public_key())})
-
-    def _written(self, name: str, text: str) -> str:
-        file = self._folder / name
-        file.write_text(text, "utf-8")
-        return str(file)
-
-    def _entrypoint(self, server: str, fault: str) -> Entrypoint:
-        posture = Posture.DEFAULT if server == "sts" else Posture.JWT
-        setup = Setup(server, posture, FlowPath.DIRECT, fault)
-        found = self._lab.open([setup])[setup]
-        assert isinstance(found, Entrypoint)
-        return found
-
     def data(self, fault: str = "", **sts: Any) -> dict[str, Any]:
-        key = (self._lab.secrets / f"{CLIENT}-client" / "tls.key").read_bytes()
-        servers = {name: self._entrypoint(name, fault) for name in ("sts", *SERVICES)}
-        ca = {name: str(self._lab.secrets / name / "ca.crt") for name in servers}
-        at = {name: f"127.0.0.1:{item.address.port}" for name, item in servers.items()}
-        put = {"method": "PUT", "path": "/orders/{nonce}", "body": '{"name": "{nonce}"}', "success": 201}
-        url = {name: f"https://{item.address.server_name}:{item.address.port}" for name, item in servers.items()}
-        return {
-            "product": {"name": "shop"},
-            "environment": "lab",
-            "rate": 1000,
-            "servers": {
-                name: {"url": url[name], "connect": at[name], "ca": ca[name], "posture": "jwt", "request": put}
-                for name in SERVICES
-            },
-            "sts": {
-                "token_endpoint": f"{url['sts']}/oauth2/token",
-                "connect": at["sts"],
-                "ca": ca["sts"],
-                "client": {"id": CLIENT, "secret": self._written("secret", hashlib.sha256(key).hexdigest())},
-                "subject_token": {"captured": self._written("own", self.token())},
-                "expired_subject_token": self._written("expired", self.token(age=900)),
-                "audiences": {"iv.ecomm.test": "inventory"},
-                "refused_audiences": ["fn.ecomm.test"],
-                **{name: value for name, value in {"actor": CLIENT, **sts}.items() if value is not None},
-            },
-        }
+        return exchange_target(self._lab, self._folder, fault, **sts)
 
     def write(self, data: dict[str, Any]) -> Path:
-        return Path(self._written("target.yaml", yaml.safe_dump(data)))
+        file = self._folder / "target.yaml"
+        file.write_text(yaml.safe_dump(data), "utf-8")
+        return file
 
     def run(self, fault: str = "", **sts: Any) -> Run:
         run = Run(Options(target=str(self.write(self.data(fault, **sts))), report=self._folder / "report", seed=1))
@@ -130,6 +80,11 @@ def test_each_fault_breaks_what_it_is_about_and_nothing_else(place: Place, fault
     assert of(run, "HARNESS_ERROR") == set()
 
 
+def test_a_likely_cause_and_what_to_change_are_named(place: Place) -> None:
+    run = place.run("sts-keeps-audience")
+    assert [likeness.faults for likeness in diagnose(run.rows)] == [("sts-keeps-audience",)]
+
+
 def test_a_client_that_proves_itself_by_certificate(place: Place, lab: ReferenceLab) -> None:
     secret = lab.secrets / f"{CLIENT}-client"
     files = {"certificate": str(secret / "tls.crt"), "key": str(secret / "tls.key")}
@@ -147,8 +102,8 @@ def test_what_could_not_be_asked_is_not_shown(place: Place) -> None:
 def test_an_actor_that_is_not_given_is_told_and_not_compared(place: Place) -> None:
     run = place.run("sts-names-no-actor", actor=None)
     assert run.status == 0
-    told = next(row["evidence"]["notes"] for row in run.rows if row["stimulus"] == "x-exchange")
-    assert "act.sub is missing" in str(told)
+    message = next(row["evidence"]["notes"] for row in run.rows if row["stimulus"] == "x-exchange")
+    assert "act.sub is missing" in str(message)
 
 
 @pytest.mark.parametrize(

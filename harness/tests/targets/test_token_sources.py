@@ -86,7 +86,7 @@ def test_a_command_goes_by_the_name_it_was_given(tmp_path: Path, token: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("exit 0", "gives is empty"),
         ("echo TOKEN; exit 3", "ended with status 3"),
@@ -98,11 +98,11 @@ def test_a_command_goes_by_the_name_it_was_given(tmp_path: Path, token: str) -> 
         ("kill -9 $$", "ended with status -9"),
     ],
 )
-def test_what_a_command_gives_is_looked_at(tmp_path: Path, pki: Pki, token: str, text: str, told: str) -> None:
+def test_what_a_command_gives_is_looked_at(tmp_path: Path, pki: Pki, token: str, text: str, message: str) -> None:
     expired = HeldTokenIssuer.of(pki).with_claims(exp=int(time.time()) - 60)
     command = script(tmp_path, text.replace("TOKEN", token).replace("EXPIRED", expired))
     error = refused(tmp_path, {"command": command}, expired if "EXPIRED" in text else token)
-    assert told in str(error)
+    assert message in str(error)
     assert error.exit_status == 3
 
 
@@ -176,7 +176,7 @@ def test_an_endpoint_gives_a_token(localhost: Path, token: str, monkeypatch: pyt
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "told"),
+    ("status", "body", "message"),
     [
         (500, b'{"access_token": "TOKEN"}', "answers 500"),
         (401, b'{"error": "invalid_client TOKEN"}', "answers 401"),
@@ -194,7 +194,7 @@ def test_an_endpoint_gives_a_token(localhost: Path, token: str, monkeypatch: pyt
     ],
 )
 def test_what_an_endpoint_gives_is_looked_at(
-    localhost: Path, pki: Pki, token: str, status: int, body: bytes, told: str
+    localhost: Path, pki: Pki, token: str, status: int, body: bytes, message: str
 ) -> None:
     expired = HeldTokenIssuer.of(pki).with_claims(exp=int(time.time()) - 60)
     more = b"Location: https://localhost/login\r\n" if status == 302 else b""
@@ -202,7 +202,7 @@ def test_what_an_endpoint_gives_is_looked_at(
     endpoint = Endpoint(localhost, status, full, more)
     with at(endpoint) as server:
         error = refused(localhost, endpoint.tokens(server.port), expired if b"EXPIRED" in body else token)
-    assert told in str(error)
+    assert message in str(error)
     assert error.exit_status == 3
 
 
@@ -260,7 +260,7 @@ def test_an_endpoint_s_secret_must_be_there(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("  \n", "is empty"),
         ("Bearer TOKEN", "not a bearer token"),
@@ -269,12 +269,12 @@ def test_an_endpoint_s_secret_must_be_there(folder: Path) -> None:
         ("EXPIRED", "expired 6"),
     ],
 )
-def test_what_was_captured_is_looked_at_first(tmp_path: Path, pki: Pki, token: str, text: str, told: str) -> None:
+def test_what_was_captured_is_looked_at_first(tmp_path: Path, pki: Pki, token: str, text: str, message: str) -> None:
     expired = HeldTokenIssuer.of(pki).with_claims(exp=int(time.time()) - 60)
     (tmp_path / "token").write_text(text.replace("TOKEN", token).replace("EXPIRED", expired), "utf-8")
     with pytest.raises(UsageError) as caught:
         check_source(target(tmp_path, {"captured": "token"}))
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert token[-40:] not in str(caught.value)
 
 

@@ -74,7 +74,7 @@ def test_what_is_unknown_is_passed_over(key: rsa.RSAPrivateKey) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (b"", "neither JSON in UTF-8 nor PEM"),
         (b"\x00\xff", "neither JSON"),
@@ -85,8 +85,8 @@ def test_what_is_unknown_is_passed_over(key: rsa.RSAPrivateKey) -> None:
         (b'{"keys": [{"kty": "AKP"}]}', r"kty AKP"),
     ],
 )
-def test_what_holds_no_key(content: bytes, told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_what_holds_no_key(content: bytes, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         read_keys(content)
 
 

@@ -66,7 +66,7 @@ def test_only_a_pass_is_as_expected(outcome: Outcome) -> None:
 
 
 def test_the_evidence_of_all_sides() -> None:
-    evidence = made(exchange(told=server(request()), between=passthrough()))["evidence"]
+    evidence = made(exchange(server_view=server(request()), between=passthrough()))["evidence"]
     assert evidence["client"]["response"] == {"status": 201}
     assert evidence["server"]["requests"][0]["token"]["claims"] == {"exp": builders.NOW + 900}
     assert evidence["balancer"]["mode"] == "passthrough"
@@ -120,7 +120,7 @@ def test_without_a_sentence_of_its_own_the_requirement_speaks() -> None:
 def test_a_token_is_shown_with_all_it_says() -> None:
     claims: dict[str, Any] = {"exp": None, "aud": [], "sub": "", "ext": {"a": None}}
     message = server(request(token=TokenView("70" * 32, {"alg": ""}, claims)))
-    assert made(exchange(told=message))["evidence"]["server"]["requests"][0]["token"]["claims"] == claims
+    assert made(exchange(server_view=message))["evidence"]["server"]["requests"][0]["token"]["claims"] == claims
 
 
 # Redaction
@@ -140,8 +140,8 @@ def test_a_token_in_the_reason() -> None:
     [
         exchange(client(401, response=Response(401, (), f"bad token {TOKEN}"))),
         exchange(client(401, response=Response(401, (("www-authenticate", f'Bearer error="{TOKEN}"'),)))),
-        exchange(told=server(request(path=f"/things?access_token={TOKEN}"))),
-        exchange(told=replace(rejecting("token-signature"), detail=f"in {TOKEN}")),
+        exchange(server_view=server(request(path=f"/things?access_token={TOKEN}"))),
+        exchange(server_view=replace(rejecting("token-signature"), detail=f"in {TOKEN}")),
         exchange(lab_fault=f"cannot send {TOKEN}"),
     ],
     ids=["body", "header", "path", "detail", "fault"],

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from harness.errors import UsageError
 from harness.products.apic.operations import trust_state as parts
 from harness.products.apic.operations.trust_state import DEFAULT_LINKS, Link, Trust
-from harness.products.apic.rules.certificates import INGRESS_CA
+from harness.products.apic.rules.certificates import CA, INGRESS_CA, row_of
 from harness.products.apic.secrets import PKI
 from harness.products.rehearsal import LabStep, Order, Part, Rehearsal
 
@@ -29,9 +29,11 @@ _MANAGEMENT = (Part(client_of="management-to-portal"), *(Part(client_of=flow) fo
 
 def rehearsal(name: str) -> Rehearsal:
     """The rehearsal of the CA *name*; raises :class:`UsageError` for one whose renewal the lab cannot show."""
-    if name != INGRESS_CA:
+    if (row := row_of(name)) is None or row.use != CA:
+        raise UsageError(f"{name!r} is no CA of API Connect", hint=f"hopproof renew {INGRESS_CA} --rehearse")
+    if row.name != INGRESS_CA:
         raise UsageError(
-            f"only {INGRESS_CA} can be rehearsed: the reference has no traffic inside a subsystem",
+            f"{name} cannot be rehearsed: it signs what stays inside a subsystem, and the lab has no traffic there",
             hint=f"hopproof renew {INGRESS_CA} --rehearse",
         )
     return Rehearsal(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
+from functools import cached_property
 
 from cryptography import x509
 
@@ -52,6 +53,15 @@ class Page:
         for certificate in self._places:
             self._sort_in(certificate)
 
+    @cached_property
+    def _current(self) -> frozenset[x509.Certificate]:
+        """The CAs that are in force."""
+        return frozenset(known.held.certificate for known in self._view.held if known.held and known.row.use == CA)
+
+    @cached_property
+    def _current_names(self) -> frozenset[bytes]:
+        return frozenset(each.subject.public_bytes() for each in self._current)
+
     def _sort_in(self, certificate: x509.Certificate) -> None:
         if self_signed(certificate):
             self._tops.append(certificate)
@@ -94,11 +104,9 @@ class Page:
         return f"{self._name(certificate)}: until {self._end(certificate)}{key} ({places}){former}"
 
     def _former(self, certificate: x509.Certificate) -> bool:
-        current = {known.held.certificate for known in self._view.held if known.held and known.row.use == CA}
-        named = any(each.subject == certificate.subject for each in current)
-        return (
-            certificate not in current and named and all(held.entry == "ca.crt" for held in self._places[certificate])
-        )
+        if certificate in self._current or any(held.entry != "ca.crt" for held in self._places[certificate]):
+            return False
+        return certificate.subject.public_bytes() in self._current_names
 
     def _why_lost(self, leaf: x509.Certificate) -> str:
         issuer, named = leaf.issuer.rfc4514_string(), self._view.issuers.named(leaf)

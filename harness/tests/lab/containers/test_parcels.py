@@ -39,6 +39,12 @@ def test_a_server_gets_its_own_key_and_everybodys_authority(folders: Folders, tm
     assert {Path(name).parent.name for name in keys} == {"portal-admin"}
 
 
+def test_of_a_caller_a_service_gets_the_certificate_alone(folders: Folders, tmp_path: Path) -> None:
+    names = _packed(Parcels(tmp_path, [], certificates=["portal-admin"]).pack([])).keys()
+    assert "deployment/secrets/portal-admin/tls.crt" in names
+    assert not [name for name in names if name.endswith(".key")]
+
+
 def test_only_management_can_sign(folders: Folders, tmp_path: Path) -> None:
     assert "deployment/jwt/signing.key" in _packed(Parcels(tmp_path, [], signs=True).pack([]))
     assert not [name for name in _packed(Parcels(tmp_path, []).pack([])) if "/jwt/" in name]
