@@ -35,11 +35,14 @@ VERBS = (
     "compare",
     "replay",
 )
+_WHILE_ENDING = 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a verb; returns the exit status (contract: 0, 1, 2, 3).  Never a traceback for bad input, or for Ctrl-C."""
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    interruptions = _Interruptions()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interruptions.take)
     try:
         return _run(argv)
     except HopproofError as error:
@@ -50,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is taken down; the status is still to be told
         print("hopproof: interrupted before there was a result", file=sys.stderr)  # noqa: T201
         return 3
 
@@ -69,8 +73,18 @@ def _run(argv: Sequence[str] | None) -> int:
     return verb(arguments)
 
 
-def _as_interrupt(_signal: int, _frame: object) -> None:
-    raise KeyboardInterrupt
+class _Interruptions:
+    """Ctrl-C and SIGTERM: the first ends the verb.  A second one comes while it takes down what it has started, and
+    would leave processes and keys behind; whoever insists is obeyed."""
+
+    def __init__(self) -> None:
+        self._taken = 0
+
+    def take(self, _signal: int, _frame: object) -> None:
+        """A signal has come."""
+        self._taken += 1
+        if self._taken != _WHILE_ENDING:
+            raise KeyboardInterrupt
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -10,6 +10,7 @@ from harness.commands.verb import Arguments, Verbs, verb
 from harness.config import Options
 from harness.errors import UsageError
 from harness.run.kill_matrix import Matrix, matrix
+from harness.writers.folder import report_folder
 
 
 def add(verbs: Verbs) -> None:
@@ -24,6 +25,8 @@ def add(verbs: Verbs) -> None:
 
 
 def _mutants(arguments: Arguments) -> int:
+    if arguments.report:
+        report_folder(arguments.report)  # before minutes are spent
     found = matrix(arguments.area, Options().seeded().seed, _mutant_progress(arguments.json), capture=arguments.capture)
     text = json.dumps(found.to_json(), indent=1)
     if arguments.report:

@@ -19,7 +19,7 @@ from harness.plugin import RUN
 from harness.probes.intrusiveness import intrusiveness
 from harness.products.registry import reference
 from harness.run.run import Run
-from harness.targets.single_service import Service
+from harness.targets.single_service import Service, of_flags
 from harness.writers.folder import report_folder
 
 _SERVICE = (
@@ -68,7 +68,13 @@ def _service_flags(run: argparse.ArgumentParser) -> None:
 def _run(arguments: Arguments) -> int:
     flags = {option.name: getattr(arguments, option.name) for option in OPTIONS}
     options = _at(arguments, resolve(flags, Path.cwd()))
-    return _dry_run(Run(options)) if arguments.dry_run else execute(Run(options))
+    try:
+        run = Run(options)
+    except UsageError as error:
+        if arguments.url is None:
+            raise
+        raise of_flags(error, Path(options.target)) from error
+    return _dry_run(run) if arguments.dry_run else execute(run)
 
 
 def execute(run: Run) -> int:

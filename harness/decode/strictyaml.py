@@ -22,9 +22,28 @@ def read(file: Path, what: str, *, error: type[UsageError] = UsageError, hint: s
     except OSError as problem:
         raise error(f"cannot read {what}: {problem.strerror}", where=str(file), hint=hint) from problem
     except (yaml.YAMLError, ValueError) as problem:
-        raise error(f"not valid YAML: {problem}", where=str(file)) from problem
+        raise error(f"not valid YAML: {_sentence(problem)}", where=str(file), hint=_hint(problem, file)) from problem
     except RecursionError as problem:
         raise error("not valid YAML: nested too deeply", where=str(file)) from problem
+
+
+def _sentence(problem: Exception) -> str:
+    """What is wrong, and on which line; the text of the file, in which a secret may stand, is left out."""
+    if isinstance(problem, yaml.reader.ReaderError):
+        return f"{problem.reason} (at character {problem.position + 1})"
+    if not isinstance(problem, yaml.MarkedYAMLError) or problem.problem_mark is None:
+        return str(problem)
+    context = f"{problem.context}, " if problem.context else ""
+    return f"{context}{problem.problem}{_at(problem.problem_mark)}"
+
+
+def _hint(problem: Exception, file: Path) -> str:
+    several = isinstance(problem, yaml.composer.ComposerError) and "single document" in str(problem.context)
+    return f"one document is read here; exported manifests are named as exports:{file}" if several else ""
+
+
+def _at(mark: yaml.Mark) -> str:
+    return f" (line {mark.line + 1})"
 
 
 class StrictLoader(yaml.SafeLoader):
@@ -44,10 +63,10 @@ class StrictLoader(yaml.SafeLoader):
             if key.tag == _MERGE:
                 continue
             if not isinstance(key, yaml.ScalarNode):
-                raise yaml.YAMLError(f"a key that is a list or a mapping{key.start_mark}")
+                raise yaml.YAMLError(f"a key that is a list or a mapping{_at(key.start_mark)}")
             name = self.construct_object(key, deep=True)
             if name in observed:
-                raise yaml.YAMLError(f"duplicate key {name!r}{key.start_mark}")
+                raise yaml.YAMLError(f"duplicate key {name!r}{_at(key.start_mark)}")
             observed.add(name)
         return super().construct_mapping(node, deep)
 
@@ -55,7 +74,7 @@ class StrictLoader(yaml.SafeLoader):
         """Refuse what is written as a number and compares like none."""
         value = float(super().construct_yaml_float(node))
         if not math.isfinite(value):
-            raise yaml.YAMLError(f"{node.value} is not a finite number{node.start_mark}")
+            raise yaml.YAMLError(f"{node.value} is not a finite number{_at(node.start_mark)}")
         return value
 
 
@@ -66,7 +85,7 @@ def _size(node: yaml.Node, known: dict[int, int]) -> int:
     """How many nodes *node* stands for; ``known`` has those already counted, 0 for one that is being counted."""
     if id(node) in known:
         if not known[id(node)]:
-            raise yaml.YAMLError(f"it holds itself{node.start_mark}")
+            raise yaml.YAMLError(f"it holds itself{_at(node.start_mark)}")
         return known[id(node)]
     known[id(node)] = 0
     children: list[yaml.Node] = []

@@ -222,7 +222,7 @@ def _joined(one: Product, other: Product) -> Product:
         raise CatalogueError(f"both {one.title} and {other.title} publish keys; a lab has one key server")
     return Product(
         name=f"{one.name}+{other.name}",
-        title=one.title,
+        title=f"{one.title}, {other.title}",
         pki=one.pki.with_(other.pki),
         keys=one.keys or other.keys,
         configure=_union("kind of server", one.configure, other.configure),

@@ -26,6 +26,13 @@ KEY = "hopproof-signing.key"
 """Beside the report folder, not in it: reports are handed on."""
 _FLAGS = {
     "servers.service.url": "--url",
+    "servers.service.ca": "--ca",
+    "client.certificate": "--cert",
+    "client.key": "--key",
+    "client.ca": "--client-ca",
+    "client.ca_key": "--client-ca-key",
+    "tokens.captured": "--token-env",
+    "tokens.keys": "--jwks",
     "servers.service.connect": "--connect",
     "servers.service.subject": "--subject",
     "tokens.keys.url": "--jwks",
@@ -61,7 +68,7 @@ class Service:
         try:
             target_file.parse(document, file)
         except UsageError as error:
-            raise UsageError(_of_flags(str(error), file), hint="hopproof run --help") from error
+            raise of_flags(error, file) from error
         report_folder(folder)
         try:
             if self.jwks == "ours":
@@ -129,12 +136,12 @@ class Service:
             private_file(file, key_pem(rsa.generate_private_key(public_exponent=65537, key_size=2048)))
 
 
-def _of_flags(message: str, file: Path) -> str:
-    """What is wrong with the target file that the flags stand for, in terms of the flags; nobody has written a file."""
-    message = message.partition("\n  try: ")[0].removeprefix(f"{file}: ")
-    for place, flag in _FLAGS.items():
-        message = message.replace(f"{place}:", f"{flag}:")
-    return message
+def of_flags(error: UsageError, file: Path) -> UsageError:
+    """*error*, about the target *file* that the flags stand for, in terms of the flags: nobody has written a file."""
+    message = str(error).partition("\n  try: hopproof target init")[0].removeprefix(f"{file}: ")
+    for place in sorted(_FLAGS, key=len, reverse=True):
+        message = message.replace(place, _FLAGS[place])
+    return UsageError(message)
 
 
 def _key_file(folder: Path) -> Path:

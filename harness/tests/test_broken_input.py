@@ -50,6 +50,29 @@ def folder(pki: Pki, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        (f"password: {SECRET}\n  key: {SECRET}\n", "(line 2)"),
+        (f"a: [{SECRET}\nb: {SECRET}\n", "(line 2)"),
+        (f"{SECRET}: 1\nb: {SECRET}\nb: 2\n", "duplicate key 'b' (line 3)"),
+        (f"a: {SECRET}\x01\n", "(at character 19)"),
+    ],
+)
+def test_what_is_not_yaml_is_one_sentence_without_the_text(
+    folder: Path, capsys: pytest.CaptureFixture[str], text: str, where: str
+) -> None:
+    status, message = check(folder, text.encode(), capsys)
+    assert (status, message.count("\n")) == (2, 1)
+    assert where in message and SECRET not in message
+
+
+def test_manifests_that_are_taken_for_a_target_file_are_told_from_it(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "exports:target.yaml" in check(folder, b"kind: A\n---\nkind: B\n", capsys)[1]
+
+
 def check(folder: Path, content: bytes, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
     (folder / "target.yaml").write_bytes(content)
     status = main(["target", "check", "target.yaml"])

@@ -113,8 +113,18 @@ def test_an_interruption_while_the_verbs_are_imported(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cli, "import_module", interrupted)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
     assert call("list", "faults") == 3
     assert capsys.readouterr().err == "hopproof: interrupted before there was a result\n"
+
+
+def test_a_second_interruption_does_not_stop_the_taking_down() -> None:
+    interruptions = cli._Interruptions()
+    with pytest.raises(KeyboardInterrupt):
+        interruptions.take(signal.SIGINT, None)
+    interruptions.take(signal.SIGINT, None)
+    with pytest.raises(KeyboardInterrupt):
+        interruptions.take(signal.SIGINT, None)
 
 
 def test_what_takes_long_to_import_is_imported_where_an_interruption_is_caught(tmp_path: Path) -> None:

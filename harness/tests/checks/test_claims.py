@@ -145,3 +145,6 @@ def test_a_selection_is_asked_for_no_more_than_it_holds() -> None:
     assert found(*rows("jwt", "t-plaintext", expected="no-clear-text")) == []
     assert found(*rows("jwt", "good"), *rows("jwt", "exp-past", outcome="UNOBSERVED", reason=NO_KEY)) == [("exp-past",)]
     assert found(*rows("jwt", "iat-string", outcome="UNOBSERVED", reason=NO_KEY)) == [("good",)]
+    # What a failure shows needs no other word of why there is no pass.
+    assert found(*rows("jwt", "iat-string", outcome="FAIL")) == []
+    assert list(missing(JWT, rows("jwt", *TOKENS, *NAMED, outcome="FAIL"))) == ["service"]

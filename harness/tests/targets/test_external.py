@@ -244,6 +244,17 @@ def test_bad_input_is_exit_2(arguments: list[str], tmp_path: Path, monkeypatch: 
     assert main(arguments) == 2
 
 
+def test_a_file_that_a_flag_names_is_called_by_the_flag(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    flags = ["--ca", "no-ca", "--cert", "no-cert", "--key", "no-key", "--token-env", "NO_SUCH_TOKEN"]
+    assert main(["run", "--url", "https://a.test/", *flags, "--report", "r"]) == 2
+    error = capsys.readouterr().err
+    assert all(flag in error for flag in flags[::2]) and "4 mistakes" in error
+    assert not any(name in error for name in ("target.yaml", "servers.", "client.", "tokens."))
+
+
 def test_a_case_of_ones_own_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "tokens/JWT-13-NONE/client-to-orders/jwt/direct/str-no-token"]) == 0
     out = capsys.readouterr().out
