@@ -10,10 +10,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
+from harness.decode.tokens import describe
 from harness.errors import LabError
 from harness.lab import Entrypoint, Lab
 from harness.model.case import GOOD, Case, Setup
 from harness.model.exchange import BalancerView, ClientView
+from harness.model.expectation import MustBeRefused
 from harness.model.script import Step
 from harness.model.script_facts import Answered, Done, EvidenceSeen, Exchanged, Introspected
 from harness.model.token_script import Call, ClientSecret, Evidence, Exchange, Introspect, Mint, Take
@@ -33,6 +35,7 @@ from harness.probes.token_endpoint import (
     request,
 )
 from harness.stimuli.factory import NONCE_HEADER, Stimuli
+from harness.stimuli.unavailable import StimulusUnavailable
 from harness.wire.send import Prepared, prepare, send
 
 EXCHANGES: Mapping[str, str] = {
@@ -74,6 +77,7 @@ class Parties:
         self._tokens: dict[str, str] = {}
         self._signers: dict[str, str] = {}
         self._calls: dict[str, str] = {}
+        self._taken: set[str] = set()
         self._minting = Minting(stimuli.signing_key, stimuli.identity) if target is None else None
         self.offset = 0.0
         """How far the lab's clock has been moved, in seconds."""
@@ -89,6 +93,7 @@ class Parties:
                 if self._target is None:
                     raise LabError("a token is taken from the source that a target file names", where=self._case.id)
                 self._tokens[step.name] = taken(step, self._target)
+                self._taken.add(step.name)
                 return Done()
             case Exchange():
                 return self._exchanged(step, nonce)
@@ -148,6 +153,8 @@ class Parties:
     def _called(self, step: Call, nonce: str) -> Answered:
         at = self._neighbour(step.server, self._case.posture, self._door.setup.variant)
         flow, began = self._case.flow, time.monotonic()
+        if isinstance(step.then, MustBeRefused) and step.token in self._taken:
+            self._not_meant_for(step)
         self._calls[step.token] = nonce
         body = flow.body.replace("{nonce}", nonce).encode()
         headers: list[tuple[str, bytes]] = [("Host", at.host_header.encode()), (NONCE_HEADER, nonce.encode())]
@@ -181,6 +188,17 @@ class Parties:
         path = self._case.flow.path.replace("{nonce}", self._calls[step.call])
         key = self._stimuli.identity(self._signers[step.call]).key
         return kept(ask, path, self._tokens[step.call], key)
+
+    def _not_meant_for(self, step: Call) -> None:
+        """Raises StimulusUnavailable where the server may take the client's own token, since it is for both."""
+        server = step.server or self._case.flow.server.name
+        audience = self._target.audiences.get(server, "") if self._target else ""
+        named = (describe(self._tokens[step.token]).claims or {}).get("aud")
+        if audience and audience in (named if isinstance(named, list) else [named]):
+            raise StimulusUnavailable(
+                f"the client's own token names {audience} as well, so nothing is narrowed by exchanging it "
+                "(sts.subject_token)"
+            )
 
     def _send(self, at: Entrypoint, prepared: Prepared) -> ClientView:
         certificate = self._case.stimulus.certificate

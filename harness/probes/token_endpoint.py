@@ -61,7 +61,8 @@ class TokenEndpoint:
 class TokenClient:
     """What a target file says of its token service: the endpoint, the token that its client holds, the servers behind.
 
-    ``expired`` is a token that the client held once; '' where none is given.
+    ``expired`` is a token that the client held once; '' where none is given.  ``audiences`` says by server which
+    audience it takes, as far as that is known.
     """
 
     endpoint: TokenEndpoint
@@ -70,6 +71,7 @@ class TokenClient:
     servers: Mapping[str, Entrypoint]
     send: Callable[[Address, Prepared, ssl.SSLContext | None], ClientView]
     refuses: Callable[[Response | None], bool]
+    audiences: Mapping[str, str] = field(default_factory=dict)
 
 
 def request(endpoint: TokenEndpoint, step: Exchange, subject: str, nonce: str) -> Prepared:

@@ -73,6 +73,7 @@ def open_token_client(
     secret = "" if sts.secret is None else sts.secret.read("sts.client.secret").decode("utf-8", "replace").strip()
     expired = "" if sts.expired is None else sts.expired.read("sts.expired_subject_token").decode("utf-8", "replace")
     own = GoodToken(source)
+    audiences = {server: audience for audience, server in sts.audiences.items()}
     endpoint = TokenEndpoint(
         address=Address(*sts.connect, sts.host),
         host=host_header(sts.host, sts.port),
@@ -85,7 +86,7 @@ def open_token_client(
         parameter=sts.parameter,
         besides=sts.besides,
     )
-    return TokenClient(endpoint, lambda: own.current(time.time), expired.strip(), servers, sender, refuses)
+    return TokenClient(endpoint, lambda: own.current(time.time), expired.strip(), servers, sender, refuses, audiences)
 
 
 def _context(sts: TokenService, *, proven: bool) -> ssl.SSLContext:

@@ -1,9 +1,8 @@
 """Credentials that were given to us: what can be made from them honestly, and what cannot.
 
-The class tables of ``wire.certificates`` and ``wire.tokens`` were written for a deployment whose every key we hold.
-Here they meet the keys that a target's owner handed over; what needs a key that is not there raises
-:class:`StimulusUnavailable`
-with the reason, and the case that wanted it is unobserved, never guessed.
+The classes of bad certificates and tokens were written for a deployment whose every key we hold.  Here they meet the
+keys that a target's owner handed over.  What needs a key that is not there raises :class:`StimulusUnavailable` with the
+reason, and the case that asked for it is unobserved, never guessed.
 """
 
 from harness.stimuli.partial.certificates import ClientCredential, PartialPki

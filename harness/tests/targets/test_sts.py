@@ -16,7 +16,7 @@ from harness.run.diagnosis import diagnose
 from harness.run.run import Run
 from harness.targets.deployment import Deployment
 from harness.tests.places import of
-from tools.exchange_target import CLIENT, exchange_target
+from tools.exchange_target import CLIENT, exchange_target, own_token
 
 
 class Place:
@@ -34,7 +34,10 @@ class Place:
         return file
 
     def run(self, fault: str = "", **sts: Any) -> Run:
-        run = Run(Options(target=str(self.write(self.data(fault, **sts))), report=self._folder / "report", seed=1))
+        return self.run_file(self.write(self.data(fault, **sts)))
+
+    def run_file(self, file: Path) -> Run:
+        run = Run(Options(target=str(file), report=self._folder / "report", seed=1))
         run.start(run.cases)
         run.finish()
         return run
@@ -90,6 +93,16 @@ def test_a_client_that_proves_itself_by_certificate(place: Place, lab: Reference
     files = {"certificate": str(secret / "tls.crt"), "key": str(secret / "tls.key")}
     run = place.run(client={"id": CLIENT, "authentication": "tls_client_auth", **files})
     assert (run.status, run.answer) == (0, Answer.CONFORMS), run.rows
+
+
+def test_a_token_that_is_for_both_shows_nothing_of_the_service(place: Place, lab: ReferenceLab) -> None:
+    data = place.data()
+    file = Path(data["sts"]["subject_token"]["captured"])
+    file.write_text(own_token(lab, aud=["op.ecomm.test", "iv.ecomm.test"]), "utf-8")
+    run = place.run_file(place.write(data))
+    assert (run.status, run.answer) == (3, Answer.NOT_SHOWN)
+    row = next(row for row in run.rows if row["stimulus"] == "x-elsewhere")
+    assert (row["outcome"], "names iv.ecomm.test as well" in row["reason"]) == ("UNOBSERVED", True)
 
 
 def test_what_could_not_be_asked_is_not_shown(place: Place) -> None:
