@@ -12,6 +12,7 @@ import gzip
 import io
 import random
 import signal
+import struct
 import sys
 import time
 import traceback
@@ -45,8 +46,20 @@ _EDGES = (
 
 
 def corpus() -> list[bytes]:
-    """The captures that are mutated."""
-    return [file.read_bytes() for file in sorted(CORPUS.iterdir())]
+    """The captures that are mutated, and one transfer that is long enough to be read many packets at once."""
+    return [*(file.read_bytes() for file in sorted(CORPUS.iterdir())), _transfer()]
+
+
+def _transfer() -> bytes:
+    stream = (b"\x17\x03\x03\x08\x00" + b"\x55" * 0x800) * 60
+    found = [struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 1 << 18, 1)]
+    for at in range(0, len(stream), 700):
+        part = stream[at : at + 700]
+        ip = struct.pack("!BBHHHBBHII", 0x45, 0, 40 + len(part), 1, 0, 64, 6, 0, 0x0A000001, 0x0A000002)
+        tcp = struct.pack("!HHIIBBHHH", 5000, 19001, at, 1, 0x50, 16, 500, 0, 0)
+        data = b"\2" * 12 + b"\x08\0" + ip + tcp + part
+        found += [struct.pack("<IIII", 1700000000, at, len(data), len(data)), data]
+    return b"".join(found)
 
 
 def mutated(original: bytes, generator: random.Random) -> bytes:

@@ -194,6 +194,11 @@ CHECKS = registered(
         "the packets show a handshake that is broken off, and no data after it",
     ),
     Check(
+        "onward-broken-off",
+        on_the_wire.nothing_passed_on,
+        "the packets show that the balancer breaks the handshake off with the server, and sends no data on",
+    ),
+    Check(
         "server-not-named",
         on_the_wire.unnamed,
         "the packets show that the balancer names no host to the server, and data both ways",

@@ -98,14 +98,27 @@ def encrypted(question: Question) -> list[Finding]:
 
 
 def nothing_sent(question: Question) -> list[Finding]:
-    """On the last connection of the case no data is sent: the handshake is broken off, whoever opened it."""
+    """The client breaks the handshake off with what it meets, and sends no data."""
     packets = question.exchange.extra.get("packets")
     if packets is None or packets["missing"] or "client" not in packets:
         return [_missing(question)]
-    own = [packets["client"], *packets.get("onward", [])]
-    if exposed := _exposed(own):
+    return _exposed([packets["client"]]) or _broken_off(packets["client"])
+
+
+def nothing_passed_on(question: Question) -> list[Finding]:
+    """The balancer breaks the handshake off with the server, and sends no data on."""
+    packets = question.exchange.extra.get("packets")
+    if packets is None or packets["missing"] or "client" not in packets:
+        return [_missing(question)]
+    onward = packets.get("onward", [])
+    if exposed := _exposed([packets["client"], *onward]):
         return exposed
-    last = own[-1]
+    if not onward:
+        return [unobserved("nothing-behind", "no connection of the balancer to the server was captured")]
+    return [finding for item in onward for finding in _broken_off(item)]
+
+
+def _broken_off(last: OnTheWire) -> list[Finding]:
     if last["content"] != Content.TLS:
         return [unobserved("no-handshake", f"{last['ends']} is {last['content']}: no handshake that was broken off")]
     if last["data"] == Seen.NO:

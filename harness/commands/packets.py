@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from harness.checks.exposure import PacketFinding, Severity, clear_text, described
@@ -13,10 +14,12 @@ from harness.commands.verb import Arguments, Verbs, verb
 from harness.errors import UsageError
 from harness.model.connection import Content
 from harness.model.vocabulary import Outcome, Posture
+from harness.probes.key_log import opened
 from harness.probes.packets import Evidence, both_sides, one_place
 from harness.targets import file as target_file
 from harness.targets.file import Endpoint, TargetFile
 from harness.writers.packets import PacketReport, as_json, as_text
+from harness.writers.packets_page import as_page
 
 _FIX = {
     "FLW-0": "let the endpoint answer over TLS only",
@@ -33,14 +36,19 @@ def add(verbs: Verbs) -> None:
     packets.add_argument("--after", metavar="FILE", help="a capture from its servers' side")
     packets.add_argument("--balancer", metavar="IP:PORT", help="where the balancer listens, for captures taken on it")
     packets.add_argument("--flows", type=Path, metavar="TARGET", help="a target file: judge its endpoints")
-    packets.add_argument("--format", choices=["text", "json"], default="text")
+    packets.add_argument("--format", choices=["text", "json", "page"], default="text")
+    packets.add_argument("--keys", metavar="FILE", help="a key log (SSLKEYLOGFILE): tshark shows what is inside")
 
 
 def run(arguments: Arguments) -> int:
     """Read, judge and print; returns the exit status."""
     target = target_file.read(arguments.flows) if arguments.flows else None
     report = _report(_evidence(arguments), target)
-    print(as_json(report) if arguments.format == "json" else as_text(report))  # noqa: T201
+    files = arguments.file or [arguments.before, arguments.after]
+    if arguments.keys:
+        report = replace(report, opened=opened(files, arguments.keys))
+    forms = {"json": lambda: as_json(report), "page": lambda: as_page(report, files), "text": lambda: as_text(report)}
+    print(forms[arguments.format]())  # noqa: T201
     return 1 if any(finding.severity is Severity.ERROR for finding in report.findings) else 0
 
 

@@ -126,6 +126,14 @@ class HttpRequest:
 
 
 @dataclass(frozen=True)
+class Opened:
+    """What a key log shows inside a TLS connection: a request without its token, or an answer's status."""
+
+    ends: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Traffic:
     """What one side sent.  ``missing`` counts the bytes that its sequence numbers prove and the capture lacks."""
 

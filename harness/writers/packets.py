@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from harness.checks.exposure import PacketFinding, described
 from harness.checks.packets import EndpointVerdict
 from harness.checks.passage import Leg
-from harness.model.connection import Connection, Content, Inference
+from harness.model.connection import Connection, Content, Inference, Opened
 
 _LISTED = 200
 
@@ -27,6 +27,7 @@ class PacketReport:
     findings: Sequence[PacketFinding]
     checked: Mapping[str, int]
     not_checked: Mapping[str, str] = field(default_factory=dict)
+    opened: Sequence[Opened] = ()
 
 
 def as_json(report: PacketReport) -> str:
@@ -60,6 +61,7 @@ def as_json(report: PacketReport) -> str:
                 }
                 for leg in report.legs
             ],
+            "opened": [asdict(item) for item in report.opened],
             "connections": [asdict(item) for item in report.connections],
         },
         indent=1,
@@ -81,10 +83,11 @@ def _finding(finding: PacketFinding) -> dict[str, str | None]:
 
 def as_text(report: PacketReport) -> str:
     """The form for people.  Text out of the capture is escaped."""
-    return "\n".join(_escaped(line) for line in _lines(report))
+    return "\n".join(escaped(line) for line in _lines(report))
 
 
-def _escaped(line: str) -> str:
+def escaped(line: str) -> str:
+    """*line* with what cannot be printed written out."""
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii") for letter in line
     )
@@ -104,7 +107,17 @@ def _lines(report: PacketReport) -> Iterator[str]:
     if count > _LISTED:
         yield ""
         yield f"{count - _LISTED} more connections: --format json lists all"
+    yield from _inside(report)
     yield from _judged(report)
+
+
+def _inside(report: PacketReport) -> Iterator[str]:
+    if report.opened:
+        yield from ("", "Inside TLS, with the key log:")
+    for inside in report.opened[:_LISTED]:
+        yield f"  {inside.ends}  {inside.text}"
+    if len(report.opened) > _LISTED:
+        yield f"  {len(report.opened) - _LISTED} more: --format json lists all"
 
 
 def _judged(report: PacketReport) -> Iterator[str]:
@@ -132,7 +145,7 @@ def _judged(report: PacketReport) -> Iterator[str]:
 
 
 def _connection(item: Connection, first: float) -> Iterator[str]:
-    yield f"{described(item)}  {_kind(item)}{f', {item.closed}' if item.closed else ''}"
+    yield f"{described(item)}  {kind_of(item)}{f', {item.closed}' if item.closed else ''}"
     if item.hello is not None:
         hello = item.hello
         yield (
@@ -160,7 +173,8 @@ def _connection(item: Connection, first: float) -> Iterator[str]:
         yield f"  note: {note}"
 
 
-def _kind(item: Connection) -> str:
+def kind_of(item: Connection) -> str:
+    """What it is, in a few words."""
     if item.answer is not None:
         parts = (item.answer.version, item.answer.cipher, item.answer.group, item.answer.alpn)
         return ", ".join(filter(None, parts))

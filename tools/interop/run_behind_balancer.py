@@ -1,6 +1,7 @@
 """Judges the reference subsystems behind a third-party balancer, in the place of the built-in one.
 
 python -m tools.interop.run_behind_balancer PRODUCT --report DIR [--expected FILE] [--only GLOB]... [--fault NAME]
+    [--capture]
 """
 
 from __future__ import annotations
@@ -72,6 +73,7 @@ def main() -> int:
     parser.add_argument("--expected", default="", metavar="FILE")
     parser.add_argument("--only", action="append", default=[], metavar="GLOB")
     parser.add_argument("--fault", default="", choices=FAULTS, help="what the balancer does wrong")
+    parser.add_argument("--capture", action="store_true", help="judge from captured packets as well")
     parser.add_argument("--seed", type=int, default=1, metavar="N")
     given = vars(parser.parse_args())
     target = behind(given.pop("product"))

@@ -91,12 +91,15 @@ class Client(User):
 
     load: _Load
     _held: tuple[int, ssl.SSLSocket] | None = None
-    _turn = 0.0
+    _turn, _index = 0.0, -1
 
     def wait_time(self) -> float:
         """Seconds until its next request; one that comes late is made up for, by a second at most."""
         now = time.time()
-        gap = self.load.gap(now)
+        gap, index = self.load.gap(now), self.load.at(now)[0]
+        if index != self._index:
+            # What an earlier slice left undone is not this one's.
+            self._index, self._turn = index, now + random.random() * gap - gap  # noqa: S311
         self._turn = max(self._turn + gap, now - 1.0) if gap else now
         return max(0.0, self._turn - now)
 

@@ -242,8 +242,8 @@ CONFORMING: dict[str, list[Question]] = {
     ],
     "handshake-broken-off": [
         ask(case("handshake-broken-off"), packets(captured(Passage.NEITHER, wire(data="no")))),
-        ask(case("handshake-broken-off"), packets(captured(ENDED, wire(), wire(data="no")))),
     ],
+    "onward-broken-off": [ask(case("onward-broken-off"), packets(captured(ENDED, wire(), wire(data="no"))))],
     "server-not-named": [ask(case("server-not-named"), packets(captured(ENDED, wire(), wire(server_name=""))))],
     "certificate-of-balancer": [ask(case("certificate-of-balancer"), packets(captured(ENDED, wire(), wire())))],
     "as-scripted": [ask(case("as-scripted", steps=SCRIPT), exchange(steps=PLAYED))],
