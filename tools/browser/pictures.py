@@ -46,6 +46,8 @@ def _page(chromium: Any, address: str, out: Path) -> None:
                 chromium.get("about:blank")
                 chromium.get(address)
                 WebDriverWait(chromium, 20).until(lambda _: chromium.execute_script(READY))
+                if not chromium.find_elements("id", part):
+                    continue  # of files alone nothing is drawn
                 if part == "topology":
                     # Our own lab in one posture; a target file has one or a few.
                     chromium.find_elements("xpath", "//button[text()='jwt'] | //button[@data-drawing='0']")[-1].click()

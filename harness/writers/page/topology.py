@@ -73,8 +73,11 @@ class Drawing:
 
 
 def drawings(rows: Sequence[Row], guide: Guide) -> list[Drawing]:
-    """The drawing of all postures together, then one for each posture that has rows; files are no flow."""
-    rows = [row for row in rows if row["grade"] != Grade.CONFIG] or rows
+    """The drawing of all postures together, then one for each posture that has rows; files are no flow: [] for them."""
+    of_servers = [row for row in rows if row["grade"] != Grade.CONFIG]
+    if rows and not of_servers:
+        return []
+    rows = of_servers
     present = {row["posture"] for row in rows}
     known = [str(posture) for posture in Posture]
     postures = [name for name in known if name in present] + sorted(present - set(known))

@@ -240,6 +240,13 @@ def test_a_run_without_rows_has_a_page(tmp_path: Path) -> None:
     assert "no case was run" in text
 
 
+def test_files_alone_have_no_topology_and_no_protection(tmp_path: Path) -> None:
+    live = _written(tmp_path, [_row(1)])
+    files = _written(tmp_path, [_row(1, grade="config")])
+    for part in ('id="topology"', 'href="#topology"', 'class="protection"'):
+        assert part in live and part not in files
+
+
 def test_what_was_withheld_is_listed_with_its_reason(tmp_path: Path) -> None:
     withheld = [{"case": "flows/FLW-9/a-to-b/jwt/direct/good", "reason": "the target does not have in-cluster"}]
     read = _Read(_written(tmp_path, [_row(1)], withheld=withheld))
