@@ -1,9 +1,11 @@
 """Makes the signatures of the faults: what each looks like from outside.  Run it after a change of faults or catalogue:
 
-    python -m tools.fault_signatures [--check]      --check writes nothing and fails where the file is out of date
+    python -m tools.fault_signatures [FAULT]... [--check]      --check writes nothing and fails where the file is old
 
-A signature is what a target file sees of the reference with that fault, and with nothing else wrong: by posture, the
-reason code of every case that does not pass.  :mod:`harness.run.diagnosis` reads them.
+Where faults are named, only theirs are made, and the others stay.
+
+A signature is what a target file sees of the reference with that fault, and with nothing else wrong: by posture (or
+modes), the reason code of every case that does not pass.  :mod:`harness.run.diagnosis` reads them.
 """
 
 from __future__ import annotations
@@ -34,18 +36,24 @@ from harness.pki.temporary import new_home
 from harness.products.registry import reference
 from harness.run.diagnosis import FILE, Signature, signatures
 from harness.run.run import Run
+from tools import gateway_signatures
 from tools.exchange_target import exchange_target, setups
 
 _POSTURES = (("portal", Posture.MTLS), ("portal", Posture.JWT), ("portal", Posture.BOTH), ("service", Posture.JWT))
 _CLIENT = "portal-admin-client"
 _TOKEN_SERVICE = "sts"
+_GATEWAY = "apk-gateway"
 _WORKERS, _SLICES = 6, 18
 
 
 def visible() -> list[Fault]:
     """The faults that a third-party server can have."""
     servers = {*(name for name, _ in _POSTURES), _TOKEN_SERVICE}
-    return [fault for fault in FAULTS.values() if fault.where == "subsystem" and servers & set(fault.on)]
+    return [
+        fault
+        for fault in FAULTS.values()
+        if (fault.where == "subsystem" and servers & set(fault.on)) or gateway_signatures.concerns(fault, _GATEWAY)
+    ]
 
 
 @contextmanager
@@ -70,16 +78,24 @@ class SignatureRecorder:
     def signature(self, fault: Fault) -> Signature:
         """What *fault* looks like: posture -> requirement -> stimulus -> reason code; empty where nothing is seen."""
         found: defaultdict[str, defaultdict[str, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
+        for place, row in self._seen(fault):
+            if row["outcome"] in BROKEN:
+                found[place][row["requirement"]][row["stimulus"]] = row["reason_code"]
+        return {place: dict(rows) for place, rows in found.items()}
+
+    def _seen(self, fault: Fault) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Each row of a server with *fault*, with the posture or the modes that it is about."""
         for server, posture in _POSTURES:
             if server in fault.on:
-                for row in self._rows(Setup(server, posture, FlowPath.DIRECT, fault.name)):
-                    if row["outcome"] in BROKEN:
-                        found[str(posture)][row["requirement"]][row["stimulus"]] = row["reason_code"]
+                yield from (
+                    (str(posture), row) for row in self._rows(Setup(server, posture, FlowPath.DIRECT, fault.name))
+                )
         if _TOKEN_SERVICE in fault.on:
-            for row in self._exchanged(fault):
-                if row["outcome"] in BROKEN:
-                    found[row["posture"]][row["requirement"]][row["stimulus"]] = row["reason_code"]
-        return {posture: dict(rows) for posture, rows in found.items()}
+            yield from ((row["posture"], row) for row in self._exchanged(fault))
+        if gateway_signatures.concerns(fault, _GATEWAY):
+            for setup, target in gateway_signatures.targets(fault, catalogue().flows, self._lab):
+                yield from ((row["modes"], row) for row in self._run(target, gateway_signatures.ONLY))
+                self._lab.release([setup])
 
     def _exchanged(self, fault: Fault) -> Iterable[Mapping[str, Any]]:
         """What is seen of a token service with *fault*, by exchanging tokens there."""
@@ -95,10 +111,10 @@ class SignatureRecorder:
         self._lab.release([setup])
         return rows
 
-    def _run(self, target: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+    def _run(self, target: Mapping[str, Any], only: tuple[str, ...] = ()) -> Iterable[Mapping[str, Any]]:
         file = self._folder / "target.yaml"
-        file.write_text(yaml.safe_dump(target), "utf-8")
-        run = Run(Options(target=str(file), report=self._folder / "report", seed=1, depth=Depth.FULL))
+        file.write_text(yaml.safe_dump(dict(target)), "utf-8")
+        run = Run(Options(target=str(file), report=self._folder / "report", seed=1, depth=Depth.FULL, only=only))
         run.start(run.cases)
         run.finish()
         return run.rows
@@ -144,8 +160,11 @@ def main() -> int:
     """Write the file that travels with the code, or compare it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where the file is out of date")
-    check = parser.parse_args().check
-    found = _all()
+    parser.add_argument("names", nargs="*", metavar="FAULT", help="only these (default all)")
+    arguments = parser.parse_args()
+    check, names = arguments.check, arguments.names or [fault.name for fault in visible()]
+    kept = {name: known for name, known in signatures().items() if arguments.names and name not in names}
+    found = {**kept, **_all(names)}
     changed = sorted(name for name in {*found, *signatures()} if found.get(name) != signatures().get(name))
     if check:
         for name in changed:
@@ -155,9 +174,8 @@ def main() -> int:
     return 0
 
 
-def _all() -> dict[str, Signature]:
-    """The signatures of all visible faults, several at once: most of the time is waiting for a token to expire."""
-    names = [fault.name for fault in visible()]
+def _all(names: Sequence[str]) -> dict[str, Signature]:
+    """The signatures of the faults *names*, several at once: most of the time is waiting for a token to expire."""
     slices = [names[start::_SLICES] for start in range(_SLICES)]
     found: dict[str, Signature] = {}
     with ProcessPoolExecutor(_WORKERS, get_context("spawn")) as pool:

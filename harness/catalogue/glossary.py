@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from harness.catalogue import Catalogue, expand
+from harness.catalogue.combinations import modes_in_words
 from harness.catalogue.registry import FAULTS
 from harness.checks import CHECKS
 from harness.errors import UsageError
@@ -14,6 +15,7 @@ from harness.model.case import GOOD, Case, Stimulus
 from harness.model.catalogue import Requirement
 from harness.model.vocabulary import Path, Posture
 from harness.probes.intrusiveness import intrusiveness
+from harness.products.registry import product
 
 _POSTURES: Mapping[Posture, str] = {
     Posture.DEFAULT: "nothing set",
@@ -87,6 +89,8 @@ def _requirement(catalogue: Catalogue, row: Requirement) -> Iterator[str]:
     yield f"  source: {row.source} (basis: {row.basis})"
     if row.note:
         yield f"  note: {row.note}"
+    if row.profile:
+        yield f"  holds in the profile {row.profile} (--profile)"
     if row.needs:
         yield f"  only where the target has: {', '.join(row.needs)}"
     yield f"  {len(cases)} cases; what must happen:"
@@ -122,7 +126,7 @@ def _case(catalogue: Catalogue, case: Case, here: Here | None) -> Iterator[str]:
 def _request(catalogue: Catalogue, case: Case, here: Here | None) -> Iterator[str]:
     """Where *case* sends what, and how heavily that touches the server."""
     yield f"  flow: {case.flow.name}, which ends at {_where(case, here)}"
-    yield f"  posture {case.posture}: {(_ELSEWHERE if here else _POSTURES)[case.posture]}"
+    yield f"  {_authentication(case, here)}"
     yield f"  path {case.path}: {_PATHS[case.path]}"
     if case.params.variant:
         yield f"  set up as: {case.params.variant}"
@@ -138,6 +142,8 @@ def _request(catalogue: Catalogue, case: Case, here: Here | None) -> Iterator[st
         summary = catalogue.classes[name].summary if name != GOOD else f"as the real client would ({kind} good)"
         if name != GOOD or kind != "transport":
             yield f"    {kind}: {name} - {summary}" if name != GOOD else f"    {kind}: {summary}"
+    if header := case.flow.server.certificate_header:
+        yield f"    header: {header} hands the client's certificate on; {_who_sets(case)} sets it"
     yield f"  touches the server with a: {intrusiveness(case)} (a read-only run withholds writes and stress)"
 
 
@@ -146,6 +152,20 @@ def _reasons(catalogue: Catalogue, stimulus: Stimulus) -> Iterator[str]:
     reasons = sorted({str(reason) for name in names for reason in catalogue.classes[name].acceptable_reasons})
     if reasons:
         yield f"  rightful reasons to reject: {', '.join(reasons)}"
+
+
+def _who_sets(case: Case) -> str:
+    """Who sets the header with the client's certificate."""
+    balanced = case.path is Path.TERMINATING or case.flow.server.certificate_in_handshake
+    return "what ends TLS" if balanced else "the client, as a balancer would,"
+
+
+def _authentication(case: Case, here: Here | None) -> str:
+    """How the server authenticates its clients."""
+    if modes := modes_in_words(case.flow):
+        return f"asks its clients for: {modes}"
+    switched = here is None and product(case.flow.server.product).switched
+    return f"posture {case.posture}: {(_POSTURES if switched else _ELSEWHERE)[case.posture]}"
 
 
 def _where(case: Case, here: Here | None) -> str:

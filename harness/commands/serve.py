@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path as FilePath
 
 from harness.catalogue import Catalogue
+from harness.catalogue.combinations import modes_in_words
 from harness.catalogue.registry import catalogue as read_catalogue
 from harness.commands.verb import Arguments, Verbs, verb
 from harness.errors import UsageError
@@ -18,6 +19,7 @@ from harness.model.case import Setup
 from harness.model.catalogue import Flow, Server
 from harness.model.vocabulary import Path, Posture
 from harness.pki.private_files import private_file
+from harness.stimuli.certificate_header import header_field
 from harness.stimuli.tokens import HeldTokenIssuer, TokenIssuer
 from harness.targets import builtin
 
@@ -75,8 +77,16 @@ def _lines(
         for path in Path:
             entrypoint = entrypoints[Setup(flow.server.name, posture, path)]
             if isinstance(entrypoint, Entrypoint):
-                yield f"  {posture}, {path}: {entrypoint.address.host}:{entrypoint.address.port}"
+                how = modes_in_words(flow) or posture
+                yield f"  {how}, {path}: {entrypoint.address.host}:{entrypoint.address.port}"
                 yield f"    {' '.join(curl(lab, flow, posture, path, entrypoint, header))}"
+
+
+def _certificate_header(lab: ReferenceLab, flow: Flow) -> FilePath:
+    """The header line with the client's certificate, which a balancer would set, in a file."""
+    identity = lab.pki.secrets[flow.client_secret]
+    ((name, value),) = header_field(flow.server.certificate_header, "", identity, "")
+    return private_file(lab.folder / f"{flow.client_secret}.{name}.header", f"{name}: ".encode() + value + b"\n")
 
 
 def curl(
@@ -92,6 +102,8 @@ def curl(
         yield f"--cert {shlex.quote(str(secret / 'tls.crt'))} --key {shlex.quote(str(secret / 'tls.key'))}"
     if flow.client_secret or flow.server.audience:
         yield f"-H @{shlex.quote(str(header))}"
+    if flow.server.certificate_header and path is not Path.TERMINATING:
+        yield f"-H @{shlex.quote(str(_certificate_header(lab, flow)))}"
     if flow.body:
         yield f"-X {flow.method} -H 'Content-Type: application/json'"
         yield f"-d {shlex.quote(flow.body.replace('{nonce}', 'demo'))}"

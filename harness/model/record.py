@@ -166,7 +166,13 @@ class Judged(TypedDict):
     ms: float
 
 
-class Row(Judged):
+class Modes(TypedDict):
+    """How the server authenticates its clients, in words, where its posture does not say it."""
+
+    modes: NotRequired[str]
+
+
+class Row(Judged, Modes):
     """The verdict on one case, with its evidence."""
 
     kind: Literal["row"]
@@ -239,6 +245,7 @@ class Shield(TypedDict, total=False):
 
     state: str
     server_verified_by: str
+    modes: str
     client_verified_by: list[str]
     open_ways: list[str]
     clear_text_at: list[str]

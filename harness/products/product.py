@@ -178,7 +178,8 @@ class Product:
     ``holdings`` what servers hold besides their own secrets,
     ``files`` what can be said of its manifests and certificates (of a product alone; a lab runs none),
     ``certificate_header`` in which header its servers read the client's certificate unless another is configured,
-    ``profiles`` the readings of its documents, by name, each with the mode that it takes for granted of every way of
+    ``switched`` that two settings of its resources, mtlsValidateClient and jwksUrl, make its postures, ``profiles`` the
+    readings of its documents, by name, each with the mode that it takes for granted of every way of
     authentication (the first is usual; none where the documents have one reading), ``asked`` what of its catalogue is
     asked of a gateway whose modes a target file names.
     """
@@ -201,6 +202,7 @@ class Product:
     holdings: Mapping[str, Holding] = field(default_factory=dict)
     files: FileRules | None = None
     certificate_header: str = ""
+    switched: bool = False
     profiles: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     asked: Asked = _nothing_asked
 

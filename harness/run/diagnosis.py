@@ -17,7 +17,7 @@ FILE = paths.FIXTURES / "diagnosis" / "signatures.yaml"
 REMEDIES = paths.FIXTURES / "diagnosis" / "remedies.yaml"
 
 Signature = dict[str, dict[str, dict[str, str]]]
-"""Posture -> requirement -> stimulus -> reason code, of every case that does not pass."""
+"""Posture, or modes of a gateway -> requirement -> stimulus -> reason code, of every case that does not pass."""
 
 _Key = tuple[str, str]
 _RIGHT = ""
@@ -69,20 +69,20 @@ def remedies() -> Mapping[str, str]:
 
 def diagnose(rows: Iterable[Row]) -> list[FaultMatch]:
     """The fewest likenesses that explain the failures among *rows*, whole ones first; [] where nothing fits."""
-    groups: defaultdict[tuple[str, str], dict[_Key, str]] = defaultdict(dict)
+    groups: defaultdict[tuple[str, str, str], dict[_Key, str]] = defaultdict(dict)
     for row in rows:
         if row["outcome"] == Outcome.PASS or row["outcome"] in BROKEN:
             # Why, not only that: a server that falls over a forged token has not accepted it.
             how = _RIGHT if row["outcome"] == Outcome.PASS else str(row["reason_code"])
-            groups[row["flow"], row["posture"]][row["requirement"], row["stimulus"]] = how
+            groups[row["flow"], row["posture"], row.get("modes", "")][row["requirement"], row["stimulus"]] = how
     return [likeness for location, judged in groups.items() for likeness in _of(location, judged)]
 
 
-def _of(place: tuple[str, str], judged: Mapping[_Key, str]) -> Iterable[FaultMatch]:
+def _of(place: tuple[str, str, str], judged: Mapping[_Key, str]) -> Iterable[FaultMatch]:
     unexplained = {key for key, how in judged.items() if how != _RIGHT}
     if not unexplained:
         return
-    shown = {fault: _shown(signature, place[1], judged) for fault, signature in signatures().items()}
+    shown = {fault: _shown(signature, place[1:], judged) for fault, signature in signatures().items()}
     while unexplained:
         alike = {
             fault: observed
@@ -93,15 +93,18 @@ def _of(place: tuple[str, str], judged: Mapping[_Key, str]) -> Iterable[FaultMat
             return
         best = max(alike, key=lambda fault: _rank(*shown[fault], unexplained))
         same = tuple(fault for fault in alike if shown[fault] == shown[best])
-        yield _likeness(place, same, *shown[best])
+        yield _likeness(place[:2], same, *shown[best])
         unexplained -= alike[best]
 
 
-def _shown(signature: Signature, posture: str, judged: Mapping[_Key, str]) -> tuple[frozenset[_Key], frozenset[_Key]]:
+def _shown(
+    signature: Signature, places: Iterable[str], judged: Mapping[_Key, str]
+) -> tuple[frozenset[_Key], frozenset[_Key]]:
     """The cases of *signature* that went the same way here, and those of it that were judged here at all."""
     expected = {
         (requirement, stimulus): how
-        for requirement, stimuli in signature.get(posture, {}).items()
+        for place in places
+        for requirement, stimuli in signature.get(place, {}).items()
         for stimulus, how in stimuli.items()
         if (requirement, stimulus) in judged
     }

@@ -22,8 +22,8 @@ from harness.targets.flows import requested, service
 MTLS, OAUTH2 = "mtls", "oauth2"
 _DISABLED, _OPTIONAL, _MANDATORY = "disabled", "optional", "mandatory"
 _DEFAULT = "default"
-BY_TOKEN = "-by-token"
-"""Ends the name of the flow on which a client that need not show a certificate shows none."""
+_BY_TOKEN = "client-by-token-to-"
+"""Begins the name of the flow on which a client that need not show a certificate shows none."""
 
 
 def profile_of(file: TargetFile) -> str:
@@ -75,7 +75,9 @@ class Asked:
         flow = requested(endpoint, service(endpoint, plain))
         yield flow
         if self.modes == {MTLS: _OPTIONAL, OAUTH2: _OPTIONAL}:
-            yield replace(flow, name=f"{flow.name}{BY_TOKEN}", client_secret="", modes={**self.modes, MTLS: _DISABLED})
+            yield replace(
+                flow, name=f"{_BY_TOKEN}{endpoint.name}", client_secret="", modes={**self.modes, MTLS: _DISABLED}
+            )
 
     def _server(self) -> Server:
         endpoint, documented = self.endpoint, self.documented.server
@@ -111,7 +113,7 @@ class Asked:
         mtls, oauth2 = self.modes[MTLS], self.modes[OAUTH2]
         if oauth2 == _MANDATORY or (oauth2 == _OPTIONAL and mtls == _DISABLED):
             return self.name
-        return f"{self.name}{BY_TOKEN}" if (mtls, oauth2) == (_OPTIONAL, _OPTIONAL) else ""
+        return f"{_BY_TOKEN}{self.endpoint.name}" if (mtls, oauth2) == (_OPTIONAL, _OPTIONAL) else ""
 
     def claim(self, flow: Flow, tokens: Mapping[str, Any]) -> Claim:
         """How *flow* is protected, as the modes say; *tokens* is the target file's section."""
@@ -153,6 +155,6 @@ def open_by_design(flow: Flow) -> bool:
     return bool(flow.modes) and set(flow.modes.values()) == {_DISABLED}
 
 
-def needs_certificate(flow: Flow) -> bool:
-    """Whether a certificate counts where *flow* ends, though a token does as well."""
-    return flow.modes.get(MTLS, _DISABLED) != _DISABLED
+def needs_certificate(endpoint: Endpoint) -> bool:
+    """Whether a certificate counts at *endpoint*, a gateway, though a token may do as well."""
+    return endpoint.modes.get(MTLS, _DISABLED) != _DISABLED

@@ -150,7 +150,7 @@ class Preflight:
     def _without_certificate(self, endpoint: Endpoint, flow: Flow, seen: ClientView, *, good_token: bool) -> None:
         """Where tokens alone are meant to count, a certificate must not be what decides."""
         posture = flow.server.default
-        if posture not in _WITHOUT_CERTIFICATE or needs_certificate(flow) or not self._shown(endpoint).asked:
+        if posture not in _WITHOUT_CERTIFICATE or needs_certificate(endpoint) or not self._shown(endpoint).asked:
             return
         bare: ClientView | None = seen
         if good_token and self._pki.clients[flow.client_secret].identity is not None:

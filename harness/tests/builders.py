@@ -193,6 +193,7 @@ def row(name: str = "flows/REQ-1/management-to-portal/mtls/direct/good", outcome
         "source": "A document, section 1",
         "flow": parts[2],
         "posture": parts[3],
+        "modes": "",
         "path": parts[4],
         "stimulus": parts[5],
         "expected": "served",

@@ -28,7 +28,8 @@ ANSWER_SECONDS = 12.0
 BODY_SECONDS = 3.0  # from the head of the answer on: a stream of events has no end
 MAX_ANSWER_BYTES = 1 << 20
 # What a report needs of an answer; the rest is the target's and stays with it.
-KEPT_HEADERS = frozenset({"www-authenticate", "allow", "content-type", "server", "retry-after", "via", "date"})
+_ANSWERING = {"www-authenticate", "allow", "retry-after", "upgrade"}
+KEPT_HEADERS = frozenset({*_ANSWERING, "content-type", "server", "via", "date"})
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,11 @@ def follow(
 
     ``closed`` beside an answer says that the server has turned the client away.  Raises OSError as a socket does.
     """
+    named = next((value for name, value in head.headers if name == "upgrade"), "")
+    if upgrade.protocol not in named.lower():
+        return replace(
+            facts, fault=f"answered 101 for {named or 'no protocol'}, where {upgrade.protocol} was asked for"
+        )
     facts = replace(facts, switched=upgrade.protocol)
     if upgrade.protocol == WEBSOCKET:
         soon = min(deadline, time.monotonic() + FIRST_WORD_SECONDS)

@@ -15,6 +15,7 @@ from harness.model.record import Protection, Row, Shield
 from harness.model.vocabulary import Grade, Outcome, Path
 from harness.probes.exchange import EXCHANGES
 from harness.stimuli.registry import MadeBy, StimulusClass
+from harness.writers import combined
 
 _TRAITS = ("lets_in", "lets_anybody_in", "reads_start", "tries_another_way")
 _LET_IN, _ANYBODY, _START, _WAYS = (CHECKS.that(trait) for trait in _TRAITS)
@@ -67,9 +68,11 @@ def _cell(rows: list[Row]) -> Shield:
     verified = [words for name, expected in _SHOWS if (words := _verified(name, expected, passed, let_in))]
     if refused and TOKEN not in verified and not let_in:
         verified.append(TOKEN)
+    verified += [words for words in combined.verified(passed, let_in) if words not in verified]
     strangers = [*let_in, *(row for row in passed if row["expected"] in _LET_IN)]
     return {
         "state": "shown" if passed else "not shown",
+        "modes": rows[0].get("modes", ""),
         "server_verified_by": "the client, by its CA" if served else "not shown",
         "client_verified_by": verified or (["nobody"] if any(map(_unauthenticated, strangers)) else []),
         "open_ways": _open_ways(let_in),
@@ -140,6 +143,11 @@ def open_in_words(cell: Shield) -> str:
     at = cell.get("clear_text_at", ())
     words = ", ".join(at) or "nowhere"
     return f"{words}, as declared" if cell.get("path_as_declared") and ENDED not in at else words
+
+
+def named(posture: str, cell: Shield) -> str:
+    """What a person calls the posture of *cell*: how the server authenticates its clients, where that says more."""
+    return cell.get("modes") or posture
 
 
 _NAMES = {"certificate": "certificate", "JWT": "token"}

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from harness.catalogue.combinations import modes_in_words
 from harness.decode.redaction import redact
 from harness.model.case import Case
 from harness.model.catalogue import Requirement
@@ -35,6 +36,7 @@ def row(case: Case, exchange: Exchange, verdict: Verdict, controls: Twin | None,
         "source": str(requirement.source),
         "flow": case.flow.name,
         "posture": str(case.posture),
+        "modes": modes_in_words(case.flow),
         "path": str(case.path),
         "stimulus": case.stimulus.id,
         "expected": case.expected,

@@ -23,7 +23,7 @@ from harness.writers import answer, next_step
 from harness.writers.counts import of_header, of_rows, was_interrupted
 from harness.writers.coverage import reach
 from harness.writers.findings import Finding, findings, known, known_words, presented, repeat
-from harness.writers.protection import in_words, open_in_words, open_to_all, protection
+from harness.writers.protection import in_words, named, open_in_words, open_to_all, protection
 from harness.writers.rows import outcomes
 
 LEGEND = {
@@ -214,8 +214,8 @@ def _flows(rows: Sequence[Row], footer: Footer, width: int) -> Iterator[Table | 
 def _protection(flow: str, cells: Mapping[str, Shield], footer: Footer) -> tuple[str, str]:
     """Who verifies the client, and where the payload can be read, each with the postures."""
     parts = {posture: answer.verified_in_part(footer, flow, posture) for posture in cells}
-    verified = _grouped({posture: in_words(cell, parts[posture]) for posture, cell in cells.items()})
-    open_at = {posture: open_in_words(cell) for posture, cell in cells.items()}
+    verified = _grouped({named(posture, cell): in_words(cell, parts[posture]) for posture, cell in cells.items()})
+    open_at = {named(posture, cell): open_in_words(cell) for posture, cell in cells.items()}
     message = {posture: location for posture, location in open_at.items() if location != "nowhere"}
     return verified, _grouped(message) or "nowhere"
 

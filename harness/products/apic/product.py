@@ -20,6 +20,7 @@ _PLATFORM = ("portal-to-management", "gateway-to-management", "analytics-to-mana
 
 APIC = Product(
     name="apic",
+    switched=True,
     title="IBM API Connect",
     pki=PKI,
     keys=KEYS,

@@ -25,6 +25,13 @@ def anybody(_handler: Any) -> bool:
     return True
 
 
+def other_protocol(handler: Any) -> bool:
+    """Switches to a protocol of its own, whatever was asked for."""
+    if handler.headers["Upgrade"]:
+        _says(handler, "Upgrade: foo")
+    return bool(handler.headers["Upgrade"])
+
+
 def _says(handler: Any, *fields: str) -> None:
     lines = ("HTTP/1.1 101 Switching Protocols", "Connection: Upgrade", *fields, "", "")
     handler.wfile.write("\r\n".join(lines).encode())

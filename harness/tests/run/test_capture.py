@@ -59,6 +59,17 @@ def test_the_tool_dies(tool: Tool, tmp_path: Path) -> None:
         found.stop()
 
 
+def test_ctrl_c_is_not_for_the_tool(tool: Tool, tmp_path: Path) -> None:
+    """A terminal sends it to our whole group; the tool must last until all packets are in."""
+    tool(f"{LISTENING}exec cat > /dev/null\n")
+    found = Recorder(tmp_path / "x.pcap", "lo")
+    pid = found._process.pid
+    try:
+        assert os.getpgid(pid) == pid != os.getpgrp()
+    finally:
+        found.end()
+
+
 def test_packets_that_never_come(tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tool(f"{LISTENING}exec cat /dev/zero > /dev/null\n")
     monkeypatch.setattr(recorder, "STOP_SECONDS", 0.01)

@@ -7,7 +7,11 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from harness.catalogue.registry import FAULTS, catalogue
+from harness.model.catalogue import Cells, Requirement
 from harness.model.record import Row
+from harness.model.vocabulary import Path
+from harness.products.product import Gateway, Product
+from harness.products.registry import product
 from harness.run import diagnosis
 from harness.run.diagnosis import Signature, diagnose, remedies, signatures
 from harness.targets.exchange_cases import SCRIPTS
@@ -87,6 +91,16 @@ class TestMatching:
         found = rows("PKI-16", posture="mtls", ta_unknown_ca="accepted")
         assert named(found) == [(("trusts-any-ca", "accepts-no-client-certificate"), 1, 1)]
 
+    def test_modes_tell_more_than_a_posture(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        modes = "mTLS mandatory, OAuth2 optional"
+        own: Mapping[str, Signature] = {"gateway-mtls-off": {modes: {"APK-2": {"tls-no-cert": "accepted"}}}}
+        monkeypatch.setattr(diagnosis, "signatures", lambda: own)
+        found = rows("APK-2", tls_no_cert="accepted")
+        assert named(found) == []
+        for each in found:
+            each["modes"] = modes
+        assert named(found) == [(("gateway-mtls-off",), 1, 1)]
+
     def test_another_posture_is_another_server(self) -> None:
         assert named(rows("PKI-16", posture="jwt", ta_unknown_ca="accepted")) == []
 
@@ -100,8 +114,28 @@ def test_every_signature_is_of_a_fault_and_has_a_remedy() -> None:
     assert all(text.strip() for text in remedies().values())
 
 
+def _names(block: Cells) -> tuple[str, ...]:
+    return *block.certificates, *block.tokens, *block.transports
+
+
+def of_gateways(row: Requirement) -> list[Cells]:
+    """The blocks of *row* as they are asked of somebody's gateway, in each combination of modes."""
+    flows = [flow for flow in catalogue().flows.values() if flow.modes]
+    gateways = [
+        Gateway(flow.name, flow.modes, header, path)
+        for flow in flows
+        for header, path in ((flow.server.certificate_header, Path.DIRECT), ("", Path.TERMINATING))
+    ]
+    return [block for gateway in gateways for block in reference_of(row).asked(row, gateway)]
+
+
+def reference_of(row: Requirement) -> Product:
+    """The product whose documents *row* is of, as far as its gateways are asked."""
+    return product("apk" if row.area == "apk" else "apic")
+
+
 def test_every_case_of_a_signature_is_in_the_catalogue() -> None:
-    cells = {row.id: {name for block in row.cells for name in (*block.certificates, *block.tokens, *block.transports)}
+    cells = {row.id: {name for block in (*row.cells, *of_gateways(row)) for name in _names(block)}
              for row in catalogue().requirements}  # fmt: skip
     for requirement, (transport, _) in SCRIPTS.items():
         cells[requirement].add(transport)
@@ -117,7 +151,9 @@ def recorder() -> Iterator[SignatureRecorder]:
         yield found
 
 
-@pytest.mark.parametrize("name", ["ignores-audience", "trusts-any-ca", "accepts-query-token"])
+@pytest.mark.parametrize(
+    "name", ["ignores-audience", "trusts-any-ca", "accepts-query-token", "gateway-trusts-same-key"]
+)
 def test_signatures_are_as_the_reference_shows_them(recorder: SignatureRecorder, name: str) -> None:
     (fault,) = (fault for fault in visible() if fault.name == name)
     assert recorder.signature(fault) == signatures()[name]

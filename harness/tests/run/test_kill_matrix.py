@@ -116,7 +116,7 @@ def test_the_verb(
     status: int,
     form: list[str],
 ) -> None:
-    monkeypatch.setattr(mutants, "matrix", lambda *_: found)
+    monkeypatch.setattr(mutants, "matrix", lambda *_, **_options: found)
     assert cli._parser().parse_args(["mutants"]).area == ""
     arguments = cli._parser().parse_args(["mutants", "--report", str(tmp_path / "new"), *form])
     assert arguments.verb(arguments) == status

@@ -138,7 +138,7 @@ def test_tokens_are_judged_of_a_client_that_needs_no_certificate(gateways: Gatew
     server = gateways.server("optional", "optional", "direct", "gateway-skips-token-signature")
     run = gateways.run(gateways.file({"gateway": {**server, "certificate_header": HEADER}}))
     bad = {row["flow"] for row in run.rows if row["requirement"] == "JWT-13-SIGNATURE" and row["outcome"] == "FAIL"}
-    assert bad == {"client-to-gateway-by-token"}
+    assert bad == {"client-by-token-to-gateway"}
 
 
 @pytest.mark.parametrize(("profile", "mode"), [("document", "mandatory"), ("apk-1.2", "optional"), ("", "optional")])

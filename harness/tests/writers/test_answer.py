@@ -85,6 +85,7 @@ def test_only_conforming_is_green() -> None:
         ([row(ONE, "UNOBSERVED")], footer("conforms", 0), "not shown", Outcome.UNOBSERVED),
         ([row(ONE, level="SHOULD")], footer("conforms", 0), "not shown", Outcome.UNOBSERVED),
         ([row(ONE, level="stated")], footer("conforms", 0), "as stated", Outcome.PASS),
+        ([row(ONE, "FAIL", level="stated")], footer("conforms", 0), "not shown", Outcome.UNOBSERVED),
         ([row(ONE, level="stated")], footer("not-shown", 3, not_shown=[GAP]), "not shown", Outcome.UNOBSERVED),
         ([row(ONE, level="stated"), row(TWO, level="SHOULD")], footer("conforms", 0), "not shown", Outcome.UNOBSERVED),
         ([row(ONE)], footer("not-shown", 3, not_shown=[GAP]), "not shown", Outcome.UNOBSERVED),

@@ -45,6 +45,7 @@ def test_every_member() -> None:
         "source": "A document, section 1",
         "flow": "management-to-portal",
         "posture": "mtls",
+        "modes": "",
         "path": "direct",
         "stimulus": "bad-cert",
         "expected": "served",

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from harness.model.record import Header, Judged, LeftOut, Row
+from harness.model.record import Header, Judged, LeftOut, Modes, Row
 from harness.model.vocabulary import Outcome, is_file
 from harness.writers.page.guide import Guide
 
@@ -30,7 +30,7 @@ _PARTS = ("area", "requirement", "flow", "posture", "path", "stimulus")
 _ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "<>&'"}
 
 
-class Entry(Judged):
+class Entry(Judged, Modes):
     """A case that the page lists; ``outcome`` is ``withheld`` or ``skipped`` where it was not judged."""
 
     area: str
@@ -47,7 +47,9 @@ def entries(header: Header, rows: Iterable[Row], guide: Guide) -> list[Entry]:
 
 
 def _judged(row: Row) -> Entry:
+    modes: Modes = {"modes": row["modes"]} if "modes" in row else {}
     return {
+        **modes,
         "area": row["case"].partition("/")[0],
         "case": row["case"],
         "requirement": row["requirement"],
@@ -115,6 +117,7 @@ def index(listed: Sequence[Entry], header: Header, guide: Guide, report: str) ->
             "columns": columns,
             "requirements": {name: guide.requirements.get(name, {}) for name in tables["requirement"]},
             "flows": {name: guide.flows.get(name, {}) for name in tables["flow"]},
+            "modes": {row["flow"]: row["modes"] for row in listed if row.get("modes")},
             "words": {**guide.words, **({"posture": elsewhere} if target and elsewhere else {})},
         }
     )

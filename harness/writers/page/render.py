@@ -23,7 +23,7 @@ from harness.writers.counts import of_header, of_rows
 from harness.writers.findings import findings, known, known_words, presented, repeat
 from harness.writers.page import data, topology
 from harness.writers.page.guide import Guide
-from harness.writers.protection import in_words, open_in_words, open_to_all, protection
+from harness.writers.protection import in_words, named, open_in_words, open_to_all, protection
 from harness.writers.summary import LEGEND
 
 NAME = "index.html"
@@ -132,6 +132,7 @@ def _protected(rows: Sequence[Row], footer: Footer) -> list[dict[str, Any]]:
         {
             "flow": flow,
             "posture": posture,
+            "named": named(posture, cell),
             "server": cell.get("server_verified_by", "-"),
             "client": in_words(cell, answer.verified_in_part(footer, flow, posture)),
             "open": open_in_words(cell),

@@ -11,7 +11,7 @@ from harness.model.record import Row, Shield
 from harness.model.vocabulary import Grade, Outcome, Path, Posture
 from harness.writers.page.data import ORDER
 from harness.writers.page.guide import Guide
-from harness.writers.protection import ENDED, in_words, protection
+from harness.writers.protection import ENDED, in_words, named, protection
 
 WIDTH, TOP, GAP = 1080, 34, 22
 CLIENT_X, BOX_X, SERVER_X = 8, 330, 912
@@ -142,7 +142,7 @@ def _lane(flow: str, posture: str, rows: Sequence[Row], cells: Mapping[str, Shie
 def _path(path: str, rows: Sequence[Row], cells: Mapping[str, Shield], here: Mapping[str, str], y: int) -> list[Line]:
     passed = sum(row["outcome"] == Outcome.PASS for row in rows)
     outcome = worst([row["outcome"] for row in rows])
-    works = [posture for posture, cell in cells.items() if path in cell.get("works_over", ())]
+    works = [named(posture, cell) for posture, cell in cells.items() if path in cell.get("works_over", ())]
     declared = "as declared, " if any(cell.get("path_as_declared") for cell in cells.values()) else ""
     ended = path == Path.PASSTHROUGH and any(ENDED in cell.get("clear_text_at", ()) for cell in cells.values())
     opens = "ends TLS: payload readable here" if ended else f"{declared}{_OPEN[path]}" if path in _OPEN else ""
@@ -158,9 +158,13 @@ def _path(path: str, rows: Sequence[Row], cells: Mapping[str, Shield], here: Map
 
 def _verified(cells: Mapping[str, Shield]) -> list[str]:
     """Who verifies whom, in lines."""
-    clients = {posture: in_words(cell) for posture, cell in cells.items()}
-    servers = {posture: str(cell.get("server_verified_by", "not shown")) for posture, cell in cells.items()}
-    message = [f"client verified by: {_grouped(clients)}", f"server verified by: {_grouped(servers)}"]
+    clients = {named(posture, cell): in_words(cell) for posture, cell in cells.items()}
+    servers = {
+        named(posture, cell): str(cell.get("server_verified_by", "not shown")) for posture, cell in cells.items()
+    }
+    modes = dict.fromkeys(cell["modes"] for cell in cells.values() if cell.get("modes"))
+    asked = [f"asks its clients for: {words}" for words in modes]
+    message = [*asked, f"client verified by: {_grouped(clients)}", f"server verified by: {_grouped(servers)}"]
     return [line for text in message for line in textwrap.wrap(text, _COLUMNS, subsequent_indent="    ")]
 
 
