@@ -30,6 +30,7 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|m|s)")
 _UNITS = {"h": 1.0, "m": 1 / 60, "s": 1 / 3600}
 _OID = {CLIENT: ExtendedKeyUsageOID.CLIENT_AUTH, SERVER: ExtendedKeyUsageOID.SERVER_AUTH}
 _TOLERANCE = 0.01
+_MOST_HOURS = 2_562_047.0  # Go, whose durations these are, holds no more
 _EXTENDED = frozenset(
     {"any", "server auth", "client auth", "code signing", "email protection", "s/mime", "timestamping", "ocsp signing"}
     | {"ipsec end system", "ipsec tunnel", "ipsec user", "microsoft sgc", "netscape sgc"}
@@ -86,7 +87,8 @@ def _hours(view: View, known: Known) -> float | None:
 def hours_of(text: str) -> float | None:
     """A duration of Kubernetes (``720h``, ``1h30m``) in hours; None for what is none."""
     parts = _DURATION.findall(text)
-    return sum(float(number) * _UNITS[unit] for number, unit in parts) if parts else None
+    hours = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    return hours if parts and hours <= _MOST_HOURS else None
 
 
 def _span(hours: float) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from harness.model.finding import Severity
 from harness.products.apic.rules import lint
+from harness.products.apic.rules.tables import hours_of
 from harness.tests.exports import (
     CLIENT,
     NOW,
@@ -142,3 +143,7 @@ def test_a_copy_is_not_renewed_by_cert_manager() -> None:
     stale = authority(start=NOW - TEN_YEARS + timedelta(days=20))
     deployment.objects["copy"] = secret("ingress-ca", stale, stale, namespace="portal", issuer=None)
     assert found(deployment, "PKI-12") == [] and checked(deployment, "PKI-12") == 1
+
+
+def test_a_duration_that_go_does_not_hold_is_none() -> None:
+    assert hours_of("99999999999999h") is None and hours_of("720h") == 720
