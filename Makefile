@@ -5,11 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 TOX := $(VENV)/bin/tox
 
-.PHONY: conformance test # Where this user may capture packets: make mutants CAPTURE=--capture
-mutants: $(TOX)
-	$(TOX) run -q -e mutants -- $(CAPTURE)
-
-lint types realworld field interop-libraries all-checks clean
+.PHONY: conformance test mutants lint types realworld field interop-libraries all-checks clean
 
 conformance: $(TOX)
 	$(TOX) run -q -e conformance
@@ -17,7 +13,11 @@ conformance: $(TOX)
 test: $(TOX)
 	$(TOX) run -q -e unit
 
-lint types mutants realworld field interop-libraries: $(TOX)
+# Where this user may capture packets: make mutants CAPTURE=--capture
+mutants: $(TOX)
+	$(TOX) run -q -e mutants -- $(CAPTURE)
+
+lint types realworld field interop-libraries: $(TOX)
 	$(TOX) run -q -e $@
 
 all-checks: $(TOX)
