@@ -112,6 +112,14 @@ def _until_end(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
     loop.call_soon_threadsafe(ended.set)
 
 
+def _end_with(lifeline: int) -> None:
+    """End this process, in order, when the harness that holds the other end of *lifeline* is gone."""
+    if lifeline >= 0:
+        while os.read(lifeline, 65536):
+            continue
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
 def _interface(options: argparse.Namespace, known: session.Session) -> None:
     from mitmproxy.tools import main as tools  # brings the whole interface with it
 
@@ -137,6 +145,7 @@ def main() -> int:
     parser.add_argument("--ui", choices=["none", "web", "console"], default="none")
     parser.add_argument("--port", type=int, default=0, help="headless: one to share with others (0 = one of its own)")
     parser.add_argument("--ready", type=int, default=-1)
+    parser.add_argument("--lifeline", type=int, default=-1, help="an interface: a pipe that ends with the harness")
     parser.add_argument("--web-port", type=int, default=0)
     parser.add_argument("--rules", type=Path)
     parser.add_argument("--record", type=Path)
@@ -144,6 +153,7 @@ def main() -> int:
     try:
         known = session.load(options.session)
         if options.ui != "none":
+            threading.Thread(target=_end_with, args=(options.lifeline,), daemon=True).start()
             _interface(options, known)
             return 0
         logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s")

@@ -153,13 +153,14 @@ def interface(
     wanted: InspectOptions, session: Path, exercise: Exercise | None, renew: Callable[[], None], tell: Tell
 ) -> int:
     """mitmproxy's own interface in the foreground, until it is left."""
-    reading, writing = os.pipe()
-    more = ["--web-port", str(wanted.web_port), "--ready", str(writing)]
-    with os.fdopen(reading, "rb") as ready:
+    (reading, writing), (lifeline, held) = os.pipe(), os.pipe()
+    more = ["--web-port", str(wanted.web_port), "--ready", str(writing), "--lifeline", str(lifeline)]
+    with os.fdopen(reading, "rb") as ready, os.fdopen(held, "wb"):  # a killed harness holds it no longer
         process = subprocess.Popen(  # noqa: S603 - our own module
-            [*_command(wanted, session, wanted.port), *more], pass_fds=(writing,)
+            [*_command(wanted, session, wanted.port), *more], pass_fds=(writing, lifeline)
         )
         os.close(writing)
+        os.close(lifeline)
         over = threading.Event()
         renewal = threading.Thread(target=_renew, args=(over, renew), daemon=True)
         renewal.start()
