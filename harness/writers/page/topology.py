@@ -143,14 +143,15 @@ def _path(path: str, rows: Sequence[Row], cells: Mapping[str, Shield], here: Map
     passed = sum(row["outcome"] == Outcome.PASS for row in rows)
     outcome = worst([row["outcome"] for row in rows])
     works = [named(posture, cell) for posture, cell in cells.items() if path in cell.get("works_over", ())]
-    declared = "as declared, " if any(cell.get("path_as_declared") for cell in cells.values()) else ""
+    declared = any(cell.get("path_as_declared") for cell in cells.values())
     ended = path == Path.PASSTHROUGH and any(ENDED in cell.get("clear_text_at", ()) for cell in cells.values())
-    opens = "ends TLS: payload readable here" if ended else f"{declared}{_OPEN[path]}" if path in _OPEN else ""
+    opens = "ends TLS: payload readable" if ended else _OPEN.get(path, "")
     text = f"{path}: {passed} of {len(rows)} as required" + (f", {opens}" if works and opens else "")
     readable = bool(works) and (path == Path.TERMINATING or ended)
     first = Line(text, y, f"#{urlencode({**here, 'path': path})}", SYMBOLS.get(outcome, ""), outcome, readable)
     if works:
         said = "the flow works" + (f" where the server is: {', '.join(works)}" if len(cells) > 1 else " here")
+        said += "; the path is as declared" if declared and opens and not ended else ""
     else:
         said = "nothing gets through, which an mTLS flow is to do" if path == Path.TERMINATING else "not shown to work"
     return [first, *(Line(f"    {line}", y + TIGHT * n) for n, line in enumerate(textwrap.wrap(said, _COLUMNS), 1))]
