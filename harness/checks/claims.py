@@ -120,9 +120,9 @@ def _of(claim: Claim, seen: _Seen, selection: bool) -> list[Gap]:
         missing = [classes for classes in asked if not seen.judged(classes)]
         if missing:
             found.append(_gap(claim, seen, protection, missing))
-    # A failure of a selected case was judged: that says enough of whether anybody is served.
-    judged = {Outcome.PASS, *(BROKEN if selection else ())}
-    if not found and seen.rows and not any(row["outcome"] in judged for row in seen.rows):
+    # Of a selection in which a MUST is broken the answer is known, whether anybody is served or not.
+    answered = selection and any(row["outcome"] in BROKEN and row["level"] == Level.MUST for row in seen.rows)
+    if not (found or answered) and seen.rows and not any(row["outcome"] == Outcome.PASS for row in seen.rows):
         found.append(_new_gap(claim, Protection.SERVICE, ("good",), [str(seen.rows[0]["reason"])]))
     return found
 

@@ -37,6 +37,9 @@ class FakeStimuli:
         """A context is never used."""
         return (ca, secret, certificate)
 
+    def identity(self, secret: str) -> None:
+        """Nothing: no call is signed."""
+
     def presented(self, secret: str, certificate: str) -> None:
         """Nothing, as no context is used."""
 

@@ -107,7 +107,7 @@ def test_usage(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None
 
 
 def test_only_the_ca_between_subsystems() -> None:
-    with pytest.raises(UsageError, match="only ingress-ca"):
+    with pytest.raises(UsageError, match="portal-ca cannot be rehearsed"):
         rehearsal("portal-ca")
 
 

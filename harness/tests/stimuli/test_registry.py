@@ -77,7 +77,15 @@ def test_each_need_is_asked_by_some_class() -> None:
 
 def test_what_an_external_server_can_be_asked() -> None:
     ours = TRANSPORTS.needing(Need.OWN_LAB) | TRANSPORTS.needing(Need.EXPORTS)
-    assert set(TRANSPORTS) - ours == {GOOD, "t-plaintext", "compared", "j-other-kinds", *WAYS, *HEADERS}
+    assert set(TRANSPORTS) - ours == {
+        GOOD,
+        "t-plaintext",
+        "compared",
+        "load-compared",
+        "j-other-kinds",
+        *WAYS,
+        *HEADERS,
+    }
 
 
 def test_the_inspector_names_classes_that_exist() -> None:
