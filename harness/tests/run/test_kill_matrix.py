@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,10 +14,11 @@ from harness.catalogue import expand
 from harness.catalogue.registry import FAULTS, catalogue
 from harness.commands import mutants
 from harness.errors import UsageError
-from harness.model.case import Case
+from harness.model.case import CAPTURE, Case
 from harness.model.exchange import Exchange
 from harness.model.verdict import Verdict
 from harness.model.vocabulary import Grade, Outcome
+from harness.run import kill_matrix
 from harness.run.engine import Result
 from harness.run.kill_matrix import Kill, Matrix, _kill, matrix
 
@@ -123,3 +125,20 @@ def test_the_verb(
     message = capsys.readouterr().out
     assert json.loads((tmp_path / "new" / "mutants.json").read_text("utf-8")) == found.to_json()
     assert json.loads(message) == found.to_json() if form else "1 faults" in message
+
+
+def test_what_a_capture_lost_is_captured_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    known, _ = expand(catalogue(), {*catalogue().features, CAPTURE})
+    seen, lost = [case for case in known if case.reads_packets][:2]
+    asked: list[list[str]] = []
+
+    def once(_engine: object, cases: list[Case]) -> list[Result]:
+        asked.append([case.id for case in cases])
+        missing = Outcome.UNOBSERVED if len(asked) == 1 else Outcome.FAIL
+        return [item for case in cases for item in results([case], missing if case == lost else Outcome.PASS)]
+
+    monkeypatch.setattr(kill_matrix, "_once_captured", once)
+    engine: Any = None
+    found = kill_matrix._captured(engine, [seen, lost])
+    assert asked == [[seen.id, lost.id], [lost.id]]
+    assert {item.case.id: item.verdict.outcome for item in found} == {seen.id: Outcome.PASS, lost.id: Outcome.FAIL}
