@@ -32,12 +32,13 @@ WHEELHOUSE = "HOPPROOF_WHEELHOUSE"
 REQUIREMENTS = "requirements.txt"
 BUILD_SECONDS = 900
 """How long a step of the build may be silent: one fetches every wheel."""
-# Of the extra "dev", what running the tests takes.
+# Of the extra "dev", what running the tests takes; a test compares them.
 _TESTS = (
     "dpkt>=1.9.8,<2",
-    "jsonschema>=4.23,<5",
     "kubernetes-validate>=1.31",
-    "pytest-xdist>=3.6",
+    "pkilint>=0.13.3,<0.14",
+    "pytest-xdist>=3.6,<4",
+    "scapy>=2.6,<3",
     "tlslite-ng>=0.8.2,<0.9",
 )
 _LEFT_OUT = shutil.ignore_patterns("tests", "__pycache__", "_data", "*.pyc")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from harness.errors import UsageError
 from harness.lab.containers import image
+from harness.tests.command import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -48,3 +50,9 @@ def test_wheels_come_from_the_house_that_is_named(tmp_path: Path, monkeypatch: p
     (house / "a-1-py3-none-any.whl").write_bytes(b"wheel")
     image.write_context(tmp_path / "full")
     assert [wheel.name for wheel in (tmp_path / "full" / "wheels").iterdir()] == ["a-1-py3-none-any.whl"]
+
+
+def test_the_image_for_tests_has_what_running_them_takes() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    checked_only = ("mypy", "ruff", "tox", "types-")
+    assert sorted(image._TESTS) == sorted(item for item in extras["dev"] if not item.startswith(checked_only))
