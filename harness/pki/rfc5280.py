@@ -22,11 +22,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from harness.model.finding import Severity
 
 _STRICT = "OpenSSL with X509_STRICT, which is Python 3.13's default, refuses it"
+_UNTIL_3 = f"{_STRICT}, before OpenSSL 4.0"
 _GO = "Go refuses it"
 _HOST = re.compile(r"(\*\.)?[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?", re.IGNORECASE)
 
 WARNINGS = {
-    "pkix.basic_constraints_extension_not_critical": ("basicConstraints is not critical", _STRICT),
+    "pkix.basic_constraints_extension_not_critical": ("basicConstraints is not critical", _UNTIL_3),
     "pkix.basic_constraints_has_pathlen_for_non_ca": ("it has a path length and is not a CA's", _STRICT),
     "pkix.ca_certificate_no_ku_extension": ("it is a CA's and has no key usage", _STRICT),
     "pkix.ca_certificate_keycertsign_keyusage_not_set": ("it is a CA's and may not sign certificates", _STRICT),
@@ -36,7 +37,7 @@ WARNINGS = {
     "pkix.authority_key_identifier_extension_absent": ("it has no authority key identifier", _STRICT),
     "pkix.authority_key_identifier_keyid_missing": ("its authority key identifier names no key", _STRICT),
     "pkix.authority_key_identifier_critical": ("its authority key identifier is critical", _STRICT),
-    "pkix.san_extension_not_critical_empty_subject": ("it has no subject, and its names are not critical", _STRICT),
+    "pkix.san_extension_not_critical_empty_subject": ("it has no subject, and its names are not critical", _UNTIL_3),
     "pkix.name_empty": ("its issuer has no name", _STRICT),
     "pkix.certificate_version_is_not_v3": ("it has extensions and is not of version 3", _STRICT),
     "pkix.certificate_signature_algorithm_mismatch": ("it names two signature algorithms", f"{_STRICT}, and {_GO}"),
