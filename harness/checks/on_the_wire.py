@@ -8,16 +8,29 @@ from collections.abc import Sequence
 from harness.checks.passage import Passage
 from harness.checks.question import Question, unobserved, violation
 from harness.model.connection import Content, Seen
-from harness.model.observations import OnTheWire
+from harness.model.observations import OnTheWire, Packets
 from harness.model.verdict import Finding
 
 _CLEAR = frozenset({Content.HTTP, Content.HTTP2})
 
 
+def _captured(question: Question) -> Packets | None:
+    """What was captured of the case; None where its own connection was not."""
+    packets = question.exchange.extra.get("packets")
+    return None if packets is None or packets["missing"] or "client" not in packets else packets
+
+
+def _no_termination(packets: Packets) -> list[Finding]:
+    """What no balancer that terminates TLS may do: pass the handshake through, or leave something in clear text."""
+    if packets["passage"] == Passage.PASSED:
+        return [violation("passed-through", f"what is called terminating passes TLS through: {packets['why']}")]
+    return _exposed([packets["client"], *packets.get("onward", [])])
+
+
 def passed_through(question: Question) -> list[Finding]:
     """Both sides of the balancer have the same handshake, and with it the client's certificate goes to the server."""
-    packets = question.exchange.extra.get("packets")
-    if packets is None or packets["missing"] or "client" not in packets:
+    packets = _captured(question)
+    if packets is None:
         return [_missing(question)]
     client = packets["client"]
     if exposed := _exposed([client, *packets.get("onward", [])]):
@@ -41,14 +54,12 @@ def _client_proved(item: OnTheWire) -> list[Finding]:
 
 def nothing_carried(question: Question) -> list[Finding]:
     """The balancer terminates TLS, and no data goes on to the server, with or without a certificate."""
-    packets = question.exchange.extra.get("packets")
-    if packets is None or packets["missing"] or "client" not in packets:
+    packets = _captured(question)
+    if packets is None:
         return [_missing(question)]
-    if packets["passage"] == Passage.PASSED:
-        return [violation("passed-through", f"what is called terminating passes TLS through: {packets['why']}")]
+    if broken := _no_termination(packets):
+        return broken
     onward = packets.get("onward", [])
-    if exposed := _exposed([packets["client"], *onward]):
-        return exposed
     for item in onward:
         if item["data"] == Seen.YES:
             whose = (
@@ -61,14 +72,12 @@ def nothing_carried(question: Question) -> list[Finding]:
 
 def reencrypted(question: Question) -> list[Finding]:
     """The balancer terminates TLS, opens TLS of its own to the server, and data goes both ways on both."""
-    packets = question.exchange.extra.get("packets")
-    if packets is None or packets["missing"] or "client" not in packets:
+    packets = _captured(question)
+    if packets is None:
         return [_missing(question)]
-    if packets["passage"] == Passage.PASSED:
-        return [violation("passed-through", f"what is called terminating passes TLS through: {packets['why']}")]
+    if broken := _no_termination(packets):
+        return broken
     onward = packets.get("onward", [])
-    if exposed := _exposed([packets["client"], *onward]):
-        return exposed
     if not onward:
         return [unobserved("nothing-behind", "no connection of the balancer to the server was captured")]
     quiet = [item for item in (packets["client"], *onward) if item["data"] != Seen.YES]
@@ -84,8 +93,8 @@ def _terminated(question: Question) -> list[Finding]:
 
 def encrypted(question: Question) -> list[Finding]:
     """Every connection of the case is TLS, data goes both ways, and no bearer token is in clear text."""
-    packets = question.exchange.extra.get("packets")
-    if packets is None or packets["missing"] or "client" not in packets:
+    packets = _captured(question)
+    if packets is None:
         return [_missing(question)]
     own = [packets["client"], *packets.get("onward", [])]
     if exposed := _exposed(own):
@@ -99,16 +108,16 @@ def encrypted(question: Question) -> list[Finding]:
 
 def nothing_sent(question: Question) -> list[Finding]:
     """The client breaks the handshake off with what it meets, and sends no data."""
-    packets = question.exchange.extra.get("packets")
-    if packets is None or packets["missing"] or "client" not in packets:
+    packets = _captured(question)
+    if packets is None:
         return [_missing(question)]
     return _exposed([packets["client"]]) or _broken_off(packets["client"])
 
 
 def nothing_passed_on(question: Question) -> list[Finding]:
     """The balancer breaks the handshake off with the server, and sends no data on."""
-    packets = question.exchange.extra.get("packets")
-    if packets is None or packets["missing"] or "client" not in packets:
+    packets = _captured(question)
+    if packets is None:
         return [_missing(question)]
     onward = packets.get("onward", [])
     if exposed := _exposed([packets["client"], *onward]):
