@@ -13,7 +13,6 @@ import base64
 import logging
 import random
 import re
-import signal
 import sys
 import time
 import traceback
@@ -34,6 +33,7 @@ from harness.products.apic import exported_secrets
 from harness.products.registry import file_rules
 from harness.products.rules import PLATFORMS, Question
 from harness.writers import file_findings, runbook
+from tools.time_limit import time_limit
 
 CORPUS = Path(__file__).resolve().parents[1] / "fixtures" / "exports"
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
@@ -223,31 +223,23 @@ def run(cases: range, seed: int, seconds: int, keep: Path | None = None) -> list
     """Look at *cases*; returns what went wrong, a line each, and leaves those inputs in *keep*."""
     originals = corpus()
     wrong: list[str] = []
-
-    def late(_signal: int, _frame: object) -> None:
-        raise TimeoutError(f"took longer than {seconds} s")
-
-    before = signal.signal(signal.SIGALRM, late)
     log = _Heard()
     logging.getLogger().addHandler(log)
     try:
         for number in cases:
             generator = random.Random(f"{seed}/{number}")  # noqa: S311 - a case can be repeated
             data = mutated(generator.choice(originals), generator)
-            signal.alarm(seconds)
             before_it = len(wrong)
             try:
-                if KEY in look(data, generator):
-                    wrong.append(f"case {number}: a key was printed")
-                wrong += [f"case {number}: a library logged {line}" for line in log.take()]
+                with time_limit(seconds):
+                    if KEY in look(data, generator):
+                        wrong.append(f"case {number}: a key was printed")
+                    wrong += [f"case {number}: a library logged {line}" for line in log.take()]
             except Exception:
                 wrong.append(f"case {number}: {traceback.format_exc()}")
-            finally:
-                signal.alarm(0)
             if keep is not None and len(wrong) > before_it:
                 (keep / f"case-{number}").write_bytes(data)
     finally:
-        signal.signal(signal.SIGALRM, before)
         logging.getLogger().removeHandler(log)
     return wrong
 

@@ -11,7 +11,6 @@ import argparse
 import gzip
 import io
 import random
-import signal
 import struct
 import sys
 import time
@@ -28,6 +27,7 @@ from harness.model.vocabulary import Posture
 from harness.wire.packets.capture import Capture
 from harness.wire.packets.reader import read_captures
 from harness.writers.packets import PacketReport, as_json, as_text
+from tools.time_limit import time_limit
 
 CORPUS = Path(__file__).resolve().parents[1] / "fixtures" / "captures"
 SECRET = "c2lnbmF0dXJl"
@@ -126,25 +126,15 @@ def look(data: bytes) -> str:
 def run(cases: range, seed: int, seconds: int) -> list[str]:
     """Look at *cases*; returns what went wrong, a line each."""
     originals, wrong = corpus(), []
-
-    def late(_signal: int, _frame: object) -> None:
-        raise TimeoutError(f"took longer than {seconds} s")
-
-    before = signal.signal(signal.SIGALRM, late)
-    try:
-        for number in cases:
-            generator = random.Random(f"{seed}/{number}")  # noqa: S311 - a case can be repeated
-            data = mutated(generator.choice(originals), generator)
-            signal.alarm(seconds)
-            try:
+    for number in cases:
+        generator = random.Random(f"{seed}/{number}")  # noqa: S311 - a case can be repeated
+        data = mutated(generator.choice(originals), generator)
+        try:
+            with time_limit(seconds):
                 if f".{SECRET}" in look(data):
                     wrong.append(f"case {number}: a token was printed whole")
-            except Exception:
-                wrong.append(f"case {number}: {traceback.format_exc()}")
-            finally:
-                signal.alarm(0)
-    finally:
-        signal.signal(signal.SIGALRM, before)
+        except Exception:
+            wrong.append(f"case {number}: {traceback.format_exc()}")
     return wrong
 
 
