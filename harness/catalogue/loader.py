@@ -151,8 +151,9 @@ def _server(file: FilePath, name: str, row: Mapping[str, Any], product: str) -> 
             secret=row["secret"],
             postures=tuple(enum(file, Posture, item, name) for item in row["postures"]),
             default=enum(file, Posture, row["default"], name),
-            **{name: row.get(name, "") for name in ("subject", "issuer", "audience", "certificate_header")},
+            **{name: row.get(name, "") for name in ("subject", "issuer", "audience", "certificate_header", "keys_from")},
             ignores_token_under_mtls=row.get("ignores_token_under_mtls", False),
+            calls=tuple(row.get("calls", ())),
         )
     except KeyError as error:
         raise CatalogueError(f"server {name!r} lacks {error}", where=str(file)) from error
