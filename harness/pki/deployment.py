@@ -198,8 +198,8 @@ class Pki:
         return key_set([self.signing_key.public_key()])
 
     def write(self, folder: Path) -> None:
-        """Write the deployment folder: ``secrets/<name>/{tls.crt,tls.key,ca.crt}``, ``jwt/{signing.key,jwks.json}``, and
-        ``jwt/<issuer>/`` with the same two files.
+        """Write the deployment folder: ``secrets/<name>/{tls.crt,tls.key,ca.crt}``, ``jwt/{signing.key,jwks.json}``,
+        and ``jwt/<issuer>/`` with the same two files.
 
         A leaf has ``tls-combined.pem`` (key, then chain) besides, cert-manager's CombinedPEM output format; a server's
         secret ``ca.crl``, which names the certificates in ``revoked/<client>/{tls.crt,tls.key}``.  Folders are 0700,

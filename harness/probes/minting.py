@@ -32,9 +32,7 @@ class Minting:
 
     def minted(self, step: Mint, tokens: Mapping[str, str], offset: float) -> str:
         """The token of *step*, made at a moment *offset* seconds from now; *tokens* are those that there are."""
-        key: Any = (
-            self._identity(step.signed_by).key if step.signed_by else self._issuer_key(step.key or step.issuer)
-        )
+        key: Any = self._identity(step.signed_by).key if step.signed_by else self._issuer_key(step.key or step.issuer)
         good = key
         if step.flaw in (Flaw.STRANGER, Flaw.OWN_KEY):
             key = new_key(key)

@@ -177,7 +177,8 @@ class Product:
     the folders with its topology and catalogues, ``out_of_scope`` what its documents describe and nothing here judges,
     ``contradictions`` what they forbid of an endpoint in a target file, ``ingestion`` the flow whose throughput counts,
     ``holdings`` what servers hold besides their own secrets, ``issuers`` the servers that sign tokens with a key of
-    their own, by the issuer that they are, ``published`` where such a server publishes its keys,
+    their own, by the issuer that they are, ``published`` where such a server publishes its keys, ``packages`` what its
+    reference imports only where it needs it,
     ``files`` what can be said of its manifests and certificates (of a product alone; a lab runs none),
     ``certificate_header`` in which header its servers read the client's certificate unless another is configured,
     ``switched`` that two settings of its resources, mtlsValidateClient and jwksUrl, make its postures, ``profiles`` the
@@ -204,6 +205,7 @@ class Product:
     holdings: Mapping[str, Holding] = field(default_factory=dict)
     issuers: Mapping[str, str] = field(default_factory=dict)
     published: Mapping[str, KeyEndpoint] = field(default_factory=dict)
+    packages: tuple[str, ...] = ()
     files: FileRules | None = None
     certificate_header: str = ""
     switched: bool = False
@@ -244,6 +246,7 @@ def _joined(one: Product, other: Product) -> Product:
         holdings={**one.holdings, **other.holdings},
         issuers={**one.issuers, **other.issuers},
         published={**one.published, **other.published},
+        packages=tuple(dict.fromkeys((*one.packages, *other.packages))),
         contradictions=lambda version, endpoint: [
             *one.contradictions(version, endpoint),
             *other.contradictions(version, endpoint),

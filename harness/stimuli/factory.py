@@ -18,7 +18,7 @@ from cryptography import x509
 from harness import __version__
 from harness.errors import LabError
 from harness.model.case import GOOD, Stimulus
-from harness.model.catalogue import Flow
+from harness.model.catalogue import Flow, Server
 from harness.pki.deployment import key_id
 from harness.pki.issue import Identity
 from harness.pki.jwk import Private
@@ -139,6 +139,13 @@ class Stimuli:
         """The key good tokens are signed with."""
         return self._token_issuer.key
 
+    def _issuer_of(self, server: Server) -> TokenIssuer:
+        return self._issuers.get(server.keys_from, self._token_issuer)
+
+    def signing_key_for(self, server: Server) -> Private:
+        """The key that good tokens for *server* are signed with."""
+        return self._issuer_of(server).key
+
     def issuer_key(self, issuer: str) -> Private:
         """The key that *issuer* signs with in a lab of our own; the key server's, where nobody is that issuer."""
         found = self._issuers.get(reference().issuers.get(issuer, ""), self._token_issuer)
@@ -186,8 +193,7 @@ class Stimuli:
         return header_field(name, usual, identity, stimulus.transport)
 
     def _issuer_for(self, flow: Flow) -> TokenIssuer:
-        server = flow.server
-        token_issuer = self._issuers.get(server.keys_from, self._token_issuer)
+        server, token_issuer = flow.server, self._issuer_of(flow.server)
         named = server.issuer or server.audience
         return token_issuer.naming(server.issuer, server.audience) if named else token_issuer
 

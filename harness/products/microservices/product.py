@@ -79,15 +79,14 @@ MICROSERVICES = Product(
         "named-parties": Variant(spec={"users": ["peter"], "actors": ["order-processing"]}),
     },
     subsystems=("harness.subsystems.microservices.kinds",),
+    packages=("jwcrypto",),
     holdings={
-        # A token service knows its clients' secrets and the issuers that it trusts, a service its callers' certificates.
+        # A token service knows its clients' secrets and trusted issuers, a service its callers' certificates.
         **dict.fromkeys(
             ("sts", "partner-sts"),
             Holding(secrets=tuple(_CALLERS.values()), issues=True, key_sets=tuple(ISSUERS.values())),
         ),
-        **dict.fromkeys(
-            _SERVICES, Holding(certificates=tuple(_CALLERS.values()), key_sets=tuple(ISSUERS.values()))
-        ),
+        **dict.fromkeys(_SERVICES, Holding(certificates=tuple(_CALLERS.values()), key_sets=tuple(ISSUERS.values()))),
     },
     issuers=ISSUERS,
     published={name: _published(name) for name in ("sts", "partner-sts")},
