@@ -202,11 +202,13 @@ def _summary(found: Sequence[Agreement], files: int) -> str:
 def _unexplained(found: Iterable[Agreement], rows: Sequence[Row]) -> list[Agreement]:
     """*found* without those on a flow and path of which a verdict from packets says already what is wrong."""
     broken = {(row["flow"], row["path"]) for row in rows if row["grade"] == Grade.PACKETS and row["outcome"] in BROKEN}
-    told = {row["case"] for row in rows if (row["flow"], row["path"]) in broken}
-    return [item for item in found if item.case not in told]
+    explained = {row["case"] for row in rows if (row["flow"], row["path"]) in broken}
+    return [item for item in found if item.case not in explained]
 
 
 def _contradictions(found: Iterable[Agreement]) -> list[str]:
     wrong = [item for item in found if item.contradictions]
-    told = [f"{item.case}: the packets contradict the run: {'; '.join(item.contradictions)}" for item in wrong[:_SHOWN]]
-    return [*told, *([f"and {len(wrong) - _SHOWN} more such cases"] if len(wrong) > _SHOWN else [])]
+    lines = [
+        f"{item.case}: the packets contradict the run: {'; '.join(item.contradictions)}" for item in wrong[:_SHOWN]
+    ]
+    return [*lines, *([f"and {len(wrong) - _SHOWN} more such cases"] if len(wrong) > _SHOWN else [])]
