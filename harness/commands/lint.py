@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from harness.commands.verb import Arguments, Verbs, verb
 from harness.decode.exported_certificates import collect
@@ -14,7 +16,7 @@ from harness.model.resource import Unread
 from harness.probes import manifests
 from harness.products.registry import file_rules, product, product_of_files
 from harness.products.rules import PLATFORMS, FileRules, Question
-from harness.writers import file_findings
+from harness.writers import file_findings, patches
 
 _FORMATS = ("text", "json", "sarif", "junit")
 
@@ -30,6 +32,12 @@ def add(verbs: Verbs) -> None:
         choices=["error", "warning"],
         default="error",
         help="the lowest severity that ends in exit status 1 (default error)",
+    )
+    judge.add_argument(
+        "--patches",
+        default="",
+        metavar="FOLDER",
+        help="write the patches (JSON, RFC 6902) into this new folder, and the kubectl lines that apply them",
     )
     show = verb(
         verbs, "certs", _certs, "show the certificate hierarchy in files: issuers, expiry, use, and what is wrong"
@@ -75,6 +83,8 @@ def question_of(arguments: Arguments) -> tuple[FileRules, Question, list[Unread]
 
 
 def _lint(arguments: Arguments) -> int:
+    if arguments.patches:
+        patches.refuse(Path(arguments.patches), arguments.paths)
     rules, question, unread = question_of(arguments)
     judgement = rules.lint(question)
     fail_on = Severity(arguments.fail_on)
@@ -88,6 +98,8 @@ def _lint(arguments: Arguments) -> int:
     else:
         shown = file_findings.text(judgement, question.files, unread)
     print(shown)  # noqa: T201
+    if arguments.patches:
+        print(patches.write(Path(arguments.patches), judgement), file=sys.stderr)  # noqa: T201
     if judgement.worst(Severity.ERROR) or (fail_on is Severity.WARNING and judgement.worst(Severity.WARNING)):
         return 1
     # What could not be read was not judged: an answer that says "no error" would cover it.

@@ -12,7 +12,9 @@ from xml.etree import ElementTree as ET
 from harness import __version__
 from harness.decode.redaction import redact
 from harness.model.finding import Finding, Judgement, Severity
+from harness.model.patch import Patch
 from harness.model.resource import Files, Unread
+from harness.writers.patches import client_of
 
 Json: TypeAlias = "Sequence[Json] | Mapping[str, Json] | str | int | bool | None"
 Sources = Mapping[str, tuple[str, str]]
@@ -31,6 +33,7 @@ def plain(text: str) -> str:
 def text(judgement: Judgement, files: Files, unread: Sequence[Unread]) -> str:
     """For a person: what was judged, the findings with their remedies, what was not checked."""
     objects = sum(bool(resource.kind) for resource in files.resources)
+    client = client_of(judgement.platform)
     lines = [
         f"{plain(judgement.heading)}; {_count(objects, 'object')} and {len(files.pem)} PEM files of {files.read} files."
     ]
@@ -39,6 +42,8 @@ def text(judgement: Judgement, files: Files, unread: Sequence[Unread]) -> str:
         lines += ["", f"{finding.file}:{finding.line}: {_MARK[finding.severity]} {finding.requirement}"]
         lines += [f"  {plain(finding.object)}{f', {plain(finding.path)}' if finding.path else ''}"]
         lines += [f"  {plain(finding.message)}", f"  fix: {plain(finding.fix)}"]
+        if finding.patch is not None:
+            lines.append(f"  patch: {plain(finding.patch.command(client) or finding.patch.text())}")
     if unread:
         lines += ["", "Not read:", *map(_placed, unread)]
     if files.again:
@@ -72,7 +77,7 @@ def as_json(judgement: Judgement, files: Files, unread: Sequence[Unread]) -> str
         "platform": judgement.platform,
         "heading": judgement.heading,
         "remarks": judgement.remarks,
-        "findings": [_finding(finding) for finding in judgement.sorted()],
+        "findings": [_finding(finding, client_of(judgement.platform)) for finding in judgement.sorted()],
         "checked": dict(judgement.checked),
         "not_checked": judgement.not_checked,
         "undecided": {name: [redact(why) for why in found] for name, found in judgement.undecided.items()},
@@ -87,7 +92,7 @@ def _located(item: Unread, **more: bool) -> Json:
     return {"file": item.file, "line": item.line, "message": item.message, **more}
 
 
-def _finding(finding: Finding) -> Json:
+def _finding(finding: Finding, client: str) -> Json:
     return {
         "requirement": finding.requirement,
         "severity": str(finding.severity),
@@ -97,6 +102,20 @@ def _finding(finding: Finding) -> Json:
         "path": redact(finding.path),
         "message": redact(finding.message),
         "fix": redact(finding.fix),
+        "patch": _patch(finding.patch, client) if finding.patch is not None else None,
+    }
+
+
+def _patch(patch: Patch, client: str) -> Json:
+    each = patch.resource
+    return {
+        "kind": each.kind,
+        "group": each.group,
+        "name": each.name,
+        "namespace": each.namespace,
+        "file": each.file,
+        "operations": patch.document(),
+        "command": patch.command(client),
     }
 
 

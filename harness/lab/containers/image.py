@@ -35,6 +35,7 @@ BUILD_SECONDS = 900
 # Of the extra "dev", what running the tests takes; a test compares them.
 _TESTS = (
     "dpkt>=1.9.8,<2",
+    "jsonpatch>=1.33,<2",
     "kubernetes-validate>=1.31",
     "pkilint>=0.13.3,<0.14",
     "pytest-xdist>=3.6,<4",

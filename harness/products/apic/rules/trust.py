@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from cryptography import x509
 
 from harness.decode.exported_certificates import Held, public_key
+from harness.model.patch import patch, put
 from harness.pki.signatures import issuer_key_id, key_id, may_sign, signed_by
 from harness.products.apic.rules.certificates import (
     INGRESS,
@@ -14,6 +15,7 @@ from harness.products.apic.rules.certificates import (
     OF_ISSUER,
     issuer_matches,
 )
+from harness.products.apic.rules.remedies import issuer
 from harness.products.apic.rules.view import MANAGEMENT, Known, View
 from harness.products.rules import Log, Place
 
@@ -143,7 +145,8 @@ def _overwrites(log: Log, known: Known) -> None:
         f"A Certificate object for {INGRESS_CA} stands where the secret is a copy: cert-manager would overwrite"
         " the copy with a"
         " new CA, which the other subsystems do not trust.",
-        "remove this Certificate; keep the copied secret and the Issuers",
+        f"remove this Certificate (kubectl delete certificate {known.name}"
+        f"{f' -n {known.namespace}' if known.namespace else ''}); keep the copied secret and the Issuers",
     )
 
 
@@ -159,10 +162,12 @@ def pki_19(view: View, log: Log) -> None:
         log.checked()
         named = resource.root.text("metadata", "annotations", _ANNOTATION)
         if not issuer_matches(named, INGRESS, view.instances):
+            right = issuer(view, INGRESS)
             log.warning(
                 Place.of(resource, "metadata", "annotations", _ANNOTATION),
                 f"{INGRESS_CA} signed this certificate, and the secret's annotation {_ANNOTATION} "
                 f"{'names ' + named if named else 'is missing'}: the documented command that renews everything under"
                 f" {INGRESS_CA} would leave it out.",
-                f"{_ANNOTATION}: {INGRESS}",
+                f"{_ANNOTATION}: {right}",
+                patch(resource, put(resource, right, "metadata", "annotations", _ANNOTATION)),
             )
