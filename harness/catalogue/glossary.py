@@ -13,7 +13,7 @@ from harness.checks import CHECKS
 from harness.errors import UsageError
 from harness.model.case import GOOD, Case, Stimulus
 from harness.model.catalogue import Requirement
-from harness.model.vocabulary import Path, Posture
+from harness.model.vocabulary import CertificateEncoding, Path, Posture
 from harness.probes.intrusiveness import intrusiveness
 from harness.products.registry import product
 
@@ -143,7 +143,9 @@ def _request(catalogue: Catalogue, case: Case, here: Here | None) -> Iterator[st
         if name != GOOD or kind != "transport":
             yield f"    {kind}: {name} - {summary}" if name != GOOD else f"    {kind}: {summary}"
     if header := case.flow.server.certificate_header:
-        yield f"    header: {header} hands the client's certificate on; {_who_sets(case)} sets it"
+        encoding = case.flow.server.certificate_encoding
+        as_it_is = "" if encoding is CertificateEncoding.PEM else f" as {encoding}"
+        yield f"    header: {header} hands the client's certificate on{as_it_is}; {_who_sets(case)} sets it"
     yield f"  touches the server with a: {intrusiveness(case)} (a read-only run withholds writes and stress)"
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from harness.model.claims import Protection
 from harness.model.params import Params
-from harness.model.vocabulary import Basis, Depth, Level, Path, Posture, Reason
+from harness.model.vocabulary import Basis, CertificateEncoding, Depth, Level, Path, Posture, Reason
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Server:
     ``ignores_token_under_mtls`` says that in the posture ``both`` it verifies the certificate alone; ``product`` is
     the name of the product that it belongs to.  ``certificate_header`` is where it reads its client's certificate
     instead of in the handshake; a balancer that ends TLS in front of it sets it ('': there is no such header).
+    ``certificate_encoding`` is how the certificate stands in that header;
     ``certificate_in_handshake`` says that a client shows it in the handshake all the same, without a balancer of ours.
     ``keys_from`` names the server that publishes the keys of its issuer ('': the lab's key server does), ``calls`` the
     servers that it calls to answer a request.
@@ -48,6 +49,7 @@ class Server:
     ignores_token_under_mtls: bool = False
     product: str = ""
     certificate_header: str = ""
+    certificate_encoding: CertificateEncoding = CertificateEncoding.PEM
     certificate_in_handshake: bool = False
     keys_from: str = ""
     calls: tuple[str, ...] = ()

@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from harness.model.patch import Patch
+
 
 class Severity(StrEnum):
     """How much a finding matters: a broken rule or flow, a departure from a default, or something to know."""
@@ -20,7 +22,10 @@ RANK = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong: ``object`` is the resource, ``path`` the field in it, ``fix`` what to write instead."""
+    """One thing that is wrong: ``object`` is the resource, ``path`` the field in it, ``fix`` what to write instead.
+
+    ``patch`` is the same as a change that can be applied; None where somebody has to decide on the value first.
+    """
 
     requirement: str
     severity: Severity
@@ -30,6 +35,7 @@ class Finding:
     path: str
     message: str
     fix: str
+    patch: Patch | None = None
 
 
 @dataclass

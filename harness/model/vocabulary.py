@@ -41,6 +41,18 @@ class Path(StrEnum):
     TERMINATING = "terminating"
 
 
+class CertificateEncoding(StrEnum):
+    """How a header holds the client's certificate that a proxy hands on."""
+
+    PEM = "pem"
+    PEM_SPACES = "pem-spaces"
+    URL_ENCODED_PEM = "url-encoded-pem"
+    BASE64_DER = "base64-der"
+    URL_ENCODED_DER = "url-encoded-base64-der"
+    RFC_9440 = "rfc9440"
+    XFCC = "xfcc"
+
+
 class Outcome(StrEnum):
     """What the judge says of one case."""
 

@@ -18,7 +18,7 @@ from harness import paths
 from harness.errors import CatalogueError
 from harness.model.catalogue import Cells, Requirement, Server
 from harness.model.protocol import Behaviours
-from harness.model.vocabulary import Path, Posture
+from harness.model.vocabulary import CertificateEncoding, Path, Posture
 from harness.pki.deployment import Blueprint
 from harness.products.rules import FileRules
 
@@ -120,12 +120,13 @@ def _allowed(_version: str, _endpoint: Declared) -> Iterable[str]:
 class Gateway:
     """A gateway as a target file declares it: the ``modes`` of its API, by way of authentication, and the ``flow`` of
     the catalogue whose API has the same.  ``header`` is where its client sets the certificate itself, '' where the
-    client shows it in the handshake."""
+    client shows it in the handshake; ``encoding`` is how."""
 
     flow: str
     modes: Mapping[str, str]
     header: str
     path: Path
+    encoding: CertificateEncoding = CertificateEncoding.PEM
 
 
 Asked = Callable[[Requirement, Gateway], Iterable[Cells]]

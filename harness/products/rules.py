@@ -9,8 +9,10 @@ from pathlib import Path as FilePath
 from typing import Generic, TypeVar
 
 from harness.decode.exported_certificates import Collection
+from harness.decode.redaction import redact
 from harness.model.fault import Fault
 from harness.model.finding import Finding, Judgement, Severity
+from harness.model.patch import Patch
 from harness.model.resource import Files, Resource
 from harness.model.runbook import Runbook
 from harness.model.vocabulary import Path, Posture
@@ -57,20 +59,22 @@ class Log:
         """Something that a reader must know of the judgement itself."""
         self._judgement.remarks.append(text)
 
-    def error(self, at: Place, message: str, fix: str) -> None:
+    def error(self, at: Place, message: str, fix: str, patch: Patch | None = None) -> None:
         """Something that the documents forbid, or that breaks a flow."""
-        self._add(Severity.ERROR, at, message, fix)
+        self._add(Severity.ERROR, at, message, fix, patch)
 
-    def warning(self, at: Place, message: str, fix: str) -> None:
+    def warning(self, at: Place, message: str, fix: str, patch: Patch | None = None) -> None:
         """A departure from a default, or an old name."""
-        self._add(Severity.WARNING, at, message, fix)
+        self._add(Severity.WARNING, at, message, fix, patch)
 
-    def note(self, at: Place, message: str, fix: str) -> None:
+    def note(self, at: Place, message: str, fix: str, patch: Patch | None = None) -> None:
         """Something to know."""
-        self._add(Severity.NOTE, at, message, fix)
+        self._add(Severity.NOTE, at, message, fix, patch)
 
-    def _add(self, severity: Severity, at: Place, message: str, fix: str) -> None:
-        found = Finding(self.requirement, severity, at.file, at.line, at.object, at.path, message, fix)
+    def _add(self, severity: Severity, at: Place, message: str, fix: str, patch: Patch | None) -> None:
+        if patch is not None and redact(patch.text()) != patch.text():
+            patch = None  # no key leaves the files
+        found = Finding(self.requirement, severity, at.file, at.line, at.object, at.path, message, fix, patch)
         self._judgement.findings.append(found)
 
 

@@ -9,12 +9,12 @@ import base64
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from urllib.parse import quote
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from harness.model.vocabulary import CertificateEncoding
+from harness.stimuli.certificate_header import WRITERS, forwarded
 from harness.wire.send import Prepared
 from harness.wire.upgrade import H2C, WEBSOCKET, Fields, Upgrade, http2_settings
 
@@ -138,11 +138,9 @@ def certificate_headers(certificate: x509.Certificate, products: Iterable[str] =
 
     Each is a request of its own: together they are longer than the headers that most servers read.
     """
-    pem = certificate.public_bytes(Encoding.PEM).decode()
     der = base64.b64encode(certificate.public_bytes(Encoding.DER)).decode()
-    escaped, line = quote(pem, safe=""), pem.strip().replace("\n", " ")
-    digest = certificate.fingerprint(hashes.SHA256()).hex()
-    forwarded = f'Hash={digest};Cert="{escaped}";Subject="{certificate.subject.rfc4514_string()}"'
+    written = {encoding: write(der) for encoding, write in WRITERS.items()}
+    escaped, line = written[CertificateEncoding.URL_ENCODED_PEM], written[CertificateEncoding.PEM_SPACES]
     forms = (
         ("X-SSL-Client-Cert", escaped),
         ("X-SSL-Client-Cert", der),
@@ -151,10 +149,10 @@ def certificate_headers(certificate: x509.Certificate, products: Iterable[str] =
         ("X-Client-Cert", escaped),
         ("X-Client-Cert", der),
         ("X-Client-Certificate", escaped),
-        ("X-Forwarded-Client-Cert", forwarded),
+        ("X-Forwarded-Client-Cert", forwarded(der, certificate.subject.rfc4514_string())),
         ("X-Forwarded-Client-Cert", der),
-        ("X-Forwarded-Tls-Client-Cert", quote(der, safe="")),
-        ("Client-Cert", f":{der}:"),
+        ("X-Forwarded-Tls-Client-Cert", written[CertificateEncoding.URL_ENCODED_DER]),
+        ("Client-Cert", written[CertificateEncoding.RFC_9440]),
         ("X-ARR-ClientCert", der),
         ("X-Amzn-Mtls-Clientcert", escaped),
         *((name, form) for name in products for form in (der, line)),

@@ -190,7 +190,7 @@ class Stimuli:
             return ()
         usual = product(owner).certificate_header if owner else ""
         identity = self._identity(flow.client_secret, stimulus.certificate)
-        return header_field(name, usual, identity, stimulus.transport)
+        return header_field(name, usual, identity, stimulus.transport, flow.server.certificate_encoding)
 
     def _issuer_for(self, flow: Flow) -> TokenIssuer:
         server, token_issuer = flow.server, self._issuer_of(flow.server)

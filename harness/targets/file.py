@@ -10,7 +10,7 @@ from typing import Any
 from harness.decode import strictyaml
 from harness.errors import UsageError, refuse
 from harness.lab.protocol import host_header
-from harness.model.vocabulary import Path, Posture
+from harness.model.vocabulary import CertificateEncoding, Path, Posture
 from harness.targets.places import PrivateKey, Secret, place_of, private_key_of, secret_of, url_of
 from harness.targets.schema import sound
 from harness.targets.sts import TokenService, token_service
@@ -55,7 +55,7 @@ class Endpoint:
     balancer that ``connect`` leads to, and ``certificate_sha256`` the digest of its certificate: either lets a
     passthrough be looked at.  ``modes`` are those of a product's gateway, by way of authentication, and none for any
     other endpoint; the posture is then the catalogue's for all of them.  ``certificate_header`` is where the client
-    sets the certificate itself, '' where it shows it in the handshake.
+    sets the certificate itself, '' where it shows it in the handshake; ``certificate_encoding`` is how it stands there.
     """
 
     name: str
@@ -75,6 +75,7 @@ class Endpoint:
     certificate_sha256: str = ""
     modes: Mapping[str, str] = field(default_factory=dict)
     certificate_header: str = ""
+    certificate_encoding: CertificateEncoding = CertificateEncoding.PEM
 
     @property
     def generic(self) -> bool:
@@ -239,6 +240,7 @@ def _endpoint(file: FilePath, name: str, row: Mapping[str, Any], common: Mapping
         certificate_sha256=row.get("certificate_sha256", "").replace(":", "").lower(),
         modes=row.get("modes", {}),
         certificate_header=row.get("certificate_header", ""),
+        certificate_encoding=CertificateEncoding(row.get("certificate_encoding", CertificateEncoding.PEM)),
     )
 
 

@@ -89,13 +89,15 @@ class Asked:
             issuer="",
             subject=endpoint.subject,
             certificate_header=endpoint.certificate_header or product(documented.product).certificate_header,
+            certificate_encoding=endpoint.certificate_encoding,
             certificate_in_handshake=not endpoint.certificate_header,
         )
 
     def cells(self, row: Requirement) -> Iterator[Cells]:
         """The blocks of *row* that the product asks of such a gateway."""
         endpoint, owner = self.endpoint, product(self.documented.server.product)
-        gateway = Gateway(self.documented.name, self.modes, endpoint.certificate_header, endpoint.path)
+        header, encoding = endpoint.certificate_header, endpoint.certificate_encoding
+        gateway = Gateway(self.documented.name, self.modes, header, endpoint.path, encoding)
         for block in owner.asked(row, gateway):
             yield replace(block, flows=(self.name,))
 

@@ -15,9 +15,9 @@ from email.utils import parsedate_to_datetime
 from cryptography import x509
 
 from harness.decode.redaction import redact
-from harness.model.catalogue import Flow
+from harness.model.catalogue import Flow, Server
 from harness.model.exchange import ClientView
-from harness.model.vocabulary import Path, Posture
+from harness.model.vocabulary import CertificateEncoding, Path, Posture
 from harness.targets.file import Endpoint
 from harness.wire.handshake import Handshake
 
@@ -162,6 +162,15 @@ def clock(seen: ClientView, at: float) -> float | None:
         return None
     likely = (earliest + latest) / 2
     return math.copysign(max(1.0, abs(round(likely))), likely)
+
+
+def encoded_otherwise(server: Server, found: CertificateEncoding) -> Obstacle:
+    """The gateway reads the certificate header, in another encoding than the file says."""
+    return Obstacle(
+        f"the good request is refused with the certificate in {server.certificate_header} as "
+        f"{server.certificate_encoding}, and served with it as {found}",
+        f"say certificate_encoding: {found} in the target file",
+    )
 
 
 def terminated(endpoint: Endpoint, posture: Posture, seen: ClientView, shown: Handshake) -> Iterator[Obstacle]:

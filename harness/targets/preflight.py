@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from harness.errors import CannotJudge, EffectUnseen
 from harness.lab.protocol import host_header
 from harness.model.case import GOOD, Stimulus
 from harness.model.catalogue import Flow
 from harness.model.exchange import ClientView
-from harness.model.vocabulary import Posture
+from harness.model.vocabulary import CertificateEncoding, Posture
 from harness.probes.certificate_header import handed_on
 from harness.probes.intrusiveness import is_safe
 from harness.probes.live import Bench
@@ -166,6 +167,8 @@ class Preflight:
         """The likeliest reason why the good request is not served."""
         if good.response and good.response.status == flow.success:
             return obstacles.MARKED
+        if encoding := self._encoding(endpoint, flow):
+            return obstacles.encoded_otherwise(flow.server, encoding)
         posture, identity = flow.server.default, self._pki.clients[flow.client_secret].identity
         refused = obstacles.Refused(
             endpoint=endpoint,
@@ -179,6 +182,16 @@ class Preflight:
             keys_asked=self._keys_asked() if self._keys_asked else None,
         )
         return next(refused.causes())
+
+    def _encoding(self, endpoint: Endpoint, flow: Flow) -> CertificateEncoding | None:
+        """The encoding of the certificate header in which a good request is served that was refused as stated."""
+        stated = flow.server.certificate_encoding
+        for encoding in CertificateEncoding if flow.server.certificate_header else ():
+            other = replace(flow, server=replace(flow.server, certificate_encoding=encoding))
+            answer = self._try(endpoint, other, Stimulus()) if encoding is not stated else None
+            if answer is not None and self._bench.served(answer, flow):
+                return encoding
+        return None
 
     def _distinguished(self, endpoint: Endpoint, flow: Flow, good: ClientView | None) -> None:
         """Find an endpoint that serves clients without credentials: no other row shows anything there.

@@ -58,10 +58,15 @@ class Place:
         return file
 
     def run(self, file: Path, **options: Any) -> Run:
-        run = Run(Options(target=str(file), report=self._folder / "report", seed=1, **options))
-        run.start(run.cases)
-        run.finish()
-        return run
+        return run_of(file, **options)
+
+
+def run_of(file: Path, **options: Any) -> Run:
+    """The run of the target file *file*; its report goes beside it."""
+    run = Run(Options(target=str(file), report=file.parent / "report", seed=1, **options))
+    run.start(run.cases)
+    run.finish()
+    return run
 
 
 def outcomes(run: Run) -> dict[str, str]:

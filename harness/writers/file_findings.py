@@ -11,8 +11,11 @@ from xml.etree import ElementTree as ET
 
 from harness import __version__
 from harness.decode.redaction import redact
+from harness.model.edit import edits
 from harness.model.finding import Finding, Judgement, Severity
+from harness.model.patch import Patch
 from harness.model.resource import Files, Unread
+from harness.writers.patches import client_of
 
 Json: TypeAlias = "Sequence[Json] | Mapping[str, Json] | str | int | bool | None"
 Sources = Mapping[str, tuple[str, str]]
@@ -31,6 +34,7 @@ def plain(text: str) -> str:
 def text(judgement: Judgement, files: Files, unread: Sequence[Unread]) -> str:
     """For a person: what was judged, the findings with their remedies, what was not checked."""
     objects = sum(bool(resource.kind) for resource in files.resources)
+    client = client_of(judgement.platform)
     lines = [
         f"{plain(judgement.heading)}; {_count(objects, 'object')} and {len(files.pem)} PEM files of {files.read} files."
     ]
@@ -39,6 +43,8 @@ def text(judgement: Judgement, files: Files, unread: Sequence[Unread]) -> str:
         lines += ["", f"{finding.file}:{finding.line}: {_MARK[finding.severity]} {finding.requirement}"]
         lines += [f"  {plain(finding.object)}{f', {plain(finding.path)}' if finding.path else ''}"]
         lines += [f"  {plain(finding.message)}", f"  fix: {plain(finding.fix)}"]
+        if finding.patch is not None:
+            lines.append(f"  patch: {plain(finding.patch.command(client) or finding.patch.text())}")
     if unread:
         lines += ["", "Not read:", *map(_placed, unread)]
     if files.again:
@@ -72,7 +78,7 @@ def as_json(judgement: Judgement, files: Files, unread: Sequence[Unread]) -> str
         "platform": judgement.platform,
         "heading": judgement.heading,
         "remarks": judgement.remarks,
-        "findings": [_finding(finding) for finding in judgement.sorted()],
+        "findings": [_finding(finding, client_of(judgement.platform)) for finding in judgement.sorted()],
         "checked": dict(judgement.checked),
         "not_checked": judgement.not_checked,
         "undecided": {name: [redact(why) for why in found] for name, found in judgement.undecided.items()},
@@ -87,7 +93,7 @@ def _located(item: Unread, **more: bool) -> Json:
     return {"file": item.file, "line": item.line, "message": item.message, **more}
 
 
-def _finding(finding: Finding) -> Json:
+def _finding(finding: Finding, client: str) -> Json:
     return {
         "requirement": finding.requirement,
         "severity": str(finding.severity),
@@ -97,6 +103,20 @@ def _finding(finding: Finding) -> Json:
         "path": redact(finding.path),
         "message": redact(finding.message),
         "fix": redact(finding.fix),
+        "patch": _patch(finding.patch, client) if finding.patch is not None else None,
+    }
+
+
+def _patch(patch: Patch, client: str) -> Json:
+    each = patch.resource
+    return {
+        "kind": each.kind,
+        "group": each.group,
+        "name": each.name,
+        "namespace": each.namespace,
+        "file": each.file,
+        "operations": patch.document(),
+        "command": patch.command(client),
     }
 
 
@@ -112,6 +132,7 @@ def sarif(judgement: Judgement, sources: Sources, unread: Sequence[Unread]) -> s
             "level": _LEVEL[finding.severity],
             "message": {"text": f"{redact(finding.message)} Fix: {redact(finding.fix)}"},
             "locations": [_location(finding.file, finding.line, redact(finding.object), redact(finding.path))],
+            **_fixes(finding),
         }
         for finding in judgement.sorted()
     ]
@@ -127,9 +148,26 @@ def sarif(judgement: Judgement, sources: Sources, unread: Sequence[Unread]) -> s
     run: Json = {
         "tool": {"driver": {"name": "hopproof", "version": __version__, "rules": rules}},
         "results": results,
+        "columnKind": "unicodeCodePoints",
         "invocations": [{"executionSuccessful": readable, "toolExecutionNotifications": problems}],
     }
     return json.dumps({"$schema": _SARIF, "version": "2.1.0", "runs": [run]}, indent=1)
+
+
+def _fixes(finding: Finding) -> Mapping[str, Json]:
+    """The patch as a change of the file, where there is one."""
+    patch = finding.patch
+    if patch is None or patch.resource.file == "-" or not (made := edits(patch)):
+        return {}
+    replacements: list[Json] = [
+        {
+            "deletedRegion": {"startLine": each.line, "startColumn": each.column, "endColumn": each.end},
+            "insertedContent": {"text": each.text},
+        }
+        for each in made
+    ]
+    change: Json = {"artifactLocation": {"uri": _uri(patch.resource.file)}, "replacements": replacements}
+    return {"fixes": [{"description": {"text": redact(finding.fix)}, "artifactChanges": [change]}]}
 
 
 def _location(file: str, line: int, name: str = "", path: str = "") -> Json:
@@ -140,7 +178,9 @@ def _location(file: str, line: int, name: str = "", path: str = "") -> Json:
 
 
 def _uri(file: str) -> str:
-    return quote(file.replace("\\", "/")) if file != "-" else "stdin"
+    if file == "-":
+        return "stdin"
+    return f"{'file://' if file.startswith('/') else ''}{quote(file)}"
 
 
 def junit(judgement: Judgement, sources: Sources, unread: Sequence[Unread], fail_on: Severity) -> str:

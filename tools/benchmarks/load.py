@@ -18,6 +18,7 @@ from harness.catalogue.registry import catalogue
 from harness.checks.load import comparisons, figures, sentence
 from harness.checks.load_knee import knees
 from harness.checks.load_knee import sentence as knee_sentence
+from harness.errors import HopproofError
 from harness.model.load import Arm, Connections, LoadRecord, Slice
 from harness.model.vocabulary import Path, Posture
 from harness.run.load import Wanted, run
@@ -53,7 +54,9 @@ def _measured(name: str, target: Target, wanted: Wanted) -> list[str]:
     cases = expand(known, target.features)[0]  # those of the direct path say what a passthrough carries
     bench = target.bench(known, wanted.seed)
     try:
-        record = run(bench, known, cases, wanted, target.name, _told)
+        record = run(bench, known, cases, wanted, target.name, _progress)
+    except HopproofError as error:
+        sys.exit(f"{name}: {error}")
     finally:
         bench.lab.close()
     for arm in record.arms:
@@ -70,7 +73,7 @@ def _row(name: str, record: LoadRecord, arm: Arm) -> None:
     print(f"| {cells} |", flush=True)
 
 
-def _told(_arm: Arm, _item: Slice, done: int, of: int) -> None:
+def _progress(_arm: Arm, _item: Slice, done: int, of: int) -> None:
     print(f"  {done}/{of}", end="\r", file=sys.stderr, flush=True)
 
 

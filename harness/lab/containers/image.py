@@ -35,11 +35,13 @@ BUILD_SECONDS = 900
 # Of the extra "dev", what running the tests takes; a test compares them.
 _TESTS = (
     "dpkt>=1.9.8,<2",
+    "jsonpatch>=1.33,<2",
     "kubernetes-validate>=1.31",
     "pkilint>=0.13.3,<0.14",
     "pytest-xdist>=3.6,<4",
     "scapy>=2.6,<3",
     "tlslite-ng>=0.8.2,<0.9",
+    "xmlschema>=4,<5",
 )
 _LEFT_OUT = shutil.ignore_patterns("tests", "__pycache__", "_data", "*.pyc")
 

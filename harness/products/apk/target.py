@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from harness.model.case import GOOD
 from harness.model.catalogue import Cells, Requirement
+from harness.model.vocabulary import CertificateEncoding
 from harness.products.apk.header import HEADER
 from harness.products.product import Gateway
 
@@ -22,6 +23,10 @@ PROFILES: Mapping[str, Mapping[str, str]] = {
 
 _NO_TOKEN = "str-no-token"
 _FORGED, _PASSED_ON = "header-forged", "header-passed-on"
+_PEM = frozenset({CertificateEncoding.PEM, CertificateEncoding.PEM_SPACES, CertificateEncoding.URL_ENCODED_PEM})
+_OF_PEM = frozenset({"header-folded", "header-no-markers"})
+"""Forms of the header that only PEM has."""
+_ENCODED_VARIANT = "url-encoded-certificates"
 Part = Callable[[Cells, Gateway], Cells | None]
 
 
@@ -29,7 +34,7 @@ def asked(row: Requirement, gateway: Gateway) -> Iterator[Cells]:
     """The blocks of *row* as they are asked of *gateway*, on its path; ``flows`` is for the caller to fill in."""
     part = _PARTS.get(row.id, _table)
     for block in row.cells:
-        if block.exports or block.params.variant or block.params.path:
+        if block.exports or block.params.path or block.params.variant not in ("", _ENCODED_VARIANT):
             continue
         found = part(block, gateway)
         if found is not None and _sendable(found, gateway):
@@ -63,7 +68,19 @@ def _balanced(block: Cells, gateway: Gateway) -> Cells | None:
 
 
 def _header_form(block: Cells, gateway: Gateway) -> Cells | None:
-    return _with_mtls(block, gateway) if gateway.header else None
+    """APK-5-FORMS: markers, and what stands between the lines, are PEM's."""
+    if not gateway.header:
+        return None
+    kept = tuple(name for name in block.transports if gateway.encoding in _PEM or name not in _OF_PEM)
+    return _with_mtls(replace(block, transports=kept), gateway) if kept else None
+
+
+def _encoded(block: Cells, gateway: Gateway) -> Cells | None:
+    """APK-5-ENCODED: URL-encoded where that is expected, and nowhere that PEM is."""
+    expected = "served" if gateway.encoding is CertificateEncoding.URL_ENCODED_PEM else "unauthenticated"
+    if not gateway.header or gateway.encoding not in _PEM or block.expect != expected:
+        return None
+    return _mandatory(replace(block, params=replace(block.params, variant="")), gateway)
 
 
 def _usual_name(block: Cells, gateway: Gateway) -> Cells | None:
@@ -108,6 +125,7 @@ _PARTS: Mapping[str, Part] = {
     "APK-4-EXACT": _with_mtls,
     "APK-5": _balanced,
     "APK-5-FORMS": _header_form,
+    "APK-5-ENCODED": _encoded,
     "APK-5-NAME": _usual_name,
     "APK-5-BLANK": _same_modes,
     "APK-8": _forged,

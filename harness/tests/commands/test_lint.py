@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from xml.etree import ElementTree as ET
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from harness import paths
 from harness.cli import main
@@ -42,7 +44,13 @@ def test_the_json_of_the_contract(capsys: pytest.CaptureFixture[str]) -> None:
     content = json.loads(out)
     assert status == 1
     (finding,) = content["findings"]
-    assert list(finding) == ["requirement", "severity", "file", "line", "object", "path", "message", "fix"]
+    assert list(finding) == ["requirement", "severity", "file", "line", "object", "path", "message", "fix", "patch"]
+    assert finding["patch"]["operations"] == [{"op": "add", "path": "/spec/mtlsValidateClient", "value": True}]
+    assert (finding["patch"]["kind"], finding["patch"]["namespace"]) == ("PortalCluster", "apic")
+    assert finding["patch"]["command"] == (
+        "kubectl patch portalcluster.portal.apiconnect.ibm.com portal -n apic --type=json"
+        """ -p '[{"op": "add", "path": "/spec/mtlsValidateClient", "value": true}]'"""
+    )
     assert (finding["requirement"], finding["severity"], finding["line"]) == ("CFG-1", "error", 7)
     assert finding["object"] == "PortalCluster apic/portal" and finding["path"] == "spec.mtlsValidateClient"
     assert content["checked"]["CFG-1"] == 1 and content["not_checked"]["PKI-16"]
@@ -76,6 +84,58 @@ def test_junit(capsys: pytest.CaptureFixture[str]) -> None:
     assert suite.get("skipped") == str(skipped) and suite.get("tests") == str(len(list(suite)))
     _, out, _ = run(capsys, "lint", BROKEN / "CFG-12.yaml", "--format", "junit")
     assert 'failures="0"' in out
+
+
+def test_patches_as_a_folder(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    folder = tmp_path / "patches"
+    files = [BROKEN / f"{name}.yaml" for name in ("CFG-12", "CFG-16", "CFG-17", "PKI-14")]
+    status, out, err = run(capsys, "lint", *files, "--platform", "openshift", "--patches", folder, "--format", "json")
+    written = [finding["patch"]["operations"] for finding in json.loads(out)["findings"] if finding["patch"]]
+    names = sorted(path.name for path in folder.glob("*.json"))
+    assert status == 1 and err.startswith(f"{len(names)} patches in {folder}, apply.sh applies them; 1 findings")
+    assert [name.partition("-")[2] for name in names] == [
+        "CFG-1-analyticscluster-apic-analytics.json",  # CFG-16 asks for the same
+        "CFG-17-CFG-17.json",
+        "CFG-12-gatewaycluster-apic-gwv6.json",
+    ]
+    assert all(json.loads((folder / name).read_text("utf-8")) in written for name in names)
+    script = (folder / "apply.sh").read_text("utf-8")
+    lines = [line for line in script.splitlines() if line.startswith("oc ")]
+    target = "oc patch analyticscluster.analytics.apiconnect.ibm.com analytics -n apic --type=json"
+    assert lines[0] == f"{target} --patch-file={names[0]}" and len(lines) == 2
+    assert "# CFG-1 error" in script and "# CFG-16 error" in script
+    assert subprocess.run(["/bin/sh", "-n", folder / "apply.sh"], check=False).returncode == 0
+
+
+def test_of_two_patches_of_one_field_one_is_to_be_chosen(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    text = (BROKEN / "CFG-8.yaml").read_text("utf-8").replace("10.0.5.3", "10.0.5.2").replace("/api/cloud", "/cloud")
+    (tmp_path / "export.yaml").write_text(text, "utf-8")
+    run(capsys, "lint", tmp_path, "--patches", tmp_path.parent / "chosen")
+    script = (tmp_path.parent / "chosen" / "apply.sh").read_text("utf-8").splitlines()
+    (other,) = [number for number, line in enumerate(script) if "apply one of the two" in line]
+    assert script[other + 1].startswith("# kubectl patch ") and "001-CFG-10" in script[other]
+
+
+def test_names_from_files_reach_no_command(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    text = (BROKEN / "CFG-1.yaml").read_text("utf-8").replace("name: portal", 'name: "p; touch x\\n touch y"')
+    (tmp_path / "in.yaml").write_text(text, "utf-8")
+    _, out, _ = run(capsys, "lint", tmp_path / "in.yaml", "--patches", tmp_path / "out")
+    assert "kubectl patch" not in out
+    script = (tmp_path / "out" / "apply.sh").read_text("utf-8").splitlines()
+    assert [line for line in script if line and not line.startswith("#")] == ["set -eu", 'cd "$(dirname "$0")"']
+
+
+def test_where_patches_are_not_written(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "export.yaml").write_bytes((BROKEN / "CFG-1.yaml").read_bytes())
+    (tmp_path.parent / "used").mkdir()
+    (tmp_path.parent / "used" / "apply.sh").write_text("", "utf-8")
+    places = (tmp_path, tmp_path / "patches", tmp_path.parent / "used", tmp_path / "export.yaml" / "below")
+    for folder in places:
+        status, out, err = run(capsys, "lint", tmp_path, "--patches", folder)
+        assert (status, out) == (2, "") and str(folder) in err
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "export.yaml"]
+    status, out, err = run(capsys, "lint", BROKEN / "CFG-1.yaml", "--patches", tmp_path / "export.yaml")
+    assert (status, out) == (2, "") and "export.yaml" in err
 
 
 def test_standard_input(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,6 +225,19 @@ def test_pem_files(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     status, out, _ = run(capsys, "certs", tmp_path / "ingress-ca.pem")
     assert status == 0 and "ingress-ca: until 2036-04-29, key" in out
     assert run(capsys, "certs", tmp_path)[0] == 2
+
+
+def test_der_and_pem_without_a_certificate(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    deployment = Deployment()
+    (tmp_path / "ingress-ca.cer").write_bytes(deployment.ca.certificate.public_bytes(Encoding.DER))
+    (tmp_path / "old.crt").write_bytes(deployment.ca.pem().replace(b" CERTIFICATE", b" X509 CERTIFICATE"))
+    for kind in ("X509 CRL", "PUBLIC KEY", "EC PARAMETERS", "CERTIFICATE REQUEST"):
+        (tmp_path / f"{kind}.pem").write_text(f"-----BEGIN {kind}-----\nAAAA\n-----END {kind}-----\n", "utf-8")
+    status, out, _ = run(capsys, "certs", tmp_path)
+    assert status == 0 and "1 certificate in 2 places" in out
+    (tmp_path / "cut.der").write_bytes(deployment.ca.certificate.public_bytes(Encoding.DER)[:90])
+    status, out, _ = run(capsys, "certs", tmp_path)
+    assert status == 2 and "cut.der:1: a certificate that cannot be read: its DER is damaged" in out
 
 
 def test_an_object_that_a_folder_has_several_times(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

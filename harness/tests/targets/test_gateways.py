@@ -21,7 +21,7 @@ from harness.run.run import Run
 from harness.targets import file as target_file
 from harness.targets.deployment import Deployment
 from harness.targets.named import target_of
-from harness.tests.places import of
+from harness.tests.places import of, run_of
 
 _BODY = '{"name": "{nonce}"}'
 
@@ -40,8 +40,8 @@ class Gateways:
             "second": {"certificate": str(second / "tls.crt"), "key": str(second / "tls.key")},
         }
 
-    def server(self, mtls: str, oauth2: str, path: str, fault: str = "") -> dict[str, Any]:
-        setup = Setup("apk-gateway", Posture.JWT, FlowPath(path), fault)
+    def server(self, mtls: str, oauth2: str, path: str, fault: str = "", variant: str = "") -> dict[str, Any]:
+        setup = Setup("apk-gateway", Posture.JWT, FlowPath(path), fault, variant)
         door = self.lab.open([setup])[setup]
         assert isinstance(door, Entrypoint)
         api = f"/mtls-{mtls}-oauth2-{oauth2}/3.14/employee"
@@ -70,12 +70,6 @@ class Gateways:
         file.write_text(yaml.safe_dump(data), "utf-8")
         return file
 
-    def run(self, file: Path, **options: Any) -> Run:
-        run = Run(Options(target=str(file), report=self.folder / "report", seed=1, **options))
-        run.start(run.cases)
-        run.finish()
-        return run
-
 
 @pytest.fixture
 def gateways(lab: ReferenceLab, tmp_path: Path) -> Gateways:
@@ -89,14 +83,14 @@ _APK = ("apk/*",)
 @pytest.mark.parametrize("mtls", ["mandatory", "optional", "disabled"])
 def test_each_combination_conforms_straight_at_the_gateway(gateways: Gateways, mtls: str, oauth2: str) -> None:
     server = {**gateways.server(mtls, oauth2, "direct"), "certificate_header": HEADER}
-    run = gateways.run(gateways.file({"straight": server}), only=_APK)
+    run = run_of(gateways.file({"straight": server}), only=_APK)
     assert (run.status, of(run, "FAIL"), of(run, "WRONG_REASON"), of(run, "UNOBSERVED")) == (0, set(), set(), set())
     assert {"tls-no-cert", "ta-unknown-ca"} <= of(run, "PASS") and "header-malformed" in of(run, "PASS")
 
 
 @pytest.mark.parametrize(("mtls", "oauth2"), [("mandatory", "mandatory"), ("optional", "optional")])
 def test_a_gateway_conforms_through_its_proxy(gateways: Gateways, mtls: str, oauth2: str) -> None:
-    run = gateways.run(gateways.file({"proxied": gateways.server(mtls, oauth2, "terminating")}), only=_APK)
+    run = run_of(gateways.file({"proxied": gateways.server(mtls, oauth2, "terminating")}), only=_APK)
     assert (run.status, of(run, "FAIL"), of(run, "WRONG_REASON")) == (0, set(), set())
     assert any(row["requirement"] == "APK-8" and row["outcome"] == "PASS" for row in run.rows)
     assert not any("header-cut" in row["stimulus"] for row in run.rows), "the proxy sets the header"
@@ -123,22 +117,77 @@ def test_a_bad_gateway_is_caught(
 ) -> None:
     server = gateways.server(mtls, oauth2, path, fault)
     header = {} if path == "terminating" else {"certificate_header": HEADER}
-    run = gateways.run(gateways.file({"gateway": {**server, **header}}), only=_APK)
+    run = run_of(gateways.file({"gateway": {**server, **header}}), only=_APK)
     bad = {row["requirement"] for row in run.rows if row["outcome"] in ("FAIL", "WRONG_REASON")}
     assert run.status == 1 and broken in bad
 
 
 def test_another_code_is_a_matter_of_one_row(gateways: Gateways) -> None:
     server = gateways.server("mandatory", "mandatory", "direct", "gateway-other-error-code")
-    run = gateways.run(gateways.file({"gateway": {**server, "certificate_header": HEADER}}), only=_APK)
+    run = run_of(gateways.file({"gateway": {**server, "certificate_header": HEADER}}), only=_APK)
     assert {row["requirement"] for row in run.rows if row["outcome"] != "PASS"} == {"APK-10"}
 
 
 def test_tokens_are_judged_of_a_client_that_needs_no_certificate(gateways: Gateways) -> None:
     server = gateways.server("optional", "optional", "direct", "gateway-skips-token-signature")
-    run = gateways.run(gateways.file({"gateway": {**server, "certificate_header": HEADER}}))
+    run = run_of(gateways.file({"gateway": {**server, "certificate_header": HEADER}}))
     bad = {row["flow"] for row in run.rows if row["requirement"] == "JWT-13-SIGNATURE" and row["outcome"] == "FAIL"}
     assert bad == {"client-by-token-to-gateway"}
+
+
+_URL_ENCODED = {"certificate_header": HEADER, "certificate_encoding": "url-encoded-pem"}
+
+
+@pytest.mark.parametrize(
+    ("mtls", "oauth2"), [("mandatory", "mandatory"), ("mandatory", "disabled"), ("optional", "optional")]
+)
+def test_a_gateway_that_reads_a_url_encoded_header_conforms_straight(
+    gateways: Gateways, mtls: str, oauth2: str
+) -> None:
+    server = gateways.server(mtls, oauth2, "direct", variant="url-encoded-certificates")
+    run = run_of(gateways.file({"straight": {**server, **_URL_ENCODED}}), only=_APK)
+    assert (run.status, of(run, "FAIL"), of(run, "WRONG_REASON"), of(run, "UNOBSERVED")) == (0, set(), set(), set())
+    assert {"ta-unknown-ca", "header-malformed", "header-cut", "header-no-markers"} <= of(run, "PASS")
+    assert ("header-url-encoded" in of(run, "PASS")) is (mtls == "mandatory")
+
+
+@pytest.mark.parametrize(
+    ("fault", "broken"),
+    [
+        ("gateway-trusts-any-certificate", "APK-2"),
+        ("gateway-trusts-same-key", "APK-4-EXACT"),
+        ("gateway-unreadable-certificate-passes", "APK-5-FORMS"),
+        ("gateway-needs-no-markers", "APK-5-FORMS"),
+    ],
+)
+def test_a_bad_one_that_reads_a_url_encoded_header_is_caught(gateways: Gateways, fault: str, broken: str) -> None:
+    server = gateways.server("mandatory", "disabled", "direct", fault, "url-encoded-certificates")
+    run = run_of(gateways.file({"straight": {**server, **_URL_ENCODED}}), only=_APK)
+    bad = {row["requirement"] for row in run.rows if row["outcome"] in ("FAIL", "WRONG_REASON")}
+    assert run.status == 1 and broken in bad
+
+
+def test_one_that_decodes_what_it_should_not_is_caught(gateways: Gateways) -> None:
+    server = gateways.server("mandatory", "mandatory", "direct", "gateway-always-url-decodes")
+    run = run_of(gateways.file({"straight": {**server, "certificate_header": HEADER}}), only=_APK)
+    assert {row["case"] for row in run.rows if row["outcome"] == "FAIL"} == {
+        "apk/APK-5-ENCODED/client-to-straight/jwt/direct/header-url-encoded"
+    }
+
+
+@pytest.mark.parametrize(
+    ("variant", "stated", "expected"),
+    [("url-encoded-certificates", "pem", "url-encoded-pem"), ("", "xfcc", "pem")],
+)
+def test_the_encoding_that_would_be_served_is_named(
+    gateways: Gateways, variant: str, stated: str, expected: str
+) -> None:
+    server = gateways.server("mandatory", "mandatory", "direct", variant=variant)
+    file = gateways.file({"straight": {**server, "certificate_header": HEADER, "certificate_encoding": stated}})
+    run = run_of(file, only=_APK)
+    assert run.status == 3
+    assert f"as {stated}, and served with it as {expected}" in str(run.trouble)
+    assert f"say certificate_encoding: {expected} in the target file" in str(run.trouble)
 
 
 @pytest.mark.parametrize(("profile", "mode"), [("document", "mandatory"), ("apk-1.2", "optional"), ("", "optional")])
@@ -160,6 +209,8 @@ def test_the_profile_says_what_default_means(gateways: Gateways, profile: str, m
         ({}, {"posture": "jwt"}, "modes and posture exclude each other"),
         ({}, {"flows": ["management-to-portal"]}, "modes and flows exclude each other"),
         ({}, {"path": "terminating", "certificate_header": HEADER}, "past its proxy"),
+        ({}, {"certificate_header": HEADER, "certificate_encoding": "der"}, "'der' is not one of ['pem', "),
+        ({}, {"certificate_encoding": "pem"}, "'certificate_header' is a dependency of 'certificate_encoding'"),
         ({}, {"modes": {"mtls": "mandatory"}}, "'oauth2' is a required property"),
         ({}, {"modes": {"mtls": "required", "oauth2": "optional"}}, "'required' is not one of"),
     ],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from harness.model.patch import Patch, patch, put
 from harness.model.resource import Located
+from harness.products.apic.rules.remedies import home, set_in, setting, without
 from harness.products.apic.rules.view import ANALYTICS, EVENTS, GATEWAY, KEYS, PORTAL, SWITCH, TOP, Subsystem, View
 from harness.products.rules import Log
 
@@ -11,6 +13,7 @@ _V5C = "apicGatewayServiceV5CompatibilityMode"
 _TURN_ON = f"{SWITCH}: true"
 _JWKS = "jwksUrl: https://<platform API host>/api/cloud/oauth2/certs"
 _CLIENT = {PORTAL: "management", ANALYTICS: "management and the gateways"}
+_TRUTHS = {"true": True, "false": False}
 _NO_MTLS = "the mTLS of this flow cannot be disabled"
 
 
@@ -30,6 +33,7 @@ def cfg_1(view: View, log: Log) -> None:
                 " upgraded one"
                 f" does not, and then no client of the {each.kind} subsystem is verified.",
                 f"{_JWKS}  # beside {SWITCH}; or {_TURN_ON}",
+                setting(view, each, True, SWITCH),
             )
             continue
         log.error(
@@ -38,6 +42,7 @@ def cfg_1(view: View, log: Log) -> None:
             " verify"
             f" neither a certificate nor a token of {_CLIENT[each.kind]}; API Connect does not support this.",
             f"{_TURN_ON}  # or, beside it: {_JWKS}",
+            setting(view, each, True, SWITCH),
         )
     for each in view.of(GATEWAY):
         log.checked()
@@ -68,7 +73,15 @@ def cfg_2(view: View, log: Log) -> None:
                     f"{name} is not true or false. The API server refuses the resource, or the default holds, which is"
                     f" {'false on a gateway' if each.kind == GATEWAY else 'true here'}.",
                     f"{name}: true  # or false, without quotation marks",
+                    _unquoted(view, each, name),
                 )
+
+
+def _unquoted(view: View, each: Subsystem, name: str) -> Patch | None:
+    """The truth value that is meant, unless it leaves nobody verified."""
+    meant = _TRUTHS.get(each.spec.text(name).strip().lower())
+    unsafe = meant is False and each.kind != GATEWAY and not each.jwks
+    return None if meant is None or unsafe else setting(view, each, meant, name)
 
 
 def cfg_6(view: View, log: Log) -> None:
@@ -89,6 +102,7 @@ def cfg_6(view: View, log: Log) -> None:
                 " never does;"
                 f" {_NO_MTLS}.",
                 "communication_to_analytics_with_jwt: false",
+                patch(document, put(document, False, "communication_to_analytics_with_jwt")),
             )
 
 
@@ -109,7 +123,7 @@ def _stays_mtls(view: View, log: Log, gateways: list[Subsystem], why: str) -> No
                 " its API events would be refused."
             )
             report = log.error if view.together(analytics, gateway) else log.warning
-            report(analytics.at(SWITCH), message, _TURN_ON)
+            report(analytics.at(SWITCH), message, _TURN_ON, setting(view, analytics, True, SWITCH))
 
 
 def cfg_9(view: View, log: Log) -> None:
@@ -159,7 +173,15 @@ def cfg_12(view: View, log: Log) -> None:
             f"{_OLD_SWITCH} is the former name of {SWITCH}; a release that has dropped it would take the"
             f" default.{conflict}",
             f"{SWITCH}: {str(old if new is None else new).lower()}  # and remove {_OLD_SWITCH}",
+            _renamed(view, each, old if new is None else new),
         )
+
+
+def _renamed(view: View, each: Subsystem, value: bool | None) -> Patch | None:
+    edited = home(view, each)
+    if edited is None or edited.spec.at(_OLD_SWITCH) is None or value is None:
+        return None
+    return patch(edited.resource, *without(edited, _OLD_SWITCH), set_in(edited, value, SWITCH))
 
 
 def cfg_13(view: View, log: Log) -> None:
@@ -176,7 +198,9 @@ def cfg_13(view: View, log: Log) -> None:
             " it is not supported."
         )
         fix = f"remove {SWITCH}, and set {KEYS} to have management authenticated"
-        (log.error if each.top_level else log.warning)(each.at(SWITCH), message, fix)
+        edited = home(view, each)
+        removed = patch(edited.resource, *taken) if edited and (taken := without(edited, SWITCH)) else None
+        (log.error if each.top_level else log.warning)(each.at(SWITCH), message, fix, removed)
 
 
 def cfg_14(view: View, log: Log) -> None:
@@ -242,6 +266,7 @@ def cfg_15(view: View, log: Log) -> None:
                 f"No {KEYS} here, and {others[0].resource.label}, of the same top-level resource, has one. A new"
                 " install sets it in portal, analytics and gateway; an upgraded one in none.",
                 fix,
+                setting(view, each, others[0].jwks, KEYS),
             )
             continue
         log.note(
@@ -276,4 +301,5 @@ def cfg_16(view: View, log: Log) -> None:
                 " enable mTLS"
                 " again.",
                 _TURN_ON,
+                setting(view, each, True, SWITCH),
             )

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import SplitResult, urlsplit
 
+from harness.model.patch import Patch, patch, put
 from harness.model.resource import Located, Resource
 from harness.products.apic.rules.profiles import INGESTION_JWT_SINCE, JWT_SINCE, before
+from harness.products.apic.rules.remedies import authority, home, set_in, setting, without
 from harness.products.apic.rules.view import (
     ANALYTICS,
     GATEWAY,
@@ -67,6 +69,7 @@ def cfg_8(view: View, log: Log) -> None:
                 each.at(KEYS),
                 f"{KEYS} is set, and release {name} does not verify tokens; that needs 10.0.5.3 or later.",
                 f"remove {KEYS} and set {SWITCH}: true, or upgrade first",
+                _back_to_mtls(view, each),
             )
         elif each.kind == ANALYTICS and not each.validates and before(release, INGESTION_JWT_SINCE):
             log.error(
@@ -75,7 +78,29 @@ def cfg_8(view: View, log: Log) -> None:
                 " later. Their"
                 " API events would be refused.",
                 f"{SWITCH}: true, or upgrade first",
+                setting(view, each, True, SWITCH),
             )
+
+
+def _back_to_mtls(view: View, each: Subsystem) -> Patch | None:
+    """No JWT, and mTLS where it is the default."""
+    edited = home(view, each)
+    if edited is None:
+        return None
+    mtls = [] if edited.kind == GATEWAY else [set_in(edited, True, SWITCH)]
+    return patch(edited.resource, *without(edited, KEYS), *mtls)
+
+
+def _keys(view: View, each: Subsystem, address: str = "") -> Patch | None:
+    """The keys of the platform API at *address*, or of the only one that management publishes."""
+    known = {address} if address else _platform(view, each)
+    return setting(view, each, f"https://{min(known)}{_PATH}", KEYS) if len(known) == 1 else None
+
+
+def _platform(view: View, each: Subsystem) -> set[str]:
+    managements = [one for one in view.of(MANAGEMENT) if view.together(one, each)]
+    published = {host for one in managements for host in _published(one)}
+    return {host for host in published if host and not placeholder(host)}
 
 
 def cfg_10(view: View, log: Log) -> None:
@@ -89,12 +114,14 @@ def cfg_10(view: View, log: Log) -> None:
             continue
         log.checked()
         if parts is None or not each.jwks:
-            log.error(each.at(KEYS), f"{KEYS} is not a URL.", f"{KEYS}: https://<platform API host>{_PATH}")
-        elif _well_formed(log, each, parts):
+            fix = f"{KEYS}: https://<platform API host>{_PATH}"
+            log.error(each.at(KEYS), f"{KEYS} is not a URL.", fix, _keys(view, each))
+        elif _well_formed(view, log, each, parts):
             _host(view, log, each, parts)
 
 
-def _well_formed(log: Log, each: Subsystem, parts: SplitResult) -> bool:
+def _well_formed(view: View, log: Log, each: Subsystem, parts: SplitResult) -> bool:
+    right = _keys(view, each, "" if placeholder(parts.netloc) else parts.netloc)
     if parts.path != _PATH or parts.query or parts.fragment:
         log.error(
             each.at(KEYS),
@@ -102,6 +129,7 @@ def _well_formed(log: Log, each: Subsystem, parts: SplitResult) -> bool:
             " no token"
             " can be verified.",
             f"{KEYS}: https://{parts.netloc or '<platform API host>'}{_PATH}",
+            right,
         )
         return False
     if parts.scheme not in ("https", ""):
@@ -109,26 +137,27 @@ def _well_formed(log: Log, each: Subsystem, parts: SplitResult) -> bool:
             each.at(KEYS),
             f"{KEYS} begins with {parts.scheme}://. Whoever can change that traffic can have any token accepted.",
             f"{KEYS}: https://{parts.netloc}{_PATH}",
+            right,
         )
     elif not parts.scheme:
         log.warning(
             each.at(KEYS),
             f"{KEYS} has no scheme; only the apicup samples for virtual appliances write it so.",
             f"{KEYS}: https://{parts.netloc}{_PATH}",
+            right,
         )
     return True
 
 
 def _host(view: View, log: Log, each: Subsystem, parts: SplitResult) -> None:
-    managements = [one for one in view.of(MANAGEMENT) if view.together(one, each)]
-    published = {host for one in managements for host in _published(one)}
-    known = {host for host in published if host and not placeholder(host)}
+    known = _platform(view, each)
     host = (parts.hostname or "").lower()
     if known and host not in known and not placeholder(parts.netloc):
         log.warning(
             each.at(KEYS),
             f"{KEYS} names the host {host}; management's platform API is {' or '.join(sorted(known))}.",
             f"{KEYS}: https://{min(known)}{_PATH}",
+            _keys(view, each),
         )
 
 
@@ -151,7 +180,7 @@ def cfg_11(view: View, log: Log) -> None:
         if parts is None or not _in_cluster(parts):
             continue
         log.checked()
-        if _well_formed(log, each, parts):
+        if _well_formed(view, log, each, parts):
             _service(view, log, each, parts, services)
 
 
@@ -164,6 +193,7 @@ def _service(view: View, log: Log, each: Subsystem, parts: SplitResult, services
         each.at(KEYS),
         f"{KEYS} names {parts.netloc}; {_ENDPOINT} of the pods names {' or '.join(sorted(known))}.",
         f"{KEYS}: https://{min(known)}{_PATH}",
+        _keys(view, each, min(known)) if len(known) == 1 else None,
     )
 
 
@@ -206,7 +236,9 @@ def cfg_17(view: View, log: Log) -> None:
             " registered to send"
             " one: its API events would be refused."
         )
-        (log.warning if sends is None else log.error)(at, message, f"{_JWT}: true")
+        (log.warning if sends is None else log.error)(
+            at, message, f"{_JWT}: true", patch(document, put(document, True, _JWT))
+        )
 
 
 def cfg_18(view: View, log: Log) -> None:
@@ -217,12 +249,13 @@ def cfg_18(view: View, log: Log) -> None:
         log.checked()
         name = "mgmtPlatformEndpointSvcCASecret" if _in_cluster(_url(each)) else "mgmtPlatformEndpointCASecret"
         if not each.spec.text(name, "secretName"):
-            ca = "management-ca" if "Svc" in name else "ingress-ca"
+            ca = authority(view, each, "Svc" in name)
             log.warning(
                 each.at(KEYS),
                 f"{KEYS} is set without {name}: the keys are fetched from a server that is not verified;"
                 " an impostor of it can have any token accepted.",
                 f"{name}: {{secretName: {ca}}}",
+                setting(view, each, ca, name, "secretName"),
             )
 
 
@@ -238,6 +271,7 @@ def flw_6(view: View, log: Log) -> None:
                 " in-cluster"
                 " communication is not available.",
                 f"{KEYS}: https://<platform API host>{_PATH}",
+                _keys(view, each),
             )
     for document in view.question.files.resources:
         if document.kind or not document.root.text("communication_kind"):
@@ -250,4 +284,5 @@ def flw_6(view: View, log: Log) -> None:
                     "In-cluster communication is chosen in a two-data-centre deployment (multiSiteHA), where it is not"
                     " available: subsystems of the other data centre cannot be reached.",
                     f"{name}: external",
+                    patch(document, put(document, "external", name)),
                 )

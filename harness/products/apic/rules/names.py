@@ -14,8 +14,10 @@ from collections.abc import Collection, Iterator, Sequence
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
+from harness.model.patch import Patch, append
 from harness.model.resource import Resource
 from harness.pki.signatures import signed_by
+from harness.products.apic.rules.remedies import requested, setting
 from harness.products.apic.rules.trust import held_place, place
 from harness.products.apic.rules.view import ANALYTICS, MANAGEMENT, PORTAL, Known, Subsystem, View, placeholder
 from harness.products.rules import Log, Place
@@ -86,7 +88,13 @@ def _subjects(view: View, log: Log, each: Subsystem, path: tuple[str, ...], name
                 " refuses a client"
                 " whose subject differs.",
                 f"{path[-1]}: '{written_out(subject)}'",
+                setting(view, each, written_out(subject), *path) if _alone(candidates) else None,
             )
+
+
+def _alone(candidates: Sequence[tuple[Known, list[tuple[str, str]]]]) -> bool:
+    """Whether all of them have one subject."""
+    return len({written_out(subject) for _, subject in candidates}) == 1
 
 
 def _candidates(view: View, each: Subsystem, name: str) -> Iterator[tuple[Known, list[tuple[str, str]]]]:
@@ -195,7 +203,7 @@ def pki_9(view: View, log: Log) -> None:
                 log.undecided(_endpoint(each, number), f"the host name is a placeholder, {name}")
             if not name or placeholder(name):
                 continue
-            for at, names in _certified(view, each, secret):
+            for at, names, request in _certified(view, each, secret):
                 log.checked()
                 if not any(covers(pattern, name) for pattern in names):
                     log.error(
@@ -204,6 +212,7 @@ def pki_9(view: View, log: Log) -> None:
                         f" ({_endpoint(each, number).path} of"
                         f" {each.resource.label}): the other data centre refuses it.",
                         f"dnsNames: [{name}]",
+                        requested(request, *append(request, [name], "spec", "dnsNames")) if request else None,
                     )
 
 
@@ -211,11 +220,11 @@ def _endpoint(each: Subsystem, number: int) -> Place:
     return each.at("multiSiteHA", "replicationEndpoint", "hosts", number, "name")
 
 
-def _certified(view: View, each: Subsystem, secret: str) -> Iterator[tuple[Place, list[str]]]:
-    """The host names of the certificate in *secret*: of the certificate itself, else of what asks for it."""
+def _certified(view: View, each: Subsystem, secret: str) -> Iterator[tuple[Place, list[str], Resource | None]]:
+    """The host names of the certificate in *secret*: of the certificate itself, else of the object that asks for it."""
     held = view.secrets_called(secret, each)
     for one in held:
-        yield held_place(one), host_names(one.certificate)
+        yield held_place(one), host_names(one.certificate), None
     if held:
         return
     for resource in view.question.files.of("Certificate"):
@@ -224,6 +233,7 @@ def _certified(view: View, each: Subsystem, secret: str) -> Iterator[tuple[Place
             yield (
                 Place.of(resource, "spec", "dnsNames"),
                 [item.text() for item in resource.root.items("spec", "dnsNames")],
+                resource,
             )
 
 
@@ -264,7 +274,14 @@ def pki_10(view: View, log: Log) -> None:
                 " other under those"
                 " names.",
                 f"dnsNames: add {', '.join(missing)}",
+                _with_names(known, missing),
             )
+
+
+def _with_names(known: Known, names: Sequence[str]) -> Patch | None:
+    """*names* in what asks for the certificate; one that is issued has to be issued again."""
+    request = known.resource if known.held is None else None
+    return requested(request, *append(request, names, "spec", "dnsNames")) if request is not None else None
 
 
 def _lacking(view: View, known: Known, names: Collection[str]) -> list[str]:

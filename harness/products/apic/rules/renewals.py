@@ -14,6 +14,7 @@ from itertools import pairwise
 from harness.model.resource import Resource
 from harness.products.apic.rules.certificates import BY_NAME, CLIENT, INGRESS_CA, ROWS, issuer_matches
 from harness.products.apic.rules.names import of_certificate, of_request, parse, same_authority, written_out
+from harness.products.apic.rules.remedies import setting
 from harness.products.apic.rules.tables import hours_of
 from harness.products.apic.rules.trust import held_place, issued_by_name, place
 from harness.products.apic.rules.view import ANALYTICS, GATEWAY, MANAGEMENT, PORTAL, Known, Subsystem, View, placeholder
@@ -61,6 +62,7 @@ def _issuers(view: View, log: Log, each: Subsystem, clients: list[Known]) -> Non
                 f"The manager endpoint's certificate comes from {server} and {client.row.name} from {named}. Unless"
                 f" both sign with one CA, {each.title}, which verifies its client, refuses management.",
                 f"{_ISSUER}: {named}",
+                setting(view, each, named, "gatewayManagerEndpoint", "annotations", _ISSUER),
             )
 
 
@@ -73,7 +75,8 @@ def pki_8(view: View, log: Log) -> None:
         for one, other in pairwise(named):
             log.checked()
             if parse(one.spec.text(*path)) != parse(other.spec.text(*path)):
-                _differ(log, other.at(*path), one.spec.text(*path), other.spec.text(*path), one.resource.label)
+                first, second = one.spec.text(*path), other.spec.text(*path)
+                _differ(log, other.at(*path), first, second, one.resource.label)
     for name in ("portal-admin-client", "analytics-ingestion-client"):
         subjects = [(known, subject) for known in view.by_row.get(name, []) if (subject := _subject(known))]
         for (known, first), (copy, second) in pairwise(subjects):
@@ -97,7 +100,7 @@ def _differ(log: Log, at: Place, first: str, second: str, where: str) -> None:
         at,
         f"The client subject is {second} here and {first} in {where}. Both data centres need the identical subject, the"
         " whole of it: after a failover the other's client would be refused.",
-        first,
+        f"{first}  # or the other's in both; whichever the certificates of both data centres carry",
     )
 
 

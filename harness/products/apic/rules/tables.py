@@ -9,6 +9,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from harness.decode.exported_certificates import Held
+from harness.model.patch import Patch, Value, patch, put, take_out
 from harness.pki.signatures import self_signed, signed_by
 from harness.products.apic.rules.certificates import (
     CA,
@@ -22,6 +23,7 @@ from harness.products.apic.rules.certificates import (
     issuer_matches,
 )
 from harness.products.apic.rules.profiles import CA_HOURS, LEAF_HOURS
+from harness.products.apic.rules.remedies import issuer, requested
 from harness.products.apic.rules.trust import authorities, held_place, issued_by_name, place, renew
 from harness.products.apic.rules.view import Known, View
 from harness.products.rules import Log, Place
@@ -35,6 +37,13 @@ _EXTENDED = frozenset(
     {"any", "server auth", "client auth", "code signing", "email protection", "s/mime", "timestamping", "ocsp signing"}
     | {"ipsec end system", "ipsec tunnel", "ipsec user", "microsoft sgc", "netscape sgc"}
 )
+
+
+def _asked(known: Known, value: Value, *path: str) -> Patch | None:
+    """Have *known*, where it is asked for, ask for this *value*; one that is issued has to be issued again."""
+    if known.held is not None or known.resource is None:
+        return None
+    return requested(known.resource, put(known.resource, value, "spec", *path))
 
 
 def _issuer_place(known: Known) -> Place:
@@ -58,6 +67,7 @@ def pki_1(view: View, log: Log) -> None:
                 f"{known.row.name} is issued for {_span(hours)}; API Connect's default is {_span(expected)}. Another"
                 " lifetime moves its renewal, and what has to be renewed with it, to another day than expected.",
                 f"duration: {expected}h" if known.held is None else f"{renew(known)}, with duration {expected}h",
+                _asked(known, f"{expected}h", "duration"),
             )
 
 
@@ -103,13 +113,14 @@ def pki_2(view: View, log: Log) -> None:
         log.checked()
         if issuer_matches(named, known.row.issuer, view.instances):
             continue
+        right = issuer(view, known.row.issuer)
         wrong = next((other for other in (INGRESS, *OF_ISSUER) if issuer_matches(named, other, view.instances)), "")
         if wrong == INGRESS and _customised(view, known):
             log.warning(
                 _issuer_place(known),
                 f"{known.row.name} is to be issued by {named} in place of {known.row.issuer}, as is all that is inside"
                 " this subsystem: customised certificates, which trust each other.",
-                f"issuerRef: {{name: {known.row.issuer}}}, unless this is meant",
+                f"issuerRef: {{name: {right}}}, unless this is meant",
             )
         elif wrong:
             log.error(
@@ -117,7 +128,8 @@ def pki_2(view: View, log: Log) -> None:
                 f"{known.row.name} is to be issued by {named}; it belongs under {known.row.issuer}. The other side"
                 " trusts that"
                 " CA only, and refuses what another one signed.",
-                f"issuerRef: {{name: {known.row.issuer}}}",
+                f"issuerRef: {{name: {right}}}",
+                _asked(known, right, "issuerRef", "name"),
             )
     for known in view.held:
         if known.row.issuer in OF_ISSUER and known.held is not None:
@@ -163,6 +175,9 @@ def _issuers(view: View, log: Log) -> None:
                 " it signs with"
                 f" {INGRESS_CA}.",
                 f"ca: {{secretName: {INGRESS_CA}}}",
+                patch(
+                    resource, take_out("spec", "selfSigned"), put(resource, {"secretName": INGRESS_CA}, "spec", "ca")
+                ),
             )
 
 
@@ -182,6 +197,7 @@ def pki_3(view: View, log: Log) -> None:
                 " allow that:"
                 " the other side refuses it.",
                 f"usages: [digital signature, key encipherment, {known.row.use} auth]",
+                _asked(known, ["digital signature", "key encipherment", f"{known.row.use} auth"], "usages"),
             )
 
 

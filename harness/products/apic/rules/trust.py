@@ -7,13 +7,15 @@ from collections.abc import Iterable
 from cryptography import x509
 
 from harness.decode.exported_certificates import Held, public_key
-from harness.pki.signatures import issuer_key_id, key_id, may_sign, signed_by
+from harness.model.patch import patch, put
+from harness.pki.signatures import issuer_key_id, key_id, may_sign, signed_by, unchecked
 from harness.products.apic.rules.certificates import (
     INGRESS,
     INGRESS_CA,
     OF_ISSUER,
     issuer_matches,
 )
+from harness.products.apic.rules.remedies import issuer
 from harness.products.apic.rules.view import MANAGEMENT, Known, View
 from harness.products.rules import Log, Place
 
@@ -70,8 +72,12 @@ def pki_11(view: View, log: Log) -> None:
         named = [each for each in current if each.subject == held.certificate.issuer]
         if not named:
             continue
+        signed = any(signed_by(held.certificate, each) for each in named)
+        if not signed and (reason := next(filter(None, (unchecked(held.certificate, each) for each in named)), "")):
+            log.undecided(held_place(held), f"whether {name} signed it cannot be checked: {reason.rstrip('.')}")
+            continue
         log.checked()
-        if not any(signed_by(held.certificate, each) for each in named):
+        if not signed:
             log.error(
                 held_place(held),
                 f"{known.row.name} carries the name of {name} as its issuer and is not signed with its present key"
@@ -82,7 +88,9 @@ def pki_11(view: View, log: Log) -> None:
 
 def _explained(leaf: x509.Certificate, authorities: Iterable[x509.Certificate]) -> str:
     wanted, there = issuer_key_id(leaf), {key_id(each) for each in authorities}
-    if wanted is None or None in there or wanted in there:
+    if wanted is not None and wanted in there:
+        return f" (it names the key {wanted.hex()[:8]}, which the CA has: the certificate is damaged)"
+    if wanted is None or None in there:
         return ""
     present = ", ".join(sorted(each.hex()[:8] for each in there if each))
     return f" (it names the key {wanted.hex()[:8]}, the CA now has {present})"
@@ -143,7 +151,8 @@ def _overwrites(log: Log, known: Known) -> None:
         f"A Certificate object for {INGRESS_CA} stands where the secret is a copy: cert-manager would overwrite"
         " the copy with a"
         " new CA, which the other subsystems do not trust.",
-        "remove this Certificate; keep the copied secret and the Issuers",
+        f"remove this Certificate (kubectl delete certificate {known.name}"
+        f"{f' -n {known.namespace}' if known.namespace else ''}); keep the copied secret and the Issuers",
     )
 
 
@@ -159,10 +168,12 @@ def pki_19(view: View, log: Log) -> None:
         log.checked()
         named = resource.root.text("metadata", "annotations", _ANNOTATION)
         if not issuer_matches(named, INGRESS, view.instances):
+            right = issuer(view, INGRESS)
             log.warning(
                 Place.of(resource, "metadata", "annotations", _ANNOTATION),
                 f"{INGRESS_CA} signed this certificate, and the secret's annotation {_ANNOTATION} "
                 f"{'names ' + named if named else 'is missing'}: the documented command that renews everything under"
                 f" {INGRESS_CA} would leave it out.",
-                f"{_ANNOTATION}: {INGRESS}",
+                f"{_ANNOTATION}: {right}",
+                patch(resource, put(resource, right, "metadata", "annotations", _ANNOTATION)),
             )

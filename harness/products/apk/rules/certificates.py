@@ -51,7 +51,11 @@ def _reference(view: View, reference: Reference, log: Log) -> None:
         keys = sorted({name for each in found for part in ("data", "stringData") for name in each.root.fields(part)})
         if key not in keys:
             message = f"{reference.named}: it has no such key, only {', '.join(keys) or 'none at all'}"
-            log.error(at, message, f"key: {keys[0]}" if len(keys) == 1 else "one of its keys")
+            if len(keys) == 1:
+                right = reference.part.put(keys[0], *reference.path, "key")
+                log.error(at, message, f"key: {keys[0]}", right)
+            else:
+                log.error(at, message, "one of its keys")
         return
     other = "Secret" if reference.kind == "ConfigMap" else "ConfigMap"
     if view.found(reference, other):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.products.apk.rules.schema import CONF, FORMER, MODES, RESOURCE, nearest
+from harness.model.patch import Patch, move, patch, put, take_out
+from harness.products.apk.rules.schema import CONF, FORMER, MODES, RESOURCE, meant, nearest
 from harness.products.apk.rules.view import CERTIFICATES, DOCUMENT, MTLS, SOURCES, Part, View
 from harness.products.rules import Log, Place
 
@@ -27,9 +28,10 @@ def auth_types(view: View, log: Log) -> None:
         if part.kind in known or (part.kind == "mtls" and known is FORMER):
             continue  # what v1alpha1 has not is said of its place
         at = part.place("authType") if part.is_conf else part.place()
-        log.error(
-            at, f"{part.kind or 'no authType'} is no kind of authentication that APK knows", nearest(part.kind, known)
-        )
+        message = f"{part.kind or 'no authType'} is no kind of authentication that APK knows"
+        right = meant(part.kind, known)
+        corrected = part.put(right, "authType") if right and part.is_conf else None
+        log.error(at, message, nearest(part.kind, known), corrected)
 
 
 def fields(view: View, log: Log) -> None:
@@ -44,14 +46,25 @@ def fields(view: View, log: Log) -> None:
                 _unknown_field(part, name, known, log)
             elif name == _MODE and value.text() not in MODES:
                 said = value.text() or "no text"
-                log.error(part.place(name), f"{said}: {_MODE} is mandatory or optional", nearest(said, MODES))
+                message, right = f"{said}: {_MODE} is mandatory or optional", meant(said, MODES)
+                log.error(part.place(name), message, nearest(said, MODES), part.put(right, name) if right else None)
 
 
 def _unknown_field(part: Part, name: str, known: frozenset[str], log: Log) -> None:
     if part.is_conf and part.kind == MTLS and name in SOURCES:
         return  # APK-1-SOURCE
     how = "APK refuses the file" if part.is_conf else "Kubernetes drops it, so it has no effect"
-    log.error(part.place(name), f"{name} is no field of {part.kind}: {how}", nearest(name, sorted(known)))
+    message = f"{name} is no field of {part.kind}: {how}"
+    log.error(part.place(name), message, nearest(name, sorted(known)), _renamed(part, name, meant(name, sorted(known))))
+
+
+def _renamed(part: Part, name: str, right: str) -> Patch | None:
+    """The field *name* under its right name, or gone where that says it already."""
+    if not right:
+        return None
+    written = (*part.at, name)
+    there = part.root.at(right) is not None
+    return patch(part.resource, take_out(*written) if there else move(written, (*part.at, right)))
 
 
 def sources_of_conf(view: View, log: Log) -> None:
@@ -135,7 +148,16 @@ def place(view: View, log: Log) -> None:
                 "mtls stands beside authTypes, where the document's sample has it: the CRD of APK 1.2 does not know "
                 "that field, and Kubernetes drops it without an error"
             )
-            log.error(part.place(), message, f"spec.{part.at[1]}.authTypes.mtls")
+            log.error(part.place(), message, f"spec.{part.at[1]}.authTypes.mtls", _into_auth_types(part))
+
+
+def _into_auth_types(part: Part) -> Patch | None:
+    """mTLS under authTypes, where none stands there yet."""
+    inside = (*part.at[:-1], "authTypes")
+    if part.resource.root.at(*inside, part.kind) is not None:
+        return None
+    made = [] if part.resource.root.fields(*inside) else [put(part.resource, {}, *inside)]
+    return patch(part.resource, *made, move(part.at, (*inside, part.kind)))
 
 
 def several(view: View, log: Log) -> None:

@@ -32,6 +32,11 @@ MODES = ("mandatory", "optional")
 def nearest(word: str, known: Iterable[str]) -> str:
     """Which of *known* was meant by *word*, as a remedy; all of them where none is near."""
     names = list(known)
+    return meant(word, names) or f"one of {', '.join(names)}"
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """Which of *known* was meant by *word*; '' where none is near."""
+    names = list(known)
     near = get_close_matches(word.lower(), [name.lower() for name in names], 1, 0.6)
-    meant = next((name for name in names if near and name.lower() == near[0]), "")
-    return f"{meant}" if meant else f"one of {', '.join(names)}"
+    return next((name for name in names if near and name.lower() == near[0]), "")

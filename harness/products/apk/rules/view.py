@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from harness.model.patch import Patch, Value, patch, put
 from harness.model.resource import Located, Resource
 from harness.products.apk.target import PROFILES
 from harness.products.rules import Place, Question, dotted
@@ -53,6 +54,10 @@ class Part:
         return self.root.flag("disabled") is True or any(
             self.resource.root.flag("spec", name, "disabled") is True for name in blocks
         )
+
+    def put(self, value: Value, *path: str | int) -> Patch:
+        """Have the field *path* of it say *value*."""
+        return patch(self.resource, put(self.resource, value, *self.at, *path))
 
     def place(self, *path: str | int) -> Place:
         """Where the field *path* of it stands, or would."""
