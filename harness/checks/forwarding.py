@@ -27,7 +27,7 @@ def arrived(name: str, step: Forward, then: Arrives, facts: Forwarded, success: 
     if facts.status != success:
         said = facts.reason or facts.ended or "nothing"
         yield violation("not-served", f"{name}: answered {facts.status}; the server says: {said}")
-    elif step.at not in facts.reached.split(", "):
+    elif not facts.effect:
         yield violation("not-forwarded", f"{name}: answered {facts.status}, but {step.at} has acted upon nothing")
     elif not facts.arrived:
         yield unobserved("not-seen", f"{name}: {step.at} reported no such connection")

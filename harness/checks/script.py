@@ -129,7 +129,7 @@ def _token_step(question: Question, name: str, step: Step, facts: Facts) -> Iter
 
 def _forwarded(question: Question, name: str, step: Forward, facts: Forwarded) -> Iterator[Finding]:
     if isinstance(step.then, MustBeRefused):
-        answered = Answered(facts.status, facts.ended, facts.reason, step.at in facts.reached.split(", "))
+        answered = Answered(facts.status, facts.ended, facts.reason, facts.effect)
         yield from (refusal := list(_refused(question, name, step.then, answered)))
         if not any(finding.kind is FindingKind.VIOLATION for finding in refusal):
             yield from nothing_reached(name, step, facts)

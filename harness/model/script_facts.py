@@ -173,12 +173,14 @@ class Obtained:
 
 @dataclass(frozen=True)
 class Forwarded:
-    """How a request ended that a server was to pass on.  ``reached`` names the servers behind it that heard of it,
-    ``same_token`` says that the client's own token arrived; the rest is what the token says that did."""
+    """How a request ended that a server was to pass on.  ``effect`` says whether it was acted upon where it was to
+    arrive, ``reached`` names the servers behind that heard of it, ``same_token`` says that the client's own token
+    arrived; the rest is what the token says that did."""
 
     status: int | None
     ended: str
     reason: str
+    effect: bool
     reached: str = ""
     arrived: bool = False
     same_token: bool = False
@@ -189,7 +191,7 @@ class Forwarded:
 
     def to_json(self) -> FactsJson:
         """As it stands in a record."""
-        return {name: value for name, value in asdict(self).items() if name == "status" or value}
+        return {name: value for name, value in asdict(self).items() if name in ("status", "effect") or value}
 
 
 Facts = (

@@ -28,8 +28,8 @@ def forwarded(
     reached = [upstream.server for upstream, names in effects.items() if nonce in names]
     status = sent.response.status if sent.response else None
     reason = seen.rejected or next((item.reason for item in seen.requests), "") if seen else ""
-    facts = Forwarded(status, sent.alert or sent.fault, reason, ", ".join(reached))
-    if isinstance(step.then, Arrives) and step.at in reached:
+    facts = Forwarded(status, sent.alert or sent.fault, reason, step.at in reached, ", ".join(reached))
+    if isinstance(step.then, Arrives) and facts.effect:
         return facts, lab.arrived(upstreams[step.at], nonce, since)
     return facts, None
 

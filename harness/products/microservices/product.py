@@ -6,7 +6,7 @@ from functools import partial
 
 from harness.model.catalogue import Server
 from harness.pki.deployment import CLIENT, Blueprint, Secret, server_secrets
-from harness.products.product import Holding, KeyEndpoint, Product, Variant
+from harness.products.product import Holding, KeyEndpoint, Product, SampleRequest, Variant
 from harness.products.resources import Spec, custom_resource, endpoint
 
 _CA, _INTERNAL_CA = "ingress-ca", "management-ca"
@@ -39,6 +39,36 @@ _CLIENT = "order-processing-client"
 _ITS_CLIENTS = ("web-shop-client", "mobile-app-client", "edge-gateway-client", "sts-client")
 # Who may call with a token of its own, by the issuer that it is, and the secret with its key pair.
 _CALLERS = {"op.ecomm.test": _CLIENT, "gateway.ecomm.test": "edge-gateway-client"}
+
+
+_TOKEN, _GATEWAY = "/oauth2/token", ("edge-gateway", "edge-gateway-client")
+_EXCHANGE = {
+    "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+    "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+}
+_PETER = {"grant_type": "password", "username": "peter", "password": "peter123"}
+_KEYS = SampleRequest(KEYS_PATH)
+_SAMPLES = {
+    "identity-provider": (
+        SampleRequest(_TOKEN, _PETER, "web-shop", "web-shop-client"),
+        SampleRequest(_TOKEN, _PETER, "mobile-app", "mobile-app-client"),
+        SampleRequest("/oauth2/introspect", {"token_type_hint": "access_token"}, *_GATEWAY, "token", "edge-gateway"),
+        _KEYS,
+    ),
+    "sts": (
+        SampleRequest(_TOKEN, {**_EXCHANGE, "audience": "op.ecomm.test"}, *_GATEWAY, "subject_token", "edge-gateway"),
+        SampleRequest(
+            _TOKEN,
+            {**_EXCHANGE, "audience": "iv.ecomm.test"},
+            "order-processing",
+            _CLIENT,
+            "subject_token",
+            "order-processing",
+        ),
+        _KEYS,
+    ),
+    "partner-sts": (_KEYS,),
+}
 
 
 def _published(server: str) -> KeyEndpoint:
@@ -98,5 +128,6 @@ MICROSERVICES = Product(
         **dict.fromkeys(_SERVICES, Holding(certificates=tuple(_CALLERS.values()), key_sets=tuple(ISSUERS.values()))),
     },
     issuers=ISSUERS,
+    samples=_SAMPLES,
     published={name: _published(name) for name in ISSUERS.values()},
 )
