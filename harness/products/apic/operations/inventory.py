@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from harness.decode.exported_certificates import Held
@@ -15,6 +15,7 @@ from harness.products.apic.rules.certificates import (
     INGRESS,
     INGRESS_CA,
     MANAGEMENT_CA,
+    OF_ENDPOINT,
     OF_ISSUER,
     Row,
     issuer_matches,
@@ -120,6 +121,8 @@ class Inventory:
             met = found.get((leaf.site, leaf.name))
             if met is None or (leaf.former and not met.former) or leaf.own:
                 found[leaf.site, leaf.name] = leaf
+            elif met.row is None and leaf.row is not None:
+                found[leaf.site, leaf.name] = replace(met, row=leaf.row)
         return sorted(found.values(), key=lambda leaf: (leaf.site, leaf.name))
 
     def _held(self, issuer: str) -> Iterator[Leaf]:
@@ -156,11 +159,11 @@ class Inventory:
     def _named(self, issuer: str) -> Iterator[Leaf]:
         """Server secrets that custom resources name; cert-manager's ingress shim asks for those with an annotation."""
         for each in self.view.of(MANAGEMENT, PORTAL, ANALYTICS, GATEWAY) if issuer == INGRESS else ():
-            for name, annotated in secrets_of(each):
+            for name, annotated, served in secrets_of(each):
                 held = self.view.secrets_called(name, each)
                 elsewhere = any(not self._signed(one) and not self._former(one) for one in held) and self.current
                 if issuer_matches(annotated, issuer, self.view.instances) and not elsewhere:
-                    yield Leaf(name, _site(each), row_of(name, self.view.instances))
+                    yield Leaf(name, _site(each), row_of(name, self.view.instances) or OF_ENDPOINT.get(served))
 
     @property
     def links(self) -> tuple[Link, ...]:
@@ -218,10 +221,11 @@ def in_cluster(each: Subsystem) -> bool:
     return host.endswith((".svc", ".svc.cluster.local"))
 
 
-def secrets_of(each: Subsystem) -> Iterator[tuple[str, str]]:
-    """The TLS secrets of the endpoints of *each*, with the issuer that each endpoint's annotation names."""
-    blocks = [block for name, block in each.spec.fields().items() if name.endswith("Endpoint")]
-    ingestion = each.spec.at("ingestion", "endpoint")
-    for block in (*blocks, *([ingestion] if ingestion else [])):
+def secrets_of(each: Subsystem) -> Iterator[tuple[str, str, str]]:
+    """The TLS secrets of the endpoints of *each*: the issuer that its annotation names, and which endpoint it is."""
+    blocks = [(name, block) for name, block in each.spec.fields().items() if name.endswith("Endpoint")]
+    if (ingestion := each.spec.at("ingestion", "endpoint")) is not None:
+        blocks.append(("ingestion", ingestion))
+    for served, block in blocks:
         issuer = block.text("annotations", "cert-manager.io/issuer")
-        yield from ((name, issuer) for host in block.items("hosts") if (name := host.text("secretName")))
+        yield from ((name, issuer, served) for host in block.items("hosts") if (name := host.text("secretName")))

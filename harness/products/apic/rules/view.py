@@ -32,6 +32,7 @@ from harness.products.apic.rules.subsystem import (
     Known,
     Subsystem,
     placeholder,
+    release_of,
 )
 from harness.products.rules import Question
 
@@ -98,7 +99,7 @@ class View:
         """The release that was asked for, or the newest that the files name."""
         if self.question.release:
             return parse(self.question.release)
-        return max((each.release for each in self.stated), default=())
+        return max((*(each.release for each in self.stated), *map(release_of, self.tops)), default=())
 
     def release_of(self, subsystem: Subsystem) -> Release:
         """The release that *subsystem* is judged as."""
@@ -117,7 +118,8 @@ class View:
         groups = {each.group for each in self.question.files.resources}
         if "integration.ibm.com" in groups:
             return "cp4i"
-        if any(group.endswith("openshift.io") for group in groups):
+        # The operator takes a top-level resource on OpenShift alone.
+        if self.tops or any(group.endswith("openshift.io") for group in groups):
             return "openshift"
         return "kubernetes"
 
