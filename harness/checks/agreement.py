@@ -46,11 +46,19 @@ def pairs(evidence: Evidence) -> list[Pair]:
     return list(dict.fromkeys((near, far) for near, far in ends if near and far))
 
 
+def every_pair(evidence: Evidence) -> list[Pair]:
+    """The connections of a case: those of :func:`pairs`, and those of a case that has several."""
+    further = [(near, far) for near, far in evidence.get("extra", {}).get("sockets", [])]
+    return list(dict.fromkeys([*pairs(evidence), *further]))
+
+
 def agreement(row: Row, captured: Mapping[Pair, Sequence[Connection]]) -> Agreement:
     """How the packets *captured*, by port pair, compare with what *row* recorded."""
     found = [captured.get(pair, ()) for pair in pairs(row["evidence"])]
     if not found:
-        return _nothing(row, "its evidence names no connection")
+        several = every_pair(row["evidence"])
+        why = f"it has {len(several)} connections, not one of its own" if several else "it opens no connection"
+        return _nothing(row, why)
     if not all(found):
         return _nothing(row, "a connection of it is not in the capture")
     if any(len(connections) > 1 for connections in found):

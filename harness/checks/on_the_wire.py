@@ -175,4 +175,5 @@ def _missing(question: Question) -> Finding:
 def _no_data(item: OnTheWire) -> Finding:
     if item["data"] == Seen.NO:
         return violation("no-data", f"no data was exchanged on {item['ends']}")
-    return unobserved("data-unseen", f"whether data went both ways on {item['ends']} is not known")
+    why = f" ({doubt})" if (doubt := item.get("doubt")) else ""
+    return unobserved("data-unseen", f"whether data went both ways on {item['ends']} is not known{why}")

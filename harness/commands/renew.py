@@ -64,7 +64,7 @@ def _show(shown: Runbook, arguments: Arguments) -> None:
 
 
 def _rehearse(arguments: Arguments) -> int:
-    """Both orders, each in a lab of its own: 0 where each step did what the runbook says, else 1."""
+    """Every order, each in a lab of its own: 0 where each step did what the runbook says, else 1."""
     if arguments.paths:
         raise UsageError("a rehearsal is of the reference lab and reads no files", hint="leave out PATH, or --rehearse")
     if arguments.format == "shell":
@@ -75,11 +75,11 @@ def _rehearse(arguments: Arguments) -> int:
         raise UsageError(f"no renewal of {arguments.product!r} can be rehearsed", hint="--product apic")
     planned, known = files.rehearsal(arguments.ca), catalogue()
     results = []
-    for order in (planned.right, planned.wrong):
+    for order in planned.orders:
         lab = embedded_lab(reference(), known.servers, known.flows, FAULTS)
         try:
-            results.append(Player(lab, known.flows, planned.flows).play(order))
+            results.append(Player(lab, known.flows, planned.flows, planned.variant).play(order))
         finally:
             lab.close()
-    _show(document(planned.title, results), arguments)
+    _show(document(planned.title, results, planned.not_shown), arguments)
     return 0 if all(result.as_predicted for result in results) else 1

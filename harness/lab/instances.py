@@ -92,10 +92,10 @@ class Instances:
         instance = self._plan.server_name(setup)
         if instance in self._refused:
             return ConfigurationRefused(self._refused[instance])
-        server, entered = self._deployment.servers[setup.server], self.entered(setup)
-        leaf = self._deployment.pki.secrets[server.secret].chain[0]
-        ca = self.secrets / server.secret / "ca.crt"
-        address = Address(self.site(entered).address, self.port(entered), server.host)
+        entered, (host, secret) = self.entered(setup), self._plan.entrance(setup)
+        leaf = self._deployment.pki.secrets[secret].chain[0]
+        ca = self.secrets / secret / "ca.crt"
+        address = Address(self.site(entered).address, self.port(entered), host)
         return Entrypoint(setup, address, ca, view(leaf).sha256)
 
     def release(self, setups: Iterable[Setup]) -> None:

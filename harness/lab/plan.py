@@ -97,7 +97,7 @@ class Plan:
         """The name of :meth:`management`; asking for it makes no folder and no key."""
         variant, faults = self._product.variants[setup.variant], self._faults_on(self._keys.subsystem, setup)
         if setup.server == self._keys.server:
-            return "|".join((self._keys.subsystem, *faults, variant.server))
+            return "|".join((self._keys.subsystem, *faults, variant.server, *self._reached(setup)))
         own = (setup.own, setup.own and setup.fault)
         return "|".join((self._keys.subsystem, *faults, variant.platform, *own))
 
@@ -106,10 +106,25 @@ class Plan:
         variant, name = self._product.variants[setup.variant], self.management_name(setup)
         kind, faults = self._keys.subsystem, self._faults_on(self._keys.subsystem, setup)
         if setup.server == self._keys.server:
-            folder, endpoint = self._server_folder(setup, variant), self._keys.endpoints[EXTERNAL]
+            folder, endpoint = self._server_folder(setup, variant), self._keys_of(setup)
         else:
             folder, endpoint = self._platform(setup, variant)
         return Instance(name, kind, self._keys.configure(endpoint), folder, faults)
+
+    def entrance(self, setup: Setup) -> tuple[str, str]:
+        """The host name under which *setup*'s flow ends, and the secret with the certificate for it."""
+        if setup.server == self._keys.server:
+            return self._keys_of(setup).host, self._keys_of(setup).secret
+        return self._servers[setup.server].host, self._servers[setup.server].secret
+
+    def _keys_of(self, setup: Setup) -> KeyEndpoint:
+        """Where the key server is reached by flows that end there."""
+        return self._keys.endpoints[IN_CLUSTER if self._reached(setup) else EXTERNAL]
+
+    def _reached(self, setup: Setup) -> tuple[str, ...]:
+        """How a flow to the key server differs from the usual one, as a part of instances' names."""
+        in_cluster = self._product.variants[setup.variant].platform is Platform.IN_CLUSTER
+        return (IN_CLUSTER,) if in_cluster and setup.server == self._keys.server else ()
 
     def _platform(self, setup: Setup, variant: Variant) -> tuple[FolderSpec, KeyEndpoint]:
         external, internal = self._keys.endpoints[EXTERNAL], self._keys.endpoints[IN_CLUSTER]
@@ -159,10 +174,10 @@ class Plan:
         variant = self._product.variants[setup.variant]
         faults = self._faults_on(flow.client, setup)
         spec = setup.variant if variant.client_spec else ""
-        name = "|".join(("client", flow.client, *faults, spec, setup.own))
+        name = "|".join(("client", flow.client, *faults, spec, setup.own, *self._reached(setup)))
         server = self._servers[flow.client]
         text = self._product.configure[server.kind](
-            server, Posture.DEFAULT, self._keys.endpoints[EXTERNAL], 0, variant.client_spec
+            server, Posture.DEFAULT, self._keys_of(setup), 0, variant.client_spec
         )
         folder = FolderSpec(FolderKind.OWN, self.server_name(setup)) if setup.own else _SAME
         return Instance(name, flow.client, text, folder, faults)

@@ -105,7 +105,8 @@ class Files(TypedDict):
 class OnTheWire(TypedDict):
     """One connection as captured: what it carries, and of TLS who asked for and sent a client certificate (``sure``
     where that was read, or follows from sizes without doubt).  ``data``: whether application data went both ways,
-    ``tokens`` how many bearer tokens are in clear text."""
+    ``doubt`` why that cannot be denied; ``tokens`` how many bearer tokens are in clear text.
+    """
 
     ends: str
     content: str
@@ -116,6 +117,7 @@ class OnTheWire(TypedDict):
     sure: bool
     why: str
     data: str
+    doubt: NotRequired[str]
     tokens: int
     statuses: list[int]
 
@@ -161,7 +163,8 @@ class Observations(TypedDict, total=False):
     ``unmade`` says why the stimulus could not be made, ``twin_refused`` that its own twin was refused, too,
     ``everybody_let_in`` that the endpoint serves any client, ``effect_unseen`` why the effect could not be looked up.
     ``form`` and ``forms`` name the form of a token and how many were sent; ``fetchable`` and ``fetched`` are about the
-    URL in a token; ``past`` are the tries past a balancer; ``curl`` and ``reads`` repeat the request.
+    URL in a token; ``past`` are the tries past a balancer; ``sockets`` are the connections of a case that has several,
+    each by its two ports, the client's first; ``curl`` and ``reads`` repeat the request.
     """
 
     server_leaf_sha256: str
@@ -182,6 +185,7 @@ class Observations(TypedDict, total=False):
     compared: Compared
     files: Files
     packets: Packets
+    sockets: list[list[int]]
     load: Loaded
     curl: str
     reads: str

@@ -22,6 +22,7 @@ from harness.model.token_script import Call, ClientSecret, Evidence, Exchange, I
 from harness.model.vocabulary import Path, Posture
 from harness.probes.evidence import kept, said
 from harness.probes.minting import Minting
+from harness.probes.sockets import Sockets
 from harness.probes.taken_token import taken
 from harness.probes.token_endpoint import (
     KEPT_CHARACTERS,
@@ -79,6 +80,7 @@ class Parties:
         self._calls: dict[str, str] = {}
         self._taken: set[str] = set()
         self._minting = Minting(stimuli.signing_key, stimuli.identity) if target is None else None
+        self.sockets = Sockets()
         self.offset = 0.0
         """How far the lab's clock has been moved, in seconds."""
 
@@ -126,7 +128,7 @@ class Parties:
             client = self._target.send(endpoint.address, prepared, context)
         else:
             client = send(endpoint.address, prepared, context, KEPT_HEADERS, KEPT_CHARACTERS)
-        observed, issued = facts(client, subject)
+        observed, issued = facts(self.sockets.sent(client), subject)
         if issued:
             self._tokens[step.name] = issued
         return observed
@@ -134,7 +136,7 @@ class Parties:
     def _introspected(self, step: Introspect, nonce: str) -> Introspected:
         endpoint = replace(self._token_endpoint(step), path=INTROSPECTION_PATH)
         prepared = introspection(endpoint, step, self._tokens.get(step.token, ""), nonce)
-        return introspected(send(endpoint.address, prepared, endpoint.context(True)))
+        return introspected(self.sockets.sent(send(endpoint.address, prepared, endpoint.context(True))))
 
     def _token_endpoint(self, step: Exchange | Introspect, certificate: str = "") -> TokenEndpoint:
         """In the lab, a client's secret is the digest of the key that it and the token service both hold.
@@ -170,6 +172,7 @@ class Parties:
         if self._target is not None:
             return Answered(status, ended, "", None, marked=self._target.refuses(client.response), server=step.server)
         balancer, server = self._lab.views(at, client.local_port, nonce, began)
+        self.sockets.seen(balancer, server)
         reason = server.rejected or next((item.reason for item in server.requests), "") if server else ""
         effect = nonce in self._lab.effects([at.setup])[at.setup]
         return Answered(status, ended, reason, effect, server=step.server, read_on_the_way=_read(balancer))
@@ -203,11 +206,8 @@ class Parties:
     def _send(self, at: Entrypoint, prepared: Prepared) -> ClientView:
         certificate = self._case.stimulus.certificate
         context = self._stimuli.context(at.ca, self._case.flow.client_secret, certificate)
-        return (
-            send(at.address, prepared, context)
-            if self._target is None
-            else self._target.send(at.address, prepared, context)
-        )
+        sender = send if self._target is None else self._target.send
+        return self.sockets.sent(sender(at.address, prepared, context))
 
 
 def _read(balancer: BalancerView | None) -> str:

@@ -18,6 +18,7 @@ from harness.model.observations import Loaded, Observations
 from harness.pki.issue import Identity
 from harness.probes import procedures
 from harness.probes.attempt import Attempt
+from harness.probes.sockets import Sender, Sockets
 from harness.probes.token_endpoint import TokenClient
 from harness.probes.transports import TRANSPORTS
 from harness.stimuli.certificates import CERTIFICATE_CLASSES
@@ -27,8 +28,6 @@ from harness.stimuli.partial import StimulusUnavailable
 from harness.stimuli.tokens import TOKEN_CLASSES
 from harness.stimuli.unavailable import NoRoom
 from harness.wire.send import Address, Prepared, send
-
-Sender = Callable[[Address, Prepared, ssl.SSLContext | None], ClientView]
 
 
 def at_once(address: Address, request: Prepared, context: ssl.SSLContext | None) -> ClientView:
@@ -86,11 +85,15 @@ class Bench:
         # Servers behind a faulty balancer serve the right one too; their effects must be distinguished.
         nonce = self.nonce(case.id, role, entrypoint.setup.fault)
         began = time.monotonic()
+        sockets = Sockets()
         try:
-            attempt = TRANSPORTS[case.stimulus.transport].builder(self, case, entrypoint, nonce)
+            bench = replace(self, send=sockets.through(self.send))
+            attempt = TRANSPORTS[case.stimulus.transport].builder(bench, case, entrypoint, nonce)
         except StimulusUnavailable as missing:
             return Attempt(nonce, extra={"unmade": str(missing)})
         extra = attempt.extra.copy()
+        if len(several := sockets.to_json()) > 1:
+            extra["sockets"] = several
         if refused := self._unvouched(case, entrypoint):
             extra["twin_refused"] = refused
         # A control proves that a client is served, which is so there.

@@ -44,10 +44,11 @@ def both_sides(before: str, after: str) -> Evidence:
     """A capture from each side of a balancer."""
     first, second = read([before]), read([after])
     legs = compare(first.connections, Side(second.connections, second.first, second.last))
-    return Evidence(_together(first, second), legs, True)
+    return Evidence(together(first, second), legs, True)
 
 
-def _together(one: Reading, other: Reading) -> Reading:
+def together(one: Reading, other: Reading) -> Reading:
+    """Both, as one; when they began and ended is not kept."""
     return Reading(
         connections=sorted([*one.connections, *other.connections], key=lambda item: item.started),
         packets=one.packets + other.packets,

@@ -28,6 +28,7 @@ from harness.probes.exchange import Parties
 from harness.probes.expiry import present_again
 from harness.probes.observing import compare
 from harness.probes.script import Player
+from harness.probes.sockets import Sockets
 from harness.probes.token_endpoint import TokenClient
 from harness.stimuli.factory import Sending
 from harness.stimuli.key_server import KeyServer
@@ -153,11 +154,16 @@ def script(bench: Means, case: Case, entrypoint: Entrypoint, nonce: str) -> Atte
     if bench.token_client is not None:
         parties = Parties(bench.lab, bench.stimuli, case, entrypoint, bench.token_client)
         steps = enumerate(case.params.script)
-        return Attempt(
-            nonce, steps=tuple(parties.played(step, bench.nonce(nonce, str(number))) for number, step in steps)
-        )
+        facts = tuple(parties.played(step, bench.nonce(nonce, str(number))) for number, step in steps)
+        return Attempt(nonce, extra=_several(parties.sockets), steps=facts)
     player = Player(bench.lab, bench.stimuli, case, entrypoint, lambda step: bench.nonce(nonce, step))
-    return Attempt(nonce, steps=player.play())
+    played = player.play()
+    return Attempt(nonce, extra=_several(player.sockets), steps=played)
+
+
+def _several(sockets: Sockets) -> Observations:
+    found = sockets.to_json()
+    return {"sockets": found} if found else {}
 
 
 def initiated(bench: Means, case: Case, entrypoint: Entrypoint, nonce: str) -> Attempt:
@@ -169,7 +175,8 @@ def initiated(bench: Means, case: Case, entrypoint: Entrypoint, nonce: str) -> A
 
 def compared(_bench: Means, _case: Case, entrypoint: Entrypoint, nonce: str) -> Attempt:
     """Two handshakes and no request."""
-    return Attempt(nonce, extra={"compared": compare(entrypoint)})
+    facts, sockets = compare(entrypoint)
+    return Attempt(nonce, extra={"compared": facts, **_several(sockets)})
 
 
 def loaded(bench: Means, _case: Case, _entrypoint: Entrypoint, nonce: str) -> Attempt:

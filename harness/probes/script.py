@@ -75,6 +75,7 @@ class Player:
         self._offset = 0.0
         self._renewed = ""
         self._parties = Parties(lab, stimuli, case, entrypoint)
+        self.sockets = self._parties.sockets
 
     def play(self) -> tuple[Facts, ...]:
         """The facts of each step.  Raises LabError if the lab fails."""
@@ -125,7 +126,8 @@ class Player:
     def _request(self, token: Signed, number: str) -> Answered:
         nonce, entrypoint, began = self._nonce(number), self._door, time.monotonic()
         client = self._send(token, nonce)
-        _, server = self._lab.views(entrypoint, client.local_port, nonce, began)
+        balancer, server = self._lab.views(entrypoint, client.local_port, nonce, began)
+        self.sockets.seen(balancer, server)
         return Answered(_status(client), _ended(client), self._reason(server), self._acted_upon(nonce))
 
     def _acted_upon(self, nonce: str) -> bool:
@@ -143,7 +145,7 @@ class Player:
         offset = 0.0 if token is Signed.KEPT else self._offset
         context = self._stimuli.context(entrypoint.ca, flow.client_secret, self._case.stimulus.certificate)
         request = self._stimuli.signed_by(keys[token], offset, flow, entrypoint.host_header, nonce)
-        return send(entrypoint.address, request, context)
+        return self.sockets.sent(send(entrypoint.address, request, context))
 
     def _rotate(self, how: Rotation) -> str:
         """Rotate the keys; the key id of the current one."""
@@ -156,7 +158,8 @@ class Player:
     def _act(self, number: str) -> Answered:
         nonce, entrypoint, began = self._nonce(number), self._door, time.monotonic()
         act = self._lab.act(entrypoint, self._case.flow, nonce)
-        _, server = self._lab.views(entrypoint, act.get("local_port"), nonce, began)
+        balancer, server = self._lab.views(entrypoint, act.get("local_port"), nonce, began)
+        self.sockets.seen(balancer, server)
         chain = server.client_chain if server else ()
         return Answered(
             status=act.get("status"),

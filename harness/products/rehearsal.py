@@ -35,9 +35,18 @@ class Order:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """The right order and the counter-example, under the traffic of ``flows``."""
+    """The right order and the counter-examples, under the traffic of ``flows``, which run in the lab's ``variant``.
+
+    ``not_shown`` is what the renewal touches besides, and the lab does not have."""
 
     title: str
     flows: tuple[str, ...]
     right: Order
-    wrong: Order
+    wrong: tuple[Order, ...]
+    variant: str = ""
+    not_shown: str = ""
+
+    @property
+    def orders(self) -> tuple[Order, ...]:
+        """All of them, the right one first."""
+        return (self.right, *self.wrong)

@@ -11,18 +11,21 @@ import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
-from harness.checks.agreement import Agreement, Pair, agreement, pairs
+from harness.checks.agreement import Agreement, Pair, agreement, every_pair
 from harness.config import Options
 from harness.errors import UsageError
+from harness.model.case import Case
 from harness.model.catalogue import CataloguedClass
 from harness.model.connection import Connection
 from harness.model.record import Row
 from harness.model.vocabulary import BROKEN, Grade
 from harness.pki.private_files import private_file, private_folder
+from harness.probes.packets import together
 from harness.run.engine import Result
-from harness.run.packets import PacketJudge
+from harness.run.packets import Captured, PacketJudge, When, dropped_packets, lost, when
 from harness.wire.packets import pcapng
 from harness.wire.packets.capture import Capture
 from harness.wire.packets.frames import Frames
@@ -31,8 +34,11 @@ from harness.wire.packets.reader import read
 from harness.wire.packets.recorder import Recorder
 from harness.wire.packets.table import Reading
 
-FOLDER, WHOLE, INDEX, KEYS = "capture", "run.pcap", "packets.jsonl", "keys.log"
+FOLDER, WHOLE, AGAIN, INDEX, KEYS = "capture", "run.pcap", "again.pcap", "packets.jsonl", "keys.log"
 _SHOWN = 3
+Own = Mapping[Pair, Sequence[Connection]]
+"""The connections of one case, by their ports."""
+Send = Callable[[Iterable[Case], Callable[[Result], None]], None]
 
 
 def started(options: Options, *, own_lab: bool) -> RunCapture | None:
@@ -58,23 +64,57 @@ class RunCapture:
             self.keys = private_file(self._folder / KEYS, b"") if keys else None
         except OSError as error:
             raise UsageError(f"cannot write the capture: {error.strerror}", where=str(self._folder)) from error
+        self._interface = interface
         self._recorder = Recorder(self._folder / WHOLE, interface)
+        self._dropped = 0
+        self._when: dict[str, When] = {}
 
     def stop(self) -> None:
         """End the capture once what was sent until now is in it; raises :class:`LabError` if it is not."""
         self._recorder.stop()
+        self._dropped += self._recorder.dropped
 
     def holds(self, result: Result) -> bool:
         """Whether *result*, which packets are to judge, is kept until they are all there."""
+        if known := when(result):
+            self._when[result.case.id] = known
         keeps = result.case.reads_packets and result.verdict.grade is not Grade.PACKETS
         if keeps:
             self._held.append(result)
         return keeps
 
-    def judge(self, classes: Mapping[str, CataloguedClass], done: Callable[[Result], None]) -> None:
-        """Judge what was held, once the capture has ended; *done* gets each result."""
-        if self._held:
-            PacketJudge(self.reading, classes).run(self._held, done)
+    def judge(self, classes: Mapping[str, CataloguedClass], send: Send | None, done: Callable[[Result], None]) -> None:
+        """Judge what was held, once the capture has ended; *done* gets each result.
+
+        On a busy machine a capture loses packets: what it did not show is sent, and captured, once more.
+        """
+        if not self._held:
+            return
+        judged = list[Result]()
+        PacketJudge(self.reading, classes, self._dropped).run(self._held, judged.append)
+        unseen = list[Result]()
+        for result in judged:
+            (unseen.append if lost(result, self._dropped) else done)(result)
+        if unseen and send is not None:
+            self._once_more(unseen, classes, send, done)
+
+    def _once_more(
+        self,
+        unseen: Sequence[Result],
+        classes: Mapping[str, CataloguedClass],
+        send: Send,
+        done: Callable[[Result], None],
+    ) -> None:
+        held, before = list[Result](), self._dropped
+        self._recorder = Recorder(self._folder / AGAIN, self._interface)
+        try:
+            send([result.case for result in unseen], held.append)
+            self.stop()
+        finally:
+            self._recorder.end()
+        second = read([str(self._recorder.file)])
+        PacketJudge(second, classes, self._dropped - before).run(held, done)
+        self.reading = together(self.reading, second)
 
     @cached_property
     def reading(self) -> Reading:
@@ -84,41 +124,42 @@ class RunCapture:
     def finish(self, rows: Sequence[Row]) -> tuple[str, list[str]]:
         """Write the files; returns a sentence on all cases, and one for each on which packets and run differ."""
         reading = self.reading
-        captured: defaultdict[Pair, list[Connection]] = defaultdict(list)
-        for item in reading.connections:
-            captured[item.client.port, item.server.port].append(item)
-        found = [agreement(row, captured) for row in rows]
-        written = self._split(rows, captured)
+        captured = Captured(reading.connections)
+        own = {row["case"]: captured.near(every_pair(row["evidence"]), self._when.get(row["case"])) for row in rows}
+        found = [agreement(row, own[row["case"]]) for row in rows]
+        written = self._split(rows, own)
         lines = (json.dumps(_line(item, written)) for item in found)
         (self._folder / INDEX).write_text("".join(f"{line}\n" for line in lines), "utf-8")
         limits = [*reading.notes]
-        if dropped := self._recorder.dropped:
-            limits.append(f"the kernel dropped {dropped} packets: this machine was too busy to capture them all")
+        if self._dropped:
+            limits.append(dropped_packets(self._dropped))
         if reading.ended_early or reading.not_kept:
             limits.append("the capture was too large to be read whole")
         return "; ".join([_summary(found, len(written)), *limits]), _contradictions(_unexplained(found, rows))
 
-    def _split(self, rows: Sequence[Row], captured: Mapping[Pair, Sequence[Connection]]) -> dict[str, str]:
+    def _split(self, rows: Sequence[Row], own: Mapping[str, Own]) -> dict[str, str]:
         """A file for each case of which a connection was captured; returns their names."""
-        owners: defaultdict[Pair, list[str]] = defaultdict(list)
-        for row in rows:
-            for pair in pairs(row["evidence"]):
-                owners[pair].append(row["case"])
+        owners: defaultdict[Pair, list[tuple[str, float, float]]] = defaultdict(list)
+        for case, connections in own.items():
+            for pair, found in connections.items():
+                owners[pair] += [(case, item.started, item.ended) for item in found]
         packets: defaultdict[str, list[Packet]] = defaultdict(list)
         frames = Frames()
-        for packet in Capture(str(self._folder / WHOLE)):
+        files = [file for name in (WHOLE, AGAIN) if (file := self._folder / name).exists()]
+        for packet in chain.from_iterable(Capture(str(file)) for file in files):
             segment = frames.segment(packet)
             if segment is not None:
                 near, far = segment.source_port, segment.target_port
-                for case in owners.get((near, far), []) or owners.get((far, near), []):
-                    packets[case].append(packet)
+                for case, first, last in owners.get((near, far), []) or owners.get((far, near), []):
+                    if first <= packet.time <= last:
+                        packets[case].append(packet)
         secrets = self._secrets()
         written = {}
         for row in rows:
             case = row["case"]
             if case in packets:
                 written[case] = f"{case.replace('/', '__')}.pcapng"
-                opened = _hellos(row, captured)
+                opened = _hellos(own[case])
                 keys = [line for line in secrets if line.split(" ", 2)[1] in opened]
                 comment = f"{case}: {row['outcome']}: {row['reason']}"
                 pcapng.write(self._folder / written[case], packets[case], comment, keys)
@@ -131,9 +172,8 @@ class RunCapture:
         return [line for line in lines if not line.startswith("#") and line.count(" ") == 2]
 
 
-def _hellos(row: Row, captured: Mapping[Pair, Sequence[Connection]]) -> set[str]:
-    connections = (item for pair in pairs(row["evidence"]) for item in captured.get(pair, ()))
-    return {item.hello.random for item in connections if item.hello is not None}
+def _hellos(own: Own) -> set[str]:
+    return {item.hello.random for item in chain.from_iterable(own.values()) if item.hello is not None}
 
 
 def _line(item: Agreement, written: Mapping[str, str]) -> dict[str, object]:

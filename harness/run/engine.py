@@ -56,13 +56,14 @@ THREADS = 4
 
 @dataclass(frozen=True)
 class Result:
-    """A case with its evidence and verdict; ``ms`` is what its own exchange took."""
+    """A case with its evidence and verdict; ``ms`` is what its own exchange took, ``began`` its time.time() before."""
 
     case: Case
     exchange: Exchange
     controls: Controls | None
     verdict: Verdict
     ms: float
+    began: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -138,16 +139,16 @@ class Engine:
     def _run_batch(self, batch: _Batch, entrypoints: Mapping[Setup, Entrypoint | ConfigurationRefused]) -> list[Result]:
         bench, entrypoint = self._bench, entrypoints[batch.setup]
         control = _control_case(batch) if batch.control else None
-        attempts: list[tuple[Case, Attempt, float]] = []
+        attempts: list[tuple[Case, Attempt, float, float]] = []
         ends: list[Attempt] = []
         if control and batch.control:
             ends.append(bench.attempt(control, entrypoints[batch.control], f"{batch.cases[0].id} opening"))
         for case in batch.cases:
             if self._stop.is_set():
                 raise LabError(INTERRUPTED)
-            started = time.perf_counter()
+            began, started = time.time(), time.perf_counter()
             attempt = bench.attempt(case, entrypoint)
-            attempts.append((case, attempt, (time.perf_counter() - started) * 1000))
+            attempts.append((case, attempt, (time.perf_counter() - started) * 1000, began))
         if control and batch.control:
             ends.append(bench.attempt(control, entrypoints[batch.control], f"{batch.cases[0].id} closing"))
         asked = [
@@ -158,14 +159,18 @@ class Engine:
         if control and batch.control:
             controls = Controls(*(self._control(control, end, effects.get(batch.control)) for end in ends))
         own = effects.get(batch.setup)
-        return [self._result(case, bench.exchange(attempt, own), controls, ms) for case, attempt, ms in attempts]
+        return [
+            self._result(case, bench.exchange(attempt, own), controls, ms, began)
+            for case, attempt, ms, began in attempts
+        ]
 
     def _control(self, control: Case, attempt: Attempt, effects: Collection[str] | None) -> str:
         verdict = judge(self._question(control, self._bench.exchange(attempt, effects)))
         return "" if verdict.outcome is Outcome.PASS else verdict.reason
 
-    def _result(self, case: Case, exchange: Exchange, controls: Controls | None, ms: float) -> Result:
-        return Result(case, exchange, controls, judge(self._question(case, exchange), controls), round(ms, 2))
+    def _result(self, case: Case, exchange: Exchange, controls: Controls | None, ms: float, began: float) -> Result:
+        verdict = judge(self._question(case, exchange), controls)
+        return Result(case, exchange, controls, verdict, round(ms, 2), began)
 
     def _question(self, case: Case, exchange: Exchange) -> Question:
         return Question(case, exchange, self.classes, self._bench.lab.grade, self._bench.dialect)

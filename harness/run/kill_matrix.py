@@ -229,7 +229,7 @@ def _once_captured(engine: Engine, cases: Sequence[Case]) -> list[Result]:
             recorder.end()
         judged = [result for result in results if not result.case.reads_packets]
         held = [result for result in results if result.case.reads_packets]
-        PacketJudge(read([str(recorder.file)]), engine.classes).run(held, judged.append)
+        PacketJudge(read([str(recorder.file)]), engine.classes, recorder.dropped).run(held, judged.append)
     return judged
 
 

@@ -14,23 +14,46 @@ from harness.checks.agreement import Pair, pairs
 from harness.checks.passage import Leg, Passage, Side, compare
 from harness.judge import judge
 from harness.model.catalogue import CataloguedClass
-from harness.model.connection import Confidence, Connection
+from harness.model.connection import Confidence, Connection, Seen
 from harness.model.observations import OnTheWire, Packets
-from harness.model.vocabulary import Grade, Path
+from harness.model.vocabulary import Grade, Outcome, Path
 from harness.run.engine import Result
 from harness.wire.packets.table import Reading
 
+When = tuple[float, float]
+SLACK = 1.0
+"""Seconds by which a packet's time and the case's may differ: a balancer goes on when the client is done."""
 _SURE = frozenset({Confidence.CERTAIN, Confidence.HIGH})
 
 
-class PacketJudge:
-    """Judges held results once more, from the connections of *reading*."""
+class Captured:
+    """Connections by their ports, and when: another program, or another case, may have used the same ones."""
 
-    def __init__(self, reading: Reading, classes: Mapping[str, CataloguedClass]) -> None:
-        self._reading, self._classes = reading, classes
-        self._captured: defaultdict[Pair, list[Connection]] = defaultdict(list)
-        for item in reading.connections:
-            self._captured[item.client.port, item.server.port].append(item)
+    def __init__(self, connections: Iterable[Connection]) -> None:
+        self._by_ports: defaultdict[Pair, list[Connection]] = defaultdict(list)
+        for item in connections:
+            self._by_ports[item.client.port, item.server.port].append(item)
+
+    def near(self, named: Iterable[Pair], when: When | None) -> dict[Pair, list[Connection]]:
+        """The connections between the ports *named*, of those that began while the case ran."""
+        first, last = when or (float("-inf"), float("inf"))
+        return {
+            pair: [item for item in self._by_ports.get(pair, ()) if first - SLACK <= item.started <= last + SLACK]
+            for pair in named
+        }
+
+
+def when(result: Result) -> When | None:
+    """When *result* was had, by time.time(); None if that is not known."""
+    return (result.began, result.began + result.ms / 1000) if result.began else None
+
+
+class PacketJudge:
+    """Judges held results once more, from the connections of *reading*, a capture that lost *dropped* packets."""
+
+    def __init__(self, reading: Reading, classes: Mapping[str, CataloguedClass], dropped: int = 0) -> None:
+        self._reading, self._classes, self._dropped = reading, classes, dropped
+        self._captured = Captured(reading.connections)
 
     def run(self, held: Iterable[Result], done: Callable[[Result], None]) -> None:
         """Judge *held*; *done* gets each with the verdict that its packets give."""
@@ -49,24 +72,36 @@ class PacketJudge:
         named = pairs(result.exchange.to_json())
         if not named:
             return _unknown("neither end told which ports the connection had")
-        found = [self._captured.get(pair, []) for pair in named]
+        found = list(self._captured.near(named, when(result)).values())
         if not all(found):
-            return _unknown("its connection is not in the capture")
+            return _unknown(f"{NOT_CAPTURED}{self._lost}")
         if any(len(items) > 1 for items in found):
             return _unknown("its ports were used more than once in the run")
         own = [items[0] for items in found]
         if result.case.path is Path.DIRECT:
-            return {"missing": "", "passage": "", "why": "", "client": _seen(own[0]), "onward": []}
+            return {"missing": "", "passage": "", "why": "", "client": self._seen(own[0]), "onward": []}
         logged = result.exchange.balancer is not None
         leg = self._leg(own, logged)
         after = own[1:] if logged else list(leg.after if leg.passage in _BEHIND else ())
         return {
             "missing": "",
             "passage": str(leg.passage),
-            "why": leg.why,
-            "client": _seen(own[0]),
-            "onward": [_seen(item) for item in after],
+            "why": leg.why + (self._lost if leg.passage is Passage.UNKNOWN else ""),
+            "client": self._seen(own[0]),
+            "onward": [self._seen(item) for item in after],
         }
+
+    @property
+    def _lost(self) -> str:
+        return f" ({dropped_packets(self._dropped)})" if self._dropped else ""
+
+    def _seen(self, item: Connection) -> OnTheWire:
+        """*item*, of which nothing is denied that lost packets may have held."""
+        seen = _seen(item)
+        # The sequence numbers of both ends prove that nothing is missing; without them the last packets may be lost.
+        if self._dropped and seen["data"] == Seen.NO and item.closed != _BOTH_ENDS:
+            seen["data"], seen["doubt"] = str(Seen.UNKNOWN), dropped_packets(self._dropped)
+        return seen
 
     def _leg(self, own: Sequence[Connection], logged: bool) -> Leg:
         """What became of the client's connection: among those that a balancer of ours *logged* of, else among all."""
@@ -77,6 +112,22 @@ class PacketJudge:
             side = Side(others, reading.first, reading.last)
         legs = compare([first], side)
         return legs[0] if legs else Leg(first, Passage.UNKNOWN, f"the client's connection is {first.content}")
+
+
+_BOTH_ENDS = "closed"
+NOT_CAPTURED = "its connection is not in the capture"
+
+
+def dropped_packets(count: int) -> str:
+    """A sentence on the packets that a capture lost."""
+    return f"the capture lost {count} packets: this machine was too busy to take them all"
+
+
+def lost(result: Result, dropped: int) -> bool:
+    """Whether *result* may be unobserved for no other reason than that the capture lost packets."""
+    packets = result.exchange.extra.get("packets")
+    missing = packets["missing"] if packets else ""
+    return result.verdict.outcome is Outcome.UNOBSERVED and (dropped > 0 or missing.startswith(NOT_CAPTURED))
 
 
 _BEHIND = frozenset({Passage.PASSED, Passage.TERMINATED})

@@ -145,11 +145,11 @@ class Traffic:
 
 
 class Player:
-    """Plays orders in *lab*, which is its own; *flows* are the catalogue's."""
+    """Plays orders in *lab*, which is its own; *flows* are the catalogue's, *names* those with traffic."""
 
-    def __init__(self, lab: ReferenceLab, flows: Mapping[str, Flow], names: Sequence[str]) -> None:
+    def __init__(self, lab: ReferenceLab, flows: Mapping[str, Flow], names: Sequence[str], variant: str = "") -> None:
         self._lab, self._renewals, self._all = lab, Renewals(lab), flows
-        self._names = names
+        self._names, self._variant = names, variant
         self._entrypoints = self._open()
 
     def _open(self) -> dict[str, Entrypoint]:
@@ -163,9 +163,11 @@ class Player:
             found[name] = entrypoint
         return found
 
-    @staticmethod
-    def _setup(flow: Flow) -> Setup:
-        return Setup(flow.server.name, Posture.DEFAULT, Path.DIRECT)
+    def _setup(self, flow: Flow) -> Setup:
+        return self._at(flow.server.name)
+
+    def _at(self, server: str) -> Setup:
+        return Setup(server, Posture.DEFAULT, Path.DIRECT, variant=self._variant)
 
     def play(self, order: Order) -> Result:
         """Play *order* from a sound deployment; raises LabError where not every flow is served at first."""
@@ -194,7 +196,7 @@ class Player:
 
     def _restart(self, part: Part) -> None:
         if part.server:
-            self._renewals.restart_server(Setup(part.server, Posture.DEFAULT, Path.DIRECT))
+            self._renewals.restart_server(self._at(part.server))
         else:
             flow = self._all[part.client_of]
             self._renewals.restart_client(self._setup(flow), flow)

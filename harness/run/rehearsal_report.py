@@ -8,8 +8,8 @@ from harness.model.runbook import Runbook, Table
 from harness.run.rehearsal import Outage, Played, Result
 
 
-def document(title: str, results: Sequence[Result]) -> Runbook:
-    """The page of *results*, the right order's first."""
+def document(title: str, results: Sequence[Result], not_shown: str = "") -> Runbook:
+    """The page of *results*, the right order's first; *not_shown* says what the lab does not have."""
     right, *others = results
     closing = [_compared(right, other) for other in others]
     closing.append(
@@ -17,6 +17,8 @@ def document(title: str, results: Sequence[Result]) -> Runbook:
         if all(result.as_predicted for result in results)
         else "NOT as the runbook says: see the lines marked with ✗. The runbook or the reference is wrong."
     )
+    if not_shown:
+        closing.append(not_shown)
     return Runbook(
         title,
         "Hopproof's own reference subsystems on loopback. The seconds are the lab's; restarts take milliseconds there.",
@@ -53,7 +55,7 @@ def _compared(right: Result, wrong: Result) -> str:
     longest = max((outage.last or len(wrong.steps) + 1) - outage.first for outage in wrong.outages)
     most = max(len(step.down) for step in wrong.steps)
     return (
-        f"In the wrong order {most} flows were down at once (in the right one"
+        f"{wrong.order.title}: {most} flows were down at once (in the right one"
         f" {max(len(step.down) for step in right.steps)}), the longest for {longest} steps, and for"
         f" {wrong.down_seconds:.1f} s all together ({right.down_seconds:.1f} s)."
     )

@@ -171,7 +171,7 @@ class Run:
         try:
             if self._capture is not None:
                 self._capture.stop()
-                self._capture.judge(self.catalogue.classes, self._done)
+                self._capture.judge(self.catalogue.classes, self._engine.run if self._engine else None, self._done)
             self._keep_logs(lab)
         finally:
             lab.close()

@@ -36,6 +36,7 @@ class Handshake:
     """
 
     connected: bool = False
+    local_port: int | None = None
     established: bool = False
     version: str = ""
     asked: bool = False
@@ -61,7 +62,7 @@ def look(
             connection.set_tlsext_host_name(address.server_name.encode("ascii", "ignore"))
         connection.set_connect_state()
         raw.setblocking(False)
-        facts = Handshake(connected=True)
+        facts = Handshake(connected=True, local_port=raw.getsockname()[1])
         try:
             _shake(connection, raw, time.monotonic() + seconds)
         except TimeoutError:

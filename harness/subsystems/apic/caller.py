@@ -23,7 +23,7 @@ from harness.subsystems.apic.management import INGRESS_CA, KEYS_PATH, PLATFORM_P
 from harness.subsystems.server.certificates import Material, Secret, certificates, material, read_file
 from harness.subsystems.server.client import Call, CallFailed, Trust, call
 from harness.subsystems.server.clock import LabClock
-from harness.subsystems.server.kind import Acting
+from harness.subsystems.server.kind import Acting, PlatformCas
 from harness.subsystems.server.policy import ServerPolicy
 
 _PLATFORM_PATHS = {"call-platform": PLATFORM_PATH, "fetch-keys": KEYS_PATH}
@@ -35,14 +35,14 @@ Credentials = Mapping[str, Any]
 class Caller:
     """A subsystem's client half.
 
-    ``platform`` are the CAs of the platform API (None: the CR names none, so nothing is validated), ``events`` those of
+    ``platform`` are the CAs of the platform API (where the CR names none, nothing is validated), ``events`` those of
     the analytics endpoint, where a registration brought none; ``ingestion`` gives what the last registration brought;
     ``sends_token`` says whether the product sends a JWT with its events.
     """
 
     clock: LabClock
     rules: ServerPolicy
-    platform: tuple[x509.Certificate, ...] | None
+    platform: PlatformCas
     events: tuple[x509.Certificate, ...]
     ingestion: Callable[[bool], Credentials | None]
     sends_token: bool
@@ -57,7 +57,7 @@ class Caller:
         url, address = target.url.rstrip("/"), target.connect
         if name in _PLATFORM_PATHS:
             headers = {"X-Hopproof-Case": nonce}
-            request, trust = Call("GET", url + _PLATFORM_PATHS[name], address, headers), self._platform_trust()
+            request, trust = Call("GET", url + _PLATFORM_PATHS[name], address, headers), self._platform_trust(url)
         else:
             request, trust = self._event(url, address, nonce)
         try:
@@ -66,10 +66,11 @@ class Caller:
             return {"status": None, "error": str(error), "local_port": error.local_port}
         return {"status": reply.status, "error": "", "local_port": reply.local_port}
 
-    def _platform_trust(self) -> Trust:
-        validates = self.platform is not None and self.rules.verifies_server
+    def _platform_trust(self, url: str) -> Trust:
+        authorities = self.platform.of(url)
+        validates = authorities is not None and self.rules.verifies_server
         return Trust(
-            self.rules.trusts(self.platform or ()),
+            self.rules.trusts(authorities or ()),
             self.clock,
             verifies=validates,
             verifies_host=self.rules.verifies_host,

@@ -18,12 +18,11 @@ from cryptography import x509
 from harness.errors import UsageError
 from harness.subsystems.server.certificates import Secret, certificates, material, read_file, read_secret
 from harness.subsystems.server.distinguished_name import rdn_sequence
-from harness.subsystems.server.kind import Kind
+from harness.subsystems.server.kind import SERVICE_DOMAINS, Kind, PlatformCas
 from harness.subsystems.server.policy import Protection, ServerPolicy
 
 MTLS = "mtlsValidateClient"
 
-_SERVICE_DOMAINS = (".svc", ".svc.cluster.local")
 _loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _log = logging.getLogger(__name__)
 
@@ -35,7 +34,7 @@ class Refused(UsageError):
 @dataclass(frozen=True)
 class Configuration:
     """What a custom resource says.  ``jwks_authorities`` verify the key server, ``jwks_address`` is where it is;
-    ``platform_authorities`` verify the platform API in other calls (None: the CR names no CA, so nothing does)."""
+    ``platform_authorities`` verify the platform API in other calls."""
 
     kind: Kind
     name: str
@@ -45,7 +44,7 @@ class Configuration:
     subject: x509.Name | None = None
     jwks_authorities: tuple[x509.Certificate, ...] = ()
     jwks_address: str = ""
-    platform_authorities: tuple[x509.Certificate, ...] | None = None
+    platform_authorities: PlatformCas = field(default_factory=PlatformCas)
     clients: dict[str, str] = field(default_factory=dict)
 
 
@@ -125,7 +124,7 @@ def configure(kind: Kind, path: Path, folder: Path, hosts: Mapping[str, str], ru
         _subject(resource, kind, validate),
         _jwks_authorities(resource, kind, folder, jwks_url) if jwks_url else (),
         hosts[str(urlsplit(jwks_url).hostname)] if jwks_url else "",
-        _authorities(resource, folder, kind.key_cas[0]) if resource.get(kind.key_cas[0]) is not None else None,
+        PlatformCas(*(_named_authorities(resource, folder, place) for place in kind.key_cas)),
     )
 
 
@@ -225,7 +224,7 @@ def _problem_with_url(value: Any, keys_path: str, hosts: Mapping[str, str]) -> s
 
 def _jwks_authorities(resource: Resource, kind: Kind, folder: Path, jwks_url: str) -> tuple[x509.Certificate, ...]:
     """The CA that verifies the platform API: in-cluster addresses have another one than external ones."""
-    location = kind.key_cas[str(urlsplit(jwks_url).hostname).endswith(_SERVICE_DOMAINS)]
+    location = kind.key_cas[str(urlsplit(jwks_url).hostname).endswith(SERVICE_DOMAINS)]
     name = resource.secret_name(location)
     if name is None:
         raise resource.refused(
@@ -234,6 +233,10 @@ def _jwks_authorities(resource: Resource, kind: Kind, folder: Path, jwks_url: st
             f"spec.{location}.secretName: the CA's secret",
         )
     return _authorities(resource, folder, location)
+
+
+def _named_authorities(resource: Resource, folder: Path, place: str) -> tuple[x509.Certificate, ...] | None:
+    return _authorities(resource, folder, place) if place and resource.get(place) is not None else None
 
 
 def _authorities(resource: Resource, folder: Path, place: str) -> tuple[x509.Certificate, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from cryptography import x509
 
@@ -35,17 +36,34 @@ class Making:
     clock: LabClock
 
 
+SERVICE_DOMAINS = (".svc", ".svc.cluster.local")
+
+
+@dataclass(frozen=True)
+class PlatformCas:
+    """The CAs that verify the key server: where it is reached from outside, and as a service of the cluster.
+
+    None: the configuration names none, so nothing does."""
+
+    external: tuple[x509.Certificate, ...] | None = None
+    service: tuple[x509.Certificate, ...] | None = None
+
+    def of(self, url: str) -> tuple[x509.Certificate, ...] | None:
+        """Those for the host of *url*."""
+        return self.service if str(urlsplit(url).hostname).endswith(SERVICE_DOMAINS) else self.external
+
+
 @dataclass(frozen=True)
 class Acting(Making):
     """What a subsystem's client half is made from besides.
 
     ``clients`` maps places in its configuration to the secrets of its own client certificates,
-    ``platform_authorities`` verify the key server in calls to it (None: the configuration names no CA, so nothing
-    does), ``application`` is its server half, ``sends_event_token`` says whether the product sends a token there.
+    ``platform_authorities`` verify the key server in calls to it, ``application`` is its server half,
+    ``sends_event_token`` says whether the product sends a token there.
     """
 
     clients: Mapping[str, str]
-    platform_authorities: tuple[x509.Certificate, ...] | None
+    platform_authorities: PlatformCas
     application: Application
     sends_event_token: bool
 

@@ -109,7 +109,7 @@ def test_client_certificate(passed: Captured, given: list[dict[str, str]], seen:
 
 
 def test_what_cannot_be_compared(passed: Captured) -> None:
-    assert agreement(builders.row(evidence={}), passed).missing == "its evidence names no connection"
+    assert agreement(builders.row(evidence={}), passed).missing == "it opens no connection"
     assert agreement(row(), {}).missing == "a connection of it is not in the capture"
     twice = {**passed, (40000, 443): passed[40000, 443] * 2}
     assert agreement(row(), twice).missing == "its ports were used more than once in the run"

@@ -35,9 +35,11 @@ def test_it_prints_no_key(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
     [
         (["nonsense", str(SOUND / "kubernetes")], "is not a CA"),
         (["ingress-ca", "/nonexistent"], "nonexistent"),
-        (["management-ca", "--rehearse"], "the lab has no traffic there"),
-        (["ptl-ca", "--rehearse"], "the lab has no traffic there"),
-        (["nonsense", "--rehearse"], "is no CA of API Connect"),
+        (["analytics-ca", "--rehearse"], "whether they trust the CA in analytics-ca or the ca.crt beside"),
+        (["ptl-ca", "--rehearse"], "portal-ca cannot be rehearsed"),
+        (["nonsense", "--rehearse"], "is not a CA of API Connect"),
+        (["root-ca", "--rehearse"], "is the root above ingress-ca on virtual appliances"),
+        (["portal-admin-client", "--rehearse"], "is not a CA; cert-manager renews it"),
     ],
 )
 def test_bad_input(capsys: pytest.CaptureFixture[str], arguments: list[str], words: str) -> None:

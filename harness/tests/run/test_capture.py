@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Callable
+import struct
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,14 @@ import pytest
 
 from harness.config import Options
 from harness.errors import LabError, UsageError
+from harness.model.case import CAPTURE, Case
+from harness.model.exchange import ClientView, Exchange
+from harness.model.verdict import Verdict
+from harness.model.vocabulary import Grade, Outcome
+from harness.model.vocabulary import Path as FlowPath
+from harness.run import capture as run_capture
 from harness.run.capture import RunCapture, started
+from harness.run.engine import Result
 from harness.tests import builders
 from harness.wire.packets import pcapng, recorder
 from harness.wire.packets.capture import Capture
@@ -22,6 +30,7 @@ from harness.wire.packets.reader import read
 from harness.wire.packets.recorder import Recorder
 
 Tool = Callable[[str], None]
+GRADE = Grade.BOTH_SIDES
 LISTENING = "echo 'listening on lo' >&2\n"
 
 
@@ -76,6 +85,64 @@ def test_packets_that_never_come(tool: Tool, tmp_path: Path, monkeypatch: pytest
     found = Recorder(tmp_path / "x.pcap", "lo")
     with pytest.raises(LabError, match=r"did not come through|ended early"):
         found.stop()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "12 packets captured\n12 packets received by filter\n7 packets dropped by kernel",
+        "1 packet dropped by kernel\n6 packets dropped by interface",
+        "Packets received/dropped on interface 'Loopback: lo': 12/7 (pcap:7/dumpcap:0/flushed:0/ps_ifdrop:0) (63.2%)",
+    ],
+)
+def test_what_was_lost(tool: Tool, tmp_path: Path, said: str) -> None:
+    # In one write, so that the tool is not ended between its two lines.
+    tool(f"printf '%b' \"listening on lo\\n{said}\\n\" >&2\nexec cat > /dev/null\n")
+    found = Recorder(tmp_path / "x.pcap", "lo")
+    found.end()
+    assert found.dropped == 7
+
+
+def test_what_was_lost_is_captured_once_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first capture lost all; the second is made of the unseen cases alone, and its verdict is the one."""
+    made = list[FakeRecorder]()
+
+    def record(file: Path, _interface: str) -> FakeRecorder:
+        made.append(FakeRecorder(file))
+        return made[-1]
+
+    monkeypatch.setattr(run_capture, "Recorder", record)
+    capture = RunCapture(tmp_path, "lo", keys=False)
+    asked = builders.case("token-encrypted", row=builders.requirement(needs=(CAPTURE,)), path=FlowPath.DIRECT)
+    held = Result(asked, Exchange("fp-1", ClientView(40000, 443)), None, Verdict(Outcome.PASS, "", "", GRADE), 1.0)
+    assert capture.holds(held)
+    capture.stop()
+    sent, done = list[Case](), list[Result]()
+
+    def send(cases: Iterable[Case], take: Callable[[Result], None]) -> None:
+        sent.extend(cases)
+        take(held)
+
+    capture.judge({}, send, done.append)
+    assert sent == [asked]
+    assert [item.verdict.outcome for item in done] == [Outcome.UNOBSERVED]
+    assert [item.file.name for item in made] == ["run.pcap", "again.pcap"]
+    note, _ = capture.finish([])
+    assert "the capture lost 6 packets" in note
+
+
+class FakeRecorder:
+    """A capture of nothing that lost three packets."""
+
+    def __init__(self, file: Path) -> None:
+        self.file, self.dropped = file, 3
+        file.write_bytes(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 1 << 18, 1))
+
+    def stop(self) -> None:
+        """Nothing is under way."""
+
+    def end(self) -> None:
+        """Nothing is under way."""
 
 
 def test_options_that_contradict(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from harness.checks.passage import Passage
 from harness.model.case import CAPTURE, Case
+from harness.model.connection import Seen
 from harness.model.exchange import BalancerView, ClientView, Exchange, ServerView
 from harness.model.observations import Packets
 from harness.model.verdict import Verdict
@@ -16,7 +17,7 @@ from harness.model.vocabulary import Grade, Outcome
 from harness.model.vocabulary import Path as FlowPath
 from harness.run.capture import RunCapture
 from harness.run.engine import Result
-from harness.run.packets import PacketJudge
+from harness.run.packets import PacketJudge, lost
 from harness.tests.builders import case, requirement
 from harness.tests.checks.test_passage import BACK, FRONT, Pair, connection
 from harness.tests.wire.packets import talk
@@ -93,6 +94,48 @@ def test_what_cannot_be_found(both: Pair) -> None:
     assert packets(asked(), Exchange("fp-1", CLIENT), front, front)[0]["missing"].startswith("its ports were used more")
     facts, _ = packets(asked(FlowPath.DIRECT), Exchange("fp-1", CLIENT), front)
     assert (facts["missing"], facts["passage"]) == ("", "")
+
+
+def test_ports_that_another_program_had_before(both: Pair) -> None:
+    """A run of minutes, or two at once on one machine, see the same ports again."""
+    front = connection(FRONT, both[0])
+    earlier = replace(front, started=front.started - 30, ended=front.started - 29)
+    held = Result(
+        asked(FlowPath.DIRECT), Exchange("fp-1", CLIENT), None, Verdict(Outcome.PASS, "", "", Grade.BOTH_SIDES), 50.0
+    )
+    found: list[Result] = []
+    judge = PacketJudge(Reading(connections=[earlier, front]), {})
+    judge.run([held, replace(held, began=front.started - 0.02)], found.append)
+    assert [item.exchange.extra["packets"]["missing"] for item in found] == [
+        "its ports were used more than once in the run",
+        "",
+    ]
+
+
+def test_what_a_lossy_capture_does_not_show_is_not_denied(both: Pair) -> None:
+    front, back = connection(FRONT, both[0]), connection(BACK, both[1], 100.01)
+    silent = replace(back, application_data=Seen.NO, closed="")
+    assert judged_of(silent, 0, front).outcome is Outcome.FAIL
+    verdict = judged_of(silent, 7, front)
+    assert verdict.outcome is Outcome.UNOBSERVED
+    assert verdict.reason.endswith("(the capture lost 7 packets: this machine was too busy to take them all)")
+    # Both ends told where they end, and nothing before it is missing.
+    assert judged_of(replace(silent, closed="closed"), 7, front).outcome is Outcome.FAIL
+
+
+def test_a_lossy_capture_says_why_a_connection_is_not_in_it(both: Pair) -> None:
+    verdict = judged_of(connection(FRONT, both[0]), 7)
+    assert verdict.outcome is Outcome.UNOBSERVED
+    assert verdict.reason.startswith("its connection is not in the capture (the capture lost 7 packets")
+
+
+def judged_of(last: object, dropped: int, *others: object) -> Verdict:
+    reading = Reading(connections=[*others, last], first=90.0, last=200.0)  # type: ignore[list-item]
+    found: list[Result] = []
+    held = Result(asked(), WHOLE, None, Verdict(Outcome.PASS, "", "", Grade.BOTH_SIDES), 1.0)
+    PacketJudge(reading, {}, dropped).run([held], found.append)
+    assert lost(found[0], dropped) is (found[0].verdict.outcome is Outcome.UNOBSERVED)
+    return found[0].verdict
 
 
 def test_only_what_packets_judge_is_held() -> None:

@@ -2,42 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
+from harness import paths
 from harness.catalogue.registry import FAULTS, catalogue
 from harness.cli import main
 from harness.errors import LabError, UsageError
 from harness.lab.embedded import embedded_lab
+from harness.products.apic.operations.files import renew
 from harness.products.apic.operations.rehearsal import rehearsal
 from harness.products.registry import reference
 from harness.products.rehearsal import LabStep, Order, Part
 from harness.run.rehearsal import Player, Result, Sample, Traffic, _outages
 from harness.run.rehearsal_report import document
+from harness.tests.exports import question
 from harness.writers import runbook as writer
 
 FLOWS = ("management-to-portal", "portal-to-management")
 
 
-def play(order: Order, flows: tuple[str, ...] = FLOWS) -> Result:
+def play(order: Order, flows: tuple[str, ...] = FLOWS, variant: str = "") -> Result:
     lab, known = embedded_lab(reference(), catalogue().servers, catalogue().flows, FAULTS), catalogue()
     try:
-        return Player(lab, known.flows, flows).play(order)
+        return Player(lab, known.flows, flows, variant).play(order)
     finally:
         lab.close()
 
 
-@pytest.mark.parametrize("which", ["right", "wrong"])
-def test_the_lab_does_what_the_runbook_says(which: str) -> None:
-    planned = rehearsal("ingress-ca")
-    order = planned.right if which == "right" else planned.wrong
-    result = play(order, planned.flows)
+@pytest.mark.parametrize(
+    ("ca", "number", "down"),
+    [
+        ("ingress-ca", 0, 5),
+        ("ingress-ca", 1, 10),
+        ("ingress-ca", 2, 10),
+        ("management-ca", 0, 2),
+        ("management-ca", 1, 3),
+        ("mgmt-ca", 2, 3),
+    ],
+)
+def test_the_lab_does_what_the_runbook_says(ca: str, number: int, down: int) -> None:
+    planned = rehearsal(ca)
+    result = play(planned.orders[number], planned.flows, planned.variant)
     assert result.as_predicted, [(step.step.title, step.down, step.unsteady) for step in result.steps]
     assert result.steps[-1].down == () and {outage.flow for outage in result.outages} == set(planned.flows)
-    most = max(len(step.down) for step in result.steps)
-    assert most == (5 if which == "right" else 10)
+    assert max(len(step.down) for step in result.steps) == down
+
+
+def test_management_ca_is_not_what_calls_from_outside_the_cluster_trust() -> None:
+    planned = rehearsal("management-ca")
+    first = replace(planned.right.steps[0], down=())
+    assert play(Order("x", (first,)), planned.flows).as_predicted
 
 
 def test_a_step_that_breaks_more_than_it_should_is_reported() -> None:
@@ -95,7 +111,7 @@ def test_served_at_times_is_neither() -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["renew", "management-ca", "--rehearse"],
+        ["renew", "portal-ca", "--rehearse"],
         ["renew", "ingress-ca", "x.yaml", "--rehearse"],
         ["renew", "ingress-ca", "--rehearse", "--format", "shell"],
         ["renew", "ingress-ca"],
@@ -106,13 +122,28 @@ def test_usage(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None
     assert "Traceback" not in capsys.readouterr().err
 
 
-def test_only_the_ca_between_subsystems() -> None:
-    with pytest.raises(UsageError, match="portal-ca cannot be rehearsed"):
-        rehearsal("portal-ca")
+@pytest.mark.parametrize("ca", ["portal-ca", "ptl-ca", "analytics-ca", "a7s-ca"])
+def test_no_rehearsal_of_what_stays_inside_a_subsystem(ca: str) -> None:
+    with pytest.raises(UsageError, match="cannot be rehearsed: .* is not documented"):
+        rehearsal(ca)
 
 
-def test_the_wrong_order_is_the_longer_one() -> None:
-    planned = rehearsal("ingress-ca")
-    count: Callable[[Order], int] = lambda order: sum(len(step.down) for step in order.steps)  # noqa: E731
-    assert count(planned.wrong) > 2 * count(planned.right)
-    assert replace(planned.right, title="").steps[-1].down == planned.wrong.steps[-1].down == ()
+@pytest.mark.parametrize("ca", ["ingress-ca", "management-ca"])
+def test_a_wrong_order_is_the_longer_one(ca: str) -> None:
+    planned = rehearsal(ca)
+
+    def flows_after_steps(order: Order) -> int:
+        return sum(len(step.down) for step in order.steps)
+
+    for wrong in planned.wrong:
+        assert flows_after_steps(wrong) > flows_after_steps(planned.right) and wrong.steps[-1].down == ()
+
+
+@pytest.mark.parametrize(("ca", "flows"), [("ingress-ca", 8), ("management-ca", 1)])
+def test_the_rehearsal_takes_the_steps_of_the_runbook(ca: str, flows: int) -> None:
+    example = "kubernetes" if ca == "ingress-ca" else "in-cluster"
+    text = next((paths.FIXTURES / "exports" / "sound" / example).iterdir()).read_text()
+    said = [set(step.down) for step in renew(question(text), ca).steps if step.states][:-1]
+    in_the_files = set().union(*said)
+    assert len(in_the_files) >= flows
+    assert said == [set(step.down) & in_the_files for step in rehearsal(ca).right.steps]

@@ -6,6 +6,7 @@ capture ends once that has come through.  Whatever went before it is then in the
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import secrets
@@ -23,7 +24,11 @@ TOOLS = ("tcpdump", "dumpcap")
 STOP_SECONDS = 10.0
 """How long what was captured may take through the pipe."""
 _CHUNK = 1 << 16
-_DROPPED = re.compile(rb"(\d+) packets? dropped by kernel")
+_PIPE = 1 << 20
+"""What waits for us in the pipe; the tool's own buffer is behind it, and the kernel's behind that."""
+_BUFFER_MIB = 64
+# tcpdump's words, and dumpcap's.
+_DROPPED = re.compile(rb"(\d+) packets? dropped by (?:kernel|interface)|received/dropped on interface .*: \d+/(\d+)")
 _HINT = "run as root, or let tcpdump capture: setcap cap_net_raw,cap_net_admin=eip $(command -v tcpdump)"
 
 
@@ -46,6 +51,8 @@ class Recorder:
         )
         assert self._process.stdout is not None and self._process.stderr is not None
         self._wait_until_listening(self._process.stderr)
+        with suppress(OSError):  # an unprivileged user's pipes may have to stay small
+            fcntl.fcntl(self._process.stdout.fileno(), fcntl.F_SETPIPE_SZ, _PIPE)
         self._copying = threading.Thread(target=self._copy, args=(self._process.stdout,), daemon=True)
         self._draining = threading.Thread(target=self._drain, args=(self._process.stderr,), daemon=True)
         self._copying.start()
@@ -63,9 +70,8 @@ class Recorder:
         raise UsageError(f"packets cannot be captured here: {why}", hint=_HINT)
 
     def _drain(self, messages: IO[bytes]) -> None:
-        """tcpdump says at its end how many packets the kernel had to drop."""
-        found = _DROPPED.search(messages.read())
-        self.dropped = int(found[1]) if found else 0
+        """The tool says at its end how many packets were lost before it could take them."""
+        self.dropped = sum(int(one or other) for one, other in _DROPPED.findall(messages.read()))
 
     def _copy(self, packets: IO[bytes]) -> None:
         tail = b""
@@ -121,5 +127,5 @@ def command(interface: str) -> list[str]:
     if tool is None:
         raise UsageError("packets are captured with tcpdump or dumpcap; neither is on PATH", hint="install tcpdump")
     if Path(tool).name == "dumpcap":
-        return [tool, "-q", "-i", interface, "-f", "tcp", "-s", "0", "-w", "-"]
-    return [tool, "-n", "-i", interface, "-s", "0", "-B", "32768", "-U", "-w", "-", "tcp"]
+        return [tool, "-q", "-i", interface, "-f", "tcp", "-s", "0", "-B", str(_BUFFER_MIB), "-w", "-"]
+    return [tool, "-n", "-i", interface, "-s", "0", "-B", str(_BUFFER_MIB * 1024), "-U", "-w", "-", "tcp"]

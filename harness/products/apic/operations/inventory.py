@@ -23,6 +23,8 @@ from harness.products.apic.rules.certificates import (
 from harness.products.apic.rules.trust import issued_by_name
 from harness.products.apic.rules.view import ANALYTICS, EVENTS, GATEWAY, MANAGEMENT, PORTAL, Known, Subsystem, View
 
+COPIED = (INGRESS_CA, MANAGEMENT_CA)
+"""The CAs that subsystems in other namespaces and data centres have copies of."""
 _ANNOTATION = "cert-manager.io/issuer-name"
 
 
@@ -97,7 +99,7 @@ class Inventory:
     @property
     def copies(self) -> list[Site]:
         """Where it has to be copied to: the sites of subsystems in other namespaces and data centres."""
-        if self.row.name not in (INGRESS_CA, MANAGEMENT_CA):
+        if self.row.name not in COPIED:
             return []
         sites = {Site(each.cluster, each.namespace) for each in self.held}
         if self.row.name == INGRESS_CA:

@@ -1,4 +1,4 @@
-"""The renewal of ingress-ca as the embedded lab carries it out, and the order in which it goes wrong.
+"""The renewal of a CA as the embedded lab carries it out, and the orders in which it goes wrong.
 
 What pods do by themselves when a secret is renewed, the lab does in the step that renews it.  A gateway keeps in the
 lab nothing of its registration when it restarts; the parts that send events therefore restart with the step in which
@@ -7,111 +7,155 @@ management sends them what they present, and are registered there.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from harness.errors import UsageError
 from harness.products.apic.operations import trust_state as parts
+from harness.products.apic.operations.authority import authority
 from harness.products.apic.operations.trust_state import DEFAULT_LINKS, Link, Trust
-from harness.products.apic.rules.certificates import CA, INGRESS_CA, row_of
+from harness.products.apic.rules.certificates import INGRESS_CA, MANAGEMENT_CA
 from harness.products.apic.secrets import PKI
 from harness.products.rehearsal import LabStep, Order, Part, Rehearsal
 
-_LINKS = (*DEFAULT_LINKS, Link("management-to-event-gateway", parts.MANAGEMENT, parts.EVENT_GATEWAY))
-_FLOWS = tuple(link.flow for link in _LINKS)
+
+@dataclass(frozen=True)
+class _Move:
+    """A step: the secrets in ``renews`` are issued again, ``restarts`` restart, the clients of the flows in
+    ``registers`` are registered.  Afterwards the parts in ``presents`` have new certificates and trust the new CA, and
+    those in ``trusts`` only trust it."""
+
+    title: str
+    renews: tuple[str, ...] = ()
+    restarts: tuple[Part, ...] = ()
+    registers: tuple[str, ...] = ()
+    presents: tuple[str, ...] = ()
+    trusts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Scenario:
+    """What the lab shows of a CA's renewal: the flows under it, and each order by its title, the right one first."""
+
+    links: tuple[Link, ...]
+    orders: dict[str, tuple[_Move, ...]]
+    not_shown: str
+    variant: str = ""
+
+
+_RIGHT = "The order of the runbook"
+_ALONE = "Wrong: the CA and all restarts first, what it signed afterwards"
+_LEAVES_FIRST = "Wrong: what the CA signed first, then the CA"
+
+
+def _signed_by(authority: str) -> tuple[str, ...]:
+    return tuple(name for name, secret in PKI.secrets.items() if secret.issuer == authority)
+
+
+def _clients(*flows: str) -> tuple[Part, ...]:
+    return tuple(Part(client_of=flow) for flow in flows)
+
+
+def _servers(*names: str) -> tuple[Part, ...]:
+    return tuple(Part(server=name) for name in names)
+
+
+_REST = ("analytics-to-management", "gateway-to-management")
 _SENDERS = ("api-gateway-to-analytics", "v5c-gateway-to-analytics")
-_LEAVES = tuple(name for name, secret in PKI.secrets.items() if secret.issuer == INGRESS_CA)
-_REST = (Part(client_of="analytics-to-management"), Part(client_of="gateway-to-management"))
-_BY_THEMSELVES = tuple(
-    Part(server=name) for name in ("portal", "api-gateway", "v5c-gateway", "event-gateway", "platform-api")
-)
-_MANAGEMENT = (Part(client_of="management-to-portal"), *(Part(client_of=flow) for flow in _SENDERS))
+_PORTAL = _Move("Restart portal-www", restarts=_clients("portal-to-management"), trusts=(parts.PORTAL_REST,))
+
+
+def _ingress_ca() -> _Scenario:
+    signed, pods = _signed_by(INGRESS_CA), "Restart apim, taskmanager, analytics-proxy"
+    by_themselves = _servers("portal", "api-gateway", "v5c-gateway", "event-gateway", "platform-api")
+    management = _clients("management-to-portal", *_SENDERS)
+    those = (parts.MANAGEMENT, parts.SENDERS)
+    authority = _Move(
+        "Renew ingress-ca",
+        (INGRESS_CA,),
+        _clients(*_REST),
+        _SENDERS[:1],
+        trusts=(parts.ANALYTICS_REST, parts.GATEWAY_REST),
+    )
+    leaves = _Move(
+        "Renew what ingress-ca signed",
+        signed,
+        by_themselves,
+        presents=(parts.DIRECTOR, parts.GATEWAYS, parts.EVENT_GATEWAY, parts.PLATFORM),
+    )
+    apim = _Move(pods, restarts=management, registers=_SENDERS, presents=those)
+    mtls_gw = _Move("Restart mtls-gw", restarts=_servers("analytics"), presents=(parts.INGESTION,))
+    # As after cert-manager's automatic renewal: everything restarts, with certificates of the former CA.
+    former = (
+        authority,
+        _Move(pods, restarts=management, registers=_SENDERS, trusts=those),
+        _Move("Restart mtls-gw", restarts=_servers("analytics")),
+        _PORTAL,
+        leaves,
+        apim,
+        mtls_gw,
+    )
+    return _Scenario(
+        (*DEFAULT_LINKS, Link("management-to-event-gateway", parts.MANAGEMENT, parts.EVENT_GATEWAY)),
+        {
+            _RIGHT: (authority, leaves, apim, mtls_gw, _PORTAL),
+            _ALONE: former,
+            _LEAVES_FIRST: (_Move("Renew what ingress-ca signed", signed, by_themselves), *former),
+        },
+        "Not shown: gateway peering, replication between data centres, and what browsers and toolkits of users see.",
+    )
+
+
+def _management_ca() -> _Scenario:
+    signed, platform = _signed_by(MANAGEMENT_CA), _servers("platform-api")
+    authority = _Move(
+        "Renew management-ca",
+        (MANAGEMENT_CA,),
+        _clients(*_REST),
+        trusts=(parts.ANALYTICS_REST, parts.GATEWAY_REST),
+    )
+    leaves = _Move("Renew what management-ca signed", signed, platform, presents=(parts.PLATFORM,))
+    former = (authority, _PORTAL, leaves)
+    return _Scenario(
+        tuple(link for link in DEFAULT_LINKS if link.server == parts.PLATFORM),
+        {
+            _RIGHT: (authority, leaves, _PORTAL),
+            _ALONE: former,
+            _LEAVES_FIRST: (_Move("Renew what management-ca signed", signed, platform), *former),
+        },
+        "Not shown: the connections between management's own pods and to its database; here management is one process.",
+        variant="in-cluster",
+    )
+
+
+_SCENARIOS = {INGRESS_CA: _ingress_ca, MANAGEMENT_CA: _management_ca}
 
 
 def rehearsal(name: str) -> Rehearsal:
     """The rehearsal of the CA *name*; raises :class:`UsageError` for one whose renewal the lab cannot show."""
-    if (row := row_of(name)) is None or row.use != CA:
-        raise UsageError(f"{name!r} is no CA of API Connect", hint=f"hopproof renew {INGRESS_CA} --rehearse")
-    if row.name != INGRESS_CA:
+    row = authority(name)
+    if row.name not in _SCENARIOS:
         raise UsageError(
-            f"{name} cannot be rehearsed: it signs what stays inside a subsystem, and the lab has no traffic there",
-            hint=f"hopproof renew {INGRESS_CA} --rehearse",
+            f"{row.name} cannot be rehearsed: it signs only what {row.subsystem}'s own pods use among themselves, and"
+            f" whether they trust the CA in {row.name} or the ca.crt beside their own certificate is not documented; no"
+            " flow between subsystems depends on it",
+            hint=f"hopproof renew {row.name} PATH... prints its runbook; --rehearse knows {', '.join(_SCENARIOS)}",
         )
+    scenario = _SCENARIOS[row.name]()
+    right, *wrong = (Order(title, tuple(_played(scenario.links, moves))) for title, moves in scenario.orders.items())
     return Rehearsal(
-        "The renewal of ingress-ca in the reference lab",
-        _FLOWS,
-        Order("The order of the runbook", _right()),
-        Order("The wrong order: the CA and all restarts first, what it signed afterwards", _wrong()),
+        f"The renewal of {row.name} in the reference lab",
+        tuple(link.flow for link in scenario.links),
+        right,
+        tuple(wrong),
+        scenario.variant,
+        scenario.not_shown,
     )
 
 
-_Change = Callable[[Trust], None]
-
-
-class _Steps:
-    def __init__(self) -> None:
-        self._trust, self.all = Trust(_LINKS), list[LabStep]()
-
-    def add(
-        self,
-        title: str,
-        change: _Change,
-        *,
-        renew: tuple[str, ...] = (),
-        restart: tuple[Part, ...] = (),
-        register: tuple[str, ...] = (),
-    ) -> None:
-        change(self._trust)
-        self.all.append(LabStep(title, renew, restart, register, self._trust.down()))
-
-    def renew_ca(self) -> None:
-        self.add(
-            "Renew ingress-ca",
-            lambda trust: trust.trust((parts.ANALYTICS_REST, parts.GATEWAY_REST)),
-            renew=(INGRESS_CA,),
-            restart=_REST,
-            register=_SENDERS[:1],
-        )
-
-    def renew_leaves(self) -> None:
-        self.add(
-            "Renew what ingress-ca signed",
-            lambda trust: trust.renew((parts.DIRECTOR, parts.GATEWAYS, parts.EVENT_GATEWAY, parts.PLATFORM)),
-            renew=_LEAVES,
-            restart=_BY_THEMSELVES,
-        )
-
-    def restart_management(self, change: _Change) -> None:
-        self.add("Restart apim, taskmanager, analytics-proxy", change, restart=_MANAGEMENT, register=_SENDERS)
-
-    def restart_ingestion(self, change: _Change) -> None:
-        self.add("Restart mtls-gw", change, restart=(Part(server="analytics"),))
-
-    def restart_portal(self) -> None:
-        self.add(
-            "Restart portal-www",
-            lambda trust: trust.trust((parts.PORTAL_REST,)),
-            restart=(Part(client_of="portal-to-management"),),
-        )
-
-
-def _right() -> tuple[LabStep, ...]:
-    steps = _Steps()
-    steps.renew_ca()
-    steps.renew_leaves()
-    steps.restart_management(lambda trust: trust.renew((parts.MANAGEMENT, parts.SENDERS)))
-    steps.restart_ingestion(lambda trust: trust.renew((parts.INGESTION,)))
-    steps.restart_portal()
-    return tuple(steps.all)
-
-
-def _wrong() -> tuple[LabStep, ...]:
-    """As after cert-manager's automatic renewal: everything restarts, with certificates of the former CA."""
-    steps = _Steps()
-    steps.renew_ca()
-    steps.restart_management(lambda trust: trust.trust((parts.MANAGEMENT, parts.SENDERS)))
-    steps.restart_ingestion(lambda trust: None)
-    steps.restart_portal()
-    steps.renew_leaves()
-    steps.restart_management(lambda trust: trust.renew((parts.MANAGEMENT, parts.SENDERS)))
-    steps.restart_ingestion(lambda trust: trust.renew((parts.INGESTION,)))
-    return tuple(steps.all)
+def _played(links: tuple[Link, ...], moves: Iterable[_Move]) -> Iterator[LabStep]:
+    trust = Trust(links)
+    for move in moves:
+        trust.renew(move.presents)
+        trust.trust(move.trusts)
+        yield LabStep(move.title, move.renews, move.restarts, move.registers, trust.down())

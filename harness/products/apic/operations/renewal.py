@@ -13,47 +13,51 @@ from collections.abc import Iterator, Sequence
 from harness.errors import UsageError
 from harness.model.runbook import Runbook, Table
 from harness.products.apic.operations import appliance
-from harness.products.apic.operations.inventory import Inventory, Leaf
+from harness.products.apic.operations.authority import authority
+from harness.products.apic.operations.inventory import COPIED, Inventory, Leaf
 from harness.products.apic.operations.renewal_steps import RENEWED_BEFORE, Steps, legacy
-from harness.products.apic.rules.certificates import CA, ROWS, Row, row_of
+from harness.products.apic.rules.certificates import INGRESS_CA, MANAGEMENT_CA, Row
 from harness.products.apic.rules.view import ANALYTICS, EVENTS, GATEWAY, MANAGEMENT, PORTAL, View
 
 _SUBSYSTEMS = (MANAGEMENT, PORTAL, ANALYTICS, GATEWAY, EVENTS)
-WRONG_ORDERS = (
-    (
-        "End-entity certificates first, then the CA",
-        "the former CA signs them once more; all of them have to be renewed again",
-    ),
-    (
+_LEAVES_FIRST = (
+    "End-entity certificates first, then the CA",
+    "the former CA signs them once more; all of them have to be renewed again",
+)
+_AUTOMATIC = "This is what cert-manager's automatic renewal leads to"
+_CA_ALONE = {
+    INGRESS_CA: (
         "The CA and apim's pods first, the end-entity certificates later",
         "management trusts the new CA alone and presents certificates of the former one: everything that it initiates"
-        " is down until the last certificate is renewed.  This is what cert-manager's automatic renewal leads to at the"
-        " next restart of apim",
+        f" is down until the last certificate is renewed. {_AUTOMATIC} at the next restart of apim",
     ),
-    (
-        "A Certificate object for ingress-ca where the secret is a copy",
-        "cert-manager replaces the copy with another CA, which the other subsystems do not trust",
+    MANAGEMENT_CA: (
+        "The CA first, the end-entity certificates at some later time",
+        "subsystems that call management in-cluster trust the new CA alone, and management presents a certificate of"
+        f" the former one: their calls are down until it is renewed. {_AUTOMATIC}",
     ),
+}
+_INSIDE_ALONE = (
+    "The CA first, the end-entity certificates at some later time",
+    f"pods that restart in between have the new CA and certificates of the former one. {_AUTOMATIC}",
 )
 
 
-def authority(name: str, view: View) -> Row:
-    """The CA that a person calls *name*; raises :class:`UsageError`."""
-    row = row_of(name, view.instances)
-    known = [each.name for each in ROWS if each.use == CA]
-    if row is None or row.use != CA:
-        what = (
-            "is not a CA of API Connect"
-            if row is None
-            else "is not a CA; cert-manager renews it when its secret is deleted"
-        )
-        raise UsageError(f"{name!r} {what}", hint=f"hopproof renew CA PATH...; CA is one of: {', '.join(known)}")
-    return row
+def wrong_orders(authority: Row) -> tuple[tuple[str, str], ...]:
+    """What not to do with the CA *authority*, and what comes of it."""
+    found = (_LEAVES_FIRST, _CA_ALONE.get(authority.name, _INSIDE_ALONE))
+    if authority.name not in COPIED:
+        return found
+    copied = (
+        f"A Certificate object for {authority.name} where the secret is a copy",
+        "cert-manager replaces the copy with another CA, which the other subsystems do not trust",
+    )
+    return (*found, copied)
 
 
 def runbook(view: View, name: str, heading: str, remarks: Sequence[str]) -> Runbook:
     """How to renew the CA *name*."""
-    inventory = Inventory(view, authority(name, view))
+    inventory = Inventory(view, authority(name, view.instances))
     if not (inventory.known or inventory.leaves or view.tops or list(view.of(*_SUBSYSTEMS))):
         raise UsageError(
             f"nothing in the files has to do with {name}",
@@ -77,7 +81,7 @@ class _Book:
             remarks=(*remarks, *self._remarks()),
             before=(self._objects(),),
             steps=steps,
-            after=(Table("Wrong orders", ("order", "what it does"), WRONG_ORDERS),),
+            after=(Table("Wrong orders", ("order", "what it does"), wrong_orders(self.all.row)),),
             closing=("Nothing has been executed. Meanwhile flows fail closed: none becomes open.",),
         )
 
@@ -127,7 +131,7 @@ class _Book:
             f"What this is about: {self.all.name} and the {len(rows)} secrets under it that the files show",
             ("secret", "for", "what to do"),
             (head, *copies, *rows),
-            "Secrets that the files do not show are found by the command in the step that renews them.",
+            "Secrets that the files do not show are found by the commands in step 1.",
         )
 
 

@@ -15,6 +15,9 @@ from harness.products.apic.rules.certificates import INGRESS_CA, MANAGEMENT_CA, 
 from harness.products.apic.rules.view import ANALYTICS, GATEWAY, MANAGEMENT, PORTAL
 
 RENEWED_BEFORE = timedelta(days=30)
+_PORTAL_CALLS = (
+    "The portal's REST calls, with JWT also the one that fetches keys, trust the CA that these pods read at start."
+)
 
 
 class Steps:
@@ -154,6 +157,7 @@ class Steps:
             if self.is_ingress
             else f"cert-manager issues each again.{inside}",
             tuple(commands),
+            by_hand=() if commands else ("the files show none: delete each secret that step 1 lists",),
             down=self.trust.down(),
             requirements=("PKI-11", "PKI-12"),
         )
@@ -170,9 +174,7 @@ class Steps:
         if self.row.name == MANAGEMENT_CA and self.trust.links:
             self.trust.trust((parts.PORTAL_REST,))
             for site in self._of(PORTAL):
-                yield self._restart(
-                    ["www"], site, "The portal's REST calls trust the CA that these pods read at start."
-                )
+                yield self._restart(["www"], site, _PORTAL_CALLS)
 
     def _ingress_restarts(self) -> Iterator[Step]:
         self.trust.renew((parts.MANAGEMENT, parts.SENDERS))
@@ -194,9 +196,7 @@ class Steps:
         if portals := self._of(PORTAL):
             self.trust.trust((parts.PORTAL_REST,))
             for site in portals:
-                yield self._restart(
-                    ["www"], site, "The portal's REST calls trust the CA that these pods read at start."
-                )
+                yield self._restart(["www"], site, _PORTAL_CALLS)
         peering = [leaf for leaf in self.leaves if leaf.row is not None and leaf.row.name == "gateway-peering"]
         if peering:
             yield Step(

@@ -147,6 +147,22 @@ def test_the_subsystem_cas() -> None:
     assert any("-(ingestion|storage)-" in line for line in lines(found))
 
 
+def test_a_ca_of_which_the_files_show_no_certificate() -> None:
+    steps = {
+        step.title: step for step in renew(question(yaml.safe_dump(resource("PortalCluster", "p"))), "ptl-ca").steps
+    }
+    assert steps["Renew what portal-ca signed"].by_hand == (
+        "the files show none: delete each secret that step 1 lists",
+    )
+
+
+@pytest.mark.parametrize("ca", ["ingress-ca", "management-ca", "portal-ca", "analytics-ca"])
+def test_the_wrong_orders_are_those_of_the_ca(ca: str) -> None:
+    words = " ".join(" ".join(row) for row in book(Deployment(), ca).after[0].rows)
+    others = {"ingress-ca", "management-ca", "portal-ca", "analytics-ca"} - {ca}
+    assert not any(other in words for other in others) and ("apim" in words) == (ca == "ingress-ca")
+
+
 def test_trust_that_is_half_new() -> None:
     trust = Trust((Link("a", "client", "server"), Link("b", "client", "server", mutual=False)))
     assert trust.down() == ()
