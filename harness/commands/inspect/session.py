@@ -128,7 +128,7 @@ def _required(name: str, claims: Mapping[str, Any], wanted: Collection[str]) -> 
 
 def _keys(subject: Subject, good: TokenView) -> list[dict[str, str]]:
     try:
-        public = public_jwk(subject.bench.stimuli.signing_key.public_key())
+        public = public_jwk(subject.bench.stimuli.signing_key_for(subject.flow.server).public_key())
     except StimulusUnavailable:
         return []
     kid = (good.header or {}).get("kid")
