@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from harness.decode.exported_certificates import Held
 from harness.errors import UsageError
+from harness.model.resource import Resource
 from harness.pki.signatures import may_sign, signed_by
 from harness.products.apic.operations import trust_state as parts
 from harness.products.apic.operations.trust_state import DEFAULT_LINKS, Link
@@ -117,7 +118,7 @@ class Inventory:
         """Every secret under it, once, in the order in which they are renewed."""
         issuer = next(name for name, authority in OF_ISSUER.items() if authority == self.row.name)
         found: dict[tuple[Site, str], Leaf] = {}
-        for leaf in (*self._held(issuer), *self._requested(issuer), *self._named(issuer)):
+        for leaf in (*self._held(issuer), *self._requested(issuer), *self._named(issuer), *self._others(issuer)):
             met = found.get((leaf.site, leaf.name))
             if met is None or (leaf.former and not met.former) or leaf.own:
                 found[leaf.site, leaf.name] = leaf
@@ -155,6 +156,16 @@ class Inventory:
                 name = known.resource.root.text("spec", "secretName") or known.name
                 ours = issuer_matches(issued_by_name(known), issuer, self.view.instances)
                 yield Leaf(name, Site(known.cluster, known.namespace), known.row, own=not ours)
+
+    def _others(self, issuer: str) -> Iterator[Leaf]:
+        """Certificates that the tables do not know and this CA's issuer is asked for."""
+        for each in self.view.certificate_objects:
+            named = each.root.text("spec", "issuerRef", "name")
+            if row_of(each.name, self.view.instances) is None and issuer_matches(named, issuer, self.view.instances):
+                yield Leaf(each.root.text("spec", "secretName") or each.name, self._at(each), None)
+
+    def _at(self, resource: Resource) -> Site:
+        return Site(self.view.cluster(resource), resource.namespace)
 
     def _named(self, issuer: str) -> Iterator[Leaf]:
         """Server secrets that custom resources name; cert-manager's ingress shim asks for those with an annotation."""

@@ -126,12 +126,13 @@ class View:
     @cached_property
     def requests(self) -> list[Known]:
         """The cert-manager ``Certificate`` objects that the tables know."""
-        found = []
-        for resource in self._once(self.question.files.of("Certificate")):
-            row = row_of(resource.name, self.instances) if "cert-manager" in resource.group else None
-            if row is not None:
-                found.append(Known(row, resource.name, resource.namespace, self.cluster(resource), resource))
-        return found
+        known = ((row_of(each.name, self.instances), each) for each in self.certificate_objects)
+        return [Known(row, it.name, it.namespace, self.cluster(it), it) for row, it in known if row is not None]
+
+    @cached_property
+    def certificate_objects(self) -> list[Resource]:
+        """cert-manager's ``Certificate`` objects, whether or not the tables know them."""
+        return [each for each in self._once(self.question.files.of("Certificate")) if "cert-manager" in each.group]
 
     @cached_property
     def held(self) -> list[Known]:
