@@ -90,7 +90,7 @@ class _Interruptions:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="hopproof",
-        description="Proves that every flow between subsystems is protected the way its documentation says.",
+        description="Tests whether every flow between subsystems is protected the way its documentation says.",
         epilog="Exit status: 0 conforms; 1 a MUST is broken; 2 usage or configuration; 3 not shown or not trustworthy.",
     )
     parser.add_argument("--version", action="version", version=f"hopproof {__version__}")

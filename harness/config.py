@@ -167,19 +167,21 @@ OPTIONS = (
         "target", _targets, "embedded (default), containers (needs Docker), a target file, or exports:PATH (repeatable)"
     ),
     Option("product", _text, "only the flows and requirements of this product (default all)", "NAME"),
-    Option("profile", _text, "the reading of a product's documents, where document and code disagree", "NAME"),
+    Option("profile", _text, "whose reading to use where a product's document and its code disagree", "NAME"),
     Option("depth", _depth, "how much of the catalogue (default quick)", choices=tuple(map(str, Depth))),
     Option("only", _texts, "only the cases that match (repeatable)", "GLOB"),
-    Option("skip", _skips, "leave cases out, and say why (repeatable)", "GLOB=REASON"),
-    Option("fault", _text, "put a known fault into the reference, to see it caught", "NAME"),
-    Option("seed", _seed, "repeat a run exactly", "N"),
+    Option("skip", _skips, "skip the cases that match, with a reason (repeatable)", "GLOB=REASON"),
+    Option("fault", _text, "inject a known fault into the reference servers", "NAME"),
+    Option("seed", _seed, "the random seed, to repeat a run exactly", "N"),
     Option("report", lambda value: Path(_text(value)), "where the record goes (default reports/latest)", "DIR"),
     Option("expected", _text, "the rows known not to pass; anything else is exit status 1", "FILE"),
-    Option("read_only", _flag, "send nothing that writes or stresses"),
-    Option("wait", _flag, "wait out a 429, as long as Retry-After says"),
-    Option("capture", _flag, "capture packets: a pcapng a case, and all cases judged once more from them"),
-    Option("keylog", _flag, "with capture, in a lab: the TLS secrets of our own side, so that Wireshark decrypts"),
-    Option("load", _text, "judge what hopproof load measured: its load.json (JWT-12)", "FILE"),
+    Option("read_only", _flag, "send nothing that writes to or stresses the server"),
+    Option("wait", _flag, "on a 429, wait as long as Retry-After says"),
+    Option("capture", _flag, "capture packets: one pcapng per case, and check every verdict against them"),
+    Option(
+        "keylog", _flag, "with capture, in a lab: also write the harness's TLS secrets, so that Wireshark can decrypt"
+    ),
+    Option("load", _text, "judge JWT-12 from the load.json of hopproof load", "FILE"),
 )
 
 

@@ -11,9 +11,9 @@ from harness.writers.compare import compare
 
 def add(verbs: Verbs) -> None:
     """Add ``compare``."""
-    two = verb(verbs, "compare", _compare, "what changed between two runs")
-    two.add_argument("old", type=Path, metavar="OLD")
-    two.add_argument("new", type=Path, metavar="NEW")
+    two = verb(verbs, "compare", _compare, "show what changed between two records")
+    two.add_argument("old", type=Path, metavar="OLD", help="the folder of the earlier record")
+    two.add_argument("new", type=Path, metavar="NEW", help="the folder of the later record")
 
 
 def _compare(arguments: Arguments) -> int:

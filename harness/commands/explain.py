@@ -23,11 +23,13 @@ from harness.writers import record
 
 def add(verbs: Verbs) -> None:
     """Add ``explain``."""
-    words = verb(verbs, "explain", _explain, "a requirement or a case in words")
-    words.add_argument("id")
-    words.add_argument("--target", metavar="FILE", help="as it is for this target file")
-    words.add_argument("--product", default="", metavar="NAME", help="as it is for this product")
-    words.add_argument("--report", type=Path, metavar="DIR", help="as it was for the target of this record")
+    words = verb(
+        verbs, "explain", _explain, "explain a requirement or a case: source, reason, what is sent, what must happen"
+    )
+    words.add_argument("id", metavar="ID", help="the id of a requirement or a case")
+    words.add_argument("--target", metavar="FILE", help="as it applies to this target file")
+    words.add_argument("--product", default="", metavar="NAME", help="as it applies to this product")
+    words.add_argument("--report", type=Path, metavar="DIR", help="as it applied to the target of this record")
 
 
 def _explain(arguments: Arguments) -> int:

@@ -23,14 +23,15 @@ _FORMATS = ("text", "json", "sarif", "junit")
 
 def add(verbs: Verbs) -> None:
     """Add ``lint`` and ``certs``."""
-    judge = verb(
-        verbs, "lint", _lint, "judge manifests and certificates before anything runs: folders, files, or - for input"
-    )
+    judge = verb(verbs, "lint", _lint, "judge manifests and certificates in files, before anything runs")
     add_paths(judge)
     add_profile(judge)
-    judge.add_argument("--format", choices=_FORMATS, default="text")
+    judge.add_argument("--format", choices=_FORMATS, default="text", help="output format (default text)")
     judge.add_argument(
-        "--fail-on", choices=["error", "warning"], default="error", help="what ends with exit status 1 (default error)"
+        "--fail-on",
+        choices=["error", "warning"],
+        default="error",
+        help="the lowest severity that ends in exit status 1 (default error)",
     )
     judge.add_argument(
         "--patches",
@@ -39,7 +40,7 @@ def add(verbs: Verbs) -> None:
         help="write the patches (JSON, RFC 6902) into this new folder, and the kubectl lines that apply them",
     )
     show = verb(
-        verbs, "certs", _certs, "who signed whom, what expires when, what each certificate is for, and what is wrong"
+        verbs, "certs", _certs, "show the certificate hierarchy in files: issuers, expiry, use, and what is wrong"
     )
     add_paths(show)
     add_profile(show)
@@ -48,18 +49,21 @@ def add(verbs: Verbs) -> None:
 def add_paths(parser: argparse.ArgumentParser, number: str = "+") -> None:
     """Add what every verb on files has: which files (*number* of them), and as what they are judged."""
     parser.add_argument("paths", nargs=number, metavar="PATH", help="a folder, a file, or - for standard input")
-    parser.add_argument("--product", default="", metavar="NAME", help="whose rules (default: as the files show)")
+    parser.add_argument("--product", default="", metavar="NAME", help="whose rules (default: detected from the files)")
     parser.add_argument(
-        "--release", default="", metavar="R", help="judge as this release (default: what the files say)"
+        "--release", default="", metavar="R", help="judge by the rules of this release (default: the one in the files)"
     )
     parser.add_argument(
-        "--platform", choices=PLATFORMS, default="", help="judge as on this platform (default: as seen)"
+        "--platform",
+        choices=PLATFORMS,
+        default="",
+        help="judge by the rules of this platform (default: detected from the files)",
     )
 
 
 def add_profile(parser: argparse.ArgumentParser) -> None:
     """Add whose reading of the product's documents counts."""
-    words = "judge in this reading, where a product's document and its public code disagree"
+    words = "whose reading to use where a product's document and its public code disagree"
     parser.add_argument("--profile", default="", metavar="NAME", help=words)
 
 

@@ -110,10 +110,10 @@ LISTS: dict[str, Callable[[Catalogue], list[Row]]] = {
 
 def add(verbs: Verbs) -> None:
     """Add ``list``."""
-    show = verb(verbs, "list", _list, "what there is to judge")
+    show = verb(verbs, "list", _list, "list requirements, cases, flows, faults or features")
     show.add_argument("what", choices=list(LISTS))
-    show.add_argument("--product", default="", metavar="NAME", help="only what is about this product")
-    show.add_argument("--json", action="store_true")
+    show.add_argument("--product", default="", metavar="NAME", help="only what concerns this product")
+    show.add_argument("--json", action="store_true", help="print JSON")
 
 
 def _list(arguments: Arguments) -> int:

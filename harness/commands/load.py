@@ -32,26 +32,37 @@ _PRESENTED = (Posture.MTLS, Posture.JWT, Posture.BOTH)
 
 def add(verbs: Verbs) -> None:
     """Add ``load``."""
-    load = verb(verbs, "load", _load, "what mTLS, JWT or both cost: a bounded load, compared side by side")
+    load = verb(verbs, "load", _load, "measure what mTLS, JWT or both cost under load")
     load.add_argument("--target", default="embedded", help="embedded (default), containers, or a target file")
     load.add_argument("--flow", default="", help="the flow whose requests are sent (default: ingestion)")
-    load.add_argument("--compare", metavar="LIST", help="of mtls, jwt, both (default mtls,jwt, or what there is)")
-    load.add_argument("--path", metavar="LIST", help="of direct, passthrough, terminating (default direct)")
     load.add_argument(
-        "--connections", choices=["kept", "new", "each"], default="kept", help="kept (default), new, each"
+        "--compare",
+        metavar="LIST",
+        help="postures to compare: mtls, jwt, both (default mtls,jwt, or what the target has)",
+    )
+    load.add_argument(
+        "--path", metavar="LIST", help="paths to measure: direct, passthrough, terminating (default direct)"
+    )
+    load.add_argument(
+        "--connections",
+        choices=["kept", "new", "each"],
+        default="kept",
+        help="kept alive (default), new for each request, or each of the two",
     )
     how = load.add_mutually_exclusive_group()
-    how.add_argument("--rate", metavar="R", help="events a second in all")
+    how.add_argument("--rate", metavar="R", help="total events per second")
     how.add_argument("--users", metavar="N", help=f"clients that send as fast as they are answered (default {_USERS})")
-    load.add_argument("--for", dest="seconds", default="60s", metavar="S", help="how long in all (default 60s)")
-    load.add_argument("--knee", action="store_true", help="raise the rate in steps, and say where each one's knee is")
+    load.add_argument("--for", dest="seconds", default="60s", metavar="S", help="total duration (default 60s)")
     load.add_argument(
-        "--outage", action="store_true", help="in our own lab: ingestion in a day without the key server, too"
+        "--knee", action="store_true", help="raise the rate in steps, and report the knee of each combination"
+    )
+    load.add_argument(
+        "--outage", action="store_true", help="in the lab: also measure ingestion during a day without the JWKS server"
     )
     load.add_argument("--workers", default="0", metavar="N", help="Locust workers that send (default: one process)")
-    load.add_argument("--seed", type=int, default=1, metavar="N", help="the order of what is measured")
-    load.add_argument("--report", type=Path, default=Path("reports/load"), metavar="DIR", help="where the figures go")
-    load.add_argument("--i-own-this", metavar="HOST", help="needed where the target file says environment: production")
+    load.add_argument("--seed", type=int, default=1, metavar="N", help="seed for the order of measurement")
+    load.add_argument("--report", type=Path, default=Path("reports/load"), metavar="DIR", help="where the results go")
+    load.add_argument("--i-own-this", metavar="HOST", help="required if the target file says environment: production")
     load.add_argument("--json", action="store_true", help="print JSON")
 
 

@@ -15,12 +15,14 @@ from harness.writers.folder import report_folder
 
 def add(verbs: Verbs) -> None:
     """Add ``mutants``."""
-    kill = verb(verbs, "mutants", _mutants, "the kill matrix: prove that every check can fail")
+    kill = verb(
+        verbs, "mutants", _mutants, "run the kill matrix: inject every fault, and prove that every check can fail"
+    )
     kill.add_argument("--area", default="", help="only the faults of one area")
     kill.add_argument(
-        "--capture", action="store_true", help="also what is judged from packets; needs the right to capture"
+        "--capture", action="store_true", help="also run the rows judged from packets; needs permission to capture"
     )
-    kill.add_argument("--json", action="store_true")
+    kill.add_argument("--json", action="store_true", help="print JSON")
     kill.add_argument("--report", type=Path, metavar="DIR", help="also write mutants.json there, for the page")
 
 

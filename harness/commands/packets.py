@@ -30,14 +30,16 @@ _FIX = {
 
 def add(verbs: Verbs) -> None:
     """Add ``packets``."""
-    packets = verb(verbs, "packets", run, "what captured packets prove: read pcap or pcapng files")
+    packets = verb(verbs, "packets", run, "read packet captures, and report what they prove")
     packets.add_argument("file", nargs="*", metavar="FILE", help="pcap or pcapng, plain or gzip; - is standard input")
     packets.add_argument("--before", metavar="FILE", help="a capture from the clients' side of a balancer")
-    packets.add_argument("--after", metavar="FILE", help="a capture from its servers' side")
+    packets.add_argument("--after", metavar="FILE", help="a capture from the servers' side")
     packets.add_argument("--balancer", metavar="IP:PORT", help="where the balancer listens, for captures taken on it")
     packets.add_argument("--flows", type=Path, metavar="TARGET", help="a target file: judge its endpoints")
-    packets.add_argument("--format", choices=["text", "json", "page"], default="text")
-    packets.add_argument("--keys", metavar="FILE", help="a key log (SSLKEYLOGFILE): tshark shows what is inside")
+    packets.add_argument(
+        "--format", choices=["text", "json", "page"], default="text", help="output format (default text)"
+    )
+    packets.add_argument("--keys", metavar="FILE", help="a key log (SSLKEYLOGFILE), with which tshark decrypts")
 
 
 def run(arguments: Arguments) -> int:

@@ -20,13 +20,17 @@ from harness.writers import runbook as writer
 def add(verbs: Verbs) -> None:
     """Add ``plan``."""
     plan = verb(
-        verbs, "plan", run, "how to let balancers terminate TLS: what to change, in which order, who is verified"
+        verbs, "plan", run, "plan the move to TLS termination: what to change, in which order, and who is verified"
     )
     add_paths(plan)
     plan.add_argument("--terminate", nargs="+", required=True, metavar="FLOW", help="the flows to terminate TLS on")
     plan.add_argument("--sheet", action="store_true", help="print the sheet for the network team instead")
-    plan.add_argument("--apply-to-twin", action="store_true", help="put the embedded lab into each state of the plan")
-    plan.add_argument("--format", choices=writer.FORMATS, default="text")
+    plan.add_argument(
+        "--apply-to-twin",
+        action="store_true",
+        help="apply each state of the plan to the embedded lab, and show who is accepted",
+    )
+    plan.add_argument("--format", choices=writer.FORMATS, default="text", help="output format (default text)")
 
 
 def run(arguments: Arguments) -> int:

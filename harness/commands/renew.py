@@ -21,14 +21,16 @@ from harness.writers import runbook as writer
 def add(verbs: Verbs) -> None:
     """Add ``renew``."""
     renew = verb(
-        verbs, "renew", run, "how to renew a CA: what to renew, copy and restart, in which order, and what stops"
+        verbs, "renew", run, "print how to renew a CA: what to renew, copy and restart, in which order, and what stops"
     )
     renew.add_argument("ca", metavar="CA", help="the CA to renew, by the name of its secret")
     add_paths(renew, "*")
     renew.add_argument(
-        "--rehearse", action="store_true", help="carry it out in the embedded lab, and measure what stops"
+        "--rehearse",
+        action="store_true",
+        help="carry out the renewal in the embedded lab, and measure which flows stop",
     )
-    renew.add_argument("--format", choices=writer.FORMATS, default="text")
+    renew.add_argument("--format", choices=writer.FORMATS, default="text", help="output format (default text)")
 
 
 def refuse_unread(unread: Iterable[Unread], files: Files) -> None:

@@ -18,11 +18,11 @@ from harness.writers import record
 
 def add(verbs: Verbs) -> None:
     """Add ``replay``."""
-    again = verb(verbs, "replay", _replay, "one case of a record once more, with a fresh twin")
-    again.add_argument("case", metavar="CASE")
-    again.add_argument("--report", type=Path, metavar="DIR", required=True)
+    again = verb(verbs, "replay", _replay, "repeat one case of a record, between fresh controls")
+    again.add_argument("case", metavar="CASE", help="the id of the case")
+    again.add_argument("--report", type=Path, metavar="DIR", required=True, help="the folder of the record")
     again.add_argument(
-        "--write", type=Path, metavar="FOLDER", help="write its token and certificate there, and print a line of curl"
+        "--write", type=Path, metavar="FOLDER", help="write its token and certificate there, and print a curl command"
     )
 
 

@@ -21,8 +21,8 @@ _FORMATS: dict[str, Callable[[Path, Record], Path]] = {
 def add(verbs: Verbs) -> None:
     """Add ``report``."""
     form = verb(verbs, "report", _report, "write a report from a record")
-    form.add_argument("dir", type=Path, metavar="DIR")
-    form.add_argument("--format", choices=list(_FORMATS), default="page")
+    form.add_argument("dir", type=Path, metavar="DIR", help="the folder of the record")
+    form.add_argument("--format", choices=list(_FORMATS), default="page", help="which report (default page)")
 
 
 def _report(arguments: Arguments) -> int:

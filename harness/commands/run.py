@@ -50,19 +50,21 @@ def _service_flags(run: argparse.ArgumentParser) -> None:
     run.add_argument("--dry-run", action="store_true", help="list what would be sent, and send nothing")
     one = run.add_argument_group("one service, without a target file")
     one.add_argument("--url", help="https://host:port/path of a request that succeeds")
-    one.add_argument("--connect", metavar="HOST:PORT", help="connect there in place of the URL's host")
-    one.add_argument("--ca", metavar="FILE", help="the CA of its certificate")
-    one.add_argument("--audience", metavar="AUD", help="the aud its tokens have")
-    one.add_argument("--issuer", metavar="ISS", help="the iss its tokens have")
+    one.add_argument("--connect", metavar="HOST:PORT", help="connect to this address instead of the URL's host")
+    one.add_argument("--ca", metavar="FILE", help="the CA that the server's certificate chains to")
+    one.add_argument("--audience", metavar="AUD", help="the audience (aud) of its tokens")
+    one.add_argument("--issuer", metavar="ISS", help="the issuer (iss) of its tokens")
     one.add_argument(
-        "--jwks", metavar="ours|URL|FILE", help="ours: it fetches keys from a server of ours on 127.0.0.1:9901"
+        "--jwks", metavar="ours|URL|FILE", help="the service's JWKS; ours: served by Hopproof on 127.0.0.1:9901"
     )
     one.add_argument("--token-env", metavar="NAME", help="an environment variable that holds one good token")
     one.add_argument("--cert", metavar="FILE", help="the client's certificate")
     one.add_argument("--key", metavar="FILE", help="its key")
-    one.add_argument("--client-ca", metavar="FILE", help="the CA that signed it, where that is another than --ca")
-    one.add_argument("--client-ca-key", metavar="FILE", help="that CA's key, in a lab: every certificate can be made")
-    one.add_argument("--subject", metavar="DN", help="the one client that the service lets in")
+    one.add_argument("--client-ca", metavar="FILE", help="the CA that issued it, if not --ca")
+    one.add_argument(
+        "--client-ca-key", metavar="FILE", help="that CA's key (labs only), so that every bad certificate can be made"
+    )
+    one.add_argument("--subject", metavar="DN", help="the subject DN of the only client that the service accepts")
 
 
 def _run(arguments: Arguments) -> int:

@@ -115,9 +115,11 @@ def curl(
 
 def add(verbs: Verbs) -> None:
     """Add ``serve``."""
-    up = verb(verbs, "serve", _serve, "bring the reference topology up: addresses, files, curl lines")
+    up = verb(verbs, "serve", _serve, "start the reference topology, and print addresses, files and curl commands")
     up.add_argument("--flow", default="", help="only this flow")
-    up.add_argument("--target", choices=["embedded", "containers"], default="embedded")
+    up.add_argument(
+        "--target", choices=["embedded", "containers"], default="embedded", help="where it runs (default embedded)"
+    )
 
 
 def _serve(arguments: Arguments) -> int:

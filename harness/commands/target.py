@@ -22,20 +22,18 @@ from harness.writers.counts import Counts
 
 def add(verbs: Verbs) -> None:
     """Add ``target``."""
-    target = verb(
-        verbs, "target", _target, "a file that says what to judge: an example, yours checked, or one from a URL"
-    )
-    target.add_argument("what", choices=["init", "check", "probe"])
+    target = verb(verbs, "target", _target, "write, check or derive a target file, which describes what to judge")
+    target.add_argument("what", choices=["init", "check", "probe"], help="write an example, check a file, probe a URL")
     target.add_argument("file", nargs="?", metavar="FILE|URL")
-    observed = target.add_argument_group("target probe URL: what can be seen of an endpoint")
-    observed.add_argument("--ca", metavar="FILE", help="the CA that its certificate should be under")
-    observed.add_argument("--connect", metavar="HOST:PORT", help="connect there in place of the URL's host")
+    observed = target.add_argument_group("target probe URL: show what can be seen of an endpoint")
+    observed.add_argument("--ca", metavar="FILE", help="the CA that the server's certificate should chain to")
+    observed.add_argument("--connect", metavar="HOST:PORT", help="connect to this address instead of the URL's host")
     observed.add_argument("--cert", metavar="FILE", help="a client's certificate, for a second request")
     observed.add_argument("--key", metavar="FILE", help="its key")
     observed.add_argument(
-        "--write", type=Path, metavar="FILE", help="write a target file from it; its posture is a guess"
+        "--write", type=Path, metavar="FILE", help="write a target file from the result; its posture is a guess"
     )
-    observed.add_argument("--json", action="store_true")
+    observed.add_argument("--json", action="store_true", help="print JSON")
 
 
 def _target(arguments: Arguments) -> int:

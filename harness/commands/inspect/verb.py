@@ -118,19 +118,33 @@ class Driver:
 
 def add(verbs: Verbs) -> None:
     """Add ``inspect``."""
-    look = verb(verbs, "inspect", _inspect, "watch a flow's traffic: every exchange is marked as it passes")
-    look.add_argument("--flow", help="which flow (default the first)")
-    look.add_argument("--target", default="embedded", help="embedded (default), or a target file: its server behind")
-    look.add_argument("--posture", default="", help="how our own server is configured (default jwt)")
-    look.add_argument("--fault", default="", metavar="NAME", help="put a known fault into the server, to see it marked")
-    look.add_argument("--ui", choices=["web", "console", "none"], default="none")
-    look.add_argument("--port", type=int, default=8443, help="where web and console listen (default 8443)")
-    look.add_argument("--web-port", type=int, default=8081, help="where mitmweb's own page is (default 8081)")
+    look = verb(verbs, "inspect", _inspect, "inspect live traffic: judge every exchange as it passes")
+    look.add_argument("--flow", help="the flow to inspect (default: the first)")
+    look.add_argument(
+        "--target", default="embedded", help="embedded (default), or a target file, whose server is the upstream"
+    )
+    look.add_argument("--posture", default="", help="the posture of the embedded server (default jwt)")
+    look.add_argument("--fault", default="", metavar="NAME", help="inject a known fault into the embedded server")
+    look.add_argument(
+        "--ui",
+        choices=["web", "console", "none"],
+        default="none",
+        help="user interface (default none: violations as lines)",
+    )
+    look.add_argument(
+        "--port",
+        type=int,
+        default=8443,
+        help="the port that clients connect to with --ui web or console (default 8443)",
+    )
+    look.add_argument("--web-port", type=int, default=8081, help="the port of mitmweb's user interface (default 8081)")
     look.add_argument("--rules", type=Path, metavar="FILE", help="payload rules (YAML)")
     look.add_argument("--record", type=Path, metavar="DIR", help="keep redacted .mitm and HAR recordings there")
-    look.add_argument("--save", type=Path, metavar="FILE", help="only write the session, for mitmweb -s inspector.py")
-    look.add_argument("--as-client", action="store_true", help="show the server the client's own certificate")
-    look.add_argument("--exercise", action="store_true", help="send good and bad requests through it, to have some")
+    look.add_argument(
+        "--save", type=Path, metavar="FILE", help="write the session for mitmweb -s inspector.py, and exit"
+    )
+    look.add_argument("--as-client", action="store_true", help="present the client's own certificate to the server")
+    look.add_argument("--exercise", action="store_true", help="send sample good and bad requests through the inspector")
 
 
 def _inspect(arguments: Arguments) -> int:
