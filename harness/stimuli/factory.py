@@ -95,9 +95,9 @@ class Stimuli:
         """What :meth:`context` makes, new each time: for who changes it."""
         return self._make_context(ca, client_secret, certificate)
 
-    def certificate(self, client_secret: str) -> x509.Certificate | None:
-        """The client's own certificate, which is public; None for a client that has none."""
-        identity = self._identity(client_secret, GOOD) if client_secret else None
+    def certificate(self, client_secret: str, name: str = GOOD) -> x509.Certificate | None:
+        """The client's own certificate, or its one of the class *name*: public; None for a client that has none."""
+        identity = self._identity(client_secret, name) if client_secret else None
         return None if identity is None else identity.certificate
 
     def _make_context(self, ca: FilePath, client_secret: str, certificate: str) -> ssl.SSLContext:
