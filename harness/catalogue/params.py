@@ -150,7 +150,7 @@ def _exchange(step: _Fields) -> script.Step:
         errors = tuple(map(str, step.listed("errors")))
         then: token_script.Issued | token_script.ExchangeRefused = token_script.ExchangeRefused(errors)
     else:
-        then = token_script.Issued(step.text("keeps"), step.text("actor"), _about(step))
+        then = token_script.Issued(step.text("keeps"), step.text("actor"), _about(step), _optional(step, "after"))
     return token_script.Exchange(
         name=_optional(step, "as"),
         at=step.text("at"),
@@ -161,6 +161,7 @@ def _exchange(step: _Fields) -> script.Step:
         secret=secret or token_script.ClientSecret.GOOD,
         certificate=_optional(step, "certificate"),
         change=tuple((str(key), str(value)) for key, value in change.items()),
+        actor_token=_optional(step, "actor_token"),
     )
 
 

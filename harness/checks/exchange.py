@@ -64,6 +64,7 @@ def _claims(name: str, step: Exchange, then: Issued, facts: Exchanged) -> Iterat
         (Aspect.AUDIENCE, "other-audience", "aud", facts.audience, step.audience),
         (Aspect.SUBJECT, "other-subject", "sub", facts.subject, subject),
         (Aspect.ACTOR, "other-actor", "act.sub", facts.actor, then.actor or facts.actor),
+        (Aspect.ACTOR, "other-earlier-actor", "act.act.sub", facts.earlier_actor, then.earlier or facts.earlier_actor),
     )
     for aspect, code, claim, found, expected in compared:
         if aspect in then.about and not expected and claim == "sub":

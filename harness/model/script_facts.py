@@ -121,6 +121,7 @@ class Exchanged:
     lifetime: int = 0
     opaque: bool = False
     presented_subject: str = ""
+    earlier_actor: str = ""
 
     def to_json(self) -> FactsJson:
         """As it stands in a record."""

@@ -77,11 +77,13 @@ class Mint:
 class Take:
     """The token that the client of a target file holds, under ``name``: as its source gives it, or with a flaw.
 
-    One that has expired cannot be made of it, and is given in the file beside it.
+    One that has expired cannot be made of it, and is given in the file beside it.  ``actor`` says that it is the token
+    of who is to act.
     """
 
     name: str
     flaw: Flaw = Flaw.NONE
+    actor: bool = False
 
     def __str__(self) -> str:
         return f"take {self.name}" + (f", {self.flaw}" if self.flaw is not Flaw.NONE else "")
@@ -101,12 +103,14 @@ class Aspect(StrEnum):
 class Issued:
     """A token is issued for the audience asked for, keeping ``subject``, and naming ``actor`` as its actor.
 
-    ``subject`` '' is whoever the exchanged token names; an ``actor`` '' is not compared.  Only ``about`` is judged.
+    ``subject`` '' is whoever the exchanged token names; an ``actor`` '' is not compared, nor is ``earlier``, who acted
+    before.  Only ``about`` is judged.
     """
 
     subject: str
     actor: str
     about: frozenset[Aspect] = frozenset(Aspect)
+    earlier: str = ""
 
     def __str__(self) -> str:
         through = f" through {self.actor}" if self.actor else ""
@@ -138,7 +142,8 @@ class Exchange:
 
     ``name`` is what the new token is called, ``lifetime`` the longest it may live in seconds.  ``change`` are
     parameters of the request that differ, '' leaves one out.  ``certificate`` is the secret whose certificate proves
-    who the client is (RFC 8705 section 2), '' where its own secret does.
+    who the client is (RFC 8705 section 2), '' where its own secret does.  ``actor_token`` is the token of who is to act
+    ('' for none: the client acts).
     """
 
     name: str
@@ -151,12 +156,14 @@ class Exchange:
     secret: ClientSecret = ClientSecret.GOOD
     certificate: str = ""
     change: tuple[tuple[str, str], ...] = ()
+    actor_token: str = ""
 
     def __str__(self) -> str:
         certificate = f" with the certificate {self.certificate}" if self.certificate else ""
         proof = {ClientSecret.GOOD: "", ClientSecret.WRONG: " with a wrong secret", ClientSecret.NONE: " without proof"}
         changed = "".join(f", {name} {value or 'left out'}" for name, value in self.change)
-        client = f"{self.client}{certificate}{proof[self.secret]}"
+        actor = f" with the actor token {self.actor_token}" if self.actor_token else ""
+        client = f"{self.client}{certificate}{proof[self.secret]}{actor}"
         return f"exchange {self.subject} for {self.audience} as {client}{changed}, {self.then}"
 
 

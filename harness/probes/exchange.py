@@ -60,6 +60,7 @@ EXCHANGES: Mapping[str, str] = {
     "x-may-act": "a token that names who alone may act for its user",
     "x-policy": "an exchange that the policy of the token service refuses",
     "x-subject-token": "subject tokens that must not be exchanged",
+    "x-actor-token": "exchanges with the token of who is to act for the user",
     "x-issuer-key": "tokens signed with the key of another issuer than the one that they name",
     "x-client": "a client that does not authenticate",
     "x-request": "token requests that are not of the form RFC 8693 has",
@@ -146,7 +147,7 @@ class Parties:
         endpoint = self._target.endpoint if self._target else self._token_endpoint(step, step.certificate)
         subject = self._tokens.get(step.subject, "")
         context = endpoint.context(step.secret is ClientSecret.GOOD)
-        prepared = request(endpoint, step, subject, nonce)
+        prepared = request(endpoint, step, subject, nonce, self._tokens.get(step.actor_token, ""))
         if self._target is not None:
             client = self._target.send(endpoint.address, prepared, context)
         else:

@@ -24,7 +24,7 @@ def taken(step: Take, target: TokenClient) -> str:
         if not target.expired:
             raise StimulusUnavailable("needs a token that has expired (sts.expired_subject_token)")
         return target.expired
-    good = target.subject_token()
+    good = target.actor_token if step.actor else target.subject_token()
     match step.flaw:
         case Flaw.NONE:
             return good

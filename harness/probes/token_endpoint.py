@@ -53,6 +53,7 @@ class TokenEndpoint:
     context: Callable[[bool], ssl.SSLContext]
     authentication: Authentication = Authentication.BASIC
     subject_token_type: str = JWT_TYPE
+    actor_token_type: str = JWT_TYPE
     parameter: str = "audience"
     besides: Mapping[str, str] = field(default_factory=dict)
 
@@ -61,8 +62,8 @@ class TokenEndpoint:
 class TokenClient:
     """What a target file says of its token service: the endpoint, the token that its client holds, the servers behind.
 
-    ``expired`` is a token that the client held once; '' where none is given.  ``audiences`` says by server which
-    audience it takes, as far as that is known.
+    ``actor_token`` is the token of who is to act, ``expired`` one that the client held once; '' where none is given.
+    ``audiences`` says by server which audience it takes, as far as that is known.
     """
 
     endpoint: TokenEndpoint
@@ -72,15 +73,17 @@ class TokenClient:
     send: Callable[[Address, Prepared, ssl.SSLContext | None], ClientView]
     refuses: Callable[[Response | None], bool]
     audiences: Mapping[str, str] = field(default_factory=dict)
+    actor_token: str = ""
 
 
-def request(endpoint: TokenEndpoint, step: Exchange, subject: str, nonce: str) -> Prepared:
-    """*step* as a request to *endpoint*; *subject* is the token that is exchanged."""
+def request(endpoint: TokenEndpoint, step: Exchange, subject: str, nonce: str, actor: str = "") -> Prepared:
+    """*step* as a request to *endpoint*; *subject* is the token that is exchanged, *actor* that of who is to act."""
     form = {
         "grant_type": GRANT,
         "subject_token": subject,
         "subject_token_type": endpoint.subject_token_type,
         endpoint.parameter: step.audience,
+        **({"actor_token": actor, "actor_token_type": endpoint.actor_token_type} if actor else {}),
         **endpoint.besides,
         **dict(step.change),
     }
@@ -187,6 +190,7 @@ def facts(client: ClientView, subject: str) -> tuple[Exchanged, str]:
     if claims is None:
         return replace(plain, issued=True, opaque=True), compact
     actor = claims.get("act")
+    earlier = actor.get("act") if isinstance(actor, dict) else None
     return (
         replace(
             plain,
@@ -194,6 +198,7 @@ def facts(client: ClientView, subject: str) -> tuple[Exchanged, str]:
             audience=_text(claims.get("aud")),
             subject=_text(claims.get("sub")),
             actor=_text(actor.get("sub")) if isinstance(actor, dict) else "",
+            earlier_actor=_text(earlier.get("sub")) if isinstance(earlier, dict) else "",
             lifetime=_lifetime(claims),
         ),
         compact,

@@ -30,7 +30,7 @@ from harness.targets.flows import requested, server_of, service, stand_ins
 from harness.targets.sts import TokenService
 
 _PREFIX = "exchange-for-"
-_MINE, _NEW = "own", "exchanged"
+_MINE, _NEW, _ACTOR = "own", "exchanged", "actor"
 _UNKNOWN_CLIENT = "hopproof-unknown-client"
 _TOKENS = frozenset({Posture.JWT, Posture.BOTH})
 _INVALID_REQUEST = ("invalid_request",)
@@ -54,7 +54,8 @@ class _Exchanging:
         return self._exchange("", subject, audience or self.audience, ExchangeRefused(errors))
 
     def _exchange(self, name: str, subject: str, audience: str, then: Issued | ExchangeRefused) -> Exchange:
-        return Exchange(name, "", self.sts.client, subject, audience, then, self.sts.lifetime)
+        actor = _ACTOR if self.sts.actor_token else ""
+        return Exchange(name, "", self.sts.client, subject, audience, then, self.sts.lifetime, actor_token=actor)
 
 
 def _narrowed(of: _Exchanging) -> Iterator[Step]:
@@ -97,13 +98,24 @@ def _client(of: _Exchanging) -> Iterator[Step]:
     yield replace(unauthenticated, client=_UNKNOWN_CLIENT)
 
 
+def _actor_tokens(of: _Exchanging) -> Iterator[Step]:
+    yield Take(_MINE)
+    yield of.issued(Aspect.ACTOR)
+    bad = of.refused(errors=_INVALID_REQUEST)
+    yield replace(bad, change=(("actor_token_type", ""),))
+    for flaw in (Flaw.ALTERED, Flaw.STRANGER):
+        name = f"actor-{flaw}"
+        yield Take(name, flaw, actor=True)
+        yield replace(bad, actor_token=name)
+
+
 def _answer(of: _Exchanging) -> Iterator[Step]:
     yield Take(_MINE)
     yield of.issued(Aspect.ANSWER)
     bad = of.refused(errors=_INVALID_REQUEST)
     yield replace(bad, change=(("subject_token", ""),))
     yield replace(bad, change=(("subject_token_type", ""),))
-    yield replace(bad, change=(("actor_token_type", of.sts.subject_token_type),))
+    yield replace(bad, change=(("actor_token_type", of.sts.subject_token_type),), actor_token="")
     yield replace(of.refused(errors=("unsupported_grant_type",)), change=(("grant_type", "urn:example:unknown"),))
     yield Take(Flaw.ALTERED, Flaw.ALTERED)
     yield of.refused(Flaw.ALTERED, errors=_INVALID_REQUEST)
@@ -121,6 +133,7 @@ SCRIPTS: Mapping[str, tuple[str, Callable[[_Exchanging], Iterator[Step]]]] = {
     "STS-6": ("x-policy", _policy),
     "STS-6-CLIENT": ("x-client", _client),
     "STS-6-ANSWER": ("x-request", _answer),
+    "STS-6-ACTOR": ("x-actor-token", _actor_tokens),
     "STS-12": ("x-lifetime", _lifetime),
 }
 """By requirement: the class of its case, and what makes the steps."""
@@ -160,7 +173,7 @@ def exchange_row(row: Requirement, file: TargetFile, flows: Mapping[str, Flow]) 
     """*row* as it is asked of the file's token service, None for one that is not."""
     if row.id not in SCRIPTS or file.sts is None:
         return None
-    if row.id == "STS-6" and not file.sts.refused:
+    if (row.id == "STS-6" and not file.sts.refused) or (row.id == "STS-6-ACTOR" and not file.sts.actor_token):
         return None
     transport, script = SCRIPTS[row.id]
     cells = tuple(
@@ -172,7 +185,7 @@ def exchange_row(row: Requirement, file: TargetFile, flows: Mapping[str, Flow]) 
             certificates=("good",),
             tokens=("good",),
             transports=(transport,),
-            params=Params(script=tuple(script(of))),
+            params=Params(script=(*([Take(_ACTOR, actor=True)] if file.sts.actor_token else []), *script(of))),
         )
         for of in _exchanging(file, file.sts)
         if f"{_PREFIX}{of.server}" in flows

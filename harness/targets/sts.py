@@ -24,6 +24,7 @@ class TokenService:
     ``refused`` are audiences that the policy of the token service refuses it.  ``subject`` is whom the exchanged token
     names ('' = as it says itself), ``actor`` whom a new token must name in ``act`` ('' = not compared), ``lifetime``
     the longest that one may live.  ``subject_token`` is kept as written: who opens the source reads it.
+    ``actor_token`` is the token of who is to act (None: the client acts).
     """
 
     host: str
@@ -47,6 +48,8 @@ class TokenService:
     actor: str = ""
     lifetime: int = LIFETIME
     servers: frozenset[str] = field(default_factory=frozenset)
+    actor_token: Secret | None = None
+    actor_token_type: str = ACCESS_TOKEN
 
 
 def token_service(file: FilePath, row: Mapping[str, Any], servers: Collection[str]) -> TokenService:
@@ -76,6 +79,8 @@ def token_service(file: FilePath, row: Mapping[str, Any], servers: Collection[st
         actor=row.get("actor", ""),
         lifetime=row.get("lifetime", LIFETIME),
         servers=frozenset(servers),
+        actor_token=secret_of(file, row["actor_token"]) if "actor_token" in row else None,
+        actor_token_type=row.get("actor_token_type", ACCESS_TOKEN),
     )
 
 
@@ -93,6 +98,8 @@ def contradictions(service: TokenService) -> Iterator[str]:
     tls = service.authentication is Authentication.TLS
     if tls and (service.certificate is None or service.key is None):
         yield "sts.client: tls_client_auth needs certificate and key"
+    if service.actor_token is not None and not service.actor:
+        yield "sts.actor_token: sts.actor says whom a new token must name then; it is missing"
     if not tls and service.secret is None:
         yield f"sts.client: {service.authentication} needs secret"
 
@@ -104,6 +111,7 @@ def unreadable(service: TokenService) -> Iterator[UsageError]:
         "sts.client.certificate": service.certificate,
         "sts.client.key": service.key.secret if service.key else None,
         "sts.expired_subject_token": service.expired,
+        "sts.actor_token": service.actor_token,
     }
     for what, secret in named.items():
         try:

@@ -72,6 +72,7 @@ def open_token_client(
     proven, plain = _context(sts, proven=True), _context(sts, proven=False)
     secret = "" if sts.secret is None else sts.secret.read("sts.client.secret").decode("utf-8", "replace").strip()
     expired = "" if sts.expired is None else sts.expired.read("sts.expired_subject_token").decode("utf-8", "replace")
+    actor = "" if sts.actor_token is None else sts.actor_token.read("sts.actor_token").decode("utf-8", "replace")
     own = GoodToken(source)
     audiences = {server: audience for audience, server in sts.audiences.items()}
     endpoint = TokenEndpoint(
@@ -83,10 +84,20 @@ def open_token_client(
         context=lambda good: proven if good else plain,
         authentication=sts.authentication,
         subject_token_type=sts.subject_token_type,
+        actor_token_type=sts.actor_token_type,
         parameter=sts.parameter,
         besides=sts.besides,
     )
-    return TokenClient(endpoint, lambda: own.current(time.time), expired.strip(), servers, sender, refuses, audiences)
+    return TokenClient(
+        endpoint,
+        lambda: own.current(time.time),
+        expired.strip(),
+        servers,
+        sender,
+        refuses,
+        audiences,
+        actor.strip(),
+    )
 
 
 def _context(sts: TokenService, *, proven: bool) -> ssl.SSLContext:

@@ -133,11 +133,36 @@ class TokenService(Application):
         if form.get("grant_type") != GRANT:
             raise OAuthError("unsupported_grant_type", "only token exchange is offered")
         self._check_types(form)
-        claims = self._subject(form.get("subject_token", ""), client)
+        claims = self._subject(form.get("subject_token", ""), client, "actor_token" in form)
+        actor = self._actor(form["actor_token"], name, claims) if "actor_token" in form else name
         audience = form.get("audience", "")
         if audience not in client.may and "sts-exchanges-for-anybody" not in self._slips:
             raise OAuthError(self._word("invalid_target"), "this client may not have a token for that audience")
+        claims = {**claims, "act": {"sub": actor, **self._earlier(claims)}}
         return self._answer(name, audience, claims, form.get("requested_token_type") == ACCESS_TOKEN)
+
+    def _earlier(self, claims: Mapping[str, Any]) -> dict[str, Any]:
+        """Who has acted before (RFC 8693 section 4.1)."""
+        kept = isinstance(claims.get("act"), dict) and "sts-drops-earlier-actors" not in self._slips
+        return {"act": claims["act"]} if kept else {}
+
+    def _actor(self, compact: str, client: str, subject: Mapping[str, Any]) -> str:
+        """Who is to act: whom the actor token names, if the subject's token names them as well, or they are the client.
+
+        RFC 8693 sections 2.1 and 4.4; raises OAuthError.
+        """
+        if "sts-ignores-actor-token" in self._slips:
+            return client
+        claims = parse(compact).claims if "sts-skips-actor-signature" in self._slips else self._verified(compact)
+        expiry = date(claims, "exp")
+        alive = expiry is not None and expiry > self._clock.now()
+        if not (alive or "sts-accepts-expired-actor" in self._slips) or not self._known(claims):
+            raise OAuthError(self._word("invalid_request"), "the actor token has expired, or its issuer is not trusted")
+        allowed = subject.get("may_act")
+        named = allowed.get("sub") if isinstance(allowed, dict) else client
+        if claims.get("sub") != named and "sts-lets-anybody-be-actor" not in self._slips:
+            raise OAuthError(self._word("invalid_request"), "whom the actor token names may not act for the user")
+        return str(claims.get("sub", ""))
 
     def _introspect(self, ask: HttpRequest) -> HttpResponse:
         """RFC 7662: whether a token is good now, and then what it says; a token that is not is told nothing of."""
@@ -188,15 +213,17 @@ class TokenService(Application):
         alone = "actor_token_type" in form and "actor_token" not in form
         if alone and "sts-ignores-token-types" not in self._slips:
             raise OAuthError("invalid_request", "actor_token_type without actor_token")
-        if "actor_token" in form:
-            raise OAuthError("invalid_request", "the client is the actor; actor_token is not accepted")
+        typed = form.get("actor_token_type") in (JWT_TYPE, ACCESS_TOKEN)
+        if "actor_token" in form and not typed and "sts-takes-untyped-actor-token" not in self._slips:
+            raise OAuthError("invalid_request", "actor_token_type is missing or unknown")
         if form.get("requested_token_type", JWT_TYPE) not in (JWT_TYPE, ACCESS_TOKEN):
             raise OAuthError("invalid_request", "a token of that type cannot be issued")
 
-    def _subject(self, compact: str, client: Client) -> dict[str, Any]:
-        """The claims of the subject token, once all that is asked of it holds."""
+    def _subject(self, compact: str, client: Client, delegates: bool) -> dict[str, Any]:
+        """The claims of the subject token, once all that is asked of it holds; with an actor token (*delegates*) it is
+        not the client whom may_act must name."""
         claims = self._verified(compact)
-        self._check_claims(claims, date(claims, "exp"), client)
+        self._check_claims(claims, date(claims, "exp"), client, delegates)
         return claims
 
     def _verified(self, compact: str) -> dict[str, Any]:
@@ -216,13 +243,13 @@ class TokenService(Application):
             raise OAuthError(self._word("invalid_request"), f"subject_token: {error.detail}") from error
         return token.claims
 
-    def _check_claims(self, claims: Mapping[str, Any], expiry: float | None, client: Client) -> None:
+    def _check_claims(self, claims: Mapping[str, Any], expiry: float | None, client: Client, delegates: bool) -> None:
         named = claims.get("aud")
         checks = {
             "sts-accepts-expired-subject": expiry is not None and expiry > self._clock.now(),
             "sts-trusts-any-issuer": self._known(claims),
             "sts-ignores-subject-audience": client.audience in (named if isinstance(named, list) else [named]),
-            "sts-ignores-may-act": self._may_act(claims, client),
+            "sts-ignores-may-act": delegates or self._may_act(claims, client),
             "sts-lets-actors-pile-up": _depth(claims) < MOST_ACTORS,
         }
         if failed := [slip for slip, fine in checks.items() if not fine and slip not in self._slips]:
@@ -243,7 +270,7 @@ class TokenService(Application):
             "iss": self._domain.issuer,
             "sub": name if "sts-loses-user" in slips else claims.get("sub"),
             "aud": claims.get("aud") if "sts-keeps-audience" in slips else audience,
-            "act": {"sub": name, **({"act": claims["act"]} if isinstance(claims.get("act"), dict) else {})},
+            "act": claims["act"],
             "client_id": name,
             "jti": str(uuid.uuid4()),
             "iat": now,

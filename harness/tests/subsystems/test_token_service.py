@@ -168,3 +168,52 @@ def test_keys_are_published(sts: Asked) -> None:
     answer = sts.service.act(HttpRequest("GET", "/oauth2/jwks", b"", (), "", b""))
     assert answer.status == 200
     assert json.loads(answer.body)["keys"]
+
+
+@pytest.mark.parametrize(
+    ("subject", "actor", "slip", "acts"),
+    [
+        ({"may_act": {"sub": "reporting"}}, {"sub": "reporting"}, "", "reporting"),
+        ({}, {"sub": NAME}, "", NAME),
+        ({}, {"sub": "reporting"}, "", ""),
+        ({"may_act": {"sub": "reporting"}}, {"sub": NAME}, "", ""),
+        ({"may_act": {"sub": "reporting"}}, {"sub": "other"}, "", ""),
+        ({"may_act": {"sub": "reporting"}}, {"sub": "reporting", "exp": 1}, "", ""),
+        ({"may_act": {"sub": "reporting"}}, {"sub": "reporting", "iss": "https://evil.test"}, "", ""),
+        ({"may_act": {"sub": "reporting"}}, {"sub": "reporting", "by": "partner-sts"}, "", ""),
+        ({}, {"sub": "other"}, "sts-lets-anybody-be-actor", "other"),
+        ({"may_act": {"sub": NAME}}, {"sub": "other"}, "sts-ignores-actor-token", NAME),
+        ({"may_act": {"sub": "reporting"}}, {"sub": "reporting", "exp": 1}, "sts-accepts-expired-actor", "reporting"),
+        (
+            {"may_act": {"sub": "reporting"}},
+            {"sub": "reporting", "by": "partner-sts"},
+            "sts-skips-actor-signature",
+            "reporting",
+        ),
+    ],
+)
+def test_who_acts_is_whom_the_actor_token_names_and_the_user_allows(
+    pki: Pki, deployment: Path, subject: dict[str, Any], actor: dict[str, Any], slip: str, acts: str
+) -> None:
+    sts = Asked(pki, deployment, *filter(None, [slip]))
+    answer = sts.exchange(sts.token(**subject), actor_token=sts.token(**actor), actor_token_type=JWT_TYPE)
+    if not acts:
+        assert (answer.status, answer.body["error"]) == (400, "invalid_request")
+        return
+    assert answer.status == 200
+    assert _claims(answer)["act"]["sub"] == acts
+
+
+def test_an_actor_token_needs_its_type_and_comes_before_whoever_acted_earlier(pki: Pki, deployment: Path) -> None:
+    untyped, dropping = (
+        Asked(pki, deployment, "sts-takes-untyped-actor-token"),
+        Asked(pki, deployment, "sts-drops-earlier-actors"),
+    )
+    sts = Asked(pki, deployment)
+    user = sts.token(may_act={"sub": "reporting"}, act={"sub": "edge-gateway"})
+    reporting = sts.token(sub="reporting")
+    assert sts.exchange(user, actor_token=reporting).status == 400
+    assert untyped.exchange(user, actor_token=reporting).status == 200
+    typed = {"actor_token": reporting, "actor_token_type": JWT_TYPE}
+    assert _claims(sts.exchange(user, **typed))["act"] == {"sub": "reporting", "act": {"sub": "edge-gateway"}}
+    assert _claims(dropping.exchange(user, **typed))["act"] == {"sub": "reporting"}

@@ -105,6 +105,28 @@ def test_a_token_that_is_for_both_shows_nothing_of_the_service(place: Place, lab
     assert (row["outcome"], "names iv.ecomm.test as well" in row["reason"]) == ("UNOBSERVED", True)
 
 
+@pytest.mark.parametrize(
+    ("fault", "broken"),
+    [
+        ("", set()),
+        ("sts-ignores-actor-token", {"x-exchange", "x-actor-token"}),
+        ("sts-skips-actor-signature", {"x-actor-token"}),
+        ("sts-takes-untyped-actor-token", {"x-actor-token"}),
+    ],
+)
+def test_the_token_of_who_is_to_act(
+    place: Place, lab: ReferenceLab, tmp_path: Path, fault: str, broken: set[str]
+) -> None:
+    data = place.data(fault, actor="reporting")
+    Path(data["sts"]["subject_token"]["captured"]).write_text(own_token(lab, may_act={"sub": "reporting"}), "utf-8")
+    actor = tmp_path / "actor"
+    actor.write_text(own_token(lab, sub="reporting"), "utf-8")
+    run = place.run_file(place.write({**data, "sts": {**data["sts"], "actor_token": str(actor)}}))
+    assert run.status == (1 if broken else 0), run.trouble
+    assert of(run, "FAIL") | of(run, "WRONG_REASON") == broken
+    assert "x-actor-token" in {row["stimulus"] for row in run.rows}
+
+
 def test_what_could_not_be_asked_is_not_shown(place: Place) -> None:
     run = place.run(connect="127.0.0.1:1")
     assert (run.status, run.answer) == (3, Answer.NOT_SHOWN)
@@ -133,6 +155,7 @@ def test_an_actor_that_is_not_given_is_told_and_not_compared(place: Place) -> No
         ({"subject_token": {"command": ["nowhere"]}}, "sts.subject_token.command"),
         ({"token_endpoint": "http://127.0.0.1/token"}, "plain HTTP"),
         ({"lifetime": 0}, "sts.lifetime"),
+        ({"actor_token": "nowhere", "actor": None}, "sts.actor says whom"),
         ({"audience": "iv"}, "audience"),
     ],
 )
