@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import math
+import re
 from typing import Any
 
 from harness.model.exchange import TokenView
@@ -14,7 +15,11 @@ from harness.model.record import Members
 MAX_DEPTH = 64
 """Deeper JSON is not shown: every later walk over it (``asdict``, ``json.dumps``) recurses."""
 
+NESTED = 2
+"""So many levels of tokens in tokens are described; what lies deeper is named by its digest alone."""
+
 _JWE_SEGMENTS = 5
+_COMPACT = re.compile(r"eyJ[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]*){2,4}")
 
 
 def describe(compact: str) -> TokenView:
@@ -23,12 +28,52 @@ def describe(compact: str) -> TokenView:
     *compact* is the header value's bytes decoded as UTF-8 with ``surrogateescape``; any other text is taken too.
     ``header`` and ``claims`` are None where that segment is no base64url JSON object (RFC 7519 section 7.2), or one
     that cannot be shown as JSON again: nested deeper than MAX_DEPTH, an integer too long for Python, a number that is
-    not finite.  The second segment of a JWE is ciphertext, so a JWE has no claims.  Never raises.
+    not finite.  The second segment of a JWE is ciphertext, so a JWE has no claims.  A token that is a claim, or the
+    payload (``cty: JWT``, RFC 7519 section 5.2), is described in its place, and never shown as it is.  Never raises.
     """
+    return _described(compact, NESTED)
+
+
+def _described(compact: str, levels: int) -> TokenView:
     segments = compact.split(".", _JWE_SEGMENTS)
     has_claims = len(segments) > 1 and len(segments) != _JWE_SEGMENTS
-    claims = _json_object(segments[1]) if has_claims else None
-    return TokenView(digest(compact), _json_object(segments[0]), claims)
+    header, claims = _json_object(segments[0]), _json_object(segments[1]) if has_claims else None
+    if claims is None and has_claims and str((header or {}).get("cty", "")).upper() == "JWT":
+        claims = _payload(segments[1])
+    return TokenView(digest(compact), _shown(header, levels), _shown(claims, levels))
+
+
+def _shown(value: Members | None, levels: int) -> Any:
+    """*value* as it may be shown; with everything described it may be too deep to be shown at all."""
+    found = _hidden(value, levels)
+    return found if _depth(found) <= MAX_DEPTH else _hidden(value, 0)
+
+
+def _payload(segment: str) -> Members | None:
+    """The token that is another's payload, as its only claim; None where the payload is none."""
+    try:
+        inner = base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4)).decode("ascii")
+    except ValueError:
+        return None
+    return {"payload": inner} if _COMPACT.fullmatch(inner) else None
+
+
+def _hidden(value: Any, levels: int) -> Any:
+    """*value* with what is a token described in its place, and tokens within other texts taken out."""
+    if isinstance(value, dict):
+        return {_without_tokens(name): _hidden(item, levels) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_hidden(item, levels) for item in value]
+    if not isinstance(value, str):
+        return value
+    if levels and _COMPACT.fullmatch(value):
+        inner = _described(value, levels - 1)
+        return {"sha256": inner.sha256, "header": inner.header, "claims": inner.claims}
+    return _without_tokens(value)
+
+
+def _without_tokens(text: str) -> str:
+    return _COMPACT.sub(lambda match: f"<jwt sha256:{digest(match[0])[:16]}>", text)
 
 
 def digest(text: str) -> str:

@@ -43,6 +43,43 @@ def test_missing_and_surplus_segments_are_shown_all_the_same(tail: str) -> None:
     assert (observed.header, observed.claims) == (HEADER, CLAIMS)
 
 
+def test_a_token_in_a_claim_is_described_and_never_shown_as_it_is() -> None:
+    outer = f"{segment(HEADER)}.{segment({'user_token': GOOD, 'list': [GOOD], 'text': f'see {GOOD}!'})}.b3V0"
+    observed = describe(outer)
+    digest = hashlib.sha256(GOOD.encode()).hexdigest()
+    inner = {"sha256": digest, "header": HEADER, "claims": CLAIMS}
+    assert observed.claims == {"user_token": inner, "list": [inner], "text": f"see <jwt sha256:{digest[:16]}>!"}
+    assert "c2ln" not in repr(observed)
+
+
+def test_a_token_that_is_the_payload_is_described() -> None:
+    observed = describe(f"{segment({'alg': 'ES256', 'cty': 'JWT'})}.{segment(GOOD.encode())}.b3V0")
+    assert observed.claims is not None
+    assert observed.claims["payload"]["claims"] == CLAIMS
+    assert "c2ln" not in repr(observed)
+    assert describe(f"{segment(HEADER)}.{segment(GOOD.encode())}.b3V0").claims is None
+    assert describe(f"{segment({'cty': 'JWT'})}.{segment(b'no token')}.b3V0").claims is None
+
+
+def test_tokens_in_tokens_end_somewhere() -> None:
+    token = GOOD
+    for _ in range(12):
+        token = f"{segment(HEADER)}.{segment({'t': token})}.b3V0"
+    text = json.dumps(describe(token).claims)
+    assert "c2ln" not in text and "b3V0" not in text
+    assert text.count('"sha256"') == 2 and "<jwt sha256:" in text
+
+
+def test_what_would_be_too_deep_with_the_inner_token_is_named_by_its_digest() -> None:
+    deep: Any = "x"
+    for _ in range(MAX_DEPTH - 2):
+        deep = [deep]
+    inner = f"{segment(HEADER)}.{segment({'a': deep})}.c2ln"
+    for _ in range(3):
+        inner = f"{segment(HEADER)}.{segment({'t': inner})}.c2ln"
+    assert "<jwt sha256:" in json.dumps(describe(inner).claims)
+
+
 def test_padding_is_tolerated() -> None:
     padded = base64.urlsafe_b64encode(b'{"a":1}').decode()
     assert padded.endswith("=")
