@@ -49,12 +49,6 @@ def started(options: Options, *, own_lab: bool) -> RunCapture | None:
         raise UsageError("--keylog writes TLS secrets, which is for the labs alone", hint="leave out --keylog")
     if not options.capture:
         return None
-    if options.target == "containers":
-        raise UsageError(
-            "--capture does not work with --target containers: their servers use the same ports, by which connections "
-            "are found",
-            hint="use it with the embedded lab; or run tcpdump on the Docker host and read its file: hopproof packets",
-        )
     return RunCapture(options.report, "lo" if options.target == "embedded" else "any", keys=options.keylog)
 
 

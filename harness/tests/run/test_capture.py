@@ -150,8 +150,6 @@ def test_options_that_contradict(tmp_path: Path) -> None:
     assert started(options, own_lab=True) is None
     with pytest.raises(UsageError, match="belongs to --capture"):
         started(replace(options, keylog=True), own_lab=True)
-    with pytest.raises(UsageError, match="does not work with --target containers"):
-        started(replace(options, capture=True, target="containers"), own_lab=True)
     with pytest.raises(UsageError, match="for the labs alone"):
         started(replace(options, keylog=True, capture=True), own_lab=False)
 
