@@ -73,7 +73,9 @@ def documented(identifier: str) -> str:
     parts = identifier.replace("__", "/").split("/")
     rows = {row.id: row for row in catalogue().requirements}
     row = rows.get(parts[1]) if len(parts) > 1 else None
-    flows = {name for block in row.cells for name in block.flows} if row else set()
+    if row is None:
+        return "/".join(parts)
+    flows = {name for block in row.cells for name in block.flows}
     names = [flow.name for flow in stand_ins(catalogue())]
     stands = next((name for name in reversed(names) if name in flows), names[0])
     return "/".join(stands if part.startswith("client-to-") and part not in flows else part for part in parts)

@@ -238,7 +238,8 @@ class Obtain:
 
     def __str__(self) -> str:
         resource = f" for {self.resource}" if self.resource else ""
-        return f"obtain {self.name}{resource} from {self.at} as {self.client}" + (", altered" if self.altered else "")
+        made = f"obtain {self.name} of {self.user}{resource} from {self.at} as {self.client}"
+        return made + (", altered" if self.altered else "")
 
 
 @dataclass(frozen=True)
