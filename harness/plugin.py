@@ -42,8 +42,9 @@ class Verdict:
         """Pass, fail, skip or break, as the row says."""
         if self.row is None:
             raise HarnessError("the run ended without a row for this case")
-        title: Any = allure.dynamic.title  # no annotations; set in a fixture it would not last
-        title(self.case.id)
+        dynamic: Any = allure.dynamic  # no annotations; what a fixture sets of these would not last
+        dynamic.title(self.case.id)
+        dynamic.description(_description(self.case, self.row))
         outcome, reason = self.row["outcome"], self.row["reason"]
         if excuse := self.row.get("known"):
             pytest.skip(f"{known_words(excuse)}: {reason}")
@@ -101,12 +102,17 @@ def verdict(request: pytest.FixtureRequest) -> Verdict:
     return Verdict(case, row)
 
 
+def _description(case: Case, row: Row) -> str:
+    """What the requirement asks, where it is written, and the steps of a script."""
+    steps = "".join(f"\n{number}. {step}" for number, step in enumerate(case.params.script, start=1))
+    return f"{case.requirement.text}\n\n{row['source']} ({row['basis']})" + (f"\n{steps}" if steps else "")
+
+
 def _label(product: str, case: Case, row: Row) -> None:
     dynamic: Any = allure.dynamic  # its methods carry no annotations
     dynamic.epic(product)
     dynamic.feature(case.flow.name)
     dynamic.story(case.requirement.id)
-    dynamic.description(f"{case.requirement.text}\n\n{row['source']} ({row['basis']})")
     dynamic.severity(allure.severity_level.CRITICAL if row["level"] == "MUST" else allure.severity_level.NORMAL)
     dynamic.tag(row["outcome"], row["posture"], row["path"], row["stimulus"])
     allure.attach(json.dumps(row, indent=1), name="row", attachment_type=allure.attachment_type.JSON)
