@@ -80,7 +80,7 @@ def test_a_failure_is_proven_whatever_else_is_not_shown(place: Place) -> None:
     assert [gap.missing for gap in run.not_shown] == [("exp-past",)]
 
 
-# A server that only sends elsewhere, or has had enough
+# A server that only redirects, or limits the rate
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ def judged(secrets: Path, tmp_path: Path) -> Callable[[int, dict[str, Any]], Run
 
 
 @pytest.mark.parametrize("good", [True, False])
-@pytest.mark.parametrize(("status", "give"), [(302, "sends elsewhere"), (429, "rate")])
+@pytest.mark.parametrize(("status", "give"), [(302, "only redirects"), (429, "rate")])
 def test_a_server_that_refuses_no_client_shows_nothing(
     judged: Callable[..., Run], secrets: Path, status: int, give: str, good: bool
 ) -> None:

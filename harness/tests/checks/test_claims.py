@@ -110,9 +110,9 @@ def server_view(reason: str, **more: str) -> Gap:
             "answered 401, but no good credential was available (cannot be made here: needs a good token, and)",
             "jwks",
         ),
-        ("answered 302: sent elsewhere, neither served nor refused", "request.path"),
-        ("answered 429 (too many requests), which says nothing of the request", "a lower rate"),
-        ("answered 502 (bad gateway), which says nothing of the request", "the server itself"),
+        ("answered 302: redirected, neither served nor refused", "request.path"),
+        ("answered 429 (too many requests), which says nothing about the request", "a lower rate"),
+        ("answered 502 (bad gateway), which says nothing about the request", "the server itself"),
         ("its twin is odd", "what the reason names"),
     ],
 )

@@ -99,7 +99,7 @@ def test_the_reference(tmp_path: Path) -> None:
     assert all(arm["served"] > 0 and not arm["errors"] and arm["server_cpu"] > 0 for arm in data["arms"]), data
     assert len(data["slices"]) == 4 and len(data["comparisons"]) == 1 and not data["stopped"]
     assert data["remarks"] == [
-        "both: the server of this flow verifies no token in this posture; what it costs is mTLS alone."
+        "both: the server of this flow verifies no token in this posture; the cost shown is that of mTLS alone."
     ]
     assert json.loads((tmp_path / "report" / "load.json").read_text()) == data
     page = (tmp_path / "report" / "load.html").read_text()

@@ -133,7 +133,7 @@ def hidden(found: Row) -> None:
 
 
 def test_a_token_in_the_reason() -> None:
-    hidden(made(verdict=replace(PASSED, reason=f"answered 401; the server says: Bearer {TOKEN}")))
+    hidden(made(verdict=replace(PASSED, reason=f"answered 401; the server reports: Bearer {TOKEN}")))
 
 
 @pytest.mark.parametrize(
