@@ -30,7 +30,7 @@ class PacketFinding:
 
 
 def clear_text(connections: Iterable[Connection]) -> list[PacketFinding]:
-    """Bearer tokens in clear text (STS-11), and other HTTP in clear text as a note."""
+    """Bearer tokens in clear text (STS-11), and other cleartext HTTP as a note."""
     found = []
     for connection in connections:
         tokens = [request for request in connection.requests if request.token is not None]

@@ -162,18 +162,18 @@ def test_a_passthrough_that_ends_tls_is_believed_only_where_nothing_else_is_give
     run = passthrough(lab, place, "passthrough-terminates")
     assert seen(run) == ([], []) and run.status == 0
     withheld = {item.reason for item in run._withheld if "FLW-5-CERTIFICATE" in item.case.id}
-    (reason,) = (text for text in withheld if "declares" in text)
+    (reason,) = (text for text in withheld if "declared by the file" in text)
     assert "servers.portal.origin" in reason
 
 
 def test_a_passthrough_that_ends_tls_is_seen_beside_the_server(lab: ReferenceLab, place: Place) -> None:
     run = passthrough(lab, place, "passthrough-terminates", origin="yes")
-    assert seen(run) == (["FAIL"], ["what is called a passthrough"]) and run.status == 1
+    assert seen(run) == (["FAIL"], ["the declared passthrough"]) and run.status == 1
 
 
 def test_a_passthrough_that_ends_tls_is_seen_by_the_digest(lab: ReferenceLab, place: Place) -> None:
     run = passthrough(lab, place, "passthrough-terminates", certificate_sha256="ab" * 32)
-    assert seen(run) == (["FAIL"], ["what is called a passthrough"]) and run.status == 1
+    assert seen(run) == (["FAIL"], ["the declared passthrough"]) and run.status == 1
 
 
 def test_a_passthrough_that_is_one(lab: ReferenceLab, place: Place) -> None:

@@ -126,10 +126,10 @@ def test_what_was_left_out_is_a_gap_with_its_reason() -> None:
     left_out: tuple[LeftOut, ...] = (
         {"case": case("jwt", "tls-no-cert"), "reason": "servers.service is in posture mtls"},
         {"case": case("mtls", "tls-no-cert", "terminating"), "reason": "is reached over the path direct"},
-        {"case": case("mtls", "tls-no-cert"), "reason": "read-only: this case touches the server with a write"},
+        {"case": case("mtls", "tls-no-cert"), "reason": "read-only: this case would write to the server"},
     )
     (gap,) = gaps([MTLS], rows("mtls", "good"), left_out, selection=False)
-    assert gap.why == "read-only: this case touches the server with a write; no case of this flow asks for it"
+    assert gap.why == "read-only: this case would write to the server; no case of this flow asks for it"
     assert "harmless request" in gap.give
 
 

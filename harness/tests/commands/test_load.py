@@ -36,10 +36,10 @@ from harness.tests.places import Place
         (["--compare", "tls"], "none of mtls, jwt, both"),
         (["--compare", "mtls", "--path", "terminating"], "works in none of the combinations"),
         (["--target", "nowhere.yaml", "--users", "2"], "cannot read the target file"),
-        (["--target", "nowhere.yaml"], "it is not our server"),
-        (["--knee", "--rate", "5"], "leave --rate out"),
-        (["--outage", "--target", "nowhere.yaml", "--users", "2"], "that is for our own lab"),
-        (["--target", "exports:nowhere.yaml", "--users", "2"], "files serve no requests"),
+        (["--target", "nowhere.yaml"], "needs an explicit load"),
+        (["--knee", "--rate", "5"], "leave out --rate"),
+        (["--outage", "--target", "nowhere.yaml", "--users", "2"], "it works in the lab only"),
+        (["--target", "exports:nowhere.yaml", "--users", "2"], "exported files cannot be loaded"),
     ],
 )
 def test_usage(flags: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,7 +57,7 @@ def test_production_needs_its_owner(owned: list[str], tmp_path: Path, capsys: py
     )
     assert main(["load", "--target", str(file), "--users", "2", *owned]) == 2
     error = capsys.readouterr().err
-    assert "a load on production can take it down" in error and "--i-own-this live.example" in error
+    assert "this load could take production down" in error and "--i-own-this live.example" in error
 
 
 def test_the_flow_that_is_meant() -> None:
