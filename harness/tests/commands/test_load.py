@@ -33,7 +33,7 @@ from harness.tests.places import Place
         (["--for", "soon"], "is not a time"),
         (["--for", "2h"], "is not a time"),
         (["--flow", "nope"], "unknown flow"),
-        (["--compare", "tls"], "none of mtls, jwt, both"),
+        (["--compare", "tls"], "not one of mtls, jwt, both"),
         (["--compare", "mtls", "--path", "terminating"], "works in none of the combinations"),
         (["--target", "nowhere.yaml", "--users", "2"], "cannot read the target file"),
         (["--target", "nowhere.yaml"], "needs an explicit load"),
