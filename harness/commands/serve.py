@@ -51,7 +51,7 @@ def serve(
     for item in flows:
         for line in _lines(lab, item, entrypoints, _header(lab.folder, item.server)):
             tell(line)
-    tell("\nCtrl-C ends it.")
+    tell("\nPress Ctrl-C to stop.")
     while not end.wait(RENEWAL_SECONDS):
         _write_tokens(lab.folder, flows, token_issuer)
 

@@ -116,9 +116,9 @@ class Preflight:
             raise _in_the_way(endpoint, obstacles.untrusted(endpoint, flow.server.default, seen, self._shown(endpoint)))
         if seen.response is None and self._speaks_http2_only(endpoint, flow):
             raise CannotJudge(
-                "speaks HTTP/2 only, and Hopproof's requests are HTTP/1.1: their bytes are part of what is judged",
+                "speaks HTTP/2 only, and Hopproof sends HTTP/1.1, because the exact bytes are part of the test",
                 where=where,
-                hint="let the server offer http/1.1 beside h2 (ALPN) for the time of the run",
+                hint="make the server offer http/1.1 beside h2 (ALPN) during the run",
             )
         if seen.fault or seen.timed_out:
             raise CannotJudge(seen.fault or "no answer", where=where, hint="is this a TLS port?")
@@ -143,7 +143,7 @@ class Preflight:
         skew = obstacles.clock(good, at)
         if skew is not None and abs(skew) > _SKEW_SECONDS:
             raise CannotJudge(
-                f"its clock is {skew:+.0f} s from ours, so no token or certificate time could be judged",
+                f"its clock is {skew:+.0f} s off, so no token or certificate lifetime could be judged",
                 where=f"servers.{endpoint.name}",
                 hint="synchronise the clocks",
             )
@@ -159,8 +159,8 @@ class Preflight:
         if obstacle := obstacles.still_required(posture, bare, self._shown(endpoint), good_token):
             raise _in_the_way(endpoint, obstacle)
         self._bench.notes.append(
-            f"servers.{endpoint.name} asks for a client certificate and does without one: what it makes of a "
-            f"certificate is not judged in posture {posture}"
+            f"servers.{endpoint.name} requests a client certificate but does not require one: how it treats "
+            f"certificates is not judged in posture {posture}"
         )
 
     def _why(self, endpoint: Endpoint, flow: Flow, good: ClientView, at: float) -> obstacles.Obstacle:
@@ -228,7 +228,10 @@ class Preflight:
         if not endpoint.request.effect_path or not isinstance(self._bench.lab, ExternalLab):
             return
         there, path = endpoint.request.effect_success, endpoint.request.effect_path
-        hint = "check request.effect in the target file: it must show a request once that is answered, and no other"
+        hint = (
+            "check request.effect in the target file: it must show a request once it has been "
+            "answered, and no other request"
+        )
         where = f"servers.{endpoint.name}.request.effect"
         message, _ = self._looked_up(endpoint, flow, self._bench.nonce("preflight", flow.name, GOOD))
         if message != there:
@@ -236,7 +239,7 @@ class Preflight:
             raise CannotJudge(text, where=where, hint=hint)
         absent, _ = self._looked_up(endpoint, flow, self._bench.nonce("preflight", flow.name, "never sent"))
         if absent == there or absent in _NO_ANSWER or not (absent == 204 or 400 <= absent < 500):
-            text = f"{path} answers {absent or 'nothing'} for a request that was never sent: it cannot show effects"
+            text = f"{path} answers {absent or 'nothing'} for a request that was never sent: it does not show effects"
             raise CannotJudge(text, where=where, hint=hint)
 
         def seen(nonce: str) -> bool:
@@ -294,8 +297,8 @@ def look_at(preflight: Preflight, flows: Iterable[Flow], keys: KeyServer | None)
         if keys is None or (keys.asked and keys.crowded) or "JWKS" in error.what:
             raise
         message = (
-            f"{error.what}; it was given the key alone after it had fetched a set with keys of other kinds beside it"
+            f"{error.what}; it was given the key alone after it had fetched a set that also had keys of other types"
             if keys.asked
-            else f"{error.what}; nothing has fetched keys from our JWKS server (port {keys.port})"
+            else f"{error.what}; nothing fetched keys from Hopproof's JWKS server (port {keys.port})"
         )
         raise CannotJudge(message, where=error.where, hint=error.hint) from error

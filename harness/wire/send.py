@@ -223,7 +223,7 @@ def _read(stream: socket.socket, parser: _Answer, deadline: float) -> None:
     while not parser.complete:
         remaining = deadline - time.monotonic()
         if remaining <= 0:
-            raise TimeoutError("no complete answer within the deadline")
+            raise TimeoutError("no complete response before the deadline")
         stream.settimeout(remaining)
         waiting = parser.response is None
         data = stream.recv(65536)

@@ -78,7 +78,7 @@ def _chunks(stream: socket.socket, early: bytes, deadline: float) -> Iterator[by
     while True:
         remaining = deadline - time.monotonic()
         if remaining <= 0:
-            raise TimeoutError("nothing more within the deadline")
+            raise TimeoutError("nothing more before the deadline")
         stream.settimeout(remaining)
         data = stream.recv(65536)
         if not data:

@@ -115,7 +115,7 @@ class _Workers:
         try:
             statuses = [process.wait(_END_SECONDS) for process in self._processes]
         except subprocess.TimeoutExpired as error:
-            raise LabError("the inspector does not end") from error
+            raise LabError("the inspector does not terminate") from error
         for reader in self._readers:
             reader.join(_END_SECONDS)
         counts = ", ".join(f"{number} {name}" for name, number in sorted(self._counts.items()))
@@ -167,7 +167,7 @@ def interface(
         try:
             if not ready.read():  # the end of the pipe without a word: the process is gone
                 process.wait()
-                raise LabError("the inspector's interface did not start", hint="another --port and --web-port")
+                raise LabError("the inspector's user interface did not start", hint="another --port and --web-port")
             if exercise is not None:
                 # A console owns the terminal: a message would stand in it.
                 exercise(wanted.port, tell if wanted.ui == "web" else lambda _line: None)
@@ -197,7 +197,7 @@ def _ready(lines: IO[str]) -> int:
         message = _message(line)
         if message is not None and message["kind"] == "ready":
             return message["port"]
-    raise HopproofError("the inspector did not start", hint="what it said stands above")
+    raise HopproofError("the inspector did not start", hint="see its output above")
 
 
 def _message(line: str) -> Line | None:

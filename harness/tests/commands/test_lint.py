@@ -248,7 +248,7 @@ def test_an_object_that_a_folder_has_several_times(tmp_path: Path, capsys: pytes
         (folder / name).write_text(sound)
     assert main(["lint", str(folder)]) == 0
     out = capsys.readouterr().out
-    again = out.partition("Once more in the same folder:\n")[2]
+    again = out.partition("Duplicates in the same folder:\n")[2]
     assert again.count("PortalCluster apic/portal, with the same content") == 2
     plan = ["--terminate", "management-to-portal"]
     assert main(["plan", str(folder), *plan]) == 0
@@ -268,4 +268,4 @@ def test_an_object_that_a_folder_has_several_times(tmp_path: Path, capsys: pytes
     other.mkdir()
     (other / "a.yaml").write_text(sound)
     main(["lint", str(tmp_path)])
-    assert "Once more" not in capsys.readouterr().out
+    assert "Duplicates in" not in capsys.readouterr().out

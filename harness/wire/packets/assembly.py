@@ -211,7 +211,7 @@ def _with_tls(base: Connection, client: Side, server: Side) -> Connection:
     sent, received = client.tls or TlsSide(False), server.tls or TlsSide(False)
     hello, answer, notes = _hellos(sent, received)
     if server.content is Content.HTTP:
-        notes.append("the server answered the ClientHello with HTTP in clear text")
+        notes.append("the server answered the ClientHello with cleartext HTTP")
     renegotiated = _renegotiated(answer, sent, received)
     requested, presented = inference.certificates(hello, answer, sent, received)
     if base.sent.missing or base.received.missing:

@@ -48,13 +48,13 @@ function part(title, ...children) { return el("div", {}, el("h3", {}, title), ..
 
 function stimulusWords(row) {
   const words = index.words.stimulus || {};
-  return value("stimulus", row).split("+").map((name) => name + (words[name] ? ": " + words[name] : name === "good" ? ": nothing wrong, everything as the real client would send it" : "")).join("; ");
+  return value("stimulus", row).split("+").map((name) => name + (words[name] ? ": " + words[name] : name === "good" ? ": nothing wrong, everything as the real client does send it" : "")).join("; ");
 }
 
 function sentPart(row, seen) {
   const observed = [seen.balancer, seen.server].map((view) => view && view.requests && view.requests[0]).find((item) => item && item.token);
   const own = seen.client || {};
-  return part("What was sent", facts([["presented", stimulusWords(row)], index.modes[value("flow", row)] ? ["asks its clients for", index.modes[value("flow", row)]] : ["posture", value("posture", row) + ": " + ((index.words.posture || {})[value("posture", row)] || "")],
+  return part("What was sent", facts([["presented", stimulusWords(row)], index.modes[value("flow", row)] ? ["client authentication", index.modes[value("flow", row)]] : ["posture", value("posture", row) + ": " + ((index.words.posture || {})[value("posture", row)] || "")],
     ["path", value("path", row) + ": " + ((index.words.path || {})[value("path", row)] || "")],
     ["client's chain", own.client_chain ? chain(own.client_chain) : seen.server ? chain(seen.server.client_chain) : undefined],
     ["token", own.token ? token(own.token) : observed ? token(observed.token) : own.authorization_sha256 ? "an Authorization header (sha256 " + own.authorization_sha256.slice(0, 16) + "…) that no side decoded" : seen.client ? "no Authorization header" : undefined],
