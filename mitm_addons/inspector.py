@@ -197,6 +197,9 @@ class Inspector:
 
     def _altered(self, name: str) -> Callable[[HTTPFlow], None]:
         if name == NO_CERTIFICATE:
+            header = self.marker.certificate_header if self.marker else ""
+            if header:
+                return lambda copy: copy.request.headers.pop(header, None)
             if self.marker is None or not self.marker.session.as_client:
                 raise exceptions.CommandError("no client certificate is presented as it is (--as-client does)")
             return _without_certificate

@@ -22,7 +22,7 @@ SERVICES = ("order-processing", "inventory", "finance")
 
 def own_token(lab: ReferenceLab, *, age: int = 0, **claims: Any) -> str:
     """A token of the token service for the client that exchanges it, issued *age* seconds ago."""
-    key: Any = lab.pki.signing_key
+    key: Any = lab.pki.issuer_keys["sts"]
     now = int(time.time()) - age
     said = {"iss": ISSUER, "aud": "op.ecomm.test", "sub": "peter", "iat": now, "exp": now + 300, **claims}
     return jwt.encode(said, key, algorithm="RS256", headers={"kid": key_id(key.public_key())})
@@ -30,7 +30,7 @@ def own_token(lab: ReferenceLab, *, age: int = 0, **claims: Any) -> str:
 
 def setups(fault: str) -> dict[str, Setup]:
     """What runs for it, by name: the token service and the services, with *fault* where it applies."""
-    postures = {"sts": Posture.DEFAULT, **dict.fromkeys(SERVICES, Posture.JWT)}
+    postures = {"sts": Posture.TLS_ONLY, **dict.fromkeys(SERVICES, Posture.JWT)}
     return {name: Setup(name, posture, FlowPath.DIRECT, fault) for name, posture in postures.items()}
 
 

@@ -106,6 +106,7 @@ def _topology(files: Mapping[FilePath, dict[str, Any]]) -> _Topology:
         for name, row in topology["servers"].items():
             _once(file, name, servers)
             servers[name] = _server(file, name, row, topology["product"])
+        _startable(file, servers)
         for name, row in topology["flows"].items():
             _once(file, name, flows)
             flows[name] = _flow(file, name, row, servers)
@@ -113,6 +114,20 @@ def _topology(files: Mapping[FilePath, dict[str, Any]]) -> _Topology:
             _once(file, name, groups)
             groups[name] = members
     return _Topology(servers, flows, {"all": list(flows), **groups})
+
+
+def _startable(file: FilePath, servers: Mapping[str, Server]) -> None:
+    """Refuse servers that need each other, or one that there is not: they could not be started one after the other."""
+
+    def follow(name: str, path: tuple[str, ...]) -> None:
+        if name not in servers or name in path:
+            problem = "which there is not" if name not in servers else "which needs it as well"
+            raise CatalogueError(f"server {path[0]!r} needs {name!r}, {problem}", where=str(file))
+        for upstream in servers[name].upstreams:
+            follow(upstream, (*path, name))
+
+    for server in servers:
+        follow(server, ())
 
 
 def _read(file: FilePath) -> bytes:
@@ -151,8 +166,11 @@ def _server(file: FilePath, name: str, row: Mapping[str, Any], product: str) -> 
             secret=row["secret"],
             postures=tuple(enum(file, Posture, item, name) for item in row["postures"]),
             default=enum(file, Posture, row["default"], name),
-            **{name: row.get(name, "") for name in ("subject", "issuer", "audience", "certificate_header")},
+            **{
+                name: row.get(name, "") for name in ("subject", "issuer", "audience", "certificate_header", "keys_from")
+            },
             ignores_token_under_mtls=row.get("ignores_token_under_mtls", False),
+            calls=tuple(row.get("calls", ())),
         )
     except KeyError as error:
         raise CatalogueError(f"server {name!r} lacks {error}", where=str(file)) from error

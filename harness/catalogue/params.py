@@ -136,6 +136,8 @@ def _mint(step: _Fields) -> script.Step:
         nesting=nested,
         encrypted_for=_optional(step, "encrypted_for"),
         bound_to=_optional(step, "bound_to"),
+        key=_optional(step, "key"),
+        kid=_optional(step, "kid"),
     )
 
 

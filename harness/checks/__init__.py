@@ -176,6 +176,11 @@ CHECKS = registered(
         "the packets show the same handshake on both sides of the balancer, and the client's certificate in it",
     ),
     Check(
+        "certificate-on-the-wire",
+        on_the_wire.certificate_sent,
+        "the packets show that the server asks for a client certificate, and that the client sends one",
+    ),
+    Check(
         "nothing-carried-over",
         on_the_wire.nothing_carried,
         "the packets show that the balancer terminates TLS, and that no data reaches the server",

@@ -42,6 +42,15 @@ def passed_through(question: Question) -> list[Finding]:
     return _client_proved(client)
 
 
+def certificate_sent(question: Question) -> list[Finding]:
+    """With nothing in between: the server asks for a client certificate, gets one, and data goes both ways."""
+    packets = _captured(question)
+    if packets is None:
+        return [_missing(question)]
+    client = packets["client"]
+    return _exposed([client]) or _client_proved(client)
+
+
 def _client_proved(item: OnTheWire) -> list[Finding]:
     if item["data"] == Seen.YES and item["asked"] == Seen.NO and item["sure"]:
         return [

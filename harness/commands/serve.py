@@ -20,7 +20,7 @@ from harness.model.catalogue import Flow, Server
 from harness.model.vocabulary import Path, Posture
 from harness.pki.private_files import private_file
 from harness.stimuli.certificate_header import header_field
-from harness.stimuli.tokens import HeldTokenIssuer, TokenIssuer
+from harness.stimuli.tokens import HeldTokenIssuer
 from harness.targets import builtin
 
 # A token lives for a quarter of an hour; the file is renewed long before.
@@ -45,15 +45,14 @@ def serve(
         for path in Path
     ]
     entrypoints = lab.open(setups)
-    token_issuer = HeldTokenIssuer.of(lab.pki, lab.now)
-    _write_tokens(lab.folder, flows, token_issuer)
+    _write_tokens(lab, flows)
     tell(f"files (private, gone when this ends): {lab.folder}")
     for item in flows:
         for line in _lines(lab, item, entrypoints, _header(lab.folder, item.server)):
             tell(line)
     tell("\nPress Ctrl-C to stop.")
     while not end.wait(RENEWAL_SECONDS):
-        _write_tokens(lab.folder, flows, token_issuer)
+        _write_tokens(lab, flows)
 
 
 def _header(folder: FilePath, server: Server) -> FilePath:
@@ -61,10 +60,11 @@ def _header(folder: FilePath, server: Server) -> FilePath:
     return folder / ".".join(filter(None, ("authorization", server.audience, "header")))
 
 
-def _write_tokens(folder: FilePath, flows: Iterable[Flow], token_issuer: TokenIssuer) -> None:
+def _write_tokens(lab: ReferenceLab, flows: Iterable[Flow]) -> None:
+    usual, issuers = HeldTokenIssuer.of(lab.pki, lab.now), HeldTokenIssuer.others(lab.pki, lab.now)
     for server in {flow.server.name: flow.server for flow in flows}.values():
-        token = token_issuer.naming(server.issuer, server.audience).token()
-        private_file(_header(folder, server), f"Authorization: Bearer {token}\n".encode())
+        token = issuers.get(server.keys_from, usual).naming(server.issuer, server.audience).token()
+        private_file(_header(lab.folder, server), f"Authorization: Bearer {token}\n".encode())
 
 
 def _lines(

@@ -18,7 +18,7 @@ from cryptography.utils import CryptographyDeprecationWarning
 
 from harness.model.resource import Files, Located, Resource, Unread
 
-_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+_PEM = re.compile(rb"-----BEGIN (X509 )?CERTIFICATE-----.*?-----END (X509 )?CERTIFICATE-----", re.DOTALL)
 _CERTIFICATE_FIELDS = (".crt", ".pem", ".cer", ".cert")
 _MOST_IN_ONE = 500
 _UNREADABLE = (
@@ -127,8 +127,18 @@ def _load(text: bytes, file: str, line: int, found: Collection) -> Iterator[x509
             certificate = x509.load_pem_x509_certificate(match[0])
             # A hostile certificate can parse and fail only when a part of it is first looked at.
             certificate.subject.rfc4514_string(), certificate.issuer.rfc4514_string(), certificate.extensions
-        except _UNREADABLE as problem:  # KeyError: a name of a type that is no string's
-            what = "a name of an unknown type" if isinstance(problem, KeyError) else str(problem).partition("\n")[0]
-            found.unread.append(Unread(file, line, f"a certificate that cannot be read: {what}"))
+        except _UNREADABLE as problem:
+            found.unread.append(Unread(file, line, f"a certificate that cannot be read: {_in_words(problem)}"))
             continue
         yield certificate
+
+
+def _in_words(problem: Exception) -> str:
+    if isinstance(problem, KeyError):
+        return "a name of an unknown type"
+    text = str(problem).partition("\n")[0]
+    if "Unable to load PEM file" in text:
+        return "what stands between BEGIN and END is not Base64"
+    if "error parsing asn1 value" in text:
+        return "its DER is damaged, or it is no certificate"
+    return text

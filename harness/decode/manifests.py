@@ -59,6 +59,8 @@ class _Open:
     key: str | None = None
     merged: list[Located] = field(default_factory=list)
     anchor: str | None = None
+    column: int = 0
+    end: int = 0
 
 
 class _Builder:
@@ -67,6 +69,7 @@ class _Builder:
     def __init__(self) -> None:
         self.nodes = 0
         self.foreign = 0  # the line of the document's first tag that means something elsewhere
+        self.blind = False  # whether columns are not those of the file, or not of one value alone
         self._stack: list[_Open] = []
         self._anchors: dict[str, Located] = {}
         self._root: Located | None = None
@@ -106,7 +109,15 @@ class _Builder:
         if len(self._stack) >= MOST_DEPTH:
             raise _Refused(f"nested deeper than {MOST_DEPTH} levels", line)
         self._note_tag(event.tag, line)
-        self._stack.append(_Open(line, isinstance(event, yaml.MappingStartEvent), anchor=event.anchor))
+        column = self._column(event)
+        made = _Open(line, isinstance(event, yaml.MappingStartEvent), anchor=event.anchor, column=column)
+        made.end = column + 1 if event.flow_style and column else 0
+        self._stack.append(made)
+
+    def _column(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> int:
+        """Where the value begins; 0 where it may be another's as well, or a tag stands before it."""
+        self.blind = self.blind or bool(event.anchor)
+        return 0 if self.blind or event.tag or event.start_mark is None else event.start_mark.column + 1
 
     def _close(self) -> None:
         done = self._stack.pop()
@@ -115,7 +126,7 @@ class _Builder:
             for source in done.merged:
                 self._merge(done, source)
             value = done.members
-        made = Located(done.line, value)
+        made = Located(done.line, value, done.column, done.end)
         if done.anchor:
             self._anchors[done.anchor] = made
         self._put(made)
@@ -134,10 +145,16 @@ class _Builder:
             self._key(parent, "<<" if self._is_merge(event) else _text(event.value), line)
             return
         self._note_tag(event.tag, line)
-        made = Located(line, self._resolved(event))
+        made = Located(line, self._resolved(event), *self._span(event))
         if event.anchor:
             self._anchors[event.anchor] = made
         self._put(made)
+
+    def _span(self, event: yaml.ScalarEvent) -> tuple[int, int]:
+        column, start, end = self._column(event), event.start_mark, event.end_mark
+        if not column or start is None or end is None or end.line != start.line or event.style in ("|", ">"):
+            return 0, 0
+        return column, end.column + 1
 
     def _alias(self, event: yaml.AliasEvent, line: int) -> None:
         if event.anchor not in self._anchors:
@@ -227,10 +244,11 @@ def _is_manifest(data: bytes) -> bool:
 def _documents(data: bytes) -> Iterator[tuple[Located, int]]:
     """Each document's root, and the line of its first foreign tag (0 without one)."""
     text = data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    builder, documents = _Builder(), 0
     if text.lstrip()[:1] in ("{", "["):
         text = text.replace("\t", " ")  # JSON may be indented with tabs, YAML may not
-        text = _PAIR.sub(lambda match: match[1] + json.loads(f'"{match[2]}"'), text)
-    builder, documents = _Builder(), 0
+        text, shortened = _PAIR.subn(lambda match: match[1] + json.loads(f'"{match[2]}"'), text)
+        builder.blind = bool(shortened)
     for event in yaml.parse(text, Loader=_LOADER):
         root = builder.take(event)
         if root is not None:

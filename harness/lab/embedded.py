@@ -6,10 +6,12 @@ behind goes at the next start.
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path as FilePath
 
+from harness.errors import UsageError
 from harness.lab.placement import Site, private_home
 from harness.lab.plan import Instance
 from harness.lab.reference import ReferenceLab
@@ -90,5 +92,14 @@ def embedded_lab(
     faults: Mapping[str, Fault],
     balancer: Sequence[str] = BALANCER,
 ) -> ReferenceLab:
-    """A reference lab on loopback; the arguments are :class:`ReferenceLab`'s and :class:`EmbeddedPlacement`'s."""
+    """A reference lab on loopback; the arguments are :class:`ReferenceLab`'s and :class:`EmbeddedPlacement`'s.
+
+    Raises UsageError where a package is missing that its servers need.
+    """
+    for package in product.packages:
+        if importlib.util.find_spec(package) is None:
+            raise UsageError(
+                f"the package {package}, which the reference servers need, is not installed",
+                hint=f"pip install {package}, or install Hopproof again with its dependencies",
+            )
     return ReferenceLab(product, servers, flows, faults, EmbeddedPlacement(product.subsystems, balancer))

@@ -117,7 +117,8 @@ class Folders:
 
     def _jwt(self, folder: FilePath) -> None:
         jwt = private_folder(folder / "jwt")
-        (jwt / "signing.key").symlink_to(self.deployment / "jwt" / "signing.key")
+        for name in ("signing.key", *self._pki.issuer_keys):
+            (jwt / name).symlink_to(self.deployment / "jwt" / name)
         publish(folder, [self._pki.signing_key])
 
 

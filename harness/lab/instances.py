@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 
@@ -76,13 +76,22 @@ class Instances:
         """See :meth:`harness.lab.protocol.Lab.open`."""
         requested = list(dict.fromkeys(setups))
         fresh = [setup for setup in requested if setup not in self._entrypoints]
-        self._placement.prepare(fresh)
-        self.start((setup, self._plan.management(setup)) for setup in fresh)
-        self.start((setup, self.server(setup)) for setup in fresh if setup.server != self._keys.server)
+        layers = self._layers(fresh)
+        self._placement.prepare([setup for layer in layers for setup in layer])
+        self.start((setup, self._plan.management(setup)) for layer in layers for setup in layer)
+        for layer in layers:
+            self.start((setup, self.server(setup)) for setup in layer if setup.server != self._keys.server)
         self._start_balancers([setup for setup in fresh if setup.path is not Path.DIRECT])
         for setup in fresh:
             self.look_again(setup)
         return {setup: self._entrypoints[setup] for setup in requested}
+
+    def _layers(self, setups: Sequence[Setup]) -> list[list[Setup]]:
+        """*setups* and their upstreams, in the order in which they can start: what others need comes first."""
+        layers = [list(setups)]
+        while above := dict.fromkeys(up for setup in layers[0] for up in self._plan.upstreams(setup)):
+            layers.insert(0, list(above))
+        return layers
 
     def look_again(self, setup: Setup) -> None:
         """Find out anew where *setup* is entered: what runs elsewhere now has another address."""
@@ -120,7 +129,9 @@ class Instances:
         """
         if setup.server == self._keys.server:
             return self._plan.management(setup)
-        return self._plan.server(setup, self._ports[keys_at or self._plan.management_name(setup)])
+        # One that refused its configuration has no port, and then this one refuses its own.
+        ports = {up.server: self._ports.get(self._plan.server_name(up), 0) for up in self._plan.upstreams(setup)}
+        return self._plan.server(setup, self._ports[keys_at or self._plan.management_name(setup)], ports)
 
     def start(self, wanted: Iterable[tuple[Setup, Instance]], port: int = 0) -> None:
         """Start what is not running yet: all of a site at once."""
@@ -197,10 +208,17 @@ class Instances:
         hosts = {
             **dict.fromkeys(self._plan.hosts, LOOPBACK),
             **dict.fromkeys(self._keys.hosts, self._placement.host_of(platform, site)),
+            **(self._upstream_hosts(setup, site) if instance.kind == setup.server else {}),
         }
         return InstanceOrder(
             instance.name, instance.kind, str(config), str(folder), hosts, instance.faults, port, site.address
         )
+
+    def _upstream_hosts(self, setup: Setup, seen_from: Site) -> Mapping[str, str]:
+        """Where *setup*'s server finds those that it fetches keys from or calls, by their host names."""
+        sites = {up.server: self.site(self._plan.server_name(up)) for up in self._plan.upstreams(setup)}
+        servers = self._deployment.servers
+        return {servers[name].host: self._placement.host_of(site, seen_from) for name, site in sites.items()}
 
     def _end(self, names: Iterable[str]) -> None:
         for site, here in self.by_site(names).items():

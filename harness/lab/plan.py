@@ -23,14 +23,14 @@ says how the container lab keeps them apart.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from harness.model.case import Setup
 from harness.model.catalogue import Flow, Server
 from harness.model.fault import Fault
-from harness.model.vocabulary import Posture
+from harness.model.vocabulary import Path, Posture
 from harness.products.product import EXTERNAL, IN_CLUSTER, KeyEndpoint, Platform, Product, ServerCertificate, Variant
 
 
@@ -146,16 +146,34 @@ class Plan:
         variant = self._product.variants[setup.variant]
         # Behind a balancer that differs, the server is the same.
         same = not (variant.platform or variant.server or variant.spec)
-        touched = setup.own or self._faults_on(setup.server, setup) or self._faults_on(self._keys.subsystem, setup)
+        parts = (setup.server, self._keys.subsystem, *self._beneath(setup.server))
+        touched = setup.own or any(self._faults_on(part, setup) for part in parts)
         fault = setup.fault if touched else ""
         return "|".join((setup.server, setup.posture, fault, "" if same else setup.variant, setup.own))
 
-    def server(self, setup: Setup, platform_port: int) -> Instance:
-        """The server in which *setup*'s flow ends; *platform_port* is where its management listens."""
+    def upstreams(self, setup: Setup) -> tuple[Setup, ...]:
+        """The servers that *setup*'s server fetches keys from or calls itself, each as it usually is."""
+        found = (self._servers[name] for name in self._servers[setup.server].upstreams)
+        return tuple(Setup(server.name, server.default, Path.DIRECT, setup.fault) for server in found)
+
+    def _beneath(self, server: str) -> Iterator[str]:
+        """All servers that *server* needs, and those that these need."""
+        for name in self._servers[server].upstreams if server in self._servers else ():
+            yield name
+            yield from self._beneath(name)
+
+    def server(self, setup: Setup, platform_port: int, ports: Mapping[str, int] | None = None) -> Instance:
+        """The server in which *setup*'s flow ends; *platform_port* is where its management listens, *ports* where its
+        upstreams do."""
         server, variant = self._servers[setup.server], self._product.variants[setup.variant]
+        ports = ports or {}
         in_cluster = variant.platform in _IN_CLUSTER
         platform = self._keys.endpoints[IN_CLUSTER] if in_cluster else self._keys.endpoints[EXTERNAL]
-        text = self._product.configure[server.kind](server, setup.posture, platform, platform_port, variant.spec)
+        if server.keys_from:
+            platform, platform_port = self._product.published[server.keys_from], ports.get(server.keys_from, 0)
+        urls = {name: f"https://{self._servers[name].host}:{ports.get(name, 0)}" for name in server.calls}
+        changes = {**variant.spec, **({"upstreams": urls} if urls else {})}
+        text = self._product.configure[server.kind](server, setup.posture, platform, platform_port, changes)
         folder = self._server_folder(setup, variant)
         return Instance(self.server_name(setup), server.name, text, folder, self._faults_on(server.name, setup))
 

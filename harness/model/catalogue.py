@@ -32,6 +32,8 @@ class Server:
     instead of in the handshake; a balancer that ends TLS in front of it sets it ('': there is no such header).
     ``certificate_encoding`` is how the certificate stands in that header;
     ``certificate_in_handshake`` says that a client shows it in the handshake all the same, without a balancer of ours.
+    ``keys_from`` names the server that publishes the keys of its issuer ('': the lab's key server does), ``calls`` the
+    servers that it calls to answer a request.
     """
 
     name: str
@@ -49,6 +51,13 @@ class Server:
     certificate_header: str = ""
     certificate_encoding: CertificateEncoding = CertificateEncoding.PEM
     certificate_in_handshake: bool = False
+    keys_from: str = ""
+    calls: tuple[str, ...] = ()
+
+    @property
+    def upstreams(self) -> tuple[str, ...]:
+        """The servers that must run before this one."""
+        return (*filter(None, (self.keys_from,)), *self.calls)
 
     def verifies(self, protection: Protection, posture: Posture) -> bool:
         """Whether the server, in *posture*, verifies that credential of its clients."""

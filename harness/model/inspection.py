@@ -79,7 +79,10 @@ class PrivateFiles(TypedDict, total=False):
 
 
 class SessionForm(PrivateFiles):
-    """One flow under inspection; ``flow`` holds the members of a Flow of the catalogue."""
+    """One flow under inspection; ``flow`` holds the members of a Flow of the catalogue.
+
+    ``certificates`` says by digest (SHA-256) of which class a certificate in the server's certificate header is.
+    """
 
     flow: Members
     posture: str
@@ -90,6 +93,7 @@ class SessionForm(PrivateFiles):
     target: str
     expected: dict[str, ExpectedForm]
     classes: dict[str, list[str]]
+    certificates: NotRequired[dict[str, str]]
 
 
 class Ready(TypedDict):

@@ -12,10 +12,16 @@ Scalar = str | bool | None
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Located:
-    """A value and the line (from 1) on which it begins."""
+    """A value and the line (from 1) on which it begins.
+
+    ``column`` (from 1) is where it begins, 0 where the place stands for more than this value; ``end`` is the column
+    after a text of one line, or after the bracket that opens a mapping or a list, 0 where there is none.
+    """
 
     line: int
     value: Scalar | Mapping[str, Located] | Sequence[Located]
+    column: int = 0
+    end: int = 0
 
     def at(self, *path: str | int) -> Located | None:
         """What stands under *path* (keys, or places in a list); None where nothing does."""

@@ -30,7 +30,9 @@ class Nesting(StrEnum):
 class Mint:
     """The harness makes a token under ``name``, which names ``issuer``, ``audience`` and ``subject``.
 
-    ``signed_by`` is the secret whose key signs it, '' for the key of the token service; ``lifetime`` is in seconds.
+    ``signed_by`` is the secret whose key signs it, '' for the key of the issuer; ``key`` and ``kid`` are other issuers,
+    whose key signs it and whose key it names ('' for none: the issuer's own; that the signing key's).  ``lifetime`` is
+    in seconds.
     ``may_act`` is the only party that may act for the subject (RFC 8693 section 4.4), '' where the token names none;
     ``act`` are the parties that act for it, the current one first (section 4.1).  ``claims`` are further ones.
     ``embeds`` names the token that stands in this one, as ``nesting`` says; ``encrypted_for`` is the secret whose key
@@ -51,12 +53,15 @@ class Mint:
     nesting: Nesting = Nesting.CLAIM
     encrypted_for: str = ""
     bound_to: str = ""
+    key: str = ""
+    kid: str = ""
 
     def __str__(self) -> str:
         parts = {
             "of": self.issuer,
             "for": self.audience,
-            "signed by": self.signed_by,
+            "signed by": self.signed_by or self.key,
+            "with the key id of": self.kid,
             "round": self.embeds,
             "encrypted for": self.encrypted_for,
             "bound to": self.bound_to,

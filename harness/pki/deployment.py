@@ -15,6 +15,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 from cryptography import x509
@@ -56,6 +57,7 @@ class Blueprint:
 
     ``clients`` are the secrets that clients present, ``organization`` the O of every leaf's subject, ``internal`` the
     authority that signs no client certificate, and ``external`` the one that signs everything between subsystems.
+    ``issuers`` are the servers that sign tokens with a key of their own.
     """
 
     authorities: tuple[str, ...]
@@ -64,6 +66,7 @@ class Blueprint:
     organization: str
     external: str
     internal: str
+    issuers: tuple[str, ...] = ()
 
     def with_(self, other: Blueprint) -> Blueprint:
         """This deployment with what *other* has besides; raises UsageError for a secret that differs."""
@@ -75,6 +78,7 @@ class Blueprint:
             authorities=tuple(dict.fromkeys((*self.authorities, *other.authorities))),
             secrets={**self.secrets, **other.secrets},
             clients=tuple(dict.fromkeys((*self.clients, *other.clients))),
+            issuers=tuple(dict.fromkeys((*self.issuers, *other.issuers))),
         )
 
 
@@ -88,7 +92,8 @@ class Pki:
     """A deployment's keys and certificates.
 
     ``now`` (aware, whole seconds) is the moment of issue, ``table`` what each leaf is issued for, ``secrets`` has an
-    Identity for every authority and leaf by secret name, ``signing_key`` (RSA) and ``kid`` are management's for JWTs.
+    Identity for every authority and leaf by secret name, ``signing_key`` (RSA) and ``kid`` are management's for JWTs,
+    ``issuer_keys`` those of other issuers by name.
     """
 
     def __init__(self, now: datetime, blueprint: Blueprint, signing_key: rsa.RSAPrivateKey) -> None:
@@ -97,6 +102,7 @@ class Pki:
         self.table = blueprint.secrets
         self.signing_key = signing_key
         self.kid = key_id(signing_key.public_key())
+        self.issuer_keys = {name: _issuer_key(name) for name in blueprint.issuers}
         self.secrets: dict[str, Identity] = {name: issue(self.ca_profile(name)) for name in blueprint.authorities}
         for name in self.table:
             self.secrets[name] = issue(self.profile(name), self.issuer(name))
@@ -192,7 +198,8 @@ class Pki:
         return key_set([self.signing_key.public_key()])
 
     def write(self, folder: Path) -> None:
-        """Write the deployment folder: ``secrets/<name>/{tls.crt,tls.key,ca.crt}``, ``jwt/{signing.key,jwks.json}``.
+        """Write the deployment folder: ``secrets/<name>/{tls.crt,tls.key,ca.crt}``, ``jwt/{signing.key,jwks.json}``,
+        and ``jwt/<issuer>/`` with the same two files.
 
         A leaf has ``tls-combined.pem`` (key, then chain) besides, cert-manager's CombinedPEM output format; a server's
         secret ``ca.crl``, which names the certificates in ``revoked/<client>/{tls.crt,tls.key}``.  Folders are 0700,
@@ -205,8 +212,10 @@ class Pki:
             for name, identity in self._revoked.items():
                 self._write_revoked(private_folder(private_folder(folder / "revoked") / name), identity)
             jwt = private_folder(folder / "jwt")
-            private_file(jwt / "signing.key", key_pem(self.signing_key))
-            private_file(jwt / "jwks.json", json.dumps(self.jwks(), indent=2).encode() + b"\n")
+            for issuer, key in {"": self.signing_key, **self.issuer_keys}.items():
+                home = private_folder(jwt / issuer)
+                private_file(home / "signing.key", key_pem(key))
+                private_file(home / "jwks.json", json.dumps(key_set([key.public_key()]), indent=2).encode() + b"\n")
         except OSError as error:
             raise LabError(f"the deployment folder cannot be written: {error}", where=str(folder)) from error
 
@@ -268,6 +277,12 @@ def subject(common_name: str, organization: str) -> x509.Name:
 def _common_name(secret: str, row: Secret) -> str:
     """A server's first host; a longer one than a CN may be (RFC 5280 appendix A.1) stands in the SANs only."""
     return row.hosts[0] if row.hosts and len(row.hosts[0]) <= _CN_LENGTH else secret
+
+
+@cache
+def _issuer_key(name: str) -> rsa.RSAPrivateKey:
+    """The key of the issuer *name*; made once in a process, since nothing takes longer in making a deployment."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 def key_set(keys: Iterable[rsa.RSAPublicKey]) -> dict[str, list[dict[str, str]]]:

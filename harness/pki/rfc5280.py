@@ -20,26 +20,35 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from harness.model.finding import Severity
+from harness.pki.signatures import self_signed
 
 _STRICT = "OpenSSL with X509_STRICT, which is Python 3.13's default, refuses it"
 _UNTIL_3 = f"{_STRICT}, before OpenSSL 4.0"
+_SIGNED = "OpenSSL with X509_STRICT, which is Python 3.13's default, refuses what it signed"
 _GO = "Go refuses it"
+_LENGTH = re.compile(r"rdnSequence.*ValueSizeConstraint", re.DOTALL)
+_ABSOLUTE = re.compile(r"[a-z][a-z0-9+.-]*:[\x21-\x7e]+", re.IGNORECASE)  # RFC 3986, section 4.3
 _HOST = re.compile(r"(\*\.)?[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?", re.IGNORECASE)
 
+_VERSION, _SYNTAX = "pkix.certificate_version_is_not_v3", "itu.invalid_asn1_syntax"
+_NO_ISSUER_KEY, _URI = "pkix.authority_key_identifier_extension_absent", "pkix.invalid_uri_syntax"
+
 WARNINGS = {
-    "pkix.basic_constraints_extension_not_critical": ("basicConstraints is not critical", _UNTIL_3),
+    "pkix.basic_constraints_extension_not_critical": (
+        "basicConstraints is not critical",
+        f"{_SIGNED}, before OpenSSL 4.0",
+    ),
     "pkix.basic_constraints_has_pathlen_for_non_ca": ("it has a path length and is not a CA's", _STRICT),
-    "pkix.ca_certificate_no_ku_extension": ("it is a CA's and has no key usage", _STRICT),
-    "pkix.ca_certificate_keycertsign_keyusage_not_set": ("it is a CA's and may not sign certificates", _STRICT),
+    "pkix.ca_certificate_no_ku_extension": ("it is a CA's and has no key usage", _SIGNED),
+    "pkix.ca_certificate_keycertsign_keyusage_not_set": ("it is a CA's and may not sign certificates", _SIGNED),
     "pkix.ee_certificate_keycertsign_keyusage_set": ("it may sign certificates and is not a CA's", _STRICT),
-    "pkix.certificate_skid_ca_missing": ("it is a CA's and has no subject key identifier", _STRICT),
+    "pkix.certificate_skid_ca_missing": ("it is a CA's and has no subject key identifier", _SIGNED),
     "pkix.certificate_skid_extension_critical": ("its subject key identifier is critical", _STRICT),
-    "pkix.authority_key_identifier_extension_absent": ("it has no authority key identifier", _STRICT),
+    _NO_ISSUER_KEY: ("it has no authority key identifier", _STRICT),
     "pkix.authority_key_identifier_keyid_missing": ("its authority key identifier names no key", _STRICT),
     "pkix.authority_key_identifier_critical": ("its authority key identifier is critical", _STRICT),
     "pkix.san_extension_not_critical_empty_subject": ("it has no subject, and its names are not critical", _UNTIL_3),
     "pkix.name_empty": ("its issuer has no name", _STRICT),
-    "pkix.certificate_version_is_not_v3": ("it has extensions and is not of version 3", _STRICT),
     "pkix.certificate_signature_algorithm_mismatch": ("it names two signature algorithms", f"{_STRICT}, and {_GO}"),
     "pkix.certificate_serial_number_out_of_range": ("its serial number is negative, 0 or too long", _GO),
     "pkix.duplicate_extension": ("it has an extension twice", _GO),
@@ -47,7 +56,8 @@ WARNINGS = {
     "pkix.invalid_domain_name_syntax": ("one of its DNS names is no host name", "no client finds its host in it"),
     "pkix.ip_address_wrong_length": ("one of its IP addresses has a wrong length", _GO),
     "pkix.no_ku_bits_set": ("its key usage allows nothing", "verifiers that look at it refuse it"),
-    "itu.invalid_asn1_syntax": ("a part of it is not valid DER", "verifiers that look at that part refuse it"),
+    _VERSION: ("it is of version 1, which cannot say that it is a CA's", _SIGNED),
+    _SYNTAX: ("a part of it does not have the RFC's syntax", "verifiers that look at that part refuse it"),
 }
 """What a verifier in use refuses: what is wrong, and who refuses it."""
 
@@ -100,7 +110,8 @@ class Profile:
                 results = self._validator.validate(document.root)
         except Exception:  # a linter that stumbles over a certificate has nothing to say of it
             return []
-        return list(dict.fromkeys(found for result in results for found in _carried(result)))
+        found = dict.fromkeys(found for result in results for found in _carried(result))
+        return [each for each in found if not _means_nothing(each.code, certificate)]
 
     @cached_property
     def _validator(self) -> Any:
@@ -122,18 +133,31 @@ class Profile:
 def _carried(result: Any) -> Iterator[Departure]:
     for described in result.finding_descriptions:
         code = described.finding.code
-        if code in LEFT_OUT or described.finding.severity.name in _NOT_CARRIED or _is_host(code, str(result.node.pdu)):
+        if code in LEFT_OUT or described.finding.severity.name in _NOT_CARRIED or _is_good(code, str(result.node.pdu)):
             continue
-        if code in WARNINGS:
+        if code == _SYNTAX and _LENGTH.search(described.message or ""):
+            yield Departure(code, Severity.NOTE, "a part of a name is shorter or longer than the RFC allows")
+        elif code in WARNINGS:
             what, who = WARNINGS[code]
             yield Departure(code, Severity.WARNING, f"{what}; {who}")
         else:
             yield Departure(code, Severity.NOTE, NOTES.get(code) or _in_words(code, described.message))
 
 
-def _is_host(code: str, name: str) -> bool:
-    """Whether pkilint only minds a wildcard or a name of one label, which the documents themselves ask for."""
-    return code == "pkix.invalid_domain_name_syntax" and _HOST.fullmatch(name) is not None
+def _is_good(code: str, value: str) -> bool:
+    """Whether pkilint minds only what is right: a wildcard or a name of one label, which the documents themselves ask
+    for, or a URI of a scheme that it does not know (``spiffe://``)."""
+    if code == "pkix.invalid_domain_name_syntax":
+        return _HOST.fullmatch(value) is not None
+    return code == _URI and _ABSOLUTE.fullmatch(value) is not None
+
+
+def _means_nothing(code: str, certificate: x509.Certificate) -> bool:
+    """Whether what pkilint says can do no harm in *certificate*: who signed itself names no other key, and version 1
+    has no extensions; a leaf needs none."""
+    if code == _NO_ISSUER_KEY:
+        return certificate.version is x509.Version.v1 or self_signed(certificate)
+    return code == _VERSION and not self_signed(certificate)
 
 
 def _in_words(code: str, message: str | None) -> str:

@@ -13,14 +13,50 @@ from functools import cached_property
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA1
 from OpenSSL import crypto
 
 
 def signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    """Whether the key of *issuer* made the signature of *certificate*, whatever the names say."""
+    """Whether *issuer* has the name of *certificate*'s issuer, and its key made the signature."""
+    return certificate.issuer == issuer.subject and _verified(certificate, issuer)[0]
+
+
+def unchecked(certificate: x509.Certificate, issuer: x509.Certificate) -> str:
+    """Why it cannot be said whether the key of *issuer* made *certificate*'s signature; '' where it can."""
+    return _verified(certificate, issuer)[1] if certificate.issuer == issuer.subject else ""
+
+
+def _verified(certificate: x509.Certificate, issuer: x509.Certificate) -> tuple[bool, str]:
+    """Whether the signature is good; where that is not known, False and why."""
     try:
-        if certificate.issuer == issuer.subject:
-            certificate.verify_directly_issued_by(issuer)
+        certificate.verify_directly_issued_by(issuer)
+        return True, ""
+    except InvalidSignature:
+        return False, ""
+    except (UnsupportedAlgorithm, ValueError, TypeError) as problem:
+        return (_by_old_digest(certificate, issuer), "") if _old_digest(certificate) else (False, str(problem))
+
+
+def _old_digest(certificate: x509.Certificate) -> bool:
+    """Whether its signature is over SHA-1, which cryptography takes in no certificate, and OpenSSL by default does."""
+    try:
+        return isinstance(certificate.signature_hash_algorithm, SHA1)
+    except UnsupportedAlgorithm:
+        return False
+
+
+def _by_old_digest(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    try:
+        key, digest = issuer.public_key(), certificate.signature_hash_algorithm
+        signature, signed = certificate.signature, certificate.tbs_certificate_bytes
+        if isinstance(key, rsa.RSAPublicKey) and digest is not None:
+            key.verify(signature, signed, PKCS1v15(), digest)
+            return True
+        if isinstance(key, ec.EllipticCurvePublicKey) and digest is not None:
+            key.verify(signature, signed, ec.ECDSA(digest))
             return True
     except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
         return False

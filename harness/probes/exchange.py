@@ -45,6 +45,7 @@ EXCHANGES: Mapping[str, str] = {
     "x-may-act": "a token that names who alone may act for its user",
     "x-policy": "an exchange that the policy of the token service refuses",
     "x-subject-token": "subject tokens that must not be exchanged",
+    "x-issuer-key": "tokens signed with the key of another issuer than the one that they name",
     "x-client": "a client that does not authenticate",
     "x-request": "token requests that are not of the form RFC 8693 has",
     "x-elsewhere": "a token for one service at others, and the caller's own at that service",
@@ -79,7 +80,7 @@ class Parties:
         self._signers: dict[str, str] = {}
         self._calls: dict[str, str] = {}
         self._taken: set[str] = set()
-        self._minting = Minting(stimuli.signing_key, stimuli.identity) if target is None else None
+        self._minting = Minting(stimuli.issuer_key, stimuli.identity) if target is None else None
         self.sockets = Sockets()
         self.offset = 0.0
         """How far the lab's clock has been moved, in seconds."""
@@ -143,7 +144,7 @@ class Parties:
 
         Who proves itself so presents no certificate: that is another way to do it.
         """
-        at = self._neighbour(step.at, Posture.DEFAULT)
+        at = self._neighbour(step.at, Posture.TLS_ONLY)
         good = step.secret is ClientSecret.GOOD
         secret = self._stimuli.client_secret(f"{step.client}-client") if good else ""
         context = self._stimuli.context(at.ca, certificate, GOOD)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,9 +13,12 @@ from harness.errors import UsageError
 from harness.model.resource import Files, Resource, Unread
 
 _MANIFESTS = frozenset({".yaml", ".yml", ".json", ".apk-conf"})
-_PEM = frozenset({".pem", ".crt", ".cer", ".cert"})
+_PEM = frozenset({".pem", ".crt", ".cer", ".cert", ".der"})
 _HIDDEN = re.compile(r"^\.")
-_BEGIN = re.compile(rb"-----BEGIN CERTIFICATE-----")
+_BEGIN = re.compile(rb"-----BEGIN (X509 )?CERTIFICATE-----")
+_OTHER_PEM = re.compile(rb"-----BEGIN [A-Z0-9 ]*(KEY|REQUEST|CRL|PARAMETERS)-----")
+"""PEM that is whole and holds no certificate."""
+_DER = b"\x30\x82"
 _KUSTOMIZATION = frozenset({"kustomization.yaml", "kustomization.yml", "kustomization"})
 _MOST_FILES = 20_000
 
@@ -83,7 +87,10 @@ def _take(data: bytes, name: str, found: Files, patches: set[Path]) -> None:
         found.pem.append((name, data[: begin.start()].count(b"\n") + 1, data))
         return
     if Path(name).suffix.lower() in _PEM:
-        found.unread.append(Unread(name, 1, "no PEM certificate in it", b"PRIVATE KEY" not in data))
+        if data.startswith(_DER):
+            found.pem.append((name, 1, ssl.DER_cert_to_PEM_cert(data).encode()))
+        else:
+            found.unread.append(Unread(name, 1, "no certificate in it", _OTHER_PEM.search(data) is None))
         return
     resources, unread = read(data, name)
     found.resources += resources

@@ -25,19 +25,20 @@ _SOMEBODY_ELSE = "mallory"
 
 
 class Minting:
-    """Makes tokens with the keys of a deployment: ``signing_key`` is the token service's, *identity* gives others'."""
+    """Makes tokens with the keys of a deployment: *issuer_key* gives an issuer's, *identity* those of services."""
 
-    def __init__(self, signing_key: Private, identity: Callable[[str], Identity]) -> None:
-        self._signing_key, self._identity = signing_key, identity
+    def __init__(self, issuer_key: Callable[[str], Private], identity: Callable[[str], Identity]) -> None:
+        self._issuer_key, self._identity = issuer_key, identity
 
     def minted(self, step: Mint, tokens: Mapping[str, str], offset: float) -> str:
         """The token of *step*, made at a moment *offset* seconds from now; *tokens* are those that there are."""
-        key: Any = self._identity(step.signed_by).key if step.signed_by else self._signing_key
+        key: Any = self._identity(step.signed_by).key if step.signed_by else self._issuer_key(step.key or step.issuer)
         good = key
         if step.flaw in (Flaw.STRANGER, Flaw.OWN_KEY):
             key = new_key(key)
         header: dict[str, Any] = {"alg": "ES256" if isinstance(key, ec.EllipticCurvePrivateKey) else "RS256"}
-        header["kid"] = step.issuer if step.signed_by else key_id(good.public_key())
+        named: Any = self._issuer_key(step.kid) if step.kid else good
+        header["kid"] = step.issuer if step.signed_by else key_id(named.public_key())
         if step.flaw is Flaw.OWN_KEY:
             header |= {"jwk": public_jwk(key.public_key())}
         if step.embeds and step.nesting is Nesting.JWT:

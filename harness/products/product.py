@@ -158,12 +158,13 @@ class KeyServer:
 
 @dataclass(frozen=True)
 class Holding:
-    """What a server holds besides its own secret: other ``secrets``, others' ``certificates``, which are public, and
-    whether it signs tokens with the key that is published."""
+    """What a server holds besides its own secret: other ``secrets``, others' ``certificates``, which are public, the
+    signing key of its own as an issuer of tokens (``issues``), and the ``key_sets`` of other issuers."""
 
     secrets: tuple[str, ...] = ()
     certificates: tuple[str, ...] = ()
-    signs: bool = False
+    issues: bool = False
+    key_sets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,7 +177,9 @@ class Product:
     ``subsystems`` the module with the kinds of reference subsystem, ``features`` what the reference has, ``suites``
     the folders with its topology and catalogues, ``out_of_scope`` what its documents describe and nothing here judges,
     ``contradictions`` what they forbid of an endpoint in a target file, ``ingestion`` the flow whose throughput counts,
-    ``holdings`` what servers hold besides their own secrets,
+    ``holdings`` what servers hold besides their own secrets, ``issuers`` the servers that sign tokens with a key of
+    their own, by the issuer that they are, ``published`` where such a server publishes its keys, ``packages`` what its
+    reference imports only where it needs it,
     ``files`` what can be said of its manifests and certificates (of a product alone; a lab runs none),
     ``certificate_header`` in which header its servers read the client's certificate unless another is configured,
     ``switched`` that two settings of its resources, mtlsValidateClient and jwksUrl, make its postures, ``profiles`` the
@@ -201,6 +204,9 @@ class Product:
     ingestion: str = ""
     contradictions: Contradictions = _allowed
     holdings: Mapping[str, Holding] = field(default_factory=dict)
+    issuers: Mapping[str, str] = field(default_factory=dict)
+    published: Mapping[str, KeyEndpoint] = field(default_factory=dict)
+    packages: tuple[str, ...] = ()
     files: FileRules | None = None
     certificate_header: str = ""
     switched: bool = False
@@ -239,6 +245,9 @@ def _joined(one: Product, other: Product) -> Product:
         out_of_scope=" ".join(filter(None, (one.out_of_scope, other.out_of_scope))),
         ingestion=one.ingestion or other.ingestion,
         holdings={**one.holdings, **other.holdings},
+        issuers={**one.issuers, **other.issuers},
+        published={**one.published, **other.published},
+        packages=tuple(dict.fromkeys((*one.packages, *other.packages))),
         contradictions=lambda version, endpoint: [
             *one.contradictions(version, endpoint),
             *other.contradictions(version, endpoint),

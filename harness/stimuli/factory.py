@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import ssl
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 
@@ -18,12 +18,12 @@ from cryptography import x509
 from harness import __version__
 from harness.errors import LabError
 from harness.model.case import GOOD, Stimulus
-from harness.model.catalogue import Flow
+from harness.model.catalogue import Flow, Server
 from harness.pki.deployment import key_id
 from harness.pki.issue import Identity
 from harness.pki.jwk import Private
 from harness.pki.private_files import private_folder
-from harness.products.registry import product
+from harness.products.registry import product, reference
 from harness.stimuli.attacker_listener import Lure
 from harness.stimuli.certificate_header import header_field
 from harness.stimuli.certificates import CERTIFICATE_CLASSES, write_identity
@@ -52,12 +52,19 @@ class Sending:
 class Stimuli:
     """Makes contexts and requests for one deployment.
 
-    *pki* signs certificates, *token_issuer* signs tokens, *folder* (private) holds the client key files for ``ssl``.
+    *pki* signs certificates, *token_issuer* signs tokens, *folder* (private) holds the client key files for ``ssl``;
+    *issuers* sign the tokens of servers that take their keys elsewhere (``Server.keys_from``).
     Safe for several threads.
     """
 
-    def __init__(self, pki: Credentials, token_issuer: TokenIssuer, folder: FilePath) -> None:
-        self._pki, self._token_issuer = pki, token_issuer
+    def __init__(
+        self,
+        pki: Credentials,
+        token_issuer: TokenIssuer,
+        folder: FilePath,
+        issuers: Mapping[str, TokenIssuer] | None = None,
+    ) -> None:
+        self._pki, self._token_issuer, self._issuers = pki, token_issuer, issuers or {}
         self._folder = private_folder(folder)
         self.lure = Lure()
         self.keylog: FilePath | None = None
@@ -88,9 +95,9 @@ class Stimuli:
         """What :meth:`context` makes, new each time: for who changes it."""
         return self._make_context(ca, client_secret, certificate)
 
-    def certificate(self, client_secret: str) -> x509.Certificate | None:
-        """The client's own certificate, which is public; None for a client that has none."""
-        identity = self._identity(client_secret, GOOD) if client_secret else None
+    def certificate(self, client_secret: str, name: str = GOOD) -> x509.Certificate | None:
+        """The client's own certificate, or its one of the class *name*: public; None for a client that has none."""
+        identity = self._identity(client_secret, name) if client_secret else None
         return None if identity is None else identity.certificate
 
     def _make_context(self, ca: FilePath, client_secret: str, certificate: str) -> ssl.SSLContext:
@@ -131,6 +138,18 @@ class Stimuli:
     def signing_key(self) -> Private:
         """The key good tokens are signed with."""
         return self._token_issuer.key
+
+    def _issuer_of(self, server: Server) -> TokenIssuer:
+        return self._issuers.get(server.keys_from, self._token_issuer)
+
+    def signing_key_for(self, server: Server) -> Private:
+        """The key that good tokens for *server* are signed with."""
+        return self._issuer_of(server).key
+
+    def issuer_key(self, issuer: str) -> Private:
+        """The key that *issuer* signs with in a lab of our own; the key server's, where nobody is that issuer."""
+        found = self._issuers.get(reference().issuers.get(issuer, ""), self._token_issuer)
+        return found.key
 
     @property
     def misnamed(self) -> str:
@@ -174,12 +193,9 @@ class Stimuli:
         return header_field(name, usual, identity, stimulus.transport, flow.server.certificate_encoding)
 
     def _issuer_for(self, flow: Flow) -> TokenIssuer:
-        server = flow.server
-        return (
-            self._token_issuer.naming(server.issuer, server.audience)
-            if server.issuer or server.audience
-            else self._token_issuer
-        )
+        server, token_issuer = flow.server, self._issuer_of(flow.server)
+        named = server.issuer or server.audience
+        return token_issuer.naming(server.issuer, server.audience) if named else token_issuer
 
     def signed_by(self, key: Private, offset: float, flow: Flow, host: str, nonce: str) -> Prepared:
         """The same with a good token, signed with *key* at a moment *offset* seconds from now."""

@@ -43,7 +43,9 @@ from harness.wire.send import Prepared
 
 # What holds for any service in a posture, whatever the product: its own documents are not asked of a stranger.
 _ANY_AREA = frozenset({"tokens", "chains", "bypass"})
-_ANY_REQUIREMENT = frozenset({"FLW-0", "FLW-2", "FLW-5", "FLW-5-CERTIFICATE"})
+_ANY_REQUIREMENT = frozenset(
+    {"FLW-0", "FLW-2", "FLW-5", "FLW-5-CERTIFICATE", "FLW-3-PACKETS", "FLW-4-PACKETS", "STS-11-PACKETS"}
+)
 # What a service agrees to with its issuer only the target file can tell: without it, these say what RFC 8725 advises.
 _AGREED = TOKEN_CLASSES.needing(Need.ALGORITHMS)
 _KEY_SERVER = TRANSPORTS.needing(Need.KEY_SERVER)

@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 
 from harness import __version__
 from harness.decode.redaction import redact
+from harness.model.edit import edits
 from harness.model.finding import Finding, Judgement, Severity
 from harness.model.patch import Patch
 from harness.model.resource import Files, Unread
@@ -131,6 +132,7 @@ def sarif(judgement: Judgement, sources: Sources, unread: Sequence[Unread]) -> s
             "level": _LEVEL[finding.severity],
             "message": {"text": f"{redact(finding.message)} Fix: {redact(finding.fix)}"},
             "locations": [_location(finding.file, finding.line, redact(finding.object), redact(finding.path))],
+            **_fixes(finding),
         }
         for finding in judgement.sorted()
     ]
@@ -146,9 +148,26 @@ def sarif(judgement: Judgement, sources: Sources, unread: Sequence[Unread]) -> s
     run: Json = {
         "tool": {"driver": {"name": "hopproof", "version": __version__, "rules": rules}},
         "results": results,
+        "columnKind": "unicodeCodePoints",
         "invocations": [{"executionSuccessful": readable, "toolExecutionNotifications": problems}],
     }
     return json.dumps({"$schema": _SARIF, "version": "2.1.0", "runs": [run]}, indent=1)
+
+
+def _fixes(finding: Finding) -> Mapping[str, Json]:
+    """The patch as a change of the file, where there is one."""
+    patch = finding.patch
+    if patch is None or patch.resource.file == "-" or not (made := edits(patch)):
+        return {}
+    replacements: list[Json] = [
+        {
+            "deletedRegion": {"startLine": each.line, "startColumn": each.column, "endColumn": each.end},
+            "insertedContent": {"text": each.text},
+        }
+        for each in made
+    ]
+    change: Json = {"artifactLocation": {"uri": _uri(patch.resource.file)}, "replacements": replacements}
+    return {"fixes": [{"description": {"text": redact(finding.fix)}, "artifactChanges": [change]}]}
 
 
 def _location(file: str, line: int, name: str = "", path: str = "") -> Json:
@@ -159,7 +178,9 @@ def _location(file: str, line: int, name: str = "", path: str = "") -> Json:
 
 
 def _uri(file: str) -> str:
-    return quote(file.replace("\\", "/")) if file != "-" else "stdin"
+    if file == "-":
+        return "stdin"
+    return f"{'file://' if file.startswith('/') else ''}{quote(file)}"
 
 
 def junit(judgement: Judgement, sources: Sources, unread: Sequence[Unread], fail_on: Severity) -> str:

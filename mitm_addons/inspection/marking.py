@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from mitmproxy.connection import ConnectionState
@@ -17,6 +17,7 @@ from harness.model.case import GOOD, Case, Stimulus
 from harness.model.exchange import BalancerView, ClientView, Exchange, RequestView, Response
 from harness.model.params import Params
 from harness.model.vocabulary import BROKEN, Grade, Outcome, Path
+from mitm_addons.inspection.certificate_header import MALFORMED, MISSING, Presented, presented
 from mitm_addons.inspection.credentials import Examined, Examiner
 from mitm_addons.inspection.payload import Payload
 from mitm_addons.inspection.session import Expected, Session
@@ -28,6 +29,7 @@ NO_CERTIFICATE = "tls-no-cert"
 BARE = ("(sent again without the client certificate)", 0)
 """In place of the client's address: the mark of such an exchange that mitmproxy carries through all its copies."""
 _NONCE = "X-Hopproof-Case"
+_NO_TOKEN, _BROKEN = "str-no-token", "sig-wrong-key"
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,12 @@ class Marker:
         before, _, after = session.flow.path.partition("{nonce}")
         self._path = (before, after)
 
+    @property
+    def certificate_header(self) -> str:
+        """The header in which clients set their certificate themselves, '' where they show it in the handshake."""
+        server = self.session.flow.server
+        return "" if server.certificate_in_handshake else server.certificate_header
+
     def mark(self, flow: HTTPFlow, alert: str = "") -> Mark:
         """The mark of a finished exchange: the worst of what its payload and its credentials show.
 
@@ -79,18 +87,31 @@ class Marker:
         """
         examined = self.examiner.examine(flow.request.headers.get_all("authorization"))
         broken = next(self._broken(flow), "")
-        judged = self._judged(flow, examined, alert)
+        certificate = self._certificate(flow)
+        judged = self._judged(flow, examined, certificate, alert)
         if broken and judged.verdict != VIOLATES:
             judged = Mark(VIOLATES, "payload", broken, stimulus=judged.stimulus)
-        return replace(judged, details=self._details(judged, examined)) if self._detailed else judged
+        return replace(judged, details=self._details(judged, examined, certificate)) if self._detailed else judged
 
-    def _details(self, mark: Mark, examined: Examined) -> dict[str, Any]:
+    def _certificate(self, flow: HTTPFlow) -> Presented | None:
+        """What a gateway is shown of its client's certificate; None of a server that is configured without modes."""
+        session, server = self.session, self.session.flow.server
+        if not session.flow.modes:
+            return None
+        if server.certificate_in_handshake:
+            bare = flow.client_conn.peername == BARE or not session.as_client
+            return Presented(MISSING, "no client certificate") if bare else Presented(GOOD, "the client's certificate")
+        values = flow.request.headers.get_all(self.certificate_header)
+        return presented(values, server.certificate_encoding, session.certificates)
+
+    def _details(self, mark: Mark, examined: Examined, certificate: Presented | None) -> dict[str, Any]:
         expected = self.session.expected.get(mark.stimulus)
         row = expected.requirement if expected and expected.requirement.id == mark.requirement else None
         about = {"level": str(row.level), "text": row.text, "why": row.why, "source": str(row.source)} if row else {}
         token = examined.token
         return {
             **about,
+            **({"certificate": asdict(certificate)} if certificate else {}),
             "token": {
                 "stimulus": examined.stimulus, "why": examined.why, "key": examined.key,
                 "sha256": token.sha256 if token else "", "header": json.dumps(token.header) if token else "",
@@ -104,26 +125,36 @@ class Marker:
         if flow.response is not None:
             yield from rules.response.broken(flow.response.headers, flow.response.raw_content or b"")
 
-    def _judged(self, flow: HTTPFlow, examined: Examined, alert: str) -> Mark:
+    def _judged(self, flow: HTTPFlow, examined: Examined, certificate: Presented | None, alert: str) -> Mark:
         session = self.session
         if _abandoned(flow):
             return Mark(NOT_JUDGED, "", "the client went away before the answer", stimulus=examined.stimulus)
         bare = flow.client_conn.peername == BARE
-        name, why = (NO_CERTIFICATE, "no client certificate") if bare else (examined.stimulus, examined.why)
-        expected = session.expected.get(name)
+        if certificate is not None:
+            stimulus, why = _combined(certificate, examined)
+            name, expected = stimulus.id, self._wanted(stimulus)
+        else:
+            name, why = (NO_CERTIFICATE, "no client certificate") if bare else (examined.stimulus, examined.why)
+            stimulus, expected = self._stimulus(name, examined), session.expected.get(name)
         if expected is None:
             answered = f"answered {flow.response.status_code}" if flow.response else "not answered"
             message = f"no requirement says what must happen with {name} ({why}); it was {answered}"
             return Mark(NOT_JUDGED, "", message, stimulus=name)
-        if expected.check == "served" and not self._of_the_flow(flow):
+        # Another API of a gateway may have other modes.
+        if (expected.check == "served" or certificate is not None) and not self._of_the_flow(flow):
             return Mark(NOT_JUDGED, "", f"not a request of {session.flow.name} ({why})", stimulus=name)
         exchange = _outgoing(flow, alert) if bare else _exchange(flow, examined)
-        case = self._case(self._stimulus(name, examined), expected)
+        case = self._case(stimulus, expected)
         verdict = judge(Question(case, exchange, session.classes, Grade.CLIENT_ONLY, session.dialect))
         said = VIOLATES if verdict.outcome in BROKEN else SATISFIES if verdict.outcome is Outcome.PASS else NOT_JUDGED
         reason = verdict.reason if verdict.outcome is not Outcome.PASS else expected.requirement.text
         message = f"{reason} ({why})" if name != GOOD else reason
         return Mark(said, expected.requirement.id, message, expected.case, name)
+
+    def _wanted(self, stimulus: Stimulus) -> Expected | None:
+        """What must happen with *stimulus*: a token that is broken in any way is a broken token."""
+        broken = replace(stimulus, token=_BROKEN) if stimulus.token not in (GOOD, _NO_TOKEN) else stimulus
+        return self.session.expected.get(stimulus.id) or self.session.expected.get(broken.id)
 
     def _stimulus(self, name: str, examined: Examined) -> Stimulus:
         if name != NO_CERTIFICATE:
@@ -143,6 +174,17 @@ class Marker:
         before, after = self._path
         path = flow.request.path.partition("?")[0]
         return flow.request.method == self.session.flow.method and path.startswith(before) and path.endswith(after)
+
+
+def _combined(certificate: Presented, examined: Examined) -> tuple[Stimulus, str]:
+    """Everything that a client presents to a gateway, and how that is known."""
+    unreadable = certificate.stimulus == MALFORMED
+    stimulus = Stimulus(
+        certificate=GOOD if unreadable else certificate.stimulus,
+        token=examined.stimulus,
+        transport=MALFORMED if unreadable else GOOD,
+    )
+    return stimulus, f"{certificate.why}; {examined.why}"
 
 
 def _abandoned(flow: HTTPFlow) -> bool:

@@ -13,7 +13,7 @@ from harness.decode.shape import misfit
 from harness.errors import UsageError
 from harness.model.catalogue import CataloguedClass, Flow, Requirement, Server, Source
 from harness.model.inspection import ExpectedForm, SessionForm, Upstream
-from harness.model.vocabulary import Basis, Level, Posture, Reason
+from harness.model.vocabulary import Basis, CertificateEncoding, Level, Posture, Reason
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,8 @@ class Session:
     """One flow under inspection.  Without its private files it is what ``hopproof inspect --save`` writes.
 
     ``upstream``: host, port, server_name and ca (PEM text).  ``as_client``: the client's own certificate is presented
-    to the server.  ``target``: the target file, '' for our own lab.  The private files, '' where there is none:
+    to the server.  ``target``: the target file, '' for our own lab.  ``certificates``: by digest, the class of what a
+    certificate header may hold.  The private files, '' where there is none:
     ``certificate`` for clients and ``client_certificate`` for the server (PEM, key and chain), ``variants`` (class -> a
     token to send again with).
     """
@@ -62,6 +63,7 @@ class Session:
     dialect: Dialect = field(default_factory=Dialect)
     as_client: bool = False
     target: str = ""
+    certificates: Mapping[str, str] = field(default_factory=dict)
     certificate: str = ""
     client_certificate: str = ""
     variants: str = ""
@@ -90,7 +92,9 @@ def from_json(data: SessionForm) -> Session:
     flow = data["flow"]
     server = flow["server"]
     postures = tuple(Posture(name) for name in server["postures"])
-    known = Server(**{**server, "postures": postures, "default": Posture(server["default"])})
+    encoding = CertificateEncoding(server.get("certificate_encoding", CertificateEncoding.PEM))
+    typed = {"postures": postures, "default": Posture(server["default"]), "certificate_encoding": encoding}
+    known = Server(**{**server, **typed})
     classes = {
         name: CataloguedClass(name, "token", "", frozenset(Reason(item) for item in reasons))
         for name, reasons in data["classes"].items()
@@ -105,6 +109,7 @@ def from_json(data: SessionForm) -> Session:
         dialect=Dialect.from_json(data["dialect"]),
         as_client=data["as_client"],
         target=data["target"],
+        certificates=data.get("certificates", {}),
         certificate=data.get("certificate", ""),
         client_certificate=data.get("client_certificate", ""),
         variants=data.get("variants", ""),

@@ -32,6 +32,9 @@ def _lines(flow: HTTPFlow, data: bytes) -> Iterator[str]:
         yield f"  why it matters: {mark['why']}"
         yield f"  {mark['level']}: {mark['source']}"
     yield ""
+    if mark.get("certificate"):
+        yield from _certificate(mark["certificate"])
+        yield ""
     yield from _token(mark.get("token"))
     for title, connection in (("Client's chain", flow.client_conn), ("Server's chain", flow.server_conn)):
         yield ""
@@ -39,6 +42,14 @@ def _lines(flow: HTTPFlow, data: bytes) -> Iterator[str]:
     yield ""
     yield "Body"
     yield redact(data[:_BODY].decode("utf-8", "replace")) or "  empty"
+
+
+def _certificate(seen: Mapping[str, str]) -> Iterator[str]:
+    yield f"Certificate: {seen['stimulus']} - {seen['why']}"
+    if seen["sha256"]:
+        yield f"  subject {seen['subject']}"
+        yield f"  issuer {seen['issuer']} (until {seen['until']})"
+        yield f"  sha256 {seen['sha256']}"
 
 
 def _token(seen: Mapping[str, Any] | None) -> Iterator[str]:

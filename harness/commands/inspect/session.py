@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
+
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from harness.catalogue import Catalogue, expand
 from harness.commands.inspect.subject import Subject, effective
@@ -23,6 +25,8 @@ from harness.stimuli.tokens import TOKEN_CLASSES
 
 NO_CERTIFICATE = "tls-no-cert"
 _NO_TOKEN = "str-no-token"
+_SECOND, _MALFORMED = "id-second-registered", "header-malformed"
+_CERTIFICATES = frozenset({NO_CERTIFICATE, "ta-unknown-ca", _SECOND, _MALFORMED})
 _VARIANTS = ("exp-past", "aud-wrong", "sig-wrong-key", "alg-none")
 
 
@@ -30,8 +34,8 @@ def session(subject: Subject, *, as_client: bool) -> SessionForm:
     """Everything but the private files (:func:`secrets`): it can be handed on, and read anywhere."""
     flow, entrypoint = subject.flow, subject.entrypoint
     address = entrypoint.address
-    kinds = {name: row for name, row in subject.catalogue.classes.items() if row.kind == "token"}
-    kinds[NO_CERTIFICATE] = subject.catalogue.classes[NO_CERTIFICATE]
+    known = subject.catalogue.classes
+    kinds = {name: row for name, row in known.items() if row.kind == "token" or name in _CERTIFICATES}
     requested = expected(
         subject.catalogue, subject.target.features, flow, entrypoint.setup.posture, as_client=as_client
     )
@@ -46,7 +50,23 @@ def session(subject: Subject, *, as_client: bool) -> SessionForm:
         "target": str(subject.file.resolve()) if subject.file else "",
         "expected": requested,
         "classes": {name: sorted(map(str, row.acceptable_reasons)) for name, row in kinds.items()},
+        "certificates": _certificates(subject),
     }  # fmt: skip
+
+
+def _certificates(subject: Subject) -> dict[str, str]:
+    """By digest, the classes of the certificates that a gateway may be configured with."""
+    if not subject.flow.server.certificate_header:
+        return {}
+    found: dict[str, str] = {}
+    for name in (_SECOND, GOOD):
+        try:
+            certificate = subject.bench.stimuli.certificate(subject.flow.client_secret, name)
+        except StimulusUnavailable:
+            continue
+        if certificate is not None:
+            found[certificate.fingerprint(SHA256()).hex()] = name
+    return found
 
 
 def secrets(subject: Subject, *, as_client: bool) -> PrivateFiles:
@@ -108,7 +128,7 @@ def _required(name: str, claims: Mapping[str, Any], wanted: Collection[str]) -> 
 
 def _keys(subject: Subject, good: TokenView) -> list[dict[str, str]]:
     try:
-        public = public_jwk(subject.bench.stimuli.signing_key.public_key())
+        public = public_jwk(subject.bench.stimuli.signing_key_for(subject.flow.server).public_key())
     except StimulusUnavailable:
         return []
     kid = (good.header or {}).get("kid")
@@ -121,10 +141,12 @@ def expected(
     """What the catalogue wants of *flow* behind something that terminates TLS, by class of token.
 
     Under mTLS nothing may get through such a place, whatever the token; with *as_client*, where it presents the
-    client's own certificate, what holds directly holds here too.
+    client's own certificate, what holds directly holds here too.  Of a gateway, by class of certificate and token.
     """
     first = Path.DIRECT if as_client else Path.TERMINATING
     cases = [case for case in expand(known, features)[0] if case.flow is flow and case.posture is posture]
+    if flow.modes:
+        return _combined(cases)
     cases = sorted((case for case in cases if _plain(case)), key=lambda case: case.path is not first)
     if as_client:
         cases = [case for case in cases if case.expected != "flow-broken"]
@@ -143,14 +165,25 @@ def expected(
     return found
 
 
+def _combined(cases: Iterable[Case]) -> dict[str, ExpectedForm]:
+    """What is wanted of a gateway that is configured with modes, by everything that a client presents."""
+    found: dict[str, ExpectedForm] = {}
+    for case in cases:
+        plain = _plain(case) or (case.stimulus.transport == _MALFORMED and not case.params.variant)
+        if plain and case.expected in ("served", "unauthenticated", "token-refused"):
+            found.setdefault(case.stimulus.id, _credential(case))
+    return found
+
+
 def _without_certificate(case: Case) -> bool:
     stimulus = case.stimulus
     return stimulus.certificate == NO_CERTIFICATE and stimulus.token == GOOD and case.path is Path.DIRECT
 
 
 def _plain(case: Case) -> bool:
-    """A request that is sent once, to a server as it is."""
-    return case.stimulus.transport == GOOD and not case.params.script and not case.params.variant
+    """A request that is sent once, as the flow has it, to a server as it is."""
+    params = case.params
+    return case.stimulus.transport == GOOD and not (params.script or params.variant or params.path)
 
 
 def _credential(case: Case) -> ExpectedForm:

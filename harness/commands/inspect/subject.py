@@ -18,6 +18,7 @@ from harness.model.vocabulary import Posture
 from harness.pki.interception import front
 from harness.pki.private_files import private_file
 from harness.pki.temporary import new_home
+from harness.probes.certificate_header import handed_on
 from harness.probes.intrusiveness import is_safe
 from harness.probes.live import Bench
 from harness.targets.builtin import EMBEDDED, Target
@@ -45,6 +46,11 @@ class Subject:
         return effective(self.flow, self.entrypoint.setup.posture)
 
     @property
+    def sent(self) -> Flow:
+        """The flow as its client calls it: without a certificate header where a proxy behind the inspector sets it."""
+        return handed_on(self.flow, self.entrypoint.setup.path)
+
+    @property
     def client_ca(self) -> Path:
         """The CA file with which a client verifies the inspector."""
         return self.folder / "inspection-ca.crt"
@@ -57,7 +63,7 @@ class Subject:
 
     def token(self, name: str, role: str) -> str:
         """A token of the class *name*, '' where none is sent.  Raises StimulusUnavailable."""
-        prepared = self.bench.stimuli.request(self.flow, Stimulus(token=name), "inspector", self.bench.nonce(role))
+        prepared = self.bench.stimuli.request(self.sent, Stimulus(token=name), "inspector", self.bench.nonce(role))
         value = (prepared.authorization or b"").decode("latin-1")
         return value.removeprefix("Bearer ")
 

@@ -13,7 +13,7 @@ from harness.commands.inspect.processes import headless, interface
 from harness.commands.inspect.subject import Subject, open_subject
 from harness.commands.verb import Arguments, Verbs, verb
 from harness.errors import UsageError
-from harness.model.case import GOOD, Stimulus
+from harness.model.case import Stimulus
 from harness.model.inspection import SessionForm
 from harness.model.vocabulary import Posture
 from harness.pki.private_files import private_file
@@ -21,7 +21,8 @@ from harness.stimuli.contexts import trusting
 from harness.stimuli.partial import StimulusUnavailable
 
 Tell = Callable[[str], None]
-_EXERCISE = (GOOD, "str-no-token", "sig-wrong-key", "exp-past", "alg-none", GOOD)
+_TOKENS = ("str-no-token", "sig-wrong-key", "exp-past", "alg-none")
+_CERTIFICATES = ("tls-no-cert", "ta-unknown-ca")
 
 
 def inspect(wanted: InspectOptions, tell: Tell) -> int:
@@ -96,18 +97,19 @@ class Driver:
 
     def send(self, port: int, tell: Tell) -> None:
         """One request of each kind."""
-        for number, token in enumerate(_EXERCISE):
-            tell(f"  sent {token}: {self.one(port, token, f'inspect-{number}')}")
+        bad = [Stimulus(token=name) for name in _TOKENS]
+        if self.subject.sent.server.certificate_header:
+            bad += [Stimulus(certificate=name) for name in _CERTIFICATES]
+        for number, stimulus in enumerate((Stimulus(), *bad, Stimulus())):
+            tell(f"  sent {stimulus.id}: {self.one(port, stimulus, f'inspect-{number}')}")
 
-    def one(self, port: int, token: str, nonce: str) -> str:
-        """What became of one request with a token of the class *token*, in words."""
+    def one(self, port: int, stimulus: Stimulus, nonce: str) -> str:
+        """What became of one request with *stimulus*, in words."""
         subject = self.subject
         address = replace(subject.entrypoint.address, host="127.0.0.1", port=port)
         context = trusting(subject.client_ca)
         try:
-            prepared = subject.bench.stimuli.request(
-                subject.flow, Stimulus(token=token), subject.entrypoint.host_header, nonce
-            )
+            prepared = subject.bench.stimuli.request(subject.sent, stimulus, subject.entrypoint.host_header, nonce)
         except StimulusUnavailable as missing:
             return f"not sent, {missing}"
         view = subject.bench.send(address, prepared, context)

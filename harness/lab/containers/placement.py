@@ -126,7 +126,8 @@ class ContainerPlacement:
         others = {self._networks[server].name: "" for server in self._apart}
         role = _role(name)
         if role in self._apart:
-            return {self._networks[role].name: name, platform: ""}
+            upstreams = {self._networks[server].name: "" for server in self._servers[role].upstreams}
+            return {self._networks[role].name: name, platform: "", **upstreams}
         return {platform: name} if role == self._keys.subsystem else {platform: name, **others}
 
     def _parcels(self, name: str) -> Parcels:
@@ -136,7 +137,13 @@ class ContainerPlacement:
             return Parcels(self.folder, [*endpoints, *self._product.pki.clients], signs=True)
         own = [self._servers[kind].secret] if kind in self._servers else []
         held = self._product.holdings.get(kind, Holding())
-        return Parcels(self.folder, [*own, *held.secrets], certificates=held.certificates, signs=held.signs)
+        return Parcels(
+            self.folder,
+            [*own, *held.secrets],
+            certificates=held.certificates,
+            issues=kind if held.issues else "",
+            key_sets=held.key_sets,
+        )
 
     def _site(self, name: str) -> Site:
         if name not in self._housed:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness.lab.containers.container import USER
 
-CA, CERTIFICATE = "ca.crt", "tls.crt"
+CA, CERTIFICATE, KEY_SET = "ca.crt", "tls.crt", "jwks.json"
 _SECRETS, _JWT = "secrets", "jwt"
 
 
@@ -19,14 +19,22 @@ class Parcels:
 
     *secrets* names the secrets the site may read whole, *certificates* those of which it may read the certificate; of
     all others it gets the CA certificate, which is public.
-    *signs* says that it also gets management's signing key and key set.
+    *signs* says that it also gets management's signing key and key set, *issues* names the issuer whose signing key it
+    gets, *key_sets* the issuers whose public keys it gets.
     """
 
     def __init__(
-        self, home: Path, secrets: Collection[str], *, certificates: Collection[str] = (), signs: bool = False
+        self,
+        home: Path,
+        secrets: Collection[str],
+        *,
+        certificates: Collection[str] = (),
+        signs: bool = False,
+        issues: str = "",
+        key_sets: Collection[str] = (),
     ) -> None:
         self._home, self._secrets, self._signs = home, frozenset(secrets), signs
-        self._certificates = frozenset(certificates)
+        self._certificates, self._issues, self._key_sets = frozenset(certificates), issues, frozenset(key_sets)
         self._sent: dict[Path, tuple[int, int, int]] = {}
 
     def pack(self, files: Collection[Path]) -> bytes:
@@ -49,7 +57,12 @@ class Parcels:
         if _SECRETS in parts:
             public = path.name == CA or (path.name == CERTIFICATE and path.parent.name in self._certificates)
             return public or path.parent.name in self._secrets
-        return _JWT in parts and self._signs
+        if _JWT not in parts:
+            return False
+        issuer = parts[parts.index(_JWT) + 1 : -1]
+        if not issuer:
+            return self._signs
+        return issuer[0] == self._issues or (path.name == KEY_SET and issuer[0] in self._key_sets)
 
 
 def _entries(home: Path) -> Iterable[Path]:

@@ -1,4 +1,4 @@
-"""Services behind an STS as a :class:`harness.products.product.Product`; the lab's key server stands for the STS."""
+"""Services behind an STS as a :class:`harness.products.product.Product`; each STS signs with a key of its own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import partial
 
 from harness.model.catalogue import Server
 from harness.pki.deployment import CLIENT, Blueprint, Secret, server_secrets
-from harness.products.product import Holding, Product, Variant
+from harness.products.product import Holding, KeyEndpoint, Product, Variant
 from harness.products.resources import Spec, custom_resource, endpoint
 
 _CA, _INTERNAL_CA = "ingress-ca", "management-ca"
@@ -21,11 +21,24 @@ _HOSTS = {
     "partner-sts": "sts.partner.test",
 }
 
+ISSUERS = {
+    "https://sts.ecomm.test": "sts",
+    "https://sts.partner.test": "partner-sts",
+    "https://login.example.test": "identity-provider",
+}
+"""Who signs tokens, by the issuer that its tokens name."""
+KEYS_PATH = "/oauth2/jwks"
+_KEYS_CA = "mgmtPlatformEndpointCASecret"
+
 _SERVICES = ("order-processing", "inventory", "finance", "partner-stock")
 _FORMS = ("self-issued", "nested-claim", "nested-jwt", "encrypted")
 _CLIENT = "order-processing-client"
 # Who may call with a token of its own, by the issuer that it is, and the secret with its key pair.
 _CALLERS = {"op.ecomm.test": _CLIENT, "gateway.ecomm.test": "edge-gateway-client"}
+
+
+def _published(server: str) -> KeyEndpoint:
+    return KeyEndpoint(_HOSTS[server], server, KEYS_PATH, _KEYS_CA, _CA)
 
 
 def _service(server: Server) -> Spec:
@@ -51,6 +64,7 @@ MICROSERVICES = Product(
         organization="cert-manager",
         external=_CA,
         internal=_INTERNAL_CA,
+        issuers=tuple(ISSUERS.values()),
     ),
     keys=None,
     configure={
@@ -65,9 +79,15 @@ MICROSERVICES = Product(
         "named-parties": Variant(spec={"users": ["peter"], "actors": ["order-processing"]}),
     },
     subsystems=("harness.subsystems.microservices.kinds",),
+    packages=("jwcrypto",),
     holdings={
-        # A token service knows its clients' secrets, and a service its callers' certificates.
-        **dict.fromkeys(("sts", "partner-sts"), Holding(secrets=tuple(_CALLERS.values()), signs=True)),
-        **dict.fromkeys(_SERVICES, Holding(certificates=tuple(_CALLERS.values()))),
+        # A token service knows its clients' secrets and trusted issuers, a service its callers' certificates.
+        **dict.fromkeys(
+            ("sts", "partner-sts"),
+            Holding(secrets=tuple(_CALLERS.values()), issues=True, key_sets=tuple(ISSUERS.values())),
+        ),
+        **dict.fromkeys(_SERVICES, Holding(certificates=tuple(_CALLERS.values()), key_sets=tuple(ISSUERS.values()))),
     },
+    issuers=ISSUERS,
+    published={name: _published(name) for name in ("sts", "partner-sts")},
 )

@@ -10,11 +10,11 @@ import copy
 import time
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 from harness.pki.deployment import Pki
-from harness.pki.jwk import Private, Published, public_jwk
+from harness.pki.jwk import Private, Published, key_id, public_jwk
 from harness.stimuli.tokens.jose import Part, Signer, as_json, compact
 from harness.stimuli.tokens.jwa import signer, stranger, usual
 
@@ -149,6 +149,12 @@ class HeldTokenIssuer(TokenIssuer):
     def of(cls, pki: Pki, clock: Callable[[], float] = time.time) -> HeldTokenIssuer:
         """The token issuer of *pki*'s key server."""
         return HeldTokenIssuer(pki.signing_key, pki.kid, clock)
+
+    @classmethod
+    def others(cls, pki: Pki, clock: Callable[[], float] = time.time) -> Mapping[str, HeldTokenIssuer]:
+        """The token issuers of *pki* besides its key server, by name."""
+        keys = pki.issuer_keys.items()
+        return {name: HeldTokenIssuer(key, key_id(key.public_key()), clock) for name, key in keys}
 
     @property
     def alg(self) -> str:

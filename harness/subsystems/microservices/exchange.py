@@ -18,6 +18,7 @@ SLIPS = {
     "sts-exchanges-for-anybody": "exchanges for any audience, whatever its policy says",
     "sts-skips-subject-signature": "verifies no signature of the subject token",
     "sts-accepts-expired-subject": "exchanges a subject token that has expired",
+    "sts-pools-issuers-keys": "verifies a token with the keys of every issuer that it trusts, not of the one it names",
     "sts-trusts-any-issuer": "exchanges tokens of issuers that it does not trust",
     "sts-ignores-subject-audience": "exchanges a token that was issued for another service",
     "sts-ignores-may-act": "lets any client act for a user whose token names who alone may",
@@ -62,6 +63,7 @@ SERVICE_SLIPS = {
     "nested-has-no-limit": "takes tokens nested in nested tokens, however deep",
     "encrypted-takes-signed-alone": "takes a token that is signed and not encrypted",
     "ignores-certificate-binding": "takes a token that is bound to another client's certificate",
+    "service-pools-issuers-keys": "verifies a token with the keys of every issuer that it knows, not of its STS alone",
     "authorises-by-actor": "asks whether the actor may do something, in the user's place",
     "authorises-by-earlier-actor": "lets in for the sake of somebody who acted earlier, not of who acts now",
 }

@@ -1,4 +1,4 @@
-"""Kinds of services behind an STS.  They are configured, and take their keys, as API Connect's subsystems are."""
+"""Kinds of services behind an STS, configured as API Connect's subsystems are; they take their keys of their STS."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from functools import partial
 from harness.subsystems.microservices import exchange
 from harness.subsystems.microservices.exchange import CHOOSES_ITS_CALLERS
 from harness.subsystems.microservices.service import Orders, gate
-from harness.subsystems.microservices.sts import Client, Domain, TokenService
+from harness.subsystems.microservices.sts import KEYS_PATH, Client, Domain, TokenService
 from harness.subsystems.server.kind import COMPARES_AUDIENCE, Kind, Making
 from harness.subsystems.server.policy import Demand, ServerPolicy
 
 __all__ = ["KINDS", "exchange"]
 
 ECOMM, PARTNER = "https://sts.ecomm.test", "https://sts.partner.test"
+LOGIN = "https://login.example.test"
 _DOMAINS = {
     "sts": Domain(
         ECOMM,
-        frozenset({"https://login.example.test"}),
+        "sts",
+        {LOGIN: "identity-provider"},
         {
             "edge-gateway": Client("edge-gateway-client", "gateway.ecomm.test", frozenset({"op.ecomm.test"})),
             "order-processing": Client(
@@ -27,7 +29,8 @@ _DOMAINS = {
     ),
     "partner-sts": Domain(
         PARTNER,
-        frozenset({ECOMM}),
+        "partner-sts",
+        {ECOMM: "sts"},
         {"order-processing": Client("order-processing-client", PARTNER, frozenset({"stock.partner.test"}))},
     ),
 }
@@ -63,6 +66,6 @@ def _token_service(name: str) -> Kind:
 _SERVICES = ("order-processing", "inventory", "finance", "partner-stock")
 KINDS = (
     _service("service"),
-    *(_service(name, traits=_TRAITS | {CHOOSES_ITS_CALLERS}) for name in _SERVICES),
+    *(_service(name, traits=_TRAITS | {CHOOSES_ITS_CALLERS}, keys_path=KEYS_PATH) for name in _SERVICES),
     *(_token_service(name) for name in _DOMAINS),
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from cryptography import x509
@@ -19,14 +20,17 @@ from harness.subsystems.microservices import caller_tokens
 from harness.subsystems.microservices.trust import Form, Trust, read
 from harness.subsystems.server.access import Gate
 from harness.subsystems.server.application import Application, HttpResponse, json_object
+from harness.subsystems.server.certificates import read_file
 from harness.subsystems.server.connection_record import HttpRequest
+from harness.subsystems.server.jwks import Keys, parse_keys
 from harness.subsystems.server.jws import parse
 from harness.subsystems.server.kind import Making
 from harness.subsystems.server.registrations import Registrations
 from harness.subsystems.server.rejection import Rejected
-from harness.subsystems.server.token_verification import find_token, verify
+from harness.subsystems.server.token_verification import KeysFor, find_token, verify
 
 EVIDENCE = "/evidence"
+POOLS_KEYS = "service-pools-issuers-keys"
 
 
 class Orders(Registrations):
@@ -37,6 +41,7 @@ class Orders(Registrations):
     def __init__(self, making: Making) -> None:
         super().__init__()
         self.trust, self._rules, self._clock = read(making), making.rules, making.clock
+        self.folder = making.folder
         self._evidence: dict[str, str] = {}
 
     def act(self, ask: HttpRequest) -> HttpResponse:
@@ -162,4 +167,17 @@ def gate(usual: Gate, application: Application) -> Gate:
     """The gate of a service in place of the *usual* one."""
     if not isinstance(application, Orders):
         raise UsageError("this gate is a service's")
-    return ServiceGate(usual.protection, usual.subject, usual.rules, usual.keys_for, usual.now, application.trust)
+    keys_for = _pooled(usual.keys_for, application.folder) if POOLS_KEYS in usual.rules.slips else usual.keys_for
+    return ServiceGate(usual.protection, usual.subject, usual.rules, keys_for, usual.now, application.trust)
+
+
+def _pooled(keys_for: KeysFor, folder: Path) -> KeysFor:
+    """The keys of the STS that is trusted, in one set with those of every other issuer."""
+
+    async def pooled(kid: str | None) -> Keys:
+        found = dict(await keys_for(kid))
+        for file in sorted((folder / "jwt").glob("*/jwks.json")):
+            found |= parse_keys(read_file(file))
+        return found
+
+    return pooled

@@ -1,6 +1,7 @@
 """The security token service: exchanges a token for one for the next service (RFC 8693), as its policy allows.
 
-It signs with PyJWT, and with the key that the lab's key server publishes, so services verify its tokens as any other.
+It signs with PyJWT, with a key of its own that it publishes.  The key sets of the issuers that it trusts are files
+beside its own, and each verifies the tokens of its issuer alone.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from harness.errors import UsageError
 from harness.subsystems.server.application import Application, HttpResponse, nothing_here
 from harness.subsystems.server.certificates import read_file
 from harness.subsystems.server.connection_record import HttpRequest
-from harness.subsystems.server.jwks import ALGORITHM, parse_keys, signed_by_published_key
+from harness.subsystems.server.jwks import ALGORITHM, Keys, parse_keys, signed_by_published_key
 from harness.subsystems.server.jws import check_claim_types, date, parse
 from harness.subsystems.server.kind import Making
 from harness.subsystems.server.rejection import Rejected
@@ -50,10 +51,12 @@ class Client:
 
 @dataclass(frozen=True)
 class Domain:
-    """One token service: its issuer, the other issuers that it trusts, its clients."""
+    """One token service: its issuer, the folder of its keys, the other issuers that it trusts with the folders of
+    theirs, its clients."""
 
     issuer: str
-    trusts: frozenset[str]
+    keys: str
+    trusts: Mapping[str, str]
     clients: Mapping[str, Client]
 
 
@@ -75,7 +78,7 @@ class TokenService(Application):
     def act(self, ask: HttpRequest) -> HttpResponse:
         """Answer a token request, or publish the keys."""
         if ask.method == "GET" and ask.path == KEYS_PATH:
-            return HttpResponse(200, read_file(self._folder / "jwt" / "jwks.json"))
+            return HttpResponse(200, self._key_set(self._domain.keys))
         if ask.method != "POST" or ask.path not in (TOKEN_PATH, INTROSPECTION_PATH):
             raise nothing_here(ask)
         try:
@@ -113,7 +116,25 @@ class TokenService(Application):
         return HttpResponse(200, {"active": True, **{name: claims[name] for name in _TOLD if name in claims}})
 
     def _known(self, claims: Mapping[str, Any]) -> bool:
-        return claims.get("iss") in {self._domain.issuer, *self._domain.trusts}
+        return claims.get("iss") in self._issuers
+
+    @property
+    def _issuers(self) -> Mapping[str, str]:
+        """The issuers that it trusts, itself among them, with the folders of their keys."""
+        return {self._domain.issuer: self._domain.keys, **self._domain.trusts}
+
+    def _key_set(self, issuer: str) -> bytes:
+        return read_file(self._folder / "jwt" / issuer / "jwks.json")
+
+    def _keys(self, issuer: object) -> Keys:
+        """The keys that may have signed a token of *issuer*: its own and nobody else's."""
+        known = isinstance(issuer, str) and issuer in self._issuers
+        if "sts-pools-issuers-keys" in self._slips or (not known and "sts-trusts-any-issuer" in self._slips):
+            sets = [parse_keys(self._key_set(name)) for name in self._issuers.values()]
+            return {kid: key for found in sets for kid, key in found.items()}
+        if not known:
+            raise OAuthError(self._word("invalid_request"), "the issuer of the subject token is not trusted")
+        return parse_keys(self._key_set(self._issuers[str(issuer)]))
 
     def _word(self, code: str) -> str:
         return "invalid_grant" if "sts-answers-invalid-grant" in self._slips else code
@@ -171,7 +192,7 @@ class TokenService(Application):
             if "sts-skips-subject-signature" not in self._slips:
                 if token.header.get("alg") != ALGORITHM:
                     raise OAuthError(self._word("invalid_request"), "the subject token is not signed with RS256")
-                signed_by_published_key(token, parse_keys(read_file(self._folder / "jwt" / "jwks.json")))
+                signed_by_published_key(token, self._keys(token.claims.get("iss")))
             check_claim_types(token.claims)
             date(token.claims, "exp")
         except Rejected as error:
@@ -231,10 +252,10 @@ class TokenService(Application):
         return reference
 
     def _sign(self, claims: Mapping[str, Any]) -> str:
-        key = load_pem_private_key(read_file(self._folder / "jwt" / "signing.key"), None)
+        key = load_pem_private_key(read_file(self._folder / "jwt" / self._domain.keys / "signing.key"), None)
         if not isinstance(key, rsa.RSAPrivateKey):
-            raise UsageError("jwt/signing.key is not an RSA key")
-        published = parse_keys(read_file(self._folder / "jwt" / "jwks.json"))
+            raise UsageError(f"jwt/{self._domain.keys}/signing.key is not an RSA key")
+        published = parse_keys(self._key_set(self._domain.keys))
         kid = next(kid for kid, entry in published.items() if entry.key == key.public_key())
         return jwt.encode(dict(claims), key, algorithm=ALGORITHM, headers={"kid": kid})
 

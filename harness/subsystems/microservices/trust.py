@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from importlib import import_module
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,8 @@ def read(making: Making) -> Trust:
     form = Form(spec.get("tokenForm", Form.BEARER))
     secret = spec["endpoint"]["hosts"][0]["secretName"]
     callers = {name: _public(making.folder, held) for name, held in spec.get("callers", {}).items()}
+    if form is Form.ENCRYPTED:
+        import_module("jwcrypto.jwe")  # now: a package that is missing is no reason to refuse a token
     if SHARED_KEYS not in making.rules.slips:
         _distinct(callers, making.config)
     return Trust(

@@ -218,6 +218,12 @@ def test_a_flow_that_lacks_something(suites: Suites, key: str) -> None:
     assert key in refused(suites)
 
 
+@pytest.mark.parametrize("needed", ["mystery", "portal"])
+def test_a_server_that_could_never_be_started(suites: Suites, needed: str) -> None:
+    suites.topology["servers"]["portal"]["keys_from"] = needed
+    assert f"needs '{needed}'" in refused(suites)
+
+
 def test_a_flow_to_nowhere(suites: Suites) -> None:
     suites.topology["flows"]["to-portal"]["server"] = "mystery"
     assert "mystery" in refused(suites)

@@ -231,6 +231,7 @@ CONFORMING: dict[str, list[Question]] = {
     "as-configured": [ask(case("as-configured"), exchange(extra={"files": {**READ, "configured": [CONFIGURED]}}))],
     "compared-under-load": [ask(case("compared-under-load"), packets({"load": load(arm("mtls"), arm("jwt"))}))],
     "tls-passed-through": [ask(case("tls-passed-through"), packets(captured(PASSED, wire(), wire())))],
+    "certificate-on-the-wire": [ask(case("certificate-on-the-wire"), packets(captured("", wire())))],
     "nothing-carried-over": [
         ask(case("nothing-carried-over"), packets(captured(ENDED, wire(asked="no", sent="no"), wire(data="no")))),
         ask(case("nothing-carried-over"), packets(captured(Passage.NEITHER, wire(asked="no", sent="no")))),

@@ -24,6 +24,7 @@ from harness.commands.inspect import InspectOptions, expected, inspect, session
 from harness.commands.inspect.subject import open_subject
 from harness.commands.inspect.verb import Driver
 from harness.errors import UsageError
+from harness.model.case import Stimulus
 from harness.model.vocabulary import Posture
 from harness.pki.private_files import private_file
 from harness.targets.builtin import EMBEDDED
@@ -61,6 +62,27 @@ def test_a_fault_is_seen_where_it_happens() -> None:
     message = "violates JWT-13-TIME: POST /ingestion: answered 202: accepted with the token exp-past (exp was 36"
     assert message in done.stdout
     assert done.stdout.strip().endswith("inspected: 5 satisfies, 1 violates"), done.stdout
+
+
+@pytest.mark.parametrize("oauth2", ["mandatory", "optional", "disabled"])
+def test_a_gateway_is_judged_by_certificate_and_token(oauth2: str) -> None:
+    done = _inspect("--flow", f"client-to-mtls-mandatory-oauth2-{oauth2}")
+    assert "sent tls-no-cert: answered 401" in done.stdout and "sent ta-unknown-ca: answered 401" in done.stdout
+    assert done.stdout.strip().endswith("inspected: 8 satisfies"), done.stdout
+
+
+def test_a_strangers_certificate_that_a_gateway_takes_is_seen() -> None:
+    done = _inspect("--flow", "client-to-mtls-optional-oauth2-disabled", "--fault", "gateway-trusts-any-certificate")
+    assert "violates APK-3: POST" in done.stdout and "holds a certificate that is not configured" in done.stdout
+    assert done.stdout.strip().endswith("inspected: 7 satisfies, 1 violates"), done.stdout
+
+
+def test_what_is_expected_of_a_gateway_is_of_this_api_alone() -> None:
+    known = catalogue()
+    flow = known.flows["client-to-mtls-mandatory-oauth2-mandatory"]
+    found = expected(known, EMBEDDED.features, flow, Posture.JWT)
+    assert {item["requirement"]["id"] for item in found.values()} == {"APK-2", "APK-7"}
+    assert found["good"]["check"] == "served" and found["header-malformed"]["requirement"]["id"] == "APK-2"
 
 
 def test_ctrl_c_ends_it_in_order() -> None:
@@ -180,7 +202,7 @@ def _sent_again(wanted: InspectOptions) -> dict[str, tuple[str, str]]:
         file = private_file(subject.folder / "session.json", json.dumps(message).encode())
         script = str(ROOT / "mitm_addons" / "tests" / "inspection" / "resending.py")
         with _mitmdump(file, known["upstream"], script) as (port, lines):
-            assert Driver(subject).one(port, "good", "resent") == "answered 201"
+            assert Driver(subject).one(port, Stimulus(), "resent") == "answered 201"
             marks = [json.loads(lines.readline()) for _ in range(7)]
     finally:
         subject.close()

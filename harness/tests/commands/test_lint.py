@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from xml.etree import ElementTree as ET
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from harness import paths
 from harness.cli import main
@@ -224,6 +225,19 @@ def test_pem_files(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     status, out, _ = run(capsys, "certs", tmp_path / "ingress-ca.pem")
     assert status == 0 and "ingress-ca: until 2036-04-29, key" in out
     assert run(capsys, "certs", tmp_path)[0] == 2
+
+
+def test_der_and_pem_without_a_certificate(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    deployment = Deployment()
+    (tmp_path / "ingress-ca.cer").write_bytes(deployment.ca.certificate.public_bytes(Encoding.DER))
+    (tmp_path / "old.crt").write_bytes(deployment.ca.pem().replace(b" CERTIFICATE", b" X509 CERTIFICATE"))
+    for kind in ("X509 CRL", "PUBLIC KEY", "EC PARAMETERS", "CERTIFICATE REQUEST"):
+        (tmp_path / f"{kind}.pem").write_text(f"-----BEGIN {kind}-----\nAAAA\n-----END {kind}-----\n", "utf-8")
+    status, out, _ = run(capsys, "certs", tmp_path)
+    assert status == 0 and "1 certificate in 2 places" in out
+    (tmp_path / "cut.der").write_bytes(deployment.ca.certificate.public_bytes(Encoding.DER)[:90])
+    status, out, _ = run(capsys, "certs", tmp_path)
+    assert status == 2 and "cut.der:1: a certificate that cannot be read: its DER is damaged" in out
 
 
 def test_an_object_that_a_folder_has_several_times(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

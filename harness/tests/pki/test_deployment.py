@@ -100,7 +100,15 @@ def test_the_folder_is_private_and_complete(deployment: Path) -> None:
     secrets = {path.name: {file.name for file in path.iterdir()} for path in (deployment / "secrets").iterdir()}
     assert set(secrets) == {*reference().pki.secrets, *reference().pki.authorities}
     assert all(files >= {"tls.crt", "tls.key", "ca.crt"} for files in secrets.values())
-    assert {path.name for path in (deployment / "jwt").iterdir()} == {"signing.key", "jwks.json"}
+    pair = {"signing.key", "jwks.json"}
+    assert {path.name for path in (deployment / "jwt").iterdir()} == pair | set(reference().pki.issuers)
+    for issuer in reference().pki.issuers:
+        assert {path.name for path in (deployment / "jwt" / issuer).iterdir()} == pair
+
+
+def test_no_two_issuers_have_one_key(pki: Pki) -> None:
+    keys = [pki.signing_key, *pki.issuer_keys.values()]
+    assert len({key.public_key().public_numbers() for key in keys}) == len(keys) == 1 + len(reference().pki.issuers)
 
 
 def test_keys_and_certificates_belong_together(deployment: Path) -> None:

@@ -117,7 +117,7 @@ def test_a_bad_token_is_made_of_any_good_one(pki: Pki, change: Any) -> None:
 
 
 def test_a_minted_token_says_what_its_step_says(pki: Pki) -> None:
-    minting = Minting(pki.signing_key, pki.secrets.__getitem__)
+    minting = Minting(lambda _issuer: pki.signing_key, pki.secrets.__getitem__)
     step = Mint("t", "i", "a", "s", may_act="m", act=("x", "y"), claims=(("order_id", "1"),), lifetime=60)
     key: Any = pki.signing_key
     said = jwt.decode(minting.minted(step, {}, 0.0), key.public_key(), algorithms=["RS256"], audience="a")

@@ -45,7 +45,7 @@ class Service:
         self.orders = Orders(Making(folder, Counter(), rules, config, self.clock))
         protection = Protection(False, "https://keys.test", issuer=STS, audience="iv.ecomm.test")
         self.gate = ServiceGate(protection, None, rules, self._keys, self.clock.now, self.orders.trust)
-        self._minting, self._pki = Minting(pki.signing_key, pki.secrets.__getitem__), pki
+        self._minting, self._pki = Minting(lambda _issuer: pki.signing_key, pki.secrets.__getitem__), pki
 
     async def _keys(self, _kid: str | None) -> Keys:
         return parse_keys((self._folder / "jwt" / "jwks.json").read_bytes())

@@ -35,7 +35,8 @@ from harness.subsystems.server.policy import ServerPolicy
 ISSUER, NAME, SECRET = "https://sts.ecomm.test", "order-processing", "order-processing-client"
 DOMAIN = Domain(
     ISSUER,
-    frozenset({"https://login.example.test"}),
+    "sts",
+    {"https://login.example.test": "identity-provider"},
     {NAME: Client(SECRET, "op.ecomm.test", frozenset({"iv.ecomm.test"}))},
 )
 
@@ -49,8 +50,8 @@ class Asked:
         self._pki, self._folder = pki, folder
         self.service = TokenService(Making(folder, Counter(), rules, folder, self.clock), DOMAIN)
 
-    def token(self, **claims: Any) -> str:
-        key: Any = self._pki.signing_key
+    def token(self, by: str = "sts", **claims: Any) -> str:
+        key: Any = self._pki.issuer_keys[by]
         now = int(time.time())
         said = {"iss": ISSUER, "aud": "op.ecomm.test", "sub": "peter", "iat": now, "exp": now + 300, **claims}
         return jwt.encode(said, key, algorithm="RS256", headers={"kid": key_id(key.public_key())})

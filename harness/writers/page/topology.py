@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -13,10 +14,12 @@ from harness.writers.page.data import ORDER
 from harness.writers.page.guide import Guide
 from harness.writers.protection import ENDED, in_words, named, protection
 
-WIDTH, TOP, GAP = 1080, 34, 22
-CLIENT_X, BOX_X, SERVER_X = 8, 330, 912
-NODE_WIDTH, BOX_WIDTH, LINE, TIGHT = 160, 440, 20, 16
-_COLUMNS = 64
+WIDTH, TOP, GAP = 936, 34, 22
+CLIENT_X, BOX_X, SERVER_X = 8, 248, 752
+NODE_WIDTH, BOX_WIDTH, LINE, TIGHT = 176, 440, 20, 16
+_COLUMNS, _NAME_COLUMNS, _DETAIL_COLUMNS = 64, 18, 24
+_SCREEN = 640
+"""How far apart, at least, the names in one box stand: a high one is named on each screen."""
 SYMBOLS: Mapping[str, str] = dict(zip(map(str, ORDER), ("✗", "≠", "!", "?", "~", "✓", "○", "○"), strict=True))
 _OPEN: Mapping[str, str] = {
     Path.PASSTHROUGH: "sees ciphertext only",
@@ -51,13 +54,23 @@ class Lane:
 
 
 @dataclass(frozen=True)
+class NodeLine:
+    """One line in a subsystem's box; ``kind`` is name or detail."""
+
+    text: str
+    kind: str
+    y: int
+
+
+@dataclass(frozen=True)
 class Node:
-    """A subsystem on the clients' or on the servers' side; ``ys`` are where its arrows end."""
+    """A subsystem beside the lanes that begin or end there; ``lines`` (of name, then of detail) are in its box, each
+    from its ``y`` on."""
 
     name: str
-    detail: tuple[str, ...]
     top: int
     height: int
+    lines: tuple[NodeLine, ...]
 
 
 @dataclass(frozen=True)
@@ -67,9 +80,8 @@ class Drawing:
     posture: str
     height: int
     lanes: tuple[Lane, ...]
-    clients: Mapping[str, Node]
-    servers: Mapping[str, Node]
-    ends: Mapping[str, tuple[str, str]]
+    clients: tuple[Node, ...]
+    servers: tuple[Node, ...]
 
 
 def drawings(rows: Sequence[Row], guide: Guide) -> list[Drawing]:
@@ -100,18 +112,31 @@ def _draw(posture: str, rows: Sequence[Row], guide: Guide) -> Drawing:
         by_flow.setdefault(row["flow"], []).append(row)
     lanes: list[Lane] = []
     top = TOP
-    known = {name: number for number, name in enumerate(guide.flows)}
-    flows = sorted(by_flow, key=lambda name: (known.get(name, len(known)), name))
-    # Flows to one server stand together, so that few arrows cross.
-    order_of = {server: number for number, server in enumerate(dict.fromkeys(_ends(flow, guide)[1] for flow in flows))}
-    for flow in sorted(flows, key=lambda name: order_of[_ends(name, guide)[1]]):
+    for flow in _in_order(by_flow, guide):
         lanes.append(_lane(flow, posture, by_flow[flow], shields[flow], top))
         top += lanes[-1].height + GAP
     ends = {lane.flow: _ends(lane.flow, guide) for lane in lanes}
     details = {end[1]: guide.flows.get(flow, {}).get("endpoint", "") for flow, end in ends.items()}
     clients = _nodes({flow: end[0] for flow, end in ends.items()}, lanes, {})
     servers = _nodes({flow: end[1] for flow, end in ends.items()}, lanes, details)
-    return Drawing(posture, top, tuple(lanes), clients, servers, ends)
+    return Drawing(posture, top, tuple(lanes), clients, servers)
+
+
+def _in_order(flows: Iterable[str], guide: Guide) -> list[str]:
+    """Flows to one server stand together, and of these the ones of one client: each box is then beside its lanes."""
+    known = {name: number for number, name in enumerate(guide.flows)}
+    to_server: dict[str, dict[str, list[str]]] = {}
+    for flow in sorted(flows, key=lambda name: (known.get(name, len(known)), name)):
+        client, server = _ends(flow, guide)
+        to_server.setdefault(server, {}).setdefault(client, []).append(flow)
+    ordered: list[str] = []
+    latest = ""
+    for by_client in to_server.values():
+        # Who called the server above comes first, and is one box with that.
+        for client in sorted(by_client, key=latest.__ne__):
+            ordered += by_client[client]
+            latest = client
+    return ordered
 
 
 def _ends(flow: str, guide: Guide) -> tuple[str, str]:
@@ -176,15 +201,23 @@ def _grouped(facts: Mapping[str, str]) -> str:
     return "; ".join(f"{fact} ({', '.join(names)})" if len(groups) > 1 else fact for fact, names in groups.items())
 
 
-def _nodes(members: Mapping[str, str], lanes: Sequence[Lane], details: Mapping[str, str]) -> dict[str, Node]:
-    """A box for each subsystem, as high as the first to the last of its flows, none upon another."""
-    nodes: dict[str, Node] = {}
-    bottom = 0
-    places = {name: [lane.y for lane in lanes if members[lane.flow] == name] for name in members.values()}
-    for name, ys in sorted(places.items(), key=lambda item: sum(item[1]) / len(item[1])):
-        detail = tuple(textwrap.wrap(details.get(name, ""), 24)[:3])
-        height = max(46 + 14 * len(detail), 34 * len(ys))
-        top = max(bottom + 12, sum(ys) // len(ys) - height // 2)
-        nodes[name] = Node(name, detail, top, height)
-        bottom = top + height
-    return nodes
+def _nodes(members: Mapping[str, str], lanes: Sequence[Lane], details: Mapping[str, str]) -> tuple[Node, ...]:
+    """A box for each run of lanes that one subsystem has, as high as they are, named once a screen."""
+    nodes = []
+    for name, run in itertools.groupby(lanes, key=lambda lane: members[lane.flow]):
+        first, *rest = run
+        labels = [first.y]
+        labels += [lane.y for lane in rest if lane.y - labels[-1] >= _SCREEN]
+        last = rest[-1] if rest else first
+        lines = [line for y in labels for line in _labelled(name, details.get(name, ""), y)]
+        nodes.append(Node(name, first.top, last.top + last.height - first.top, tuple(lines)))
+    return tuple(nodes)
+
+
+def _labelled(name: str, detail: str, middle: int) -> Iterator[NodeLine]:
+    """The lines of a box's label around *middle*."""
+    lines = [(text, "name") for text in textwrap.wrap(name, _NAME_COLUMNS)[:3]]
+    lines += [(text, "detail") for text in textwrap.wrap(detail, _DETAIL_COLUMNS)[:3]]
+    y = middle + 5 - TIGHT * (len(lines) - 1) // 2
+    for number, (text, kind) in enumerate(lines):
+        yield NodeLine(text, kind, y + TIGHT * number)

@@ -29,7 +29,7 @@ def token(key: Any = KEY, kid: str | None = "k1", algorithm: str = "RS256", **ch
     return jwt.encode(claims, secret, algorithm, headers={"kid": kid} if kid else None)
 
 
-def _expected(check: str, requirement: str) -> ExpectedForm:
+def expected_form(check: str, requirement: str) -> ExpectedForm:
     row: RequirementForm = {
         "id": requirement, "area": "flows", "text": f"text of {requirement}", "why": "because", "level": "MUST",
         "source": ["A document", "1"], "basis": "document",
@@ -44,7 +44,10 @@ def data() -> SessionForm:
               "postures": ["mtls", "jwt"], "default": "mtls"}  # fmt: skip
     flow = {"name": "a-to-b", "client": "a", "server": server, "client_secret": "", "method": "PUT",
             "path": "/things/{nonce}", "body": "", "success": 201, "effect": "a thing"}  # fmt: skip
-    expected = {"good": _expected("served", "FLW-4"), **{name: _expected("token-refused", "JWT-3") for name in bad}}
+    expected = {
+        "good": expected_form("served", "FLW-4"),
+        **{name: expected_form("token-refused", "JWT-3") for name in bad},
+    }
     return {
         "flow": flow, "posture": "jwt", "expected": expected, "classes": {name: ["token-missing"] for name in bad},
         "upstream": {"host": "127.0.0.1", "port": 1, "server_name": "b.test", "ca": ""}, "certificate": "",

@@ -5,7 +5,7 @@ What is wrong of them is said by the rules, in the same words as ``hopproof lint
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from functools import cached_property
@@ -14,7 +14,7 @@ from cryptography import x509
 
 from harness.decode.exported_certificates import Held, public_key
 from harness.model.finding import Finding
-from harness.pki.signatures import issuer_key_id, key_id, may_sign, self_signed
+from harness.pki.signatures import issuer_key_id, key_id, may_sign, self_signed, unchecked
 from harness.products.apic.rules.certificates import CA, INGRESS_CA, Row, row_of
 from harness.products.apic.rules.view import Known, View
 
@@ -74,7 +74,8 @@ class Page:
 
     def lines(self) -> Iterator[str]:
         """Every part, one after the other."""
-        yield f"{len(self._places)} certificates in {sum(map(len, self._places.values()))} places"
+        places = sum(map(len, self._places.values()))
+        yield f"{_counted(len(self._places), 'certificate')} in {_counted(places, 'place')}"
         yield from self._tree()
         yield from self._timeline()
         yield from self._uses()
@@ -112,14 +113,27 @@ class Page:
         issuer, named = leaf.issuer.rfc4514_string(), self._view.issuers.named(leaf)
         if not named:
             return f"its issuer {issuer} is not among these files"
-        wanted = issuer_key_id(leaf)
+        if reason := next(filter(None, (unchecked(leaf, each) for each in named)), ""):
+            return f"its issuer {issuer} is here; whether that signed it cannot be checked: {reason.rstrip('.')}"
+        wanted, there = issuer_key_id(leaf), {identifier for each in named if (identifier := key_id(each))}
+        if wanted in there:
+            return f"damaged: it names the key {wanted.hex()[:8]} of {issuer}, which did not make its signature"
         key = f"the key {wanted.hex()[:8]} of it" if wanted else "another key of it"
-        there = ", ".join(sorted({identifier.hex()[:8] for each in named if (identifier := key_id(each))}))
-        return f"orphan: {key} signed this one; {issuer} in these files has {there or 'another key'}"
+        present = ", ".join(sorted(identifier.hex()[:8] for identifier in there))
+        return f"orphan: {key} signed this one; {issuer} in these files has {present or 'another key'}"
 
     def _name(self, certificate: x509.Certificate) -> str:
-        known = next((held for held in self._places[certificate] if held.entry != "ca.crt"), None)
-        return known.name if known and known.place == 0 else certificate.subject.rfc4514_string() or "(no subject)"
+        """The name of its Secret or file, of several the one that holds no other; else its subject."""
+        own = [held for held in self._places[certificate] if held.entry != "ca.crt" and held.place == 0]
+        if own:
+            return min(own, key=lambda held: self._sizes[held.file, held.name, held.namespace, held.entry]).name
+        return certificate.subject.rfc4514_string() or "(no subject)"
+
+    @cached_property
+    def _sizes(self) -> Counter[tuple[str, str, str, str]]:
+        """How many certificates stand in each place."""
+        held = self._view.question.certificates.held
+        return Counter((each.file, each.name, each.namespace, each.entry) for each in held)
 
     @staticmethod
     def _end(certificate: x509.Certificate) -> str:
@@ -129,8 +143,7 @@ class Page:
         yield "\nWhat ends when:"
         for certificate in sorted(self._places, key=lambda each: (each.not_valid_after_utc, self._name(each))):
             left = certificate.not_valid_after_utc - self._view.now
-            when = f"in {left.days} days" if left > timedelta(0) else f"ended {-left.days} days ago"
-            yield f"  {self._end(certificate)}  {when}  {self._name(certificate)}{self._renewal(certificate)}"
+            yield f"  {self._end(certificate)}  {_when(left)}  {self._name(certificate)}{self._renewal(certificate)}"
 
     def _renewal(self, certificate: x509.Certificate) -> str:
         row = self._row(certificate)
@@ -159,7 +172,8 @@ class Page:
             yield f"  {known.name}: {row.purpose}{use}{condition}{restart}"
         unknown = sum(1 for certificate in self._places if self._row(certificate) is None)
         if unknown:
-            yield f"  {unknown} more are in no table of the documents"
+            more = " more" if self._view.held else ""
+            yield f"  {unknown}{more} {'is' if unknown == 1 else 'are'} in no table of the documents"
 
     def _shared_keys(self) -> Iterator[str]:
         keys: defaultdict[bytes, set[x509.Certificate]] = defaultdict(set)
@@ -173,6 +187,19 @@ class Page:
 
     def _described(self, certificates: Iterable[x509.Certificate]) -> Iterator[str]:
         return (f"{self._name(each)} (until {self._end(each)})" for each in certificates)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _when(left: timedelta) -> str:
+    """How long until the end, in whole days."""
+    days = abs(left).days
+    if days == 0:
+        return "within a day" if left > timedelta(0) else "ended less than a day ago"
+    count = _counted(days, "day")
+    return f"in {count}" if left > timedelta(0) else f"ended {count} ago"
 
 
 def _order(known: Known) -> tuple[str, str]:

@@ -29,11 +29,8 @@ def pki_16(view: View, log: Log) -> None:
         log.checked()
         if problem:
             fix = renew(known) if known else "reissue it"
-            log.error(
-                held_place(held),
-                f"OpenSSL refuses {held.name}: {problem}. A peer that verifies it breaks the connection.",
-                fix,
-            )
+            why = f"OpenSSL refuses {held.name}: {problem}{_taken_for_root(held, problem)}."
+            log.error(held_place(held), f"{why} A peer that verifies it breaks the connection.", fix)
     profile(judged, log)
     for resource in view.empty:
         log.undecided(Place.of(resource, "data"), "it holds no certificate (tls.crt); export it with its data")
@@ -44,6 +41,14 @@ def pki_16(view: View, log: Log) -> None:
                 f"{known.row.name} is not a CA's certificate (basicConstraints), so nothing under it verifies.",
                 "isCA: true in its Certificate",
             )
+
+
+def _taken_for_root(held: Held, problem: str) -> str:
+    """Why OpenSSL calls one self-signed that another key has signed."""
+    certificate = held.certificate
+    if "signed certificate" not in problem or certificate.subject != certificate.issuer or self_signed(certificate):
+        return ""
+    return ", for its subject is the name of its issuer, and no authority key identifier tells the two apart"
 
 
 def _chain(view: View, held: Held) -> str | None:

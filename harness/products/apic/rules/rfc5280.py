@@ -37,7 +37,7 @@ def profile(judged: Iterable[Held], log: Log) -> None:
         for found in lint.departures(certificate):
             if found.severity is Severity.WARNING:
                 text = f"{held.name} departs from RFC 5280: {found.message} ({found.code})."
-                log.warning(held_place(held), text, "reissue it without that")
+                log.warning(held_place(held), text, "reissue it with that corrected")
             else:
                 notes[found].append(held)
     for found, places in notes.items():

@@ -8,7 +8,7 @@ from cryptography import x509
 
 from harness.decode.exported_certificates import Held, public_key
 from harness.model.patch import patch, put
-from harness.pki.signatures import issuer_key_id, key_id, may_sign, signed_by
+from harness.pki.signatures import issuer_key_id, key_id, may_sign, signed_by, unchecked
 from harness.products.apic.rules.certificates import (
     INGRESS,
     INGRESS_CA,
@@ -72,8 +72,12 @@ def pki_11(view: View, log: Log) -> None:
         named = [each for each in current if each.subject == held.certificate.issuer]
         if not named:
             continue
+        signed = any(signed_by(held.certificate, each) for each in named)
+        if not signed and (reason := next(filter(None, (unchecked(held.certificate, each) for each in named)), "")):
+            log.undecided(held_place(held), f"whether {name} signed it cannot be checked: {reason.rstrip('.')}")
+            continue
         log.checked()
-        if not any(signed_by(held.certificate, each) for each in named):
+        if not signed:
             log.error(
                 held_place(held),
                 f"{known.row.name} carries the name of {name} as its issuer and is not signed with its present key"
@@ -84,7 +88,9 @@ def pki_11(view: View, log: Log) -> None:
 
 def _explained(leaf: x509.Certificate, authorities: Iterable[x509.Certificate]) -> str:
     wanted, there = issuer_key_id(leaf), {key_id(each) for each in authorities}
-    if wanted is None or None in there or wanted in there:
+    if wanted is not None and wanted in there:
+        return f" (it names the key {wanted.hex()[:8]}, which the CA has: the certificate is damaged)"
+    if wanted is None or None in there:
         return ""
     present = ", ".join(sorted(each.hex()[:8] for each in there if each))
     return f" (it names the key {wanted.hex()[:8]}, the CA now has {present})"

@@ -50,6 +50,14 @@ def test_only_management_can_sign(folders: Folders, tmp_path: Path) -> None:
     assert not [name for name in _packed(Parcels(tmp_path, []).pack([])) if "/jwt/" in name]
 
 
+def test_an_issuer_gets_its_own_signing_key_and_the_public_keys_of_those_it_trusts(
+    folders: Folders, tmp_path: Path
+) -> None:
+    parcels = Parcels(tmp_path, [], issues="sts", key_sets=["partner-sts"])
+    names = {name.removeprefix("deployment/jwt/") for name in _packed(parcels.pack([])) if "/jwt/" in name}
+    assert names == {"sts/signing.key", "sts/jwks.json", "partner-sts/jwks.json"}
+
+
 def test_a_balancer_gets_the_credentials_it_is_configured_with(folders: Folders, tmp_path: Path) -> None:
     front = folders.deployment / "secrets" / "front-portal-admin" / "tls-combined.pem"
     names = _packed(Parcels(tmp_path, []).pack([front]))

@@ -9,7 +9,6 @@ import re
 import zlib
 from collections.abc import Mapping, Sequence
 from html.parser import HTMLParser
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from harness.model.record import Footer, Header, Row
 from harness.model.vocabulary import Outcome
 from harness.tests import builders
 from harness.writers import page
-from harness.writers.page import data, topology
+from harness.writers.page import data
 from harness.writers.page.guide import Guide
 from harness.writers.rows import outcomes
 
@@ -286,26 +285,3 @@ def test_the_old_page_stays_until_the_new_one_is_whole(tmp_path: Path, monkeypat
         _written(tmp_path, [_row(1), _row(2)])
     assert (tmp_path / "index.html").read_text("utf-8") == before
     assert [file.name for file in tmp_path.iterdir()] == ["index.html"]
-
-
-def test_the_drawing_says_who_and_where() -> None:
-    rows = [_row(1, path="terminating"), _row(2, path="terminating", expected="token-refused"), _row(3, "FAIL")]
-    guide = Guide(flows={"management-to-portal": {"client": "management", "server": "portal", "endpoint": "admin"}})
-    everything, jwt = topology.drawings(rows, guide)
-    assert (everything.posture, jwt.posture) == ("", "jwt")
-    assert (list(jwt.clients), list(jwt.servers)) == (["management"], ["portal"])
-    lane = jwt.lanes[0]
-    assert lane.outcome == "FAIL" and lane.href == "#flow=management-to-portal&posture=jwt"
-    lines = {line.text.partition(":")[0].strip(): line for line in lane.lines}
-    assert lines["terminating"].open and "readable here" in lines["terminating"].text
-    assert not lines["direct"].open and lines["direct"].outcome == "FAIL"
-    assert "client verified by: JWT" in [line.text for line in lane.lines]
-
-
-def test_boxes_do_not_lie_upon_one_another() -> None:
-    ends = {"a": ("outer", "one"), "b": ("inner", "two"), "c": ("inner", "two"), "d": ("outer", "one")}
-    guide = Guide(flows={flow: {"client": client, "server": server} for flow, (client, server) in ends.items()})
-    drawing = topology.drawings([_row(1, flow=flow) for flow in ends], guide)[0]
-    for boxes in (drawing.clients.values(), drawing.servers.values(), drawing.lanes):
-        places = sorted((box.top, box.top + box.height) for box in boxes)
-        assert len(places) > 1 and all(low[1] < high[0] for low, high in pairwise(places))
