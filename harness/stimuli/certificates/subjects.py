@@ -123,13 +123,13 @@ def _extra_rdn(pki: Credentials, secret: str) -> Identity:
 
 @CLASSES.add("id-rdn-order")
 def _rdn_order(pki: Credentials, secret: str) -> Identity:
-    """the registered subject's parts in the opposite order"""
+    """the registered subject's RDNs in the opposite order"""
     return _named(pki, secret, reordered)
 
 
 @CLASSES.add("id-multivalued")
 def _multivalued(pki: Credentials, secret: str) -> Identity:
-    """two of the registered parts in one multi-valued part, such as CN=<client>+O=cert-manager"""
+    """two of the registered attributes in one multi-valued RDN, such as CN=<client>+O=cert-manager"""
     return _named(pki, secret, regrouped)
 
 

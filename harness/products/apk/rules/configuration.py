@@ -84,7 +84,7 @@ def sources_of_conf(view: View, log: Log) -> None:
 
 
 def explicit(view: View, log: Log) -> None:
-    """APK-1-EXPLICIT: mTLS says whether it is mandatory."""
+    """APK-1-EXPLICIT: The configuration of mTLS sets `required` explicitly."""
     for part in view.mtls():
         log.checked()
         if part.root.at(_MODE) is None:
