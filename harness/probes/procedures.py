@@ -125,7 +125,7 @@ def crowd(bench: Means, case: Case, entrypoint: Entrypoint, nonce: str) -> Attem
         return request(bench, case, entrypoint, nonce)  # a lab of our own publishes such a set itself
     observed = bench.keys.crowd.get(case.flow.name)
     if observed is None:
-        raise StimulusUnavailable("the service has not fetched its keys from our JWKS server during this run")
+        raise StimulusUnavailable("the service has not fetched its keys from Hopproof's JWKS server during this run")
     if observed.response is not None and observed.response.status == case.flow.success:
         return request(bench, case, entrypoint, nonce)
     return Attempt(nonce, entrypoint, observed, observed.local_port, acts=False)
