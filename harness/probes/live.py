@@ -139,7 +139,7 @@ class Bench:
         balancer, server = self.lab.views(attempt.entrypoint, attempt.client_port, nonce, attempt.began)
         extra: Observations = {"server_leaf_sha256": attempt.entrypoint.server_leaf_sha256, **attempt.extra}
         if "fetchable" in extra:
-            extra["fetched"] = self.stimuli.lure.fetches(attempt.nonce)
+            extra["fetched"] = self.stimuli.attacker_listener.fetches(attempt.nonce)
         effect: bool | None = None
         if attempt.acts and effects is not None:
             try:
