@@ -80,7 +80,7 @@ def request(bench: Means, case: Case, entrypoint: Entrypoint, nonce: str) -> Att
     tried: list[tuple[int, Attempt]] = []
     for sending in sendings:
         attempt = _send(bench, case, entrypoint, sending, context)
-        tried.append((bench.dialect.oddity(attempt.client.response if attempt.client else None), attempt))
+        tried.append((bench.dialect.worst_answer(attempt.client.response if attempt.client else None), attempt))
         if tried[-1][0] == LET_IN:
             break
     _, worst = max(tried, key=itemgetter(0))
