@@ -118,12 +118,12 @@ def _send(bench: Means, case: Case, entrypoint: Entrypoint, sending: Sending, co
     return Attempt(sending.nonce, entrypoint, client, client.local_port, acts, extra, began=began)
 
 
-def crowd(bench: Means, case: Case, entrypoint: Entrypoint, nonce: str) -> Attempt:
+def mixed_key_set(bench: Means, case: Case, entrypoint: Entrypoint, nonce: str) -> Attempt:
     """The good request for which a service has fetched a key set with keys of other kinds, as it was seen before the
     first case; once more, if it was served."""
     if bench.keys is None:
         return request(bench, case, entrypoint, nonce)  # a lab of our own publishes such a set itself
-    observed = bench.keys.crowd.get(case.flow.name)
+    observed = bench.keys.mixed_key_set.get(case.flow.name)
     if observed is None:
         raise StimulusUnavailable("the service has not fetched its keys from Hopproof's JWKS server during this run")
     if observed.response is not None and observed.response.status == case.flow.success:
