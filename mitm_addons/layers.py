@@ -26,7 +26,7 @@ LINGER = 2.0
 
 _HELLO_LIMIT = 65536
 _NO_RESPONSE = 444  # mitmproxy 11's code for "close without a word"
-_UNHEARD = frozenset({"requestheaders", "responseheaders"})
+_WITHOUT_LISTENERS = frozenset({"requestheaders", "responseheaders"})
 _log = logging.getLogger(__name__)
 
 
@@ -103,7 +103,7 @@ class FrontTLS(ClientTLSLayer):
             for command in super()._handle_event(waiting.popleft()):
                 if (
                     not isinstance(command, commands.StartHook)
-                    or command.name not in _UNHEARD
+                    or command.name not in _WITHOUT_LISTENERS
                     or command.blocking is True
                 ):
                     yield command

@@ -97,7 +97,7 @@ class AttackerListener:
 
 
 def on_loopback(host: str) -> bool:
-    """Whether *host*, as an address or as ``localhost``, is this machine's own: who runs there can reach the attacker_listener."""
+    """Whether *host*, as an address or as ``localhost``, is this machine, so that it can reach the listener."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

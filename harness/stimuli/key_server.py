@@ -47,7 +47,7 @@ class KeyServer:
         self._crowd = json.dumps({"keys": among_others(key)}).encode()
         self.crowded = False
         self.mixed_key_set: dict[str, ClientView] = {}
-        """What became of a good request, by flow, for which the mixed_key_set was fetched."""
+        """By flow, the response to a good request for which the mixed key set was fetched."""
         self.fetched = 0
         try:
             self._server = QuietServer((host, int(port)), self._handler())

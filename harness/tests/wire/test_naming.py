@@ -10,7 +10,7 @@ from cryptography.x509.name import _ASN1Type as StringType
 from harness.pki.deployment import Pki
 from harness.pki.issue import Identity, Profile, issue
 from harness.stimuli.certificates import CERTIFICATE_CLASSES
-from harness.stimuli.certificates.naming import other_branch, own_branch, telling
+from harness.stimuli.certificates.naming import identifying_attribute, other_branch, own_branch
 from harness.stimuli.partial import ClientCredential, PartialPki, StimulusUnavailable
 from harness.tests.builders import SECOND
 
