@@ -55,7 +55,7 @@ class Dialect:
         """Whether *response* is marked as a refusal, whatever its status says."""
         return self.refusal is not None and response is not None and self.refusal.marks(response)
 
-    def oddity(self, response: Response | None) -> int:
+    def worst_answer(self, response: Response | None) -> int:
         """Which of several answers tells most against a server: let in, an error of its own, none, another status."""
         status = response.status if response else None
         if response is None or status is None:

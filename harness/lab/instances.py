@@ -160,7 +160,7 @@ class Instances:
         with self.changing:
             self.start([(setup, instance)], self._ports.pop(instance.name))
         if instance.name in self._refused:
-            raise LabError(f"{instance.name} does not start again: {self._refused[instance.name]}")
+            raise LabError(f"{instance.name} does not restart: {self._refused[instance.name]}")
         self._down.discard(instance.name)
 
     def restart(self, setup: Setup, instance: Instance) -> None:

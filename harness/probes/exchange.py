@@ -109,7 +109,7 @@ class Parties:
             case Introspect() if self._target is None:
                 return self._introspected(step, nonce)
             case _:
-                raise LabError(f"only our own labs can play the step {step}", where=self._case.id)
+                raise LabError(f"only the labs can execute the step {step}", where=self._case.id)
 
     def _neighbour(self, server: str, posture: Posture, variant: str = "") -> Entrypoint:
         if server in ("", self._case.flow.server.name):

@@ -133,7 +133,7 @@ class Exports:
     def _lacking(self, case: Case) -> str:
         if case.compares_files:
             compared = self.unsaid or any(True for _ in self._configured(self._judged, {}))
-            return self.unsaid or ("" if compared else "no file configures a server that is asked")
+            return self.unsaid or ("" if compared else "no file configures a server that is tested")
         rule = case.params.rule or case.requirement.id
         judged = [item.judgement for item in self._judged]
         if any(item.checked[rule] or rule in item.undecided for item in judged):
@@ -142,7 +142,7 @@ class Exports:
 
     def _configured(self, judged: Iterable[_Judged], let_in: Mapping[str, str]) -> Iterable[Configured]:
         if self.rules.configured is None:
-            raise CannotJudge(f"how files of {self.product} configure servers is not known")
+            raise CannotJudge(f"the posture that files of {self.product} configure is not known")
         for item in judged:
             for server in self.rules.configured(item.question) if item.live else ():
                 for flow in self.flows.get(server.server, ()):

@@ -94,14 +94,14 @@ class Bench:
         extra = attempt.extra.copy()
         if len(several := sockets.to_json()) > 1:
             extra["sockets"] = several
-        if refused := self._unvouched(case, entrypoint):
+        if refused := self._refused_twin(case, entrypoint):
             extra["twin_refused"] = refused
         # A control proves that a client is served, which is so there.
         if not role and (let_in := self.everybody.get(case.flow.name)):
             extra["everybody_let_in"] = let_in
         return replace(attempt, extra=extra, began=attempt.began or began)
 
-    def _unvouched(self, case: Case, entrypoint: Entrypoint) -> str:
+    def _refused_twin(self, case: Case, entrypoint: Entrypoint) -> str:
         """Why the refusal of *case*'s class proves nothing: its own twin, nearer than the good request, is refused too.
 
         A server that takes no intermediate CA at all refuses a bad one as well, which says nothing of what is bad.
@@ -139,7 +139,7 @@ class Bench:
         balancer, server = self.lab.views(attempt.entrypoint, attempt.client_port, nonce, attempt.began)
         extra: Observations = {"server_leaf_sha256": attempt.entrypoint.server_leaf_sha256, **attempt.extra}
         if "fetchable" in extra:
-            extra["fetched"] = self.stimuli.lure.fetches(attempt.nonce)
+            extra["fetched"] = self.stimuli.attacker_listener.fetches(attempt.nonce)
         effect: bool | None = None
         if attempt.acts and effects is not None:
             try:

@@ -31,7 +31,7 @@ def taken(step: Take, target: TokenClient) -> str:
         case Flaw.ALTERED:
             return altered(good)
         case _:
-            return by_stranger(good)
+            return signed_with_unknown_key(good)
 
 
 def altered(good: str) -> str:
@@ -45,7 +45,7 @@ def altered(good: str) -> str:
     return f"{head}.{base64.urlsafe_b64encode(changed).rstrip(b'=').decode()}.{signature}"
 
 
-def by_stranger(good: str) -> str:
+def signed_with_unknown_key(good: str) -> str:
     """What *good* says, signed with a key that nobody knows; of what is no JWT, a token that nobody issued."""
     parts = parts_of(good)
     if parts is None:

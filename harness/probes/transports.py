@@ -78,7 +78,7 @@ TRANSPORTS: StimulusClasses[Transport] = StimulusClasses(
     ),
     _anywhere(
         "j-other-kinds",
-        procedures.crowd,
+        procedures.mixed_key_set,
         "a good token, whose key is in the JWK set beside keys of other types",
         needs=needs(Need.KEY_SERVER),
     ),

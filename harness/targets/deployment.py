@@ -273,7 +273,7 @@ class Deployment:
             # A flow without a certificate has a client without a name.
             pki = PartialPki({"": ANYBODY, **by_name(open_clients(file.endpoints.values()))})
             stimuli = PartialStimuli(pki, token_issuer, lab.folder / "clients")
-            lab.on_close.insert(0, stimuli.lure.close)
+            lab.on_close.insert(0, stimuli.attacker_listener.close)
             dialect = dialect_of(file)
             kept = frozenset({dialect.refusal.header.lower()} if dialect.refusal else ())
             sender = paced(Pace(file.rate).wait, kept)

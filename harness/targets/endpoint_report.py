@@ -21,7 +21,7 @@ from harness.model.exchange import ClientView
 from harness.model.vocabulary import Posture
 from harness.targets import file as target_file
 from harness.targets.file import Endpoint
-from harness.targets.obstacles import answer, clock, for_want_of_one
+from harness.targets.obstacles import answer, certificate_was_missing, clock
 from harness.targets.schema import PLAIN_HTTP
 from harness.wire.handshake import Handshake
 
@@ -105,7 +105,7 @@ class Probe:
         """Whether a client certificate is ``not asked for``, ``requested`` or ``required``."""
         if not self.shown.asked:
             return "not requested"
-        return "required" if for_want_of_one(self.bare, good_token=False) else "requested"
+        return "required" if certificate_was_missing(self.bare, good_token=False) else "requested"
 
     @property
     def challenge(self) -> str:

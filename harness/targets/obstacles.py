@@ -203,7 +203,7 @@ def untrusted(endpoint: Endpoint, posture: Posture, seen: ClientView, shown: Han
 
 def still_required(posture: Posture, bare: ClientView | None, shown: Handshake, good_token: bool) -> Obstacle | None:
     """An endpoint that was to be judged by tokens alone, and refuses clients without a certificate."""
-    if bare is None or not shown.asked or not for_want_of_one(bare, good_token):
+    if bare is None or not shown.asked or not certificate_was_missing(bare, good_token):
         return None
     return Obstacle(
         f"this endpoint still requires a client certificate, though the file says posture {posture}: without one, a "
@@ -213,7 +213,7 @@ def still_required(posture: Posture, bare: ClientView | None, shown: Handshake, 
     )
 
 
-def for_want_of_one(bare: ClientView, good_token: bool) -> bool:
+def certificate_was_missing(bare: ClientView, good_token: bool) -> bool:
     """Whether a request without a certificate, to a server that asks for one, was turned away for that."""
     if bare.response is None:
         return bool(bare.alert) or (bare.closed and not bare.fault)

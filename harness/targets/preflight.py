@@ -272,17 +272,17 @@ def _in_the_way(endpoint: Endpoint, obstacle: obstacles.Obstacle) -> CannotJudge
     return CannotJudge(obstacle.what, where=f"servers.{endpoint.name}", hint=obstacle.hint)
 
 
-def crowd(preflight: Preflight, flows: Sequence[Flow], keys: KeyServer) -> None:
+def mixed_key_set(preflight: Preflight, flows: Sequence[Flow], keys: KeyServer) -> None:
     """See whether a set with keys of other kinds costs a service the one it needs; from then on it gets that alone."""
     keys.crowded = True
     for flow in flows:
         before = keys.fetched
         observed = preflight.good(flow)
         if observed is not None and keys.fetched > before:
-            keys.crowd[flow.name] = observed
+            keys.mixed_key_set[flow.name] = observed
     served = {flow.name: flow.success for flow in flows}
     keys.crowded = all(
-        view.response is not None and view.response.status == served[name] for name, view in keys.crowd.items()
+        view.response is not None and view.response.status == served[name] for name, view in keys.mixed_key_set.items()
     )
 
 
@@ -290,7 +290,7 @@ def look_at(preflight: Preflight, flows: Iterable[Flow], keys: KeyServer | None)
     """Look at the endpoints of *flows*, with the keys that *keys* publishes; raises :class:`CannotJudge`."""
     flows = list(flows)
     if keys is not None:
-        crowd(preflight, flows, keys)
+        mixed_key_set(preflight, flows, keys)
     try:
         preflight.run(flows)
     except CannotJudge as error:

@@ -107,8 +107,8 @@ def test_the_good_one_is_good(folder: Path, capsys: pytest.CaptureFixture[str]) 
         (b"a: [1, 2", "not valid YAML"),
         (b"a: 1\na: 2\n", "duplicate key 'a'"),
         (b"? [a]\n: b\n", "a key that is a list or a mapping"),
-        (b"a: &a\n  b: *a\n", "it holds itself"),
-        (b"a: &a [*a]\n", "it holds itself"),
+        (b"a: &a\n  b: *a\n", "it contains itself"),
+        (b"a: &a [*a]\n", "it contains itself"),
         (b"a: " + b"[" * 5000, "not valid YAML"),
         (b"a: !!python/object:os.system {}", "not valid YAML"),
         (

@@ -198,7 +198,7 @@ def _talk(stream: socket.socket, facts: ClientView, request: Prepared, parser: _
     except OSError as error:
         facts = replace(facts, **_end(error))
     except h11.RemoteProtocolError as error:
-        facts = replace(facts, closed=True, fault="" if parser.empty else f"the answer is not HTTP: {error}")
+        facts = replace(facts, closed=True, fault="" if parser.empty else f"the response is not HTTP: {error}")
     else:
         if parser.response is None:
             facts = replace(facts, **(_end(write_error) if write_error else {"closed": True}))

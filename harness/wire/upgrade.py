@@ -59,9 +59,7 @@ def follow(
     """
     named = next((value for name, value in head.headers if name == "upgrade"), "")
     if upgrade.protocol not in named.lower():
-        return replace(
-            facts, fault=f"answered 101 for {named or 'no protocol'}, where {upgrade.protocol} was asked for"
-        )
+        return replace(facts, fault=f"answered 101 for {named or 'no protocol'}, but {upgrade.protocol} was requested")
     facts = replace(facts, switched=upgrade.protocol)
     if upgrade.protocol == WEBSOCKET:
         soon = min(deadline, time.monotonic() + FIRST_WORD_SECONDS)

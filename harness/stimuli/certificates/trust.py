@@ -111,7 +111,7 @@ def _missing_ica(pki: Credentials, secret: str) -> Identity:
 
 @CLASSES.add("ta-leaf-not-first")
 def _leaf_not_first(pki: Credentials, secret: str) -> Identity:
-    """Sends the client's certificate only after another one: the first, the end-entity certificate, is an untrusted client's."""
+    """the client's certificate sent only after another one: the first, the end-entity certificate, is untrusted"""
     stranger = issue(pki.profile(secret), key=_attacker_of(pki, secret))
     return stranger.along(pki.identity(secret).chain)
 

@@ -26,7 +26,7 @@ NAMED = (NAMES_ITS_CLIENT,)
 
 
 def _forgiving(rules: ServerPolicy, also: Callable[[CertificateProblem], bool]) -> ServerPolicy:
-    return replace(rules, forgives=lambda problem: also(problem) or rules.forgives(problem))
+    return replace(rules, tolerates=lambda problem: also(problem) or rules.tolerates(problem))
 
 
 def _instead_of_required(rules: ServerPolicy, demand: Demand) -> ServerPolicy:

@@ -117,7 +117,7 @@ class AcceptedConnection(Protocol):
         """Our side is done: a client that does not close its own is not waited for longer than LINGER_SECONDS."""
         self._stop_deadline()
         if not self._over:
-            self._deadline = self._house.reactor.callLater(LINGER_SECONDS, self._linger_over)
+            self._deadline = self._house.reactor.callLater(LINGER_SECONDS, self._linger_ended)
 
     def abort(self) -> None:
         """Close the connection at once."""
@@ -151,7 +151,7 @@ class AcceptedConnection(Protocol):
         self.record.reject(Reason.TLS_HANDSHAKE, f"no handshake within {HANDSHAKE_SECONDS:.0f} s")
         self.abort()
 
-    def _linger_over(self) -> None:
+    def _linger_ended(self) -> None:
         self._deadline = None
         self.abort()
 

@@ -197,7 +197,7 @@ def test_a_kustomize_patch_is_not_judged_alone(capsys: pytest.CaptureFixture[str
     assert run(capsys, "lint", tmp_path)[0] == 1
     (tmp_path / "kustomization.yaml").write_text("resources: [base.yaml]\npatches: [{path: patch.yaml}]\n", "utf-8")
     status, out, _ = run(capsys, "lint", tmp_path)
-    assert status == 0 and "a Kustomize patch, not a whole object" in out
+    assert status == 0 and "a Kustomize patch, not a complete object" in out
 
 
 def test_keys_and_control_characters_are_never_printed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -263,13 +263,13 @@ def test_the_kill_matrix_of_the_same_catalogue_only(tmp_path: Path, digest: str,
     (tmp_path / "mutants.json").write_text(json.dumps(kills), "utf-8")
     text = _Read(_written(tmp_path, [_row(1)])).text
     assert ("lets-all-in" in text) is shown
-    assert ("No kill matrix of this catalogue" in text) is not shown
+    assert ("no kill matrix of this catalogue" in text) is not shown
 
 
 @pytest.mark.parametrize("text", ["", "[]", json.dumps({"catalogue_sha256": SHA})])
 def test_a_broken_kill_matrix_breaks_no_page(tmp_path: Path, text: str) -> None:
     (tmp_path / "mutants.json").write_text(text, "utf-8")
-    assert "No kill matrix of this catalogue" in _Read(_written(tmp_path, [_row(1)])).text
+    assert "no kill matrix of this catalogue" in _Read(_written(tmp_path, [_row(1)])).text
 
 
 def test_the_old_page_stays_until_the_new_one_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
