@@ -19,6 +19,8 @@ REFERENCE = (
 )
 
 _WRITTEN = {
+    "export-route-in-clear-text": ("FLW-0", "an export has a route that offers an endpoint in clear text", ()),
+    "export-route-terminates": ("FLW-3", "an export has a route that terminates TLS in front of an mTLS endpoint", ()),
     "export-nothing-verified": ("CFG-1", "an export has mTLS and JWT both off at the portal", ()),
     "export-switch-no-truth-value": ("CFG-2", "an export has a word in place of true or false", ()),
     "export-v5c-without-mtls": ("CFG-6", "an export disables mTLS of analytics beside a v5 compatible gateway", ()),

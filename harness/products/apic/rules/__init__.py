@@ -10,6 +10,7 @@ from harness.products.apic.rules import (
     certificate_report,
     chains,
     configuration,
+    fronts,
     keys,
     names,
     presence,
@@ -31,8 +32,27 @@ _CERTIFICATES = "no certificate and no Certificate object that the tables know i
 _SECRETS = "no certificates (Secrets or PEM files) that the tables know in the files"
 
 
+_FRONTS = "no Route and no Ingress in front of an endpoint between subsystems in the files"
+
+
 def _rules() -> tuple[Rule[View], ...]:
     return (
+        Rule(
+            "FLW-0",
+            "Routes and ingresses have TLS on both sides",
+            _NETWORK,
+            _FRONTS,
+            presence.in_front,
+            fronts.flw_0,
+        ),
+        Rule(
+            "FLW-3",
+            "Routes and ingresses of mTLS flows pass TLS through",
+            _JWT,
+            f"{_FRONTS} that verifies certificates",
+            presence.in_front_of_mtls,
+            fronts.flw_3,
+        ),
         Rule(
             "FLW-6",
             "Services between subsystems are not for two data centres",
