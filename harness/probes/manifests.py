@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import ssl
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from harness.decode.manifests import MOST_BYTES, read
@@ -38,6 +39,7 @@ def load(paths: Iterable[str]) -> Files:
                     f"more than {_MOST_FILES} files", where=path, hint="give a folder with the exports only"
                 )
     _leave_out(found, patches)
+    _into_namespaces(found)
     _once(found)
     return found
 
@@ -117,6 +119,23 @@ def _leave_out(found: Files, patches: set[Path]) -> None:
     found.resources = [resource for resource in found.resources if resource.file not in partial]
     message = "a Kustomize patch, not a complete object; judge the output of kustomize build"
     found.unread += [Unread(name, 1, message, False) for name in sorted(partial)]
+
+
+def _into_namespaces(found: Files) -> None:
+    """What a kustomization puts into a namespace is there, whatever the object itself says."""
+    namespaces: dict[Path, str] = {}
+    for each in found.resources:
+        file, namespace = Path(each.file), each.root.text("namespace")
+        if file.name.lower() in _KUSTOMIZATION and namespace:
+            namespaces |= {(file.parent / item.text()).resolve(): namespace for item in each.root.items("resources")}
+    if namespaces:
+        found.resources = [_in_namespace(each, namespaces) for each in found.resources]
+
+
+def _in_namespace(resource: Resource, namespaces: Mapping[Path, str]) -> Resource:
+    everywhere = not resource.kind or resource.kind == "Namespace" or resource.kind.startswith("Cluster")
+    namespace = "" if everywhere or resource.file == "-" else namespaces.get(Path(resource.file).resolve(), "")
+    return replace(resource, namespace=namespace) if namespace else resource
 
 
 def _once(found: Files) -> None:

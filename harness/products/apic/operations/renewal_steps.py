@@ -72,7 +72,8 @@ class Steps:
     def _look(self) -> Step:
         site = self.inventory.origin
         commands = [self.kubectl.signer(site, self.inventory.name)]
-        commands += [self.kubectl.issued_by(each, self.issuer) for each in self.sites]
+        issuers = list(dict.fromkeys((self.issuer, *((self.row.short,) if self.issuer == self.row.name else ()))))
+        commands += [self.kubectl.issued_by(each, issuers) for each in self.sites]
         return Step(
             "Look before you start",
             "What signs what today, to compare with afterwards. Add to step"

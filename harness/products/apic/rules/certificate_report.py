@@ -16,10 +16,11 @@ from harness.decode.exported_certificates import Held, public_key
 from harness.model.finding import Finding
 from harness.pki.signatures import issuer_key_id, key_id, may_sign, self_signed, unchecked
 from harness.products.apic.rules.certificates import CA, INGRESS_CA, Row, row_of
-from harness.products.apic.rules.view import Known, View
+from harness.products.apic.rules.view import View
 
 _RENEWED_BEFORE = timedelta(days=30)  # cert-manager's ingress-ca; the documents' renewBefore is 720h
 _DEEPEST = 10
+_NAMED = 6
 
 
 def report(view: View, findings: Sequence[Finding]) -> str:
@@ -98,7 +99,7 @@ class Page:
                 yield from self._branch(child, depth + 1)
 
     def _line(self, certificate: x509.Certificate) -> str:
-        places = ", ".join(dict.fromkeys(held.label for held in self._places[certificate]))
+        places = _shortened(dict.fromkeys(held.label for held in self._places[certificate]))
         identifier = key_id(certificate)
         key = f", key {identifier.hex()[:8]}" if identifier and may_sign(certificate) else ""
         former = " - a former certificate of that CA, for it is in no tls.crt" if self._former(certificate) else ""
@@ -151,9 +152,10 @@ class Page:
             return ""
         day = certificate.not_valid_after_utc - _RENEWED_BEFORE
         number = len(self._children[certificate])
+        signed = f"the {_counted(number, 'certificate')} that it signed" if number else "what it signed"
         if self._view.platform == "vmware":
-            return f"; renewed by hand on virtual appliances, and so are the {number} certificates that it signed"
-        return f"; cert-manager renews it on {day:%Y-%m-%d}, and not the {number} certificates that it signed"
+            return f"; renewed by hand on virtual appliances, and so {'are' if number > 1 else 'is'} {signed}"
+        return f"; cert-manager renews it on {day:%Y-%m-%d}, and not {signed}"
 
     def _row(self, certificate: x509.Certificate) -> Row | None:
         names = (held.name for held in self._places[certificate] if held.entry in ("tls.crt", "") and held.place == 0)
@@ -161,15 +163,11 @@ class Page:
 
     def _uses(self) -> Iterator[str]:
         yield "\nWhat each is for:"
-        for known in sorted(self._view.held, key=_order):
-            row = known.row
-            if row.legacy:
-                yield f"  {known.name}: {row.legacy}"
-                continue
-            use = "" if row.use in ("", CA) else f" ({row.use})"
-            condition = f"; {row.condition} only" if row.condition else ""
-            restart = f"; after its renewal restart {', '.join(row.restart)}" if row.restart else ""
-            yield f"  {known.name}: {row.purpose}{use}{condition}{restart}"
+        for (name, row), number in sorted(
+            Counter((known.name, known.row) for known in self._view.held).items(), key=_name
+        ):
+            called = f"{name} ({number} of them)" if number > 1 else name
+            yield f"  {called}: {row.legacy or _use(row)}"
         unknown = sum(1 for certificate in self._places if self._row(certificate) is None)
         if unknown:
             more = " more" if self._view.held else ""
@@ -202,5 +200,19 @@ def _when(left: timedelta) -> str:
     return f"in {count}" if left > timedelta(0) else f"ended {count} ago"
 
 
-def _order(known: Known) -> tuple[str, str]:
-    return known.namespace, known.name
+def _name(counted: tuple[tuple[str, Row], int]) -> str:
+    return counted[0][0]
+
+
+def _use(row: Row) -> str:
+    use = "" if row.use in ("", CA) else f" ({row.use})"
+    condition = f"; {row.condition} only" if row.condition else ""
+    restart = f"; after its renewal restart {', '.join(row.restart)}" if row.restart else ""
+    return f"{row.purpose}{use}{condition}{restart}"
+
+
+def _shortened(labels: Iterable[str]) -> str:
+    """*labels*, the first of them and how many more there are."""
+    names = list(labels)
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{', '.join(names[:_NAMED])}{more}"
