@@ -32,6 +32,7 @@ SLIPS = {
     "sts-omits-issued-token-type": "leaves issued_token_type out of its response",
     "sts-lets-answers-be-cached": "allows caches to keep the tokens that it issues",
     "sts-takes-any-certificate": "accepts any certificate from its CA for the client named in the request",
+    "sts-takes-inactive-tokens": "exchanges a reference token that its issuer reports as not active",
     "sts-introspects-for-anybody": "introspects tokens for clients that do not authenticate",
     "sts-calls-any-token-active": "calls any token active",
     "sts-lets-actors-pile-up": "exchanges tokens with any number of actors",
@@ -49,6 +50,22 @@ def _slip(name: str, summary: str) -> Change:
 
 for _name, _summary in SLIPS.items():
     fault(_name, on=_TOKEN_SERVICES)(_slip(_name, _summary))
+
+_EDGE_SLIPS = {
+    "edge-forwards-external-token": "forwards the external token instead of one from the STS",
+    "edge-shares-inner-token": "forwards the token that it obtained for another user",
+    "edge-takes-inactive-tokens": "accepts a reference token that is not active",
+    "edge-keeps-introspections": "caches an introspection response for longer than the token is valid",
+    "edge-ignores-introspected-audience": "accepts a reference token for another audience",
+}
+_PROVIDER_SLIPS = {
+    "idp-introspects-for-anybody": "introspects tokens for clients that do not authenticate",
+    "idp-forgets-revocations": "reports a revoked token as active",
+}
+
+for _server, _slips in (("edge-gateway", _EDGE_SLIPS), ("identity-provider", _PROVIDER_SLIPS)):
+    for _name, _summary in _slips.items():
+        fault(_name, on=(_server,))(_slip(_name, _summary))
 
 SERVICE_SLIPS = {
     "service-lets-callers-share-a-key": "starts although two callers share one key",
