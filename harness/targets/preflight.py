@@ -204,9 +204,9 @@ class Preflight:
         others = [self._try(endpoint, flow, stimulus) for stimulus in (_NOTHING, _STRANGER)]
         if all(self._bench.served(item, flow) for item in others) and (good is None or self._bench.served(good, flow)):
             who = (
-                "a good client, one without any credential and a stranger"
+                "a good client, one without any credential and one with an untrusted credential"
                 if good
-                else "a client without credentials and a stranger"
+                else "a client without credentials and one with an untrusted credential"
             )
             self._bench.everybody[flow.name] = f"{endpoint.host} answers {flow.success} to {who} alike"
 
