@@ -52,7 +52,7 @@ def as_configured(question: Question) -> list[Finding]:
         if not agreeing:
             found.append(violation("not-as-configured", f"{flow}: {_both(items[0])}"))
         found += [
-            violation("not-done", f"{flow}: {_said(item)}, but {item['let_in']} accepted a client without it")
+            violation("not-done", f"{flow}: {_said(item)}, and {item['let_in']} let a client in without it")
             for item in agreeing[:1]
             if item.get("let_in")
         ]

@@ -133,7 +133,7 @@ class Exports:
     def _lacking(self, case: Case) -> str:
         if case.compares_files:
             compared = self.unsaid or any(True for _ in self._configured(self._judged, {}))
-            return self.unsaid or ("" if compared else "no file configures a server that is tested")
+            return self.unsaid or ("" if compared else "no file configures a server that is asked")
         rule = case.params.rule or case.requirement.id
         judged = [item.judgement for item in self._judged]
         if any(item.checked[rule] or rule in item.undecided for item in judged):

@@ -22,7 +22,7 @@ MTLS, JWT = EXPORTS / "sound" / "kubernetes", EXPORTS / "live" / "jwt-portal.yam
     [
         (MTLS, "", "PASS", "as required"),
         (JWT, "", "FAIL", "configures JWT; the server was judged as one with mTLS"),
-        (MTLS, "requests-but-does-not-require", "FAIL", "accepted a client without it"),
+        (MTLS, "requests-but-does-not-require", "FAIL", "let a client in without it"),
     ],
 )
 def test_files_and_server(

@@ -211,11 +211,11 @@ def _with_tls(base: Connection, client: Side, server: Side) -> Connection:
     sent, received = client.tls or TlsSide(False), server.tls or TlsSide(False)
     hello, answer, notes = _hellos(sent, received)
     if server.content is Content.HTTP:
-        notes.append("the server answered the ClientHello with cleartext HTTP")
+        notes.append("the server answered the ClientHello with HTTP in clear text")
     renegotiated = _renegotiated(answer, sent, received)
     requested, presented = inference.certificates(hello, answer, sent, received)
     if base.sent.missing or base.received.missing:
-        notes.append("part of it was not captured")
+        notes.append("a part of it was not captured")
     if hello is not None and hello.encrypted_client_hello:
         notes.append("Encrypted Client Hello (or its GREASE): the server name may be an outer one")
     return replace(
@@ -251,7 +251,7 @@ def _hellos(sent: TlsSide, received: TlsSide) -> tuple[ClientHello | None, Serve
             answer = server_hello(received.messages[SERVER_HELLO])
             if answer.retry and received.second_hello:
                 answer = server_hello(received.second_hello)
-                notes.append("the server requested another key share (HelloRetryRequest)")
+                notes.append("the server asked for another key share (HelloRetryRequest)")
     except ValueError:
         notes.append("the ServerHello is malformed")
     exchange = received.messages.get(KEY_EXCHANGE, b"")
