@@ -136,7 +136,7 @@ class TokenService(Application):
         claims = self._subject(form.get("subject_token", ""), client)
         audience = form.get("audience", "")
         if audience not in client.may and "sts-exchanges-for-anybody" not in self._slips:
-            raise OAuthError(self._word("invalid_target"), "this client may not have a token for that audience")
+            raise OAuthError(self._word("invalid_target"), "this client may not request that audience")
         return self._answer(name, audience, claims, form.get("requested_token_type") == ACCESS_TOKEN)
 
     def _introspect(self, ask: HttpRequest) -> HttpResponse:
@@ -149,7 +149,7 @@ class TokenService(Application):
         try:
             claims = self._verified(form["token"])
             if not self._known(claims) or (date(claims, "exp") or 0) <= self._clock.now():
-                raise OAuthError("invalid_request", "the token is not good")
+                raise OAuthError("invalid_request", "the token is not valid")
         except (OAuthError, Rejected):
             return HttpResponse(200, {"active": "sts-calls-any-token-active" in self._slips})
         return HttpResponse(200, {"active": True, **{name: claims[name] for name in _TOLD if name in claims}})
