@@ -127,8 +127,8 @@ def _terminate(change: Change) -> Step:
     return Step(
         f"Balancer before {change.title}: terminate TLS for {host}:{PORT}",
         f"To clients it presents a certificate for {host} from a CA that they trust ({INGRESS_CA}, unless they are"
-        f" configured with another); it re-encrypts, verifies the server's certificate for {host} under {INGRESS_CA}, and"
-        " forwards the Authorization header unchanged.",
+        f" configured with another); it re-encrypts, verifies the server's certificate for {host} under {INGRESS_CA},"
+        " and forwards the Authorization header unchanged.",
         by_hand=("the network team does this, with the sheet (--sheet)",),
         requirements=("FLW-4",),
         states=False,

@@ -100,8 +100,8 @@ class Steps:
             )
         return Step(
             f"Renew {name} in {site.title}",
-            "cert-manager issues it again, with a new key, once its secret is deleted. Certificates it signed stay valid"
-            " for peers that still trust the former CA certificate.",
+            "cert-manager issues it again, with a new key, once its secret is deleted. Certificates it signed stay"
+            " valid for peers that still trust the former CA certificate.",
             (*self.kubectl.delete_secrets(site, [name]), *self.kubectl.wait(site, [name])),
             by_hand=self._management_ca_hands(),
             down=self.trust.down(),
