@@ -71,7 +71,7 @@ def test_the_sender_comes_before_the_switch() -> None:
     found = plan("api-gateway-to-analytics").steps
     titles = [step.title for step in found.steps]
     sender = next(number for number, title in enumerate(titles) if "send a JWT" in title)
-    assert sender < next(number for number, title in enumerate(titles) if "certificate no longer" in title)
+    assert sender < next(number for number, title in enumerate(titles) if "stop verifying the certificate" in title)
     assert any("management-to-analytics" in remark for remark in found.remarks)
 
 
