@@ -48,7 +48,7 @@ class Controls:
         return self.opening.startswith(UNMADE)
 
     def to_json(self) -> Twin:
-        """As it stands in the evidence of a row."""
+        """As it is written in the evidence of a row."""
         return {"opening": self.opening, "closing": self.closing}
 
 

@@ -35,7 +35,7 @@ class Wire:
             os._exit(0)
 
     def report(self, view: BalancerView) -> None:
-        """Tells of one ended connection."""
+        """Reports one ended connection."""
         self.write(Connection(view))
 
 

@@ -84,7 +84,7 @@ class Inspector:
             raise exceptions.OptionsError(str(error)) from error
 
     def running(self) -> None:
-        """Tell who started this that the proxy listens."""
+        """Signal the starting process that the proxy listens."""
         if self._own and ctx.options.hopproof_ready >= 0:
             os.write(ctx.options.hopproof_ready, b"ready")
             os.close(ctx.options.hopproof_ready)

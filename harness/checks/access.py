@@ -1,4 +1,4 @@
-"""Who is let in and who is turned away, for which reason, and what a balancer made of the exchange."""
+"""Who is accepted and who is rejected, for which reason, and what a balancer did to the exchange."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def token_refused(question: Question) -> list[Finding]:
 
 
 def _fetched(question: Question) -> Iterator[Finding]:
-    """A URL in a token is an attacker's: to ask there is a fault of its own, whatever becomes of the token."""
+    """A URL in a token is the attacker's: fetching it is a fault of its own, whatever happens to the token."""
     extra = question.exchange.extra
     if extra.get("fetched"):
         text = f"fetched the URL that the token names, {extra['fetched']} times: the sender of a token chooses the URL"

@@ -87,7 +87,7 @@ def _answer(name: str, facts: Exchanged) -> Iterator[Finding]:
 
 
 def introspected(name: str, step: Introspect, facts: Introspected) -> Iterator[Finding]:
-    """What is wrong with the answer to *step*: a token that is not active is said nothing of (RFC 7662 section 2.2)."""
+    """What is wrong with the answer to *step*: an inactive token is not described (RFC 7662 section 2.2)."""
     if facts.status is None:
         yield unobserved("no-answer", f"{name}: no answer ({facts.ended or 'closed'})")
     elif step.then is None:

@@ -1,5 +1,5 @@
 """What captured packets must show of a case.  Reads ``extra["packets"]`` only: what an end of a connection reported of
-itself is left aside, so these verdicts and those of the live run share no source."""
+itself is ignored, so these verdicts and those of the live run share no source."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What captured packets show of the endpoints that a target file declares.  Pure: from connections to outcomes.
 
 Packets are evidence of what happened during the capture.  What is encrypted, was not captured, or did not happen
-in the capture is UNOBSERVED; a PASS says so much of the connections in the capture, and no more.
+in the capture is UNOBSERVED; a PASS covers only the connections in the capture.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ def _target_of(named: str) -> tuple[Catalogue, Callable[[Case], str]]:
 
 
 def documented(identifier: str) -> str:
-    """A case id as the catalogue has it: a service of one's own is judged like an endpoint that stands for any."""
+    """A case id as the catalogue has it: a user's own service is judged like an endpoint that represents any."""
     parts = identifier.replace("__", "/").split("/")
     rows = {row.id: row for row in catalogue().requirements}
     row = rows.get(parts[1]) if len(parts) > 1 else None

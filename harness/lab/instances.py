@@ -94,7 +94,7 @@ class Instances:
         return layers
 
     def look_again(self, setup: Setup) -> None:
-        """Find out anew where *setup* is entered: what runs elsewhere now has another address."""
+        """Look up again where *setup* is entered: an instance that moved has another address."""
         self._entrypoints[setup] = self._entrypoint(setup)
 
     def _entrypoint(self, setup: Setup) -> Entrypoint | ConfigurationRefused:

@@ -1,4 +1,4 @@
-"""Keeps good requests coming while something happens, and tells what was served, what was lost, and for how long."""
+"""Sends good requests while something happens, and reports what was served, what was lost, and for how long."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What is inside TLS, where a key log opens it: decrypted by tshark, which is a program of its own.  No TLS of ours.
+"""Decrypts captured TLS with a key log, by running tshark; nothing is decrypted in this process.
 
-Only what is asked of every request is taken over: method, host, path, whether it carries a token, and the status.
+Of each request only method, host, path, the kind of authorization and the status are read.
 """
 
 from __future__ import annotations

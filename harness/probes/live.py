@@ -54,9 +54,9 @@ def _nothing_more(_case: Case, _request: Prepared, _identity: Identity | None) -
 
 @dataclass(frozen=True)
 class Bench:
-    """A lab and what is presented to it.  ``seed`` makes the nonces, which tell a server nothing; ``dialect`` is how
-    the lab's servers say no, ``send`` how a request goes out.  ``twins`` None trusts the
-    batch's controls; a dictionary is where what became of each class's own twin is remembered.  ``everybody`` names
+    """A lab and what is presented to it.  ``seed`` makes the nonces, which reveal nothing to a server; ``dialect`` is
+    how the lab's servers refuse, ``send`` how a request is sent.  ``twins`` None trusts the
+    batch's controls; a dictionary records the result of each class's own twin.  ``everybody`` names
     the flows whose server was seen to serve any client, and how that was seen; ``notes`` are
     what a reader should know besides, ``describe`` what a record keeps of how a request was made, ``keys`` is our JWKS
     server, ``token_client`` what a target file says of its token service."""
@@ -79,7 +79,7 @@ class Bench:
         return "fp-" + hashlib.sha256("\0".join((str(self.seed), *parts)).encode()).hexdigest()[:20]
 
     def attempt(self, case: Case, entrypoint: Entrypoint | ConfigurationRefused, role: str = "") -> Attempt:
-        """Carry out *case*'s stimulus at *door*; *role* tells a control from the case itself."""
+        """Carry out *case*'s stimulus at *door*; *role* distinguishes a control from the case itself."""
         if isinstance(entrypoint, ConfigurationRefused):
             return Attempt(self.nonce(case.id, role), extra={"start": {"refused": entrypoint.message}})
         # Servers behind a faulty balancer serve the right one too; their effects must be distinguished.

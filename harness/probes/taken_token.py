@@ -1,4 +1,4 @@
-"""The token that the client of a target file holds, and bad ones made of it without the issuer's key."""
+"""The token that the client of a target file holds, and bad ones derived from it without the issuer's key."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def altered(good: str) -> str:
 
 
 def signed_with_unknown_key(good: str) -> str:
-    """What *good* says, signed with a key that nobody knows; of what is no JWT, a token that nobody issued."""
+    """The claims of *good*, signed with an unknown key; for an opaque token, one that was never issued."""
     parts = parts_of(good)
     if parts is None:
         return secrets.token_urlsafe(len(good))[: len(good)]

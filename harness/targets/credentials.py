@@ -55,7 +55,7 @@ def by_name(clients: Mapping[str, tuple[str, ClientCredential]]) -> dict[str, Cl
 
 
 def _held(client: ClientCredential) -> list[object]:
-    """What tells two clients apart: their certificates, and which keys of them are at hand."""
+    """What distinguishes two clients: their certificates, and which of their keys are available."""
     parts = (client.identity, client.authority, client.other_authority, client.revoked, client.second)
     return [part and (part.chain, isinstance(part, PublicOnlyIdentity)) for part in parts]
 

@@ -49,7 +49,7 @@ _ATTEMPTS = {
 
 @dataclass(frozen=True)
 class Obstacle:
-    """What stands in the way, and what to try."""
+    """What prevents judging, and what to try."""
 
     what: str
     hint: str

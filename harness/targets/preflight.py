@@ -1,4 +1,4 @@
-"""Looks whether a target can be judged at all (reachable, TLS, a good request passes), and whether all are let in."""
+"""Checks whether a target can be judged (reachable, TLS, a good request passes), and whether it accepts all clients."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Preflight:
                 self._answers(endpoint, flow)
 
     def good(self, flow: Flow) -> ClientView | None:
-        """What comes of *flow*'s good request; None where it cannot be made, or would write where nothing may."""
+        """The result of *flow*'s good request; None where it cannot be made, or would write where nothing may."""
         if self._file.read_only and not is_safe(flow.method):
             return None
         endpoint = self._file.endpoints[flow.server.name]
@@ -84,7 +84,7 @@ class Preflight:
         return self._known[address]
 
     def _try(self, endpoint: Endpoint, flow: Flow, stimulus: Stimulus) -> ClientView | None:
-        """What came of one request; None where it cannot be made from the credentials at hand."""
+        """The result of one request; None where it cannot be made from the credentials at hand."""
         nonce = self._bench.nonce("preflight", flow.name, stimulus.id)
         host = host_header(endpoint.host, endpoint.port)
         try:

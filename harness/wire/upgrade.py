@@ -1,4 +1,4 @@
-"""What is said on a connection that an answer 101 has switched to another protocol.  Knows no expectation.
+"""What is exchanged on a connection that a 101 response has switched to another protocol.  Knows no expectation.
 
 A server that says 101 to WebSocket may still turn the client away with its first frame, and one that says 101 to h2c
 answers the request inside HTTP/2, where another request may follow that nothing in front of the server has looked at.

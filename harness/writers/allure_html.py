@@ -73,12 +73,12 @@ def generate(folder: Path, header: Header, footer: Footer) -> Path:
     if done.returncode or not page.is_file():
         said = (done.stderr or done.stdout).strip()[-600:]
         raise ReportError(f"Allure failed (status {done.returncode}): {said}", where=" ".join(command))
-    _keep_to_itself(page)
+    _forbid_loading(page)
     return page
 
 
-def _keep_to_itself(page: Path) -> None:
-    """Forbid the page to load anything: as made, it tells a statistics service whenever it is opened."""
+def _forbid_loading(page: Path) -> None:
+    """Forbid the page to load anything: as generated, it contacts a statistics service when opened."""
     text = page.read_text("utf-8")
     head, mark, rest = text.partition("<head>")
     if not mark:

@@ -27,7 +27,7 @@ class Counts:
     skipped: int = 0
 
     def to_json(self) -> record.Counts:
-        """As it stands in a record's header."""
+        """As it is written in a record's header."""
         return {
             "catalogue": self.catalogue,
             "withheld": self.withheld,

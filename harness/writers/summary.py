@@ -52,7 +52,7 @@ def plain(text: str) -> str:
 
 
 class Console:
-    """Tells a run on the terminal; on anything else than a terminal, in plain lines."""
+    """Prints a run to the terminal, and plain lines to anything else."""
 
     def __init__(self, console: RichConsole | None = None) -> None:
         # Piped output has no width of its own; a table folded to 80 columns cannot be read.

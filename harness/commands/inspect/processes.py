@@ -31,7 +31,7 @@ _MOST = 4
 def headless(
     wanted: InspectOptions, session: Path, about: Callable[[int], list[str]], exercise: Exercise | None, tell: Tell
 ) -> int:
-    """Until stdin ends: tells each violation, and in the end the counts.
+    """Runs until stdin ends: prints each violation, and finally the counts.
 
     As many processes as there are cores take connections from one port.  A recording is one file of one process.
     """
@@ -81,7 +81,7 @@ def _command(wanted: InspectOptions, session: Path, port: int) -> list[str]:
 
 
 class _Workers:
-    """Processes that end with their stdin; each tells JSON lines."""
+    """Processes that end with their stdin; each prints JSON lines."""
 
     def __init__(self, command: list[str], number: int, tell: Tell) -> None:
         self._tell = tell
@@ -109,7 +109,7 @@ class _Workers:
         self._over.wait()
 
     def end(self) -> int:
-        """Let them finish, and tell what they counted; 3 where one did not end well."""
+        """Let them finish, and print their counts; 3 if one failed."""
         for process in self._processes:
             _pipe(process.stdin).close()
         try:

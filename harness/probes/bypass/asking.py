@@ -171,7 +171,7 @@ def _reached(one: Try, client: ClientView) -> bool:
 
 
 def _fact(asking: Asking, one: Try, client: ClientView) -> Answer:
-    """What came of one request; the nonce, which differs, is left out of the body."""
+    """The result of one request; the nonce, which differs, is left out of the body."""
     if not _reached(one, client):
         client = replace(client, response=None)
     body = client.response.body if client.response else ""

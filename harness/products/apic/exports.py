@@ -1,4 +1,4 @@
-"""Exports that are judged in the place of somebody's: installations as documented, and one mistake each.  Data."""
+"""Exports that are judged in place of a user's: documented installations, and one mistake each.  Data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of APK that are judged in the place of somebody's: sound ones, and one mistake each.  Data."""
+"""Files of APK that are judged in place of a user's: correct ones, and one mistake each.  Data."""
 
 from __future__ import annotations
 

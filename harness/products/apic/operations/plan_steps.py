@@ -15,7 +15,7 @@ _CA = "mgmtPlatformEndpointCASecret"
 
 
 class Change:
-    """What has to change on *server*, whose settings stand in ``place``."""
+    """What has to change on *server*, whose settings are in ``place``."""
 
     def __init__(self, view: View, server: Subsystem, url: str) -> None:
         self.view, self.server, self.url = view, server, url

@@ -132,7 +132,7 @@ class Page:
 
     @cached_property
     def _sizes(self) -> Counter[tuple[str, str, str, str]]:
-        """How many certificates stand in each place."""
+        """How many certificates are in each place."""
         held = self._view.question.certificates.held
         return Counter((each.file, each.name, each.namespace, each.entry) for each in held)
 

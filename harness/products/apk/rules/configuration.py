@@ -152,7 +152,7 @@ def place(view: View, log: Log) -> None:
 
 
 def _into_auth_types(part: Part) -> Patch | None:
-    """mTLS under authTypes, where none stands there yet."""
+    """mTLS under authTypes, where there is none yet."""
     inside = (*part.at[:-1], "authTypes")
     if part.resource.root.at(*inside, part.kind) is not None:
         return None
