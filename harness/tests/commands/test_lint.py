@@ -35,7 +35,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> Run:
 def test_sound_files(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = run(capsys, "lint", SOUND)
     assert status == 0
-    assert out.splitlines()[0].startswith("API Connect 10.0.8.1 (as the files say) on Kubernetes; 15 objects")
+    assert out.splitlines()[0].startswith("API Connect 10.0.8.1 (from the files) on Kubernetes; 15 objects")
     assert out.splitlines()[-1] == "0 errors, 0 warnings, 0 notes."
 
 

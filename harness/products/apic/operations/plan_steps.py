@@ -125,7 +125,7 @@ def _switch(change: Change) -> Iterator[Step]:
 def _terminate(change: Change) -> Step:
     host = host_of(change.server) or "its host"
     return Step(
-        f"Balancer before {change.title}: terminate TLS for {host}:{PORT}",
+        f"Balancer in front of {change.title}: terminate TLS for {host}:{PORT}",
         f"To clients it presents a certificate for {host} from a CA that they trust ({INGRESS_CA}, unless they are"
         f" configured with another); it re-encrypts, verifies the server's certificate for {host} under {INGRESS_CA},"
         " and forwards the Authorization header unchanged.",
