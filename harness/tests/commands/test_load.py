@@ -169,7 +169,7 @@ def test_a_server_that_is_gone_is_told() -> None:
     slices, stopped = generate(plan, [arm], said)
     # Ctrl-C, which a terminal sends to our group, must not reach it: we end it.
     assert groups and os.getpgrp() not in groups
-    assert len(slices) == 3 and stopped == "nothing was served in 3 slices, one after the other"
+    assert len(slices) == 3 and stopped == "nothing was served in 3 consecutive slices"
     assert slices[0]["served"] == 0 and set(slices[0]["errors"]) == {"ConnectionRefusedError"}
     assert "locust" not in sys.modules and "gevent" not in sys.modules
 

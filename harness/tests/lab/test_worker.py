@@ -236,7 +236,7 @@ def test_what_it_tells_unasked(start: Start, events: Events) -> None:
 
 
 def test_a_result_of_another_form(start: Start) -> None:
-    with pytest.raises(LabError, match="answered do with another form of result: op is text, not an integer"):
+    with pytest.raises(LabError, match="answered do with an unexpected result: op is text, not an integer"):
         start().call(CountDown())
 
 
