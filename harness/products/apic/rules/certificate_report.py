@@ -163,7 +163,7 @@ class Page:
 
     def _outlives(self, certificate: x509.Certificate) -> str:
         """That what signed *certificate* ends before it does."""
-        signers = [each for each in self._view.signers(certificate) if each != certificate]
+        signers = [] if self_signed(certificate) else self._view.signers(certificate)
         last = max((each.not_valid_after_utc for each in signers), default=certificate.not_valid_after_utc)
         before = last < certificate.not_valid_after_utc - timedelta(days=1)
         return f"; its CA ends before it, on {last:%Y-%m-%d}" if before else ""
@@ -205,7 +205,9 @@ class Page:
                 yield f"  {', '.join(sorted(self._described(certificates)))}"
 
     def _overlaps(self) -> Iterator[str]:
-        """The CAs that have one name and different keys, and when two are valid at once."""
+        """The CAs of one deployment that have one name and different keys, and when two are valid at once."""
+        if not self._view.alone():
+            return
         named: defaultdict[bytes, dict[bytes, x509.Certificate]] = defaultdict(dict)
         for certificate in sorted(self._places, key=lambda each: each.not_valid_before_utc):
             if may_sign(certificate) and self_signed(certificate):
