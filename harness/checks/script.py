@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from harness.checks.exchange import exchanged, introspected
+from harness.checks.forwarding import arrived, nothing_reached, obtained
 from harness.checks.question import Question, note, unobserved, violation, wrong_reason
 from harness.model.expectation import MustBeRefused, MustBeServed
 from harness.model.script import (
@@ -24,10 +25,22 @@ from harness.model.script_facts import (
     Exchanged,
     Facts,
     Fetched,
+    Forwarded,
     Introspected,
     LoadResult,
+    Obtained,
 )
-from harness.model.token_script import Call, Evidence, Exchange, ExchangeRefused, Introspect, Kept
+from harness.model.token_script import (
+    Call,
+    Evidence,
+    Exchange,
+    ExchangeRefused,
+    Forward,
+    Introspect,
+    Kept,
+    Obtain,
+    Revoke,
+)
 from harness.model.verdict import Finding, FindingKind
 
 _WORST = (FindingKind.VIOLATION, FindingKind.UNOBSERVED, FindingKind.WRONG_REASON, FindingKind.NOTE)
@@ -38,7 +51,10 @@ _NOT_ALLOWED = frozenset({403})
 
 
 # Steps of which something is observed; facts of another kind than theirs prove nothing.
-_OBSERVED = (Fetches, UnderLoad, Slow, CutOff, Request, Act, Call, Exchange, Evidence, Introspect)
+_OBSERVED = (
+    *(Fetches, UnderLoad, Slow, CutOff, Request, Act),
+    *(Call, Exchange, Evidence, Introspect, Obtain, Revoke, Forward),
+)
 
 
 def as_scripted(question: Question) -> list[Finding]:
@@ -70,7 +86,9 @@ def _stands_alone(step: Step, facts: Facts) -> bool:
     """Whether what came of *step* leaves the next ones as they are: a refusal, or a token in spite of an odd answer."""
     if isinstance(step, Exchange) and isinstance(facts, Exchanged):
         return facts.issued or isinstance(step.then, ExchangeRefused)
-    return isinstance(step, Evidence | Introspect) or (isinstance(step, Call) and isinstance(step.then, MustBeRefused))
+    if isinstance(step, Call | Forward):
+        return isinstance(step.then, MustBeRefused)
+    return isinstance(step, Evidence | Introspect)
 
 
 def _step(question: Question, name: str, step: Step, facts: Facts) -> Iterator[Finding]:
@@ -101,8 +119,22 @@ def _token_step(question: Question, name: str, step: Step, facts: Facts) -> Iter
             yield from introspected(name, step, facts)
         case Call(), Answered():
             yield from _called(question, name, step, facts)
+        case ((Obtain() | Revoke()), Obtained()):
+            yield from obtained(name, step, facts)
+        case Forward(), Forwarded():
+            yield from _forwarded(question, name, step, facts)
         case _ if isinstance(step, _OBSERVED):
             yield unobserved("other-facts", f"{name}: was not observed")
+
+
+def _forwarded(question: Question, name: str, step: Forward, facts: Forwarded) -> Iterator[Finding]:
+    if isinstance(step.then, MustBeRefused):
+        answered = Answered(facts.status, facts.ended, facts.reason, facts.effect)
+        yield from (refusal := list(_refused(question, name, step.then, answered)))
+        if not any(finding.kind is FindingKind.VIOLATION for finding in refusal):
+            yield from nothing_reached(name, step, facts)
+        return
+    yield from arrived(name, step, step.then, facts, question.case.flow.success)
 
 
 def _fetches(name: str, step: Fetches, facts: Fetched) -> Iterator[Finding]:

@@ -268,6 +268,18 @@ class Mailbox:
                 del self._letters[key]
             return letter.view
 
+    def find(self, listener: str, nonce: str, seconds: float, since: float) -> ServerView | BalancerView | None:
+        """The record of a connection to *listener* that carried *nonce*, whoever made it; waited for as in take."""
+
+        def found() -> list[_Letter]:
+            here = (letters for (name, _, _), letters in self._letters.items() if name == listener)
+            fitting = (letter for letters in here for letter in letters if letter.arrived >= since)
+            return [letter for letter in fitting if nonce in {request.nonce for request in letter.view.requests}]
+
+        with self._changed:
+            self._changed.wait_for(lambda: self._broken or found(), seconds)
+            return next((letter.view for letter in found()), None)
+
 
 def _fitting(letters: Sequence[_Letter], nonce: str, since: float) -> _Letter | None:
     """The one with *nonce*, else the first that names none; none that arrived before *since*."""

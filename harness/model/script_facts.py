@@ -157,4 +157,53 @@ class Introspected:
         return {name: value for name, value in asdict(self).items() if name == "status" or value not in (None, "")}
 
 
-Facts = EvidenceSeen | Introspected | Exchanged | Answered | AnsweredLate | Fetched | Change | LoadResult | Done
+@dataclass(frozen=True)
+class Obtained:
+    """What an identity provider answered to a request for a token, or for its end; the token itself is not kept."""
+
+    status: int | None
+    ended: str
+    issued: bool = False
+    error: str = ""
+
+    def to_json(self) -> FactsJson:
+        """As it stands in a record."""
+        return {name: value for name, value in asdict(self).items() if name == "status" or value}
+
+
+@dataclass(frozen=True)
+class Forwarded:
+    """How a request ended that a server was to pass on.  ``effect`` says whether it was acted upon where it was to
+    arrive, ``reached`` names the servers behind that heard of it, ``same_token`` says that the client's own token
+    arrived; the rest is what the token says that did."""
+
+    status: int | None
+    ended: str
+    reason: str
+    effect: bool
+    reached: str = ""
+    arrived: bool = False
+    same_token: bool = False
+    issuer: str = ""
+    audience: str = ""
+    subject: str = ""
+    actor: str = ""
+
+    def to_json(self) -> FactsJson:
+        """As it stands in a record."""
+        return {name: value for name, value in asdict(self).items() if name in ("status", "effect") or value}
+
+
+Facts = (
+    Obtained
+    | Forwarded
+    | EvidenceSeen
+    | Introspected
+    | Exchanged
+    | Answered
+    | AnsweredLate
+    | Fetched
+    | Change
+    | LoadResult
+    | Done
+)

@@ -41,7 +41,7 @@ from harness.model.script import (
     Verb,
 )
 from harness.model.script_facts import Answered, AnsweredLate, Change, Done, Facts, Fetched, LoadResult
-from harness.model.token_script import Call, Evidence, Exchange, Introspect, Mint, Take
+from harness.model.token_script import Call, Evidence, Exchange, Forward, Introspect, Mint, Obtain, Revoke, Take
 from harness.pki.deployment import key_id
 from harness.probes.background_load import Load
 from harness.probes.exchange import Parties
@@ -87,7 +87,7 @@ class Player:
                 return self._request(step.token, number)
             case Act():
                 return self._act(number)
-            case Mint() | Take() | Exchange() | Call() | Evidence() | Introspect():
+            case Mint() | Take() | Exchange() | Call() | Evidence() | Introspect() | Obtain() | Revoke() | Forward():
                 return self._parties.played(step, self._nonce(number))
             case Fetches():
                 return Fetched(self._lab.counters(self._door.setup).get("jwks_fetches", 0))

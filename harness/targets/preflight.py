@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from harness.errors import CannotJudge, EffectUnseen
+from harness.errors import CannotJudge, DemandsCertificate, EffectUnseen
 from harness.lab.protocol import host_header
 from harness.model.case import GOOD, Stimulus
 from harness.model.catalogue import Flow
@@ -157,7 +157,8 @@ class Preflight:
         if good_token and self._pki.clients[flow.client_secret].identity is not None:
             bare = self._try(endpoint, flow, Stimulus("tls-no-cert"))
         if obstacle := obstacles.still_required(posture, bare, self._shown(endpoint), good_token):
-            raise _in_the_way(endpoint, obstacle)
+            where = f"servers.{endpoint.name}"
+            raise DemandsCertificate(flow.name, obstacle.what, where=where, hint=obstacle.hint)
         self._bench.notes.append(
             f"servers.{endpoint.name} asks for a client certificate and does without one: what it makes of a "
             f"certificate is not judged in posture {posture}"

@@ -30,6 +30,7 @@ SLIPS = {
     "sts-omits-issued-token-type": "leaves issued_token_type out of its answer",
     "sts-lets-answers-be-cached": "allows caches to keep the tokens that it issues",
     "sts-takes-any-certificate": "takes any certificate of its CA for that of the client named in the request",
+    "sts-takes-inactive-tokens": "exchanges a reference of which its issuer says that it is not active",
     "sts-introspects-for-anybody": "introspects tokens for clients that do not authenticate",
     "sts-calls-any-token-active": "calls any token active",
     "sts-lets-actors-pile-up": "exchanges tokens however many act for the user",
@@ -47,6 +48,22 @@ def _slip(name: str, summary: str) -> Change:
 
 for _name, _summary in SLIPS.items():
     fault(_name, on=_TOKEN_SERVICES)(_slip(_name, _summary))
+
+_EDGE_SLIPS = {
+    "edge-forwards-external-token": "passes the external token on, in place of one of the STS",
+    "edge-shares-inner-token": "passes the token on that it has got for another user",
+    "edge-takes-inactive-tokens": "lets in who brings a reference that is not active",
+    "edge-keeps-introspections": "keeps an introspection however long the token lives",
+    "edge-ignores-introspected-audience": "lets in who brings a reference for somebody else",
+}
+_PROVIDER_SLIPS = {
+    "idp-introspects-for-anybody": "introspects tokens for clients that do not authenticate",
+    "idp-forgets-revocations": "calls a token active that was revoked",
+}
+
+for _server, _slips in (("edge-gateway", _EDGE_SLIPS), ("identity-provider", _PROVIDER_SLIPS)):
+    for _name, _summary in _slips.items():
+        fault(_name, on=(_server,))(_slip(_name, _summary))
 
 SERVICE_SLIPS = {
     "service-lets-callers-share-a-key": "starts with two callers that have one key",

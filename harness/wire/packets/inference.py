@@ -13,6 +13,8 @@ did not ask.  Padding can hide all this; it only makes records larger, so it tur
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from harness.model.connection import UNSEEN, ClientHello, Confidence, Inference, Seen, ServerHello
 from harness.wire.packets.hello import Cursor
 from harness.wire.packets.tls import CERTIFICATE, DONE, REQUEST, VERIFY, TlsSide
@@ -30,10 +32,13 @@ _SIGNATURES = frozenset(
 Pair = tuple[Inference, Inference]
 
 
+# Connections of one kind show the same: a sentence is made once.
+@lru_cache(1024)
 def _certain(seen: Seen, why: str) -> Inference:
     return Inference(seen, Confidence.CERTAIN, why)
 
 
+@lru_cache(1024)
 def _unknown(why: str) -> Inference:
     return Inference(Seen.UNKNOWN, Confidence.NONE, why)
 
