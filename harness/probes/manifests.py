@@ -124,10 +124,12 @@ def _leave_out(found: Files, patches: set[Path]) -> None:
 def _into_namespaces(found: Files) -> None:
     """What a kustomization puts into a namespace is there, whatever the object itself says."""
     namespaces: dict[Path, str] = {}
-    for each in found.resources:
-        file, namespace = Path(each.file), each.root.text("namespace")
-        if file.name.lower() in _KUSTOMIZATION and namespace:
-            namespaces |= {(file.parent / item.text()).resolve(): namespace for item in each.root.items("resources")}
+    kustomizations = {
+        file for file in {each.file for each in found.resources} if Path(file).name.lower() in _KUSTOMIZATION
+    }
+    for each in (each for each in found.resources if each.file in kustomizations and each.root.text("namespace")):
+        folder, namespace = Path(each.file).parent, each.root.text("namespace")
+        namespaces |= {(folder / item.text()).resolve(): namespace for item in each.root.items("resources")}
     if namespaces:
         found.resources = [_in_namespace(each, namespaces) for each in found.resources]
 

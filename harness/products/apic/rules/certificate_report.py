@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from functools import cached_property
+from itertools import pairwise
 
 from cryptography import x509
 
@@ -16,7 +17,7 @@ from harness.decode.exported_certificates import Held, public_key
 from harness.model.finding import Finding
 from harness.pki.signatures import issuer_key_id, key_id, may_sign, self_signed, unchecked
 from harness.products.apic.rules.certificates import CA, INGRESS_CA, Row, row_of
-from harness.products.apic.rules.view import View
+from harness.products.apic.rules.view import MANAGEMENT, View
 
 _RENEWED_BEFORE = timedelta(days=30)  # cert-manager's ingress-ca; the documents' renewBefore is 720h
 _DEEPEST = 10
@@ -81,6 +82,7 @@ class Page:
         yield from self._timeline()
         yield from self._uses()
         yield from self._shared_keys()
+        yield from self._overlaps()
 
     def _tree(self) -> Iterator[str]:
         yield "\nCertificate hierarchy (by signature):"
@@ -149,13 +151,32 @@ class Page:
     def _renewal(self, certificate: x509.Certificate) -> str:
         row = self._row(certificate)
         if row is None or row.name != INGRESS_CA:
-            return ""
+            return self._outlives(certificate)
+        if self._copied(certificate):
+            return "; a copy: cert-manager does not renew it here"
         day = certificate.not_valid_after_utc - _RENEWED_BEFORE
         number = len(self._children[certificate])
         signed = f"the {_counted(number, 'certificate')} that it signed" if number else "what it signed"
         if self._view.platform == "vmware":
             return f"; renewed by hand on virtual appliances, and so {'are' if number > 1 else 'is'} {signed}"
         return f"; cert-manager renews it on {day:%Y-%m-%d}, and not {signed}"
+
+    def _outlives(self, certificate: x509.Certificate) -> str:
+        """That what signed *certificate* ends before it does."""
+        signers = [] if self_signed(certificate) else self._view.signers(certificate)
+        last = max((each.not_valid_after_utc for each in signers), default=certificate.not_valid_after_utc)
+        before = last < certificate.not_valid_after_utc - timedelta(days=1)
+        return f"; its CA ends before it, on {last:%Y-%m-%d}" if before else ""
+
+    def _copied(self, certificate: x509.Certificate) -> bool:
+        """Whether the certificate of a CA is in other namespaces than management's alone."""
+        view = self._view
+        homes = {(each.namespace, each.cluster) for each in view.of(MANAGEMENT)}
+        homes = homes or {(top.namespace, view.cluster(top)) for top in view.tops}
+        places = {
+            (each.namespace, each.cluster) for each in view.held if each.held and each.held.certificate == certificate
+        }
+        return bool(homes and places) and "" not in {namespace for namespace, _ in places} and not homes & places
 
     def _row(self, certificate: x509.Certificate) -> Row | None:
         names = (held.name for held in self._places[certificate] if held.entry in ("tls.crt", "") and held.place == 0)
@@ -182,6 +203,26 @@ class Page:
             yield "\nOne key for several certificates (the holder of one can impersonate the others):"
             for certificates in shared:
                 yield f"  {', '.join(sorted(self._described(certificates)))}"
+
+    def _overlaps(self) -> Iterator[str]:
+        """The CAs of one deployment that have one name and different keys, and when two are valid at once."""
+        if not self._view.alone():
+            return
+        named: defaultdict[bytes, dict[bytes, x509.Certificate]] = defaultdict(dict)
+        for certificate in sorted(self._places, key=lambda each: each.not_valid_before_utc):
+            if may_sign(certificate) and self_signed(certificate):
+                named[certificate.subject.public_bytes()][public_key(certificate)] = certificate
+        found = [list(each.values()) for each in named.values() if len(each) > 1]
+        if found:
+            yield "\nCAs with one name and different keys (who trusts one of them refuses what the other signed):"
+        for held in found:
+            yield from (f"  {self._overlap(one, other)}" for one, other in pairwise(held))
+
+    def _overlap(self, former: x509.Certificate, later: x509.Certificate) -> str:
+        first, last = later.not_valid_before_utc, min(former.not_valid_after_utc, later.not_valid_after_utc)
+        keys = " and ".join(identifier.hex()[:8] if (identifier := key_id(each)) else "?" for each in (former, later))
+        when = f"both valid from {first:%Y-%m-%d} to {last:%Y-%m-%d}" if first < last else "never valid at once"
+        return f"{self._name(later)}, keys {keys}: {when}"
 
     def _described(self, certificates: Iterable[x509.Certificate]) -> Iterator[str]:
         return (f"{self._name(each)} (until {self._end(each)})" for each in certificates)

@@ -75,7 +75,7 @@ def test_a_secret_of_any_name_is_for_what_its_endpoint_is(asked: Question) -> No
 def test_one_line_for_many_copies(asked: Question) -> None:
     page = certificates(asked)
     assert page.count(": signs every certificate between subsystems") == 1
-    assert "apic-ingress-ca (2 of them): signs" in page and "and not what it signed" in page
+    assert "apic-ingress-ca (2 of them): signs" in page and "a copy: cert-manager does not renew it here" in page
 
 
 def test_a_copy_that_differs_is_found_in_another_namespace(asked: Question, tmp_path: Path) -> None:
