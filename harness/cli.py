@@ -36,26 +36,33 @@ VERBS = (
     "replay",
 )
 _WHILE_ENDING = 2
+_ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a verb; returns the exit status (contract: 0, 1, 2, 3).  Never a traceback for bad input, or for Ctrl-C."""
     interruptions = _Interruptions()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _ENDING:
         signal.signal(number, interruptions.take)
     try:
-        return _run(argv)
+        status = _run(argv)
+        sys.stdout.flush()
     except HopproofError as error:
         print(f"hopproof: {error}", file=sys.stderr)  # noqa: T201
-        return error.exit_status
+        status = error.exit_status
     except BrokenPipeError:
         # The reader of our output has gone (a closed pipe): nothing more can be said.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        status = 0
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is taken down; the status is still to be told
         print("hopproof: interrupted before there was a result", file=sys.stderr)  # noqa: T201
-        return 3
+        status = 3
+    if argv is None:
+        # The program: its status is known.  A signal that comes while the interpreter ends would kill it without one.
+        for number in _ENDING:
+            signal.signal(number, signal.SIG_IGN)
+    return status
 
 
 def _run(argv: Sequence[str] | None) -> int:
@@ -75,7 +82,7 @@ def _run(argv: Sequence[str] | None) -> int:
 
 class _Interruptions:
     """Ctrl-C and SIGTERM: the first ends the verb.  A second one comes while it takes down what it has started, and
-    would leave processes and keys behind; whoever insists is obeyed."""
+    would leave processes and keys behind; a third one is obeyed."""
 
     def __init__(self) -> None:
         self._taken = 0

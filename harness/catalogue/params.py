@@ -49,7 +49,7 @@ class _Fields:
     def count(self, key: str) -> int:
         value = self.get(key)
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise self.error(f"{key} must be a whole number, not {value!r}")
+            raise self.error(f"{key} must be an integer, not {value!r}")
         return value
 
     def choice(self, key: str, kind: type[_Enum]) -> _Enum:
@@ -196,6 +196,32 @@ def _introspect(step: _Fields) -> script.Step:
     )
 
 
+def _obtain(step: _Fields) -> script.Step:
+    return token_script.Obtain(
+        name=step.text("obtain"),
+        at=step.text("at"),
+        client=step.text("client"),
+        user=step.text("user"),
+        resource=_optional(step, "resource"),
+        altered=step.get("altered") is True,
+    )
+
+
+def _forward(step: _Fields) -> script.Step:
+    token = step.get("forward")
+    refused = "then" in step.written
+    then: token_script.Arrives | expectation.MustBeRefused
+    if refused:
+        expected = step.then()
+        if not isinstance(expected, expectation.MustBeRefused):
+            raise step.error("then can only be refused; what arrives is said by issuer, audience, names and actor")
+        then = expected
+    else:
+        then = token_script.Arrives(*(step.text(key) for key in ("issuer", "audience", "names", "actor")))
+    unasked = tuple(map(str, step.listed("unasked"))) if refused else ()
+    return token_script.Forward(token if isinstance(token, str) else "", step.text("at"), then, unasked)
+
+
 _STEPS: Mapping[str, Callable[[_Fields], script.Step]] = {
     "request": lambda step: script.Request(step.choice("request", script.Signed), step.then()),
     "act": lambda step: script.Act(step.text("act"), step.then()),
@@ -213,6 +239,9 @@ _STEPS: Mapping[str, Callable[[_Fields], script.Step]] = {
     "call": _call,
     "evidence": _evidence,
     "introspect": _introspect,
+    "obtain": _obtain,
+    "revoke": lambda step: token_script.Revoke(step.text("revoke"), step.text("at"), step.text("client")),
+    "forward": _forward,
     "slow": lambda step: script.Slow(step.number("slow")),
 }
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from harness.checks.exchange import exchanged, introspected
+from harness.checks.forwarding import arrived, nothing_reached, obtained
 from harness.checks.question import Question, note, unobserved, violation, wrong_reason
 from harness.model.expectation import MustBeRefused, MustBeServed
 from harness.model.script import (
@@ -24,10 +25,22 @@ from harness.model.script_facts import (
     Exchanged,
     Facts,
     Fetched,
+    Forwarded,
     Introspected,
     LoadResult,
+    Obtained,
 )
-from harness.model.token_script import Call, Evidence, Exchange, ExchangeRefused, Introspect, Kept
+from harness.model.token_script import (
+    Call,
+    Evidence,
+    Exchange,
+    ExchangeRefused,
+    Forward,
+    Introspect,
+    Kept,
+    Obtain,
+    Revoke,
+)
 from harness.model.verdict import Finding, FindingKind
 
 _WORST = (FindingKind.VIOLATION, FindingKind.UNOBSERVED, FindingKind.WRONG_REASON, FindingKind.NOTE)
@@ -38,7 +51,10 @@ _NOT_ALLOWED = frozenset({403})
 
 
 # Steps of which something is observed; facts of another kind than theirs prove nothing.
-_OBSERVED = (Fetches, UnderLoad, Slow, CutOff, Request, Act, Call, Exchange, Evidence, Introspect)
+_OBSERVED = (
+    *(Fetches, UnderLoad, Slow, CutOff, Request, Act),
+    *(Call, Exchange, Evidence, Introspect, Obtain, Revoke, Forward),
+)
 
 
 def as_scripted(question: Question) -> list[Finding]:
@@ -48,7 +64,7 @@ def as_scripted(question: Question) -> list[Finding]:
     """
     script, observed = question.case.params.script, question.exchange.steps
     if not script or len(script) != len(observed):
-        return [unobserved("not-played", f"{len(observed)} of {len(script)} steps were played")]
+        return [unobserved("not-played", f"{len(observed)} of {len(script)} steps were executed")]
     notes: list[Finding] = []
     found: list[Finding] = []
     for number, (step, facts) in enumerate(zip(script, observed, strict=True), start=1):
@@ -70,7 +86,9 @@ def _stands_alone(step: Step, facts: Facts) -> bool:
     """Whether what came of *step* leaves the next ones as they are: a refusal, or a token in spite of an odd answer."""
     if isinstance(step, Exchange) and isinstance(facts, Exchanged):
         return facts.issued or isinstance(step.then, ExchangeRefused)
-    return isinstance(step, Evidence | Introspect) or (isinstance(step, Call) and isinstance(step.then, MustBeRefused))
+    if isinstance(step, Call | Forward):
+        return isinstance(step.then, MustBeRefused)
+    return isinstance(step, Evidence | Introspect)
 
 
 def _step(question: Question, name: str, step: Step, facts: Facts) -> Iterator[Finding]:
@@ -101,8 +119,22 @@ def _token_step(question: Question, name: str, step: Step, facts: Facts) -> Iter
             yield from introspected(name, step, facts)
         case Call(), Answered():
             yield from _called(question, name, step, facts)
+        case ((Obtain() | Revoke()), Obtained()):
+            yield from obtained(name, step, facts)
+        case Forward(), Forwarded():
+            yield from _forwarded(question, name, step, facts)
         case _ if isinstance(step, _OBSERVED):
             yield unobserved("other-facts", f"{name}: was not observed")
+
+
+def _forwarded(question: Question, name: str, step: Forward, facts: Forwarded) -> Iterator[Finding]:
+    if isinstance(step.then, MustBeRefused):
+        answered = Answered(facts.status, facts.ended, facts.reason, facts.effect)
+        yield from (refusal := list(_refused(question, name, step.then, answered)))
+        if not any(finding.kind is FindingKind.VIOLATION for finding in refusal):
+            yield from nothing_reached(name, step, facts)
+        return
+    yield from arrived(name, step, step.then, facts, question.case.flow.success)
 
 
 def _fetches(name: str, step: Fetches, facts: Fetched) -> Iterator[Finding]:
@@ -128,7 +160,7 @@ def _served(question: Question, name: str, facts: Answered | AnsweredLate) -> It
     elif facts.status != question.case.flow.success or _marked(facts):
         reason = facts.reason if isinstance(facts, Answered) else ""
         message = reason or facts.ended or "nothing"
-        yield violation("not-served", f"{name}: answered {facts.status}; the server says: {message}")
+        yield violation("not-served", f"{name}: answered {facts.status}; the server reports: {message}")
     elif facts.effect is False or (facts.effect is None and question.both_sides):
         yield violation("no-effect", f"{name}: answered {facts.status}, but not done: {question.case.flow.effect}")
 
@@ -149,7 +181,9 @@ def _refused(question: Question, name: str, then: MustBeRefused, facts: Answered
         yield wrong_reason("other-status", f"{name}: answered {status}")
     elif facts.reason not in then.acceptable_reasons:
         expected = " or ".join(then.acceptable_reasons)
-        yield wrong_reason("other-reason", f"{name}: the server says {facts.reason or 'nothing'}, expected {expected}")
+        yield wrong_reason(
+            "other-reason", f"{name}: the server reports {facts.reason or 'nothing'}, expected {expected}"
+        )
 
 
 def _refused_elsewhere(question: Question, name: str, facts: Answered, status: int) -> Iterator[Finding]:
@@ -167,7 +201,7 @@ def _refused_elsewhere(question: Question, name: str, facts: Answered, status: i
 def _called(question: Question, name: str, step: Call, facts: Answered) -> Iterator[Finding]:
     yield from _answered(question, name, step.then, facts)
     if step.sealed and facts.read_on_the_way == "claims":
-        yield violation("readable", f"{name}: what the token says could be read on the way")
+        yield violation("readable", f"{name}: the token could be read in transit")
 
 
 def _evidence(name: str, step: Evidence, facts: EvidenceSeen) -> Iterator[Finding]:
@@ -177,10 +211,10 @@ def _evidence(name: str, step: Evidence, facts: EvidenceSeen) -> Iterator[Findin
     elif facts.status != 200:
         yield violation("no-evidence", f"{name}: answered {facts.status}")
     elif facts.same is False:
-        yield violation("other-evidence", f"{name}: what was kept is not the token that was sent")
+        yield violation("other-evidence", f"{name}: the stored evidence is not the token that was sent")
     elif facts.signed is not (step.then is Kept.SIGNED):
         found = {True: "signed", False: "not signed", None: "nothing"}[facts.signed]
-        yield violation("evidence", f"{name}: the evidence is called {found}")
+        yield violation("evidence", f"{name}: the verdict on the evidence is {found}")
 
 
 def _marked(facts: Answered | AnsweredLate) -> bool:
@@ -195,11 +229,11 @@ def _ending(facts: Answered | AnsweredLate) -> str:
 def _outage(name: str, step: UnderLoad, facts: LoadResult) -> Iterator[Finding]:
     message = f"{facts.served} requests were served and {facts.lost} lost"
     if facts.outage_s is None:
-        yield violation("not-back", f"{name}: the server did not serve again; {message}")
+        yield violation("not-back", f"{name}: the server did not recover; {message}")
     elif facts.outage_s > step.outage_below:
         yield violation("long-outage", f"{name}: an outage of {facts.outage_s} s; {message}")
     elif step.undisturbed and facts.change is None:
-        yield unobserved("no-change-seen", f"{name}: nothing was observed of the change itself; {message}")
+        yield unobserved("no-change-seen", f"{name}: the change itself was not observed; {message}")
     elif step.undisturbed and facts.change and facts.change.restarted:
         yield violation("restarted", f"{name}: the server was restarted; {message}")
     elif step.undisturbed and facts.change and (facts.lost or facts.change.forgotten):
@@ -215,7 +249,7 @@ def _late(question: Question, name: str, facts: AnsweredLate) -> Iterator[Findin
     if facts.early:
         yield violation("acted-upon", f"{name}: acted upon before the keys had arrived")
     elif facts.early is None:
-        yield unobserved("not-looked", f"{name}: it was not checked whether the server acted before the keys arrived")
+        yield unobserved("not-looked", f"{name}: whether the server acted before the keys arrived was not checked")
     elif not facts.in_time:
         yield unobserved("too-soon", f"{name}: the server answered {facts.status} without waiting for keys")
     else:
@@ -229,4 +263,4 @@ def _cut_off(name: str, facts: AnsweredLate) -> Iterator[Finding]:
     elif facts.status is not None and facts.status < 400:
         yield violation("accepted", f"{name}: answered {facts.status}")
     elif not facts.in_time:
-        yield unobserved("too-late", f"{name}: the exchange was over before it could be cut off")
+        yield unobserved("too-late", f"{name}: the exchange ended before it could be interrupted")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 import signal
 import threading
@@ -19,6 +20,7 @@ from harness.model.case import Setup
 from harness.model.catalogue import Flow, Server
 from harness.model.vocabulary import Path, Posture
 from harness.pki.private_files import private_file
+from harness.products.product import SampleRequest
 from harness.stimuli.certificate_header import header_field
 from harness.stimuli.tokens import HeldTokenIssuer
 from harness.targets import builtin
@@ -44,13 +46,20 @@ def serve(
         if posture is not Posture.TLS_ONLY
         for path in Path
     ]
-    entrypoints = lab.open(setups)
+    beneath = [] if flow else [server for server in catalogue.servers.values() if server.name in lab.product.samples]
+    asides = {server.name: Setup(server.name, server.default, Path.DIRECT) for server in beneath}
+    entrypoints = lab.open([*setups, *asides.values()])
     _write_tokens(lab, flows)
     tell(f"files (private, gone when this ends): {lab.folder}")
     for item in flows:
         for line in _lines(lab, item, entrypoints, _header(lab.folder, item.server)):
             tell(line)
-    tell("\nCtrl-C ends it.")
+    for server in beneath:
+        entrypoint = entrypoints[asides[server.name]]
+        if isinstance(entrypoint, Entrypoint):
+            for line in _sample_lines(lab, server, entrypoint):
+                tell(line)
+    tell("\nPress Ctrl-C to stop.")
     while not end.wait(RENEWAL_SECONDS):
         _write_tokens(lab, flows)
 
@@ -65,6 +74,36 @@ def _write_tokens(lab: ReferenceLab, flows: Iterable[Flow]) -> None:
     for server in {flow.server.name: flow.server for flow in flows}.values():
         token = issuers.get(server.keys_from, usual).naming(server.issuer, server.audience).token()
         private_file(_header(lab.folder, server), f"Authorization: Bearer {token}\n".encode())
+        private_file(_token_file(lab.folder, server.name), token.encode())
+
+
+def _token_file(folder: FilePath, server: str) -> FilePath:
+    """Where the good token for *server* is, as it is."""
+    return folder / f"{server}.token"
+
+
+def _sample_lines(lab: ReferenceLab, server: Server, entrypoint: Entrypoint) -> Iterator[str]:
+    address = entrypoint.address
+    yield f"\n{server.name}: {server.endpoint}"
+    yield f"  https://{address.server_name}:{address.port} at {address.host}"
+    for sample in lab.product.samples[server.name]:
+        yield f"    {' '.join(_sample_curl(lab, sample, entrypoint))}"
+
+
+def _sample_curl(lab: ReferenceLab, sample: SampleRequest, entrypoint: Entrypoint) -> Iterator[str]:
+    """The command that makes *sample*; the client's secret and its token are in files."""
+    host, port = entrypoint.address.server_name, entrypoint.address.port
+    yield f"curl -sS --resolve {host}:{port}:{entrypoint.address.host}"
+    yield f"--cacert {shlex.quote(str(entrypoint.ca))}"
+    if sample.client:
+        secret = hashlib.sha256((lab.secrets / sample.secret / "tls.key").read_bytes()).hexdigest()
+        file = private_file(lab.folder / f"{sample.client}.curl", f'user = "{sample.client}:{secret}"\n'.encode())
+        yield f"-K {shlex.quote(str(file))}"
+    for name, value in sample.form.items():
+        yield f"-d {shlex.quote(f'{name}={value}')}"
+    if sample.token:
+        yield f"--data-urlencode {sample.token}@{shlex.quote(str(_token_file(lab.folder, sample.of)))}"
+    yield f"https://{host}:{port}{sample.path}"
 
 
 def _lines(

@@ -158,7 +158,7 @@ class _Builder:
 
     def _alias(self, event: yaml.AliasEvent, line: int) -> None:
         if event.anchor not in self._anchors:
-            raise _Refused(f"the alias *{event.anchor} stands for nothing, or for what it is part of", line)
+            raise _Refused(f"the alias *{event.anchor} is undefined, or refers to a node that contains it", line)
         parent = self._stack[-1] if self._stack else None
         if parent is not None and parent.mapping and parent.key is None:
             self._key(parent, self._anchors[event.anchor].text(), line)
@@ -225,15 +225,17 @@ def read(data: bytes, file: str) -> tuple[list[Resource], list[Unread]]:
             if len(found) > MOST_OBJECTS:
                 raise _Refused(f"more than {MOST_OBJECTS} objects", root.line)
     except _Refused as problem:
-        unread.append(Unread(file, problem.line, problem.message, _is_manifest(data)))
+        unread.append(Unread(file, problem.line, _said(problem.message, data), _is_manifest(data)))
     except (yaml.YAMLError, UnicodeError, ValueError) as problem:
         mark = getattr(problem, "problem_mark", None) or getattr(problem, "context_mark", None)
         line = mark.line + 1 if mark is not None else 1
         what = getattr(problem, "problem", None) or str(problem).partition("\n")[0]
-        template = "a template, not a manifest; judge what it renders"
-        message = template if _TEMPLATE.search(data) else f"not valid YAML: {what}"
-        unread.append(Unread(file, line, message, _is_manifest(data)))
+        unread.append(Unread(file, line, _said(f"not valid YAML: {what}", data), _is_manifest(data)))
     return found, unread
+
+
+def _said(message: str, data: bytes) -> str:
+    return "a template, not a manifest; judge the rendered output" if _TEMPLATE.search(data) else message
 
 
 def _is_manifest(data: bytes) -> bool:

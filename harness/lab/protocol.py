@@ -115,6 +115,17 @@ class Lab(Protocol):
 
 
 @runtime_checkable
+class SeesUpstreams(Protocol):
+    """A lab whose servers call others, and where what arrives there can be seen."""
+
+    def upstreams(self, setup: Setup) -> Mapping[str, Setup]:
+        """The servers that *setup*'s server calls, by name."""
+
+    def arrived(self, upstream: Setup, nonce: str, since: float) -> ServerView | None:
+        """What *upstream* reported of the connection with *nonce* since *since* (time.monotonic()); waits a little."""
+
+
+@runtime_checkable
 class KeepsLogs(Protocol):
     """A lab whose servers' logs can be kept when a case has failed."""
 

@@ -125,6 +125,17 @@ class ReferenceLab:
             self._check_alive()
         return record
 
+    def upstreams(self, setup: Setup) -> Mapping[str, Setup]:
+        """See :class:`harness.lab.protocol.SeesUpstreams`."""
+        return {upstream.server: upstream for upstream in self.plan.upstreams(setup)}
+
+    def arrived(self, upstream: Setup, nonce: str, since: float) -> ServerView | None:
+        """See :class:`harness.lab.protocol.SeesUpstreams`."""
+        record = self._mailbox.find(self.plan.server_name(upstream), nonce, RECORD_SECONDS, since)
+        if record is None:
+            self._check_alive()
+        return record if isinstance(record, ServerView) else None
+
     def _check_alive(self) -> None:
         for site in self.placement.sites():
             site.worker.check_alive()

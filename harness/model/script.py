@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from harness.model.expectation import Expectation
-from harness.model.token_script import Call, Evidence, Exchange, Introspect, Mint, Take
+from harness.model.token_script import Call, Evidence, Exchange, Forward, Introspect, Mint, Obtain, Revoke, Take
 
 
 class Signed(StrEnum):
@@ -197,6 +197,9 @@ Step = (
     | Exchange
     | Evidence
     | Introspect
+    | Obtain
+    | Revoke
+    | Forward
     | Call
     | Act
     | Advance

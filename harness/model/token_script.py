@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from harness.model.expectation import Expectation
+from harness.model.expectation import Expectation, MustBeRefused
 
 
 class Flaw(StrEnum):
@@ -213,3 +213,64 @@ class Introspect:
     def __str__(self) -> str:
         outcome = {True: "active", False: "not active", None: "refused"}[self.then]
         return f"introspect {self.token} as {self.client}, then {outcome}"
+
+
+@dataclass(frozen=True)
+class Obtain:
+    """*client* gets a token for ``user`` from the identity provider ``at``, under ``name``.
+
+    ``resource`` is for whom it is ('': the provider's usual audience); ``altered`` says that it is changed afterwards.
+    """
+
+    name: str
+    at: str
+    client: str
+    user: str
+    resource: str = ""
+    altered: bool = False
+
+    def __str__(self) -> str:
+        resource = f" for {self.resource}" if self.resource else ""
+        return f"obtain {self.name}{resource} from {self.at} as {self.client}" + (", altered" if self.altered else "")
+
+
+@dataclass(frozen=True)
+class Revoke:
+    """*client* revokes ``token`` at the identity provider ``at`` (RFC 7009)."""
+
+    token: str
+    at: str
+    client: str
+
+    def __str__(self) -> str:
+        return f"revoke {self.token} as {self.client}"
+
+
+@dataclass(frozen=True)
+class Arrives:
+    """What the token says that arrives with a request that was passed on; it is not the one that the client sent."""
+
+    issuer: str
+    audience: str
+    subject: str
+    actor: str
+
+    def __str__(self) -> str:
+        return f"with a token of {self.issuer} for {self.subject} through {self.actor}"
+
+
+@dataclass(frozen=True)
+class Forward:
+    """A request of the flow with ``token`` ('' for none) to the server under test, which passes it on to ``at``.
+
+    What must be refused must reach neither ``at`` nor any of ``unasked``, which the server calls before.
+    """
+
+    token: str
+    at: str
+    then: Arrives | MustBeRefused
+    unasked: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        outcome = f"then at {self.at} {self.then}" if isinstance(self.then, Arrives) else str(self.then)
+        return f"call with {self.token or 'no token'}, {outcome}"

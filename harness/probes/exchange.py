@@ -17,10 +17,22 @@ from harness.model.case import GOOD, Case, Setup
 from harness.model.exchange import BalancerView, ClientView
 from harness.model.expectation import MustBeRefused
 from harness.model.script import Step
-from harness.model.script_facts import Answered, Done, EvidenceSeen, Exchanged, Introspected
-from harness.model.token_script import Call, ClientSecret, Evidence, Exchange, Introspect, Mint, Take
+from harness.model.script_facts import Answered, Done, EvidenceSeen, Exchanged, Facts, Forwarded, Introspected, Obtained
+from harness.model.token_script import (
+    Call,
+    ClientSecret,
+    Evidence,
+    Exchange,
+    Forward,
+    Introspect,
+    Mint,
+    Obtain,
+    Revoke,
+    Take,
+)
 from harness.model.vocabulary import Path, Posture
 from harness.probes.evidence import kept, said
+from harness.probes.forwarding import forwarded, with_token
 from harness.probes.minting import Minting
 from harness.probes.sockets import Sockets
 from harness.probes.taken_token import taken
@@ -33,6 +45,9 @@ from harness.probes.token_endpoint import (
     facts,
     introspected,
     introspection,
+    obtained,
+    of_provider,
+    password_grant,
     request,
 )
 from harness.stimuli.factory import NONCE_HEADER, Stimuli
@@ -41,31 +56,36 @@ from harness.wire.send import Prepared, prepare, send
 
 EXCHANGES: Mapping[str, str] = {
     "x-exchange": "a token exchanged for the next service, and presented there and elsewhere",
-    "x-shared": "one token for every service of the domain, with the audience that all of them know",
-    "x-may-act": "a token that names who alone may act for its user",
+    "x-shared": "one token for every service of the domain, with their shared audience",
+    "x-may-act": "a token with may_act",
     "x-policy": "an exchange that the policy of the token service refuses",
     "x-subject-token": "subject tokens that must not be exchanged",
-    "x-issuer-key": "tokens signed with the key of another issuer than the one that they name",
+    "x-issuer-key": "tokens signed with the key of another issuer than they name",
     "x-client": "a client that does not authenticate",
-    "x-request": "token requests that are not of the form RFC 8693 has",
-    "x-elsewhere": "a token for one service at others, and the caller's own at that service",
-    "x-lifetime": "a token exchanged for the next service, of which is asked how long it lives",
+    "x-request": "malformed token requests (RFC 8693)",
+    "x-elsewhere": "a token for one service presented to others, and the caller's own token presented to that service",
+    "x-lifetime": "a token exchanged for the next service, whose lifetime is checked",
     "x-domains": "a token exchanged across trust domains",
-    "x-self-issued": "tokens that the caller has signed itself, with a key that may or may not be its own",
-    "x-evidence": "a caller's own token with an order id, which is kept and looked at again later",
-    "x-nested-claim": "a caller's own token with the user's in a claim",
-    "x-nested-jwt": "a caller's own token whose payload is the user's (cty: JWT)",
-    "x-encrypted": "a caller's own token, signed and then encrypted for the service",
-    "x-bound": "tokens that are bound to the client's certificate, or to another",
-    "x-introspection": "reference tokens and JWTs that a token service is asked about",
-    "x-client-certificate": "a client that authenticates at the token service by its certificate, or by another's",
-    "x-depth": "tokens for which one party after another acts, and tokens nested in nested ones",
-    "x-actor": "tokens that name who acts for the user, now and earlier",
+    "x-self-issued": "tokens that the caller signed itself, with its own or another key",
+    "x-evidence": "a caller's self-signed token with an order id, kept as evidence and verified later",
+    "x-nested-claim": "a caller's self-signed token with the user's token in a claim",
+    "x-nested-jwt": "a caller's self-signed token whose payload is the user's token (cty: JWT)",
+    "x-encrypted": "a caller's self-signed token, signed and then encrypted for the service",
+    "x-bound": "tokens bound to the client's certificate, or to another",
+    "x-introspection": "reference tokens and JWTs that are introspected",
+    "x-edge": "tokens of the external identity provider at the edge gateway, and what the gateway forwards",
+    "x-edge-refused": "tokens that the edge gateway must refuse, so that nothing is forwarded",
+    "x-edge-reference": "reference tokens at the edge gateway: good, revoked, for another audience, expired",
+    "x-client-certificate": (
+        "a client that authenticates to the token service with its own certificate, or with another client's"
+    ),
+    "x-depth": "tokens with long chains of actors, and multiply nested tokens",
+    "x-actor": "tokens with a current actor and prior actors",
 }
 """What scripts of this kind are about, by the name of their class."""
 
 TOKEN_PATH = "/oauth2/token"
-EVIDENCE_PATH, INTROSPECTION_PATH = "/evidence", "/oauth2/introspect"
+EVIDENCE_PATH, INTROSPECTION_PATH, REVOCATION_PATH = "/evidence", "/oauth2/introspect", "/oauth2/revoke"
 
 
 class Parties:
@@ -85,7 +105,7 @@ class Parties:
         self.offset = 0.0
         """How far the lab's clock has been moved, in seconds."""
 
-    def played(self, step: Step, nonce: str) -> Done | Exchanged | Answered | EvidenceSeen | Introspected:
+    def played(self, step: Step, nonce: str) -> Facts:
         """What happened at *step*."""
         match step:
             case Mint() if self._minting is not None:
@@ -106,8 +126,12 @@ class Parties:
                 return self._evidence(step, nonce)
             case Introspect() if self._target is None:
                 return self._introspected(step, nonce)
+            case Obtain() | Revoke() if self._target is None:
+                return self._from_provider(step, nonce)
+            case Forward() if self._target is None:
+                return self._forwarded(step, nonce)
             case _:
-                raise LabError(f"only our own labs can play the step {step}", where=self._case.id)
+                raise LabError(f"only the labs can execute the step {step}", where=self._case.id)
 
     def _neighbour(self, server: str, posture: Posture, variant: str = "") -> Entrypoint:
         if server in ("", self._case.flow.server.name):
@@ -139,13 +163,32 @@ class Parties:
         prepared = introspection(endpoint, step, self._tokens.get(step.token, ""), nonce)
         return introspected(self.sockets.sent(send(endpoint.address, prepared, endpoint.context(True))))
 
-    def _token_endpoint(self, step: Exchange | Introspect, certificate: str = "") -> TokenEndpoint:
+    def _from_provider(self, step: Obtain | Revoke, nonce: str) -> Obtained:
+        """A token of the identity provider, or the end of one."""
+        obtains = isinstance(step, Obtain)
+        endpoint = replace(self._token_endpoint(step), path=TOKEN_PATH if obtains else REVOCATION_PATH)
+        form = password_grant(step) if isinstance(step, Obtain) else {"token": self._tokens.get(step.token, "")}
+        client = send(endpoint.address, of_provider(endpoint, form, nonce), endpoint.context(True))
+        observed, token = obtained(client)
+        if isinstance(step, Obtain) and token:
+            self._tokens[step.name] = token[::-1] if step.altered else token
+        return observed
+
+    def _forwarded(self, step: Forward, nonce: str) -> Forwarded:
+        at, began = self._door, time.monotonic()
+        client = self._send(at, self._request(at, step.token, nonce))
+        balancer, server = self._lab.views(at, client.local_port, nonce, began)
+        self.sockets.seen(balancer, server)
+        observed, arrived = forwarded(self._lab, at.setup, step, client, server, nonce, began)
+        return with_token(observed, arrived, self._tokens.get(step.token, ""), nonce) if arrived else observed
+
+    def _token_endpoint(self, step: Exchange | Introspect | Obtain | Revoke, certificate: str = "") -> TokenEndpoint:
         """In the lab, a client's secret is the digest of the key that it and the token service both hold.
 
         Who proves itself so presents no certificate: that is another way to do it.
         """
         at = self._neighbour(step.at, Posture.TLS_ONLY)
-        good = step.secret is ClientSecret.GOOD
+        good = isinstance(step, Obtain | Revoke) or step.secret is ClientSecret.GOOD
         secret = self._stimuli.client_secret(f"{step.client}-client") if good else ""
         context = self._stimuli.context(at.ca, certificate, GOOD)
         proof = Authentication.TLS if certificate else Authentication.BASIC
@@ -155,19 +198,11 @@ class Parties:
 
     def _called(self, step: Call, nonce: str) -> Answered:
         at = self._neighbour(step.server, self._case.posture, self._door.setup.variant)
-        flow, began = self._case.flow, time.monotonic()
+        began = time.monotonic()
         if isinstance(step.then, MustBeRefused) and step.token in self._taken:
             self._not_meant_for(step)
         self._calls[step.token] = nonce
-        body = flow.body.replace("{nonce}", nonce).encode()
-        headers: list[tuple[str, bytes]] = [("Host", at.host_header.encode()), (NONCE_HEADER, nonce.encode())]
-        if step.token:
-            headers.append(("Authorization", f"Bearer {self._tokens.get(step.token, '')}".encode()))
-        if body:
-            headers += [("Content-Type", b"application/json"), ("Content-Length", str(len(body)).encode())]
-        headers.append(("Connection", b"close"))
-        prepared = prepare(flow.method, flow.path.replace("{nonce}", nonce), tuple(headers), body)
-        client = self._send(at, prepared)
+        client = self._send(at, self._request(at, step.token, nonce))
         status = client.response.status if client.response else None
         ended = client.alert or client.fault
         if self._target is not None:
@@ -177,6 +212,18 @@ class Parties:
         reason = server.rejected or next((item.reason for item in server.requests), "") if server else ""
         effect = nonce in self._lab.effects([at.setup])[at.setup]
         return Answered(status, ended, reason, effect, server=step.server, read_on_the_way=_read(balancer))
+
+    def _request(self, at: Entrypoint, token: str, nonce: str) -> Prepared:
+        """The flow's request to *at* with the token of that name, '' for none."""
+        flow = self._case.flow
+        body = flow.body.replace("{nonce}", nonce).encode()
+        headers: list[tuple[str, bytes]] = [("Host", at.host_header.encode()), (NONCE_HEADER, nonce.encode())]
+        if token:
+            headers.append(("Authorization", f"Bearer {self._tokens.get(token, '')}".encode()))
+        if body:
+            headers += [("Content-Type", b"application/json"), ("Content-Length", str(len(body)).encode())]
+        headers.append(("Connection", b"close"))
+        return prepare(flow.method, flow.path.replace("{nonce}", nonce), tuple(headers), body)
 
     def _evidence(self, step: Evidence, nonce: str) -> EvidenceSeen:
         at = self._door

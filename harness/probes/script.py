@@ -41,7 +41,7 @@ from harness.model.script import (
     Verb,
 )
 from harness.model.script_facts import Answered, AnsweredLate, Change, Done, Facts, Fetched, LoadResult
-from harness.model.token_script import Call, Evidence, Exchange, Introspect, Mint, Take
+from harness.model.token_script import Call, Evidence, Exchange, Forward, Introspect, Mint, Obtain, Revoke, Take
 from harness.pki.deployment import key_id
 from harness.probes.background_load import Load
 from harness.probes.exchange import Parties
@@ -87,7 +87,7 @@ class Player:
                 return self._request(step.token, number)
             case Act():
                 return self._act(number)
-            case Mint() | Take() | Exchange() | Call() | Evidence() | Introspect():
+            case Mint() | Take() | Exchange() | Call() | Evidence() | Introspect() | Obtain() | Revoke() | Forward():
                 return self._parties.played(step, self._nonce(number))
             case Fetches():
                 return Fetched(self._lab.counters(self._door.setup).get("jwks_fetches", 0))
@@ -176,7 +176,7 @@ class Player:
     def _operate(self, action: Action) -> Change | None:
         operator = operator_of(self._lab)
         if operator is None:
-            raise LabError(f"this lab has no operator who could {action}", where=self._case.id)
+            raise LabError(f"this lab cannot {action}", where=self._case.id)
         change = operator.operate(self._door.setup, action)
         entrypoint = self._lab.open([self._door.setup])[self._door.setup]
         if isinstance(entrypoint, ConfigurationRefused):

@@ -15,8 +15,8 @@ from urllib.parse import quote_plus, urlencode
 from harness.decode.tokens import describe
 from harness.lab import Entrypoint
 from harness.model.exchange import ClientView, Response
-from harness.model.script_facts import Exchanged, Introspected
-from harness.model.token_script import ClientSecret, Exchange, Introspect
+from harness.model.script_facts import Exchanged, Introspected, Obtained
+from harness.model.token_script import ClientSecret, Exchange, Introspect, Obtain
 from harness.stimuli.factory import NONCE_HEADER, USER_AGENT
 from harness.wire.send import Address, Prepared, prepare
 
@@ -113,6 +113,29 @@ def introspection(endpoint: TokenEndpoint, step: Introspect, token: str, nonce: 
     """*step* as a request to *endpoint* (RFC 7662 section 2.1)."""
     headers, proof = _proof(replace(endpoint, client=step.client), step.secret)
     return _posted(endpoint, headers, {"token": token, **proof}, nonce)
+
+
+def password_grant(step: Obtain) -> Mapping[str, str]:
+    """The parameters with which a client gets a token for a user of the lab."""
+    user = {"username": step.user, "password": f"{step.user}123"}
+    return {"grant_type": "password", **user, **({"resource": step.resource} if step.resource else {})}
+
+
+def of_provider(endpoint: TokenEndpoint, form: Mapping[str, str], nonce: str) -> Prepared:
+    """*form* as a request of the endpoint's client."""
+    headers, proof = _proof(endpoint, ClientSecret.GOOD)
+    return _posted(endpoint, headers, {**form, **proof}, nonce)
+
+
+def obtained(client: ClientView) -> tuple[Obtained, str]:
+    """What came of it, and the token that was issued ('' for none)."""
+    response = client.response
+    if response is None:
+        return Obtained(None, client.alert or client.fault), ""
+    members = _object(response.body)
+    token = members.get("access_token")
+    issued = token if isinstance(token, str) else ""
+    return Obtained(response.status, "", bool(issued), _text(members.get("error"))), issued
 
 
 def introspected(client: ClientView) -> Introspected:

@@ -167,6 +167,22 @@ class Holding:
     key_sets: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class SampleRequest:
+    """A request that shows a person how a server is used at which no flow ends: a form sent to ``path``.
+
+    ``client`` authenticates with the digest of the key in ``secret``; ``token`` names the parameter that gets the good
+    token for the server ``of``.  Without a form it is a GET.
+    """
+
+    path: str
+    form: Mapping[str, str] = field(default_factory=dict)
+    client: str = ""
+    secret: str = ""
+    token: str = ""
+    of: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class Product:
     """One product, or several in one lab (:func:`together`).
@@ -179,7 +195,7 @@ class Product:
     ``contradictions`` what they forbid of an endpoint in a target file, ``ingestion`` the flow whose throughput counts,
     ``holdings`` what servers hold besides their own secrets, ``issuers`` the servers that sign tokens with a key of
     their own, by the issuer that they are, ``published`` where such a server publishes its keys, ``packages`` what its
-    reference imports only where it needs it,
+    reference imports only where it needs it, ``samples`` requests to show of servers at which no flow ends,
     ``files`` what can be said of its manifests and certificates (of a product alone; a lab runs none),
     ``certificate_header`` in which header its servers read the client's certificate unless another is configured,
     ``switched`` that two settings of its resources, mtlsValidateClient and jwksUrl, make its postures, ``profiles`` the
@@ -207,6 +223,7 @@ class Product:
     issuers: Mapping[str, str] = field(default_factory=dict)
     published: Mapping[str, KeyEndpoint] = field(default_factory=dict)
     packages: tuple[str, ...] = ()
+    samples: Mapping[str, tuple[SampleRequest, ...]] = field(default_factory=dict)
     files: FileRules | None = None
     certificate_header: str = ""
     switched: bool = False
@@ -247,6 +264,7 @@ def _joined(one: Product, other: Product) -> Product:
         holdings={**one.holdings, **other.holdings},
         issuers={**one.issuers, **other.issuers},
         published={**one.published, **other.published},
+        samples={**one.samples, **other.samples},
         packages=tuple(dict.fromkeys((*one.packages, *other.packages))),
         contradictions=lambda version, endpoint: [
             *one.contradictions(version, endpoint),

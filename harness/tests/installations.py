@@ -182,6 +182,7 @@ def _resources(here: Installation, site: str) -> Iterator[Object]:
     if here.platform != "kubernetes":
         route = {"host": _host(here, "mgmt-platform-api", site), "tls": {"termination": "passthrough"}}
         yield _object("route.openshift.io/v1", "Route", here.namespace, f"{here.top or 'management'}-api", route)
+    yield from _fronts(here, site)
     for kind, spec in _specs(here, site).items():
         made = _object(f"{kind}{_GROUP}", f"{kind.capitalize()}Cluster", here.namespace, here.resource(kind), spec)
         if here.top:
@@ -193,6 +194,29 @@ def _resources(here: Installation, site: str) -> Iterator[Object]:
         dn = "CN=devportal-admin-client,O=cert-manager\nCN=wmapigateway-devportal-client,O=cert-manager\n"
         spec = {"version": here.release, "adminClientSubjectDN": dn}
         yield _object(f"devportal{_GROUP}", "DevPortalCluster", here.namespace, "devportal", spec)
+
+
+_MTLS = ("portal-admin", "analytics-ai-endpoint", "gwv6-manager-endpoint")
+
+
+def _fronts(here: Installation, site: str) -> Iterator[Object]:
+    """What passes TLS through to the endpoints between subsystems."""
+    for name in _MTLS:
+        host = _hosts(here, here.row(name), site)[0]
+        if here.platform != "kubernetes":
+            route = {"host": host, "tls": {"termination": "passthrough", "insecureEdgeTerminationPolicy": "None"}}
+            yield _object("route.openshift.io/v1", "Route", here.namespace, name, route)
+            continue
+        ingress: Object = {
+            "ingressClassName": "nginx",
+            "rules": [{"host": host}],
+            "tls": [{"hosts": [host], "secretName": here.called(here.row(name))}],
+        }
+        made = _object("networking.k8s.io/v1", "Ingress", here.namespace, name, ingress)
+        metadata = made["metadata"]
+        assert isinstance(metadata, dict)
+        metadata["annotations"] = {"nginx.ingress.kubernetes.io/ssl-passthrough": "true"}
+        yield made
 
 
 def _specs(here: Installation, site: str) -> dict[str, Object]:
@@ -212,8 +236,20 @@ def _specs(here: Installation, site: str) -> dict[str, Object]:
     manager = {"gatewayManagerEndpoint": endpoint("gwv6-manager-endpoint")}
     specs: dict[str, Object] = {
         "management": {"platformAPIEndpoint": endpoint("api-endpoint")},
-        "portal": {**ca, **keys, "adminClientSubjectDN": client("portal-admin-client")},
-        "analytics": {**ca, **keys, "ingestion": {"clientSubjectDN": client("analytics-ingestion-client")}},
+        "portal": {
+            **ca,
+            **keys,
+            "adminClientSubjectDN": client("portal-admin-client"),
+            "portalAdminEndpoint": endpoint("portal-admin"),
+        },
+        "analytics": {
+            **ca,
+            **keys,
+            "ingestion": {
+                "clientSubjectDN": client("analytics-ingestion-client"),
+                "endpoint": endpoint("analytics-ai-endpoint"),
+            },
+        },
         "gateway": {**ca, **keys, "apicGatewayServiceV5CompatibilityMode": False, **manager},
     }
     if len(here.sites) > 1:

@@ -127,6 +127,24 @@ def test_a_second_interruption_does_not_stop_the_taking_down() -> None:
         interruptions.take(signal.SIGINT, None)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_the_interpreter_ends_changes_no_status(number: int) -> None:
+    program = f"""
+import os, sys
+from harness.cli import main
+
+class Late:
+    def __del__(self, kill=os.kill, pid=os.getpid()):
+        kill(pid, {int(number)})  # when Python has put signals back to their defaults
+
+late = Late()
+sys.argv = ["hopproof", "explain", "FLW-1"]
+sys.exit(main())
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "") and "FLW-1" in ended.stdout
+
+
 def test_what_takes_long_to_import_is_imported_where_an_interruption_is_caught(tmp_path: Path) -> None:
     heavy = "('harness.', 'cryptography', 'pytest')"
     code = f"import sys, harness.cli; print(sorted(name for name in sys.modules if name.startswith({heavy})))"
@@ -208,7 +226,7 @@ def test_a_script_is_explained_step_by_step(call: Call, capsys: pytest.CaptureFi
     text = capsys.readouterr().out
     assert "set up as: encrypted" in text
     assert " 6. call the server with sealed, then served\n" in text
-    assert "as the real client would (token good)" not in text
+    assert "as the real client does (token good)" not in text
 
 
 def test_a_reader_who_has_seen_enough() -> None:

@@ -1,4 +1,4 @@
-"""Exports that are judged in the place of somebody's: installations as documented, and one mistake each.  Data."""
+"""Exports that are judged in place of a user's: documented installations, and one mistake each.  Data."""
 
 from __future__ import annotations
 
@@ -19,25 +19,27 @@ REFERENCE = (
 )
 
 _WRITTEN = {
+    "export-route-in-clear-text": ("FLW-0", "an export has a route that offers an endpoint in clear text", ()),
+    "export-route-terminates": ("FLW-3", "an export has a route that terminates TLS in front of an mTLS endpoint", ()),
     "export-nothing-verified": ("CFG-1", "an export has mTLS and JWT both off at the portal", ()),
-    "export-switch-no-truth-value": ("CFG-2", "an export has a word in the place of true or false", ()),
-    "export-v5c-without-mtls": ("CFG-6", "an export takes mTLS from analytics beside a v5 compatible gateway", ()),
-    "export-events-without-mtls": ("CFG-7", "an export takes mTLS from analytics beside an event gateway", ()),
-    "export-jwt-too-early": ("CFG-8", "an export asks for JWT on ingestion in a release that has none", ()),
+    "export-switch-no-truth-value": ("CFG-2", "an export has a word in place of true or false", ()),
+    "export-v5c-without-mtls": ("CFG-6", "an export disables mTLS of analytics beside a v5 compatible gateway", ()),
+    "export-events-without-mtls": ("CFG-7", "an export disables mTLS of analytics beside an event gateway", ()),
+    "export-jwt-too-early": ("CFG-8", "an export enables JWT on ingestion in a release that does not support it", ()),
     "export-override-incomplete": ("CFG-9", "an export has a dataPowerOverride that lacks a part", ()),
     "export-other-jwks-path": ("CFG-10", "an export fetches keys from another path", ()),
     "export-other-service-path": ("CFG-11", "an export fetches keys from another path of the service", ()),
-    "export-old-switch-name": ("CFG-12", "an export has the switch under its former name", ()),
-    "export-top-level-mtls": ("CFG-13", "an export asks for mTLS to the gateway under a top-level resource", ()),
+    "export-old-switch-name": ("CFG-12", "an export has the switch under its deprecated name", ()),
+    "export-top-level-mtls": ("CFG-13", "an export enables mTLS to the gateway under a top-level resource", ()),
     "export-setting-below": ("CFG-14", "an export has a setting in a generated resource only", ()),
     "export-keys-in-part": ("CFG-15", "an export has jwksUrl in some generated resources only", ()),
     "export-jwt-disabled-alone": ("CFG-16", "an export disables JWT and leaves mTLS off", ("CFG-1",)),
-    "export-sender-without-jwt": ("CFG-17", "an export's gateway sends no token to analytics that asks for one", ()),
+    "export-sender-without-jwt": ("CFG-17", "an export's gateway sends no token to an analytics that requires one", ()),
     "export-keys-unverified": ("CFG-18", "an export fetches keys from a server that it does not verify", ()),
     "export-services-between-sites": ("FLW-6", "an export uses services between two data centres", ()),
-    "export-short-lifetime": ("PKI-1", "an export asks for another lifetime than the documented one", ()),
-    "export-other-issuer": ("PKI-2", "an export has a certificate under another CA than the documented one", ()),
-    "export-other-use": ("PKI-3", "an export has a certificate for another use than the documented one", ()),
+    "export-short-lifetime": ("PKI-1", "an export requests a lifetime other than the documented one", ()),
+    "export-other-issuer": ("PKI-2", "an export has a certificate from a CA other than the documented one", ()),
+    "export-other-use": ("PKI-3", "an export has a certificate with a usage other than the documented one", ()),
     "export-long-names": ("PKI-4", "an export has unprefixed names beside a top-level resource", ()),
     "export-other-ingestion-client": ("PKI-5", "an export names another ingestion client than it has", ()),
     "export-other-admin-client": ("PKI-6", "an export names another admin client than it has", ()),

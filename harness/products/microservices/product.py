@@ -6,7 +6,7 @@ from functools import partial
 
 from harness.model.catalogue import Server
 from harness.pki.deployment import CLIENT, Blueprint, Secret, server_secrets
-from harness.products.product import Holding, KeyEndpoint, Product, Variant
+from harness.products.product import Holding, KeyEndpoint, Product, SampleRequest, Variant
 from harness.products.resources import Spec, custom_resource, endpoint
 
 _CA, _INTERNAL_CA = "ingress-ca", "management-ca"
@@ -19,6 +19,8 @@ _HOSTS = {
     "partner-stock": "stock.partner.test",
     "sts": "sts.ecomm.test",
     "partner-sts": "sts.partner.test",
+    "identity-provider": "login.example.test",
+    "edge-gateway": "gateway.ecomm.test",
 }
 
 ISSUERS = {
@@ -33,8 +35,40 @@ _KEYS_CA = "mgmtPlatformEndpointCASecret"
 _SERVICES = ("order-processing", "inventory", "finance", "partner-stock")
 _FORMS = ("self-issued", "nested-claim", "nested-jwt", "encrypted")
 _CLIENT = "order-processing-client"
+# The clients of the identity provider, each with a secret of its own.
+_ITS_CLIENTS = ("web-shop-client", "mobile-app-client", "edge-gateway-client", "sts-client")
 # Who may call with a token of its own, by the issuer that it is, and the secret with its key pair.
 _CALLERS = {"op.ecomm.test": _CLIENT, "gateway.ecomm.test": "edge-gateway-client"}
+
+
+_TOKEN, _GATEWAY = "/oauth2/token", ("edge-gateway", "edge-gateway-client")
+_EXCHANGE = {
+    "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+    "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+}
+_PETER = {"grant_type": "password", "username": "peter", "password": "peter123"}
+_KEYS = SampleRequest(KEYS_PATH)
+_SAMPLES = {
+    "identity-provider": (
+        SampleRequest(_TOKEN, _PETER, "web-shop", "web-shop-client"),
+        SampleRequest(_TOKEN, _PETER, "mobile-app", "mobile-app-client"),
+        SampleRequest("/oauth2/introspect", {"token_type_hint": "access_token"}, *_GATEWAY, "token", "edge-gateway"),
+        _KEYS,
+    ),
+    "sts": (
+        SampleRequest(_TOKEN, {**_EXCHANGE, "audience": "op.ecomm.test"}, *_GATEWAY, "subject_token", "edge-gateway"),
+        SampleRequest(
+            _TOKEN,
+            {**_EXCHANGE, "audience": "iv.ecomm.test"},
+            "order-processing",
+            _CLIENT,
+            "subject_token",
+            "order-processing",
+        ),
+        _KEYS,
+    ),
+    "partner-sts": (_KEYS,),
+}
 
 
 def _published(server: str) -> KeyEndpoint:
@@ -59,6 +93,7 @@ MICROSERVICES = Product(
             "orders-client": Secret(_CA, CLIENT),
             "edge-gateway-client": Secret(_CA, CLIENT),
             "order-processing-client": Secret(_CA, CLIENT),
+            **dict.fromkeys(("web-shop-client", "mobile-app-client", "sts-client"), Secret(_CA, CLIENT)),
         },
         clients=("orders-client", "edge-gateway-client", "order-processing-client"),
         organization="cert-manager",
@@ -70,6 +105,8 @@ MICROSERVICES = Product(
     configure={
         "Service": partial(custom_resource, "hopproof/v1", _service),
         "TokenService": partial(custom_resource, "hopproof/v1", _token_service),
+        "IdentityProvider": partial(custom_resource, "hopproof/v1", _token_service),
+        "EdgeGateway": partial(custom_resource, "hopproof/v1", _service),
     },
     variants={
         "shared-audience": Variant(spec={"audience": "*.ecomm.com"}),
@@ -84,10 +121,13 @@ MICROSERVICES = Product(
         # A token service knows its clients' secrets and trusted issuers, a service its callers' certificates.
         **dict.fromkeys(
             ("sts", "partner-sts"),
-            Holding(secrets=tuple(_CALLERS.values()), issues=True, key_sets=tuple(ISSUERS.values())),
+            Holding(secrets=(*_CALLERS.values(), "sts-client"), issues=True, key_sets=tuple(ISSUERS.values())),
         ),
+        "identity-provider": Holding(secrets=_ITS_CLIENTS, issues=True),
+        "edge-gateway": Holding(secrets=("edge-gateway-client",)),
         **dict.fromkeys(_SERVICES, Holding(certificates=tuple(_CALLERS.values()), key_sets=tuple(ISSUERS.values()))),
     },
     issuers=ISSUERS,
-    published={name: _published(name) for name in ("sts", "partner-sts")},
+    samples=_SAMPLES,
+    published={name: _published(name) for name in ISSUERS.values()},
 )

@@ -4,28 +4,42 @@ from __future__ import annotations
 
 from functools import partial
 
-from harness.subsystems.microservices import exchange
+from harness.subsystems.microservices import edge_gateway, exchange
+from harness.subsystems.microservices.edge_gateway import EdgeGateway
 from harness.subsystems.microservices.exchange import CHOOSES_ITS_CALLERS
+from harness.subsystems.microservices.identity_provider import IdentityProvider, Provider
+from harness.subsystems.microservices.oauth import KEYS_PATH
 from harness.subsystems.microservices.service import Orders, gate
-from harness.subsystems.microservices.sts import KEYS_PATH, Client, Domain, TokenService
+from harness.subsystems.microservices.sts import Client, Domain, TokenService
 from harness.subsystems.server.kind import COMPARES_AUDIENCE, Kind, Making
 from harness.subsystems.server.policy import Demand, ServerPolicy
 
 __all__ = ["KINDS", "exchange"]
 
 ECOMM, PARTNER = "https://sts.ecomm.test", "https://sts.partner.test"
-LOGIN = "https://login.example.test"
+LOGIN, PROVIDER = "https://login.example.test", "identity-provider"
+# As in the document's sample, whose user is peter with the password peter123.
+_USERS = {name: f"{name}123" for name in ("peter", "mary")}
+_LOGIN = Provider(
+    LOGIN,
+    PROVIDER,
+    "gateway.ecomm.test",
+    {name: f"{name}-client" for name in ("web-shop", "mobile-app", "edge-gateway", "sts")},
+    references=frozenset({"mobile-app"}),
+    users=_USERS,
+)
 _DOMAINS = {
     "sts": Domain(
         ECOMM,
         "sts",
-        {LOGIN: "identity-provider"},
+        {LOGIN: PROVIDER},
         {
             "edge-gateway": Client("edge-gateway-client", "gateway.ecomm.test", frozenset({"op.ecomm.test"})),
             "order-processing": Client(
                 "order-processing-client", "op.ecomm.test", frozenset({"iv.ecomm.test", PARTNER})
             ),
         },
+        provider=PROVIDER,
     ),
     "partner-sts": Domain(
         PARTNER,
@@ -41,6 +55,7 @@ def _asks_for_certificates() -> ServerPolicy:
     return ServerPolicy(demand=lambda _protection: Demand.OPTIONAL)
 
 
+_KEY_CAS = ("mgmtPlatformEndpointCASecret", "mgmtPlatformEndpointSvcCASecret")
 _TRAITS = frozenset({COMPARES_AUDIENCE, "service"})
 _service = partial(
     Kind,
@@ -50,7 +65,7 @@ _service = partial(
     gate=gate,
     validates=False,
     needs_one=True,
-    key_cas=("mgmtPlatformEndpointCASecret", "mgmtPlatformEndpointSvcCASecret"),
+    key_cas=_KEY_CAS,
     keys_path="/api/cloud/oauth2/certs",
     traits=_TRAITS,
 )
@@ -68,4 +83,17 @@ KINDS = (
     _service("service"),
     *(_service(name, traits=_TRAITS | {CHOOSES_ITS_CALLERS}, keys_path=KEYS_PATH) for name in _SERVICES),
     *(_token_service(name) for name in _DOMAINS),
+    Kind(PROVIDER, "IdentityProvider", "endpoint", partial(IdentityProvider, provider=_LOGIN), can_jwt=False),
+    Kind(
+        "edge-gateway",
+        "EdgeGateway",
+        "endpoint",
+        EdgeGateway,
+        gate=edge_gateway.gate,
+        validates=False,
+        needs_one=True,
+        key_cas=_KEY_CAS,
+        keys_path=KEYS_PATH,
+        traits=frozenset({COMPARES_AUDIENCE}),
+    ),
 )

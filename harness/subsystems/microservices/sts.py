@@ -6,35 +6,32 @@ beside its own, and each verifies the tokens of its issuer alone.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import hmac
 import secrets
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, unquote_plus
 
-import jwt
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-from harness.errors import UsageError
-from harness.subsystems.server.application import Application, HttpResponse, nothing_here
-from harness.subsystems.server.certificates import read_file
+from harness.subsystems.microservices.oauth import (
+    ACCESS_TOKEN,
+    GRANT,
+    INTROSPECTION_PATH,
+    JWT_TYPE,
+    KEYS_PATH,
+    TOKEN_PATH,
+    Clients,
+    IssuerKeys,
+    OAuthError,
+    form_of,
+)
+from harness.subsystems.microservices.upstreams import Upstreams, is_reference
+from harness.subsystems.server.application import Application, HttpResponse, Outgoing, nothing_here
 from harness.subsystems.server.connection_record import HttpRequest
 from harness.subsystems.server.jwks import ALGORITHM, Keys, parse_keys, signed_by_published_key
 from harness.subsystems.server.jws import check_claim_types, date, parse
 from harness.subsystems.server.kind import Making
 from harness.subsystems.server.rejection import Rejected
 
-TOKEN_PATH, KEYS_PATH, INTROSPECTION_PATH = "/oauth2/token", "/oauth2/jwks", "/oauth2/introspect"
-GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
-TYPES = "urn:ietf:params:oauth:token-type:"
-JWT_TYPE, ACCESS_TOKEN = f"{TYPES}jwt", f"{TYPES}access_token"
 MOST_ACTORS = 5
 LIFETIME, LONG = 300, 86_400
 _TOLD = ("iss", "sub", "aud", "act", "exp", "iat", "client_id")
@@ -52,57 +49,99 @@ class Client:
 @dataclass(frozen=True)
 class Domain:
     """One token service: its issuer, the folder of its keys, the other issuers that it trusts with the folders of
-    theirs, its clients."""
+    theirs, its clients; ``provider`` is the server that it asks about references that it has not issued."""
 
     issuer: str
     keys: str
     trusts: Mapping[str, str]
     clients: Mapping[str, Client]
-
-
-class OAuthError(Exception):
-    """An error of RFC 6749 section 5.2 or RFC 8693 section 2.2.2."""
-
-    def __init__(self, code: str, description: str, status: int = 400) -> None:
-        super().__init__(description)
-        self.code, self.description, self.status = code, description, status
+    provider: str = ""
 
 
 class TokenService(Application):
     """``POST /oauth2/token`` and ``GET /oauth2/jwks`` of *domain*."""
 
     def __init__(self, making: Making, domain: Domain) -> None:
-        self._folder, self._slips, self._domain, self._clock = making.folder, making.rules.slips, domain, making.clock
+        self._slips, self._domain, self._clock = making.rules.slips, domain, making.clock
+        self._issued = IssuerKeys(making.folder)
+        self._clients = Clients(
+            making.folder,
+            {name: client.secret for name, client in domain.clients.items()},
+            any_secret="sts-skips-client-authentication" in self._slips,
+            any_certificate="sts-takes-any-certificate" in self._slips,
+        )
         self._references: dict[str, dict[str, Any]] = {}
+        self._introspected: dict[str, dict[str, Any]] = {}
+        self._upstreams = Upstreams(making, "sts", "sts-client")
+        self._asked: list[str] = []
+
+    def connect(self, outgoing: Outgoing, hosts: Mapping[str, str]) -> None:
+        """See :class:`Application`."""
+        self._upstreams.connect(outgoing, hosts)
+
+    def effects(self) -> list[str]:
+        """The names of the token requests of clients that have proved who they are."""
+        return list(self._asked)
+
+    async def answer(self, ask: HttpRequest) -> HttpResponse:
+        """What :meth:`act` answers; a reference of the identity provider is introspected there first (RFC 7662)."""
+        reference = self._foreign_reference(ask)
+        if reference:
+            form = {"token": reference, "token_type_hint": "access_token"}
+            status, claims = await self._upstreams.post(self._domain.provider, INTROSPECTION_PATH, form, ask.nonce)
+            if status == 200 and claims.get("active") is True:
+                self._introspected[reference] = claims
+            elif "sts-takes-inactive-tokens" in self._slips:
+                self._introspected[reference] = self._invented(ask)
+        try:
+            return self.act(ask)
+        finally:
+            self._introspected.pop(reference, None)
+
+    def _foreign_reference(self, ask: HttpRequest) -> str:
+        """The reference of another issuer that a client wants to have exchanged, '' where there is none."""
+        if ask.method != "POST" or ask.path != TOKEN_PATH or not self._domain.provider:
+            return ""
+        try:
+            form = form_of(ask)
+            self._clients.authenticated(ask, form)
+        except OAuthError:
+            return ""
+        subject = form.get("subject_token", "")
+        return subject if subject and is_reference(subject) and subject not in self._references else ""
+
+    def _invented(self, ask: HttpRequest) -> dict[str, Any]:
+        name = self._clients.authenticated(ask, form_of(ask))
+        expiry = int(self._clock.now()) + LIFETIME
+        return {"iss": next(iter(self._domain.trusts)), "aud": self._domain.clients[name].audience, "exp": expiry}
 
     def act(self, ask: HttpRequest) -> HttpResponse:
         """Answer a token request, or publish the keys."""
         if ask.method == "GET" and ask.path == KEYS_PATH:
-            return HttpResponse(200, self._key_set(self._domain.keys))
+            return HttpResponse(200, self._issued.key_set(self._domain.keys))
         if ask.method != "POST" or ask.path not in (TOKEN_PATH, INTROSPECTION_PATH):
             raise nothing_here(ask)
         try:
             return self._exchange(ask) if ask.path == TOKEN_PATH else self._introspect(ask)
         except OAuthError as error:
-            body = {"error": error.code, "error_description": error.description}
-            challenge = (("WWW-Authenticate", 'Basic realm="sts"'),) if error.status == 401 else ()
-            return HttpResponse(error.status, body, challenge)
+            return error.response("sts")
 
     def _exchange(self, ask: HttpRequest) -> HttpResponse:
-        form = _form(ask)
+        form = form_of(ask)
         name, client = self._client(ask, form)
+        self._asked.append(ask.nonce)
         if form.get("grant_type") != GRANT:
             raise OAuthError("unsupported_grant_type", "only token exchange is offered")
         self._check_types(form)
         claims = self._subject(form.get("subject_token", ""), client)
         audience = form.get("audience", "")
         if audience not in client.may and "sts-exchanges-for-anybody" not in self._slips:
-            raise OAuthError(self._word("invalid_target"), "this client may not have a token for that audience")
+            raise OAuthError(self._word("invalid_target"), "this client may not request that audience")
         return self._answer(name, audience, claims, form.get("requested_token_type") == ACCESS_TOKEN)
 
     def _introspect(self, ask: HttpRequest) -> HttpResponse:
-        """RFC 7662: whether a token is good now, and then what it says; a token that is not is told nothing of."""
-        form = _form(ask)
+        """RFC 7662: whether a token is active, and if so its claims; nothing is disclosed about any other token."""
+        form = form_of(ask)
         if "sts-introspects-for-anybody" not in self._slips:
             self._client(ask, form)
         if not form.get("token"):
@@ -110,7 +149,7 @@ class TokenService(Application):
         try:
             claims = self._verified(form["token"])
             if not self._known(claims) or (date(claims, "exp") or 0) <= self._clock.now():
-                raise OAuthError("invalid_request", "the token is not good")
+                raise OAuthError("invalid_request", "the token is not valid")
         except (OAuthError, Rejected):
             return HttpResponse(200, {"active": "sts-calls-any-token-active" in self._slips})
         return HttpResponse(200, {"active": True, **{name: claims[name] for name in _TOLD if name in claims}})
@@ -123,45 +162,22 @@ class TokenService(Application):
         """The issuers that it trusts, itself among them, with the folders of their keys."""
         return {self._domain.issuer: self._domain.keys, **self._domain.trusts}
 
-    def _key_set(self, issuer: str) -> bytes:
-        return read_file(self._folder / "jwt" / issuer / "jwks.json")
-
     def _keys(self, issuer: object) -> Keys:
-        """The keys that may have signed a token of *issuer*: its own and nobody else's."""
+        """The keys that may have signed a token of *issuer*: only its own."""
         known = isinstance(issuer, str) and issuer in self._issuers
         if "sts-pools-issuers-keys" in self._slips or (not known and "sts-trusts-any-issuer" in self._slips):
-            sets = [parse_keys(self._key_set(name)) for name in self._issuers.values()]
+            sets = [parse_keys(self._issued.key_set(name)) for name in self._issuers.values()]
             return {kid: key for found in sets for kid, key in found.items()}
         if not known:
             raise OAuthError(self._word("invalid_request"), "the issuer of the subject token is not trusted")
-        return parse_keys(self._key_set(self._issuers[str(issuer)]))
+        return parse_keys(self._issued.key_set(self._issuers[str(issuer)]))
 
     def _word(self, code: str) -> str:
         return "invalid_grant" if "sts-answers-invalid-grant" in self._slips else code
 
     def _client(self, ask: HttpRequest, form: Mapping[str, str]) -> tuple[str, Client]:
-        """The client that authenticates with its secret (RFC 6749 section 2.3.1) or its certificate (RFC 8705)."""
-        if not ask.authorization and "client_id" in form:
-            return self._by_certificate(form["client_id"], ask.certificate)
-        name, secret = _basic(ask)
-        client = self._domain.clients.get(name)
-        if client is None:
-            raise OAuthError("invalid_client", "unknown client", 401)
-        key = read_file(self._folder / "secrets" / client.secret / "tls.key")
-        same = hmac.compare_digest(hashlib.sha256(key).hexdigest().encode(), secret.encode())
-        if not same and "sts-skips-client-authentication" not in self._slips:
-            raise OAuthError("invalid_client", "wrong client secret", 401)
-        return name, client
-
-    def _by_certificate(self, name: str, certificate: x509.Certificate | None) -> tuple[str, Client]:
-        """RFC 8705 section 2.1: the CA's certificate for the subject that is registered for the client."""
-        client = self._domain.clients.get(name)
-        if client is None or certificate is None:
-            raise OAuthError("invalid_client", "the client does not authenticate", 401)
-        named = [str(item.value) for item in certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)]
-        if named != [client.secret] and "sts-takes-any-certificate" not in self._slips:
-            raise OAuthError("invalid_client", "the certificate is another client's", 401)
-        return name, client
+        name = self._clients.authenticated(ask, form)
+        return name, self._domain.clients[name]
 
     def _check_types(self, form: Mapping[str, str]) -> None:
         if not form.get("subject_token"):
@@ -185,8 +201,9 @@ class TokenService(Application):
 
     def _verified(self, compact: str) -> dict[str, Any]:
         """The claims of a token that the STS has issued as a reference, or whose signature verifies."""
-        if compact in self._references:
-            return self._references[compact]
+        for known in (self._references, self._introspected):
+            if compact in known:
+                return known[compact]
         try:
             token = parse(compact)
             if "sts-skips-subject-signature" not in self._slips:
@@ -213,7 +230,7 @@ class TokenService(Application):
             raise OAuthError(self._word("invalid_request"), f"the subject token cannot be exchanged ({text})")
 
     def _may_act(self, claims: Mapping[str, Any], client: Client) -> bool:
-        """RFC 8693 section 4.4: where the token names who may act, nobody else may."""
+        """RFC 8693 section 4.4: where the token has may_act, only that party may act."""
         allowed = claims.get("may_act")
         if allowed is None:
             return True
@@ -246,18 +263,13 @@ class TokenService(Application):
         return HttpResponse(200, body, headers)
 
     def _refer(self, claims: dict[str, Any]) -> str:
-        """A reference token, which says nothing but to whoever may introspect it."""
+        """A reference token, which only an authorised client can introspect."""
         reference = secrets.token_urlsafe(32)
         self._references[reference] = claims
         return reference
 
     def _sign(self, claims: Mapping[str, Any]) -> str:
-        key = load_pem_private_key(read_file(self._folder / "jwt" / self._domain.keys / "signing.key"), None)
-        if not isinstance(key, rsa.RSAPrivateKey):
-            raise UsageError(f"jwt/{self._domain.keys}/signing.key is not an RSA key")
-        published = parse_keys(self._key_set(self._domain.keys))
-        kid = next(kid for kid, entry in published.items() if entry.key == key.public_key())
-        return jwt.encode(dict(claims), key, algorithm=ALGORITHM, headers={"kid": kid})
+        return self._issued.signed(self._domain.keys, claims)
 
 
 def _depth(claims: Mapping[str, Any]) -> int:
@@ -266,23 +278,3 @@ def _depth(claims: Mapping[str, Any]) -> int:
     while isinstance(actor, dict):
         found, actor = found + 1, actor.get("act")
     return found
-
-
-def _form(ask: HttpRequest) -> dict[str, str]:
-    """The parameters of a token request; one that stands twice is an error (RFC 6749 section 3.2)."""
-    pairs = parse_qsl(ask.body.decode("utf-8", "replace"), keep_blank_values=True)
-    form = dict(pairs)
-    if len(form) != len(pairs):
-        raise OAuthError("invalid_request", "a parameter stands twice")
-    return {name: value for name, value in form.items() if value}
-
-
-def _basic(ask: HttpRequest) -> tuple[str, str]:
-    scheme, _, encoded = (ask.authorization[0].decode("latin-1") if ask.authorization else "").partition(" ")
-    if scheme.lower() != "basic":
-        raise OAuthError("invalid_client", "the client does not authenticate", 401)
-    try:
-        name, _, secret = base64.b64decode(encoded, validate=True).decode("utf-8").partition(":")
-    except (binascii.Error, ValueError) as error:
-        raise OAuthError("invalid_client", "the credentials are not readable", 401) from error
-    return unquote_plus(name), unquote_plus(secret)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from harness.model.vocabulary import Reason
+from harness.subsystems.server.client import Call, Reply, Trust
 from harness.subsystems.server.connection_record import HttpRequest
 from harness.subsystems.server.rejection import Rejected
 
 MAX_NAME = 256
+Outgoing = Callable[[Call, Trust], Awaitable[Reply]]
+"""Makes a request to another server, which the trust verifies; raises CallFailed."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,13 @@ class Application:
     def act(self, ask: HttpRequest) -> HttpResponse:
         """Do what *ask* asks; raises Rejected (not-found, bad-request), and then nothing was done."""
         raise NotImplementedError
+
+    async def answer(self, ask: HttpRequest) -> HttpResponse:
+        """What :meth:`act` does, for an application that has to ask other servers first."""
+        return self.act(ask)
+
+    def connect(self, outgoing: Outgoing, hosts: Mapping[str, str]) -> None:
+        """Note how requests to other servers are made, and where *hosts* are to be found; most make none."""
 
     def refusal(self, rejection: Rejected, usual: HttpResponse) -> HttpResponse:
         """How a request that is turned away is answered: as *usual*, unless the product has words of its own."""

@@ -56,23 +56,23 @@ class Service:
         """The answer to *ask*, and why it is a rejection if it is one.  Raises nothing."""
         try:
             if self.gate.rules.acts_first:
-                self._act_regardless(ask)
+                await self._act_regardless(ask)
             await self.gate.admit(ask, door.record.peer)
-            return self._act(ask), None
+            return await self._act(ask), None
         except Rejected as rejection:
             return self.application.refusal(rejection, self._refusal(rejection)), rejection
 
-    def _act(self, ask: HttpRequest) -> HttpResponse:
+    async def _act(self, ask: HttpRequest) -> HttpResponse:
         try:
-            return self.application.act(self.gate.rules.reads(ask))
+            return await self.application.answer(self.gate.rules.reads(ask))
         except Rejected:
             raise
         except Exception as error:
             raise Rejected(Reason.BAD_REQUEST, f"the request failed with {type(error).__name__}: {error}") from error
 
-    def _act_regardless(self, ask: HttpRequest) -> None:
+    async def _act_regardless(self, ask: HttpRequest) -> None:
         try:
-            self._act(ask)
+            await self._act(ask)
         except Rejected as rejection:
             _log.debug("acted first, in vain: %s", rejection)
 

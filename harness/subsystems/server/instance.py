@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,7 @@ class Instance:
         self._application = order.kind.application(
             Making(order.folder, self.counters, order.rules, order.config, self.clock)
         )
+        self._application.connect(partial(call, around.reactor), order.hosts)
         self._actor = order.kind.actor(self._acting()) if order.kind.actor else None
         self._service = Service(order.kind.name, self._gate(), self._application, self.counters)
         tls = ServerTls(self._configuration.secret, order.rules.demand(self._configuration.protection))

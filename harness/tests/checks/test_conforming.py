@@ -164,7 +164,7 @@ CONFORMING: dict[str, list[Question]] = {
     ],
     "no-clear-text": [
         ask(case("no-clear-text"), exchange(client(None, closed=True), effect=False)),
-        ask(case("no-clear-text"), exchange(client(None, closed=True, fault="the answer is not HTTP"), effect=False)),
+        ask(case("no-clear-text"), exchange(client(None, closed=True, fault="the response is not HTTP"), effect=False)),
     ],
     "token-sent": [
         ask(case("token-sent"), exchange(server_view=ACCEPTED, extra=ACT)),
@@ -231,6 +231,7 @@ CONFORMING: dict[str, list[Question]] = {
     "as-configured": [ask(case("as-configured"), exchange(extra={"files": {**READ, "configured": [CONFIGURED]}}))],
     "compared-under-load": [ask(case("compared-under-load"), packets({"load": load(arm("mtls"), arm("jwt"))}))],
     "tls-passed-through": [ask(case("tls-passed-through"), packets(captured(PASSED, wire(), wire())))],
+    "certificate-on-the-wire": [ask(case("certificate-on-the-wire"), packets(captured("", wire())))],
     "nothing-carried-over": [
         ask(case("nothing-carried-over"), packets(captured(ENDED, wire(asked="no", sent="no"), wire(data="no")))),
         ask(case("nothing-carried-over"), packets(captured(Passage.NEITHER, wire(asked="no", sent="no")))),

@@ -16,16 +16,8 @@ import pytest
 from cryptography import x509
 
 from harness.pki.deployment import Pki, key_id
-from harness.subsystems.microservices.sts import (
-    ACCESS_TOKEN,
-    GRANT,
-    INTROSPECTION_PATH,
-    JWT_TYPE,
-    TOKEN_PATH,
-    Client,
-    Domain,
-    TokenService,
-)
+from harness.subsystems.microservices.oauth import ACCESS_TOKEN, GRANT, INTROSPECTION_PATH, JWT_TYPE, TOKEN_PATH
+from harness.subsystems.microservices.sts import Client, Domain, TokenService
 from harness.subsystems.server.application import HttpResponse
 from harness.subsystems.server.clock import LabClock
 from harness.subsystems.server.connection_record import HttpRequest

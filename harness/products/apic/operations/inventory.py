@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from harness.decode.exported_certificates import Held
 from harness.errors import UsageError
+from harness.model.resource import Resource
 from harness.pki.signatures import may_sign, signed_by
 from harness.products.apic.operations import trust_state as parts
 from harness.products.apic.operations.trust_state import DEFAULT_LINKS, Link
@@ -15,6 +16,7 @@ from harness.products.apic.rules.certificates import (
     INGRESS,
     INGRESS_CA,
     MANAGEMENT_CA,
+    OF_ENDPOINT,
     OF_ISSUER,
     Row,
     issuer_matches,
@@ -116,10 +118,12 @@ class Inventory:
         """Every secret under it, once, in the order in which they are renewed."""
         issuer = next(name for name, authority in OF_ISSUER.items() if authority == self.row.name)
         found: dict[tuple[Site, str], Leaf] = {}
-        for leaf in (*self._held(issuer), *self._requested(issuer), *self._named(issuer)):
+        for leaf in (*self._held(issuer), *self._requested(issuer), *self._named(issuer), *self._others(issuer)):
             met = found.get((leaf.site, leaf.name))
             if met is None or (leaf.former and not met.former) or leaf.own:
                 found[leaf.site, leaf.name] = leaf
+            elif met.row is None and leaf.row is not None:
+                found[leaf.site, leaf.name] = replace(met, row=leaf.row)
         return sorted(found.values(), key=lambda leaf: (leaf.site, leaf.name))
 
     def _held(self, issuer: str) -> Iterator[Leaf]:
@@ -153,14 +157,24 @@ class Inventory:
                 ours = issuer_matches(issued_by_name(known), issuer, self.view.instances)
                 yield Leaf(name, Site(known.cluster, known.namespace), known.row, own=not ours)
 
+    def _others(self, issuer: str) -> Iterator[Leaf]:
+        """Certificates that the tables do not know and this CA's issuer is asked for."""
+        for each in self.view.certificate_objects:
+            named = each.root.text("spec", "issuerRef", "name")
+            if row_of(each.name, self.view.instances) is None and issuer_matches(named, issuer, self.view.instances):
+                yield Leaf(each.root.text("spec", "secretName") or each.name, self._at(each), None)
+
+    def _at(self, resource: Resource) -> Site:
+        return Site(self.view.cluster(resource), resource.namespace)
+
     def _named(self, issuer: str) -> Iterator[Leaf]:
         """Server secrets that custom resources name; cert-manager's ingress shim asks for those with an annotation."""
         for each in self.view.of(MANAGEMENT, PORTAL, ANALYTICS, GATEWAY) if issuer == INGRESS else ():
-            for name, annotated in secrets_of(each):
+            for name, annotated, served in secrets_of(each):
                 held = self.view.secrets_called(name, each)
                 elsewhere = any(not self._signed(one) and not self._former(one) for one in held) and self.current
                 if issuer_matches(annotated, issuer, self.view.instances) and not elsewhere:
-                    yield Leaf(name, _site(each), row_of(name, self.view.instances))
+                    yield Leaf(name, _site(each), row_of(name, self.view.instances) or OF_ENDPOINT.get(served))
 
     @property
     def links(self) -> tuple[Link, ...]:
@@ -218,10 +232,11 @@ def in_cluster(each: Subsystem) -> bool:
     return host.endswith((".svc", ".svc.cluster.local"))
 
 
-def secrets_of(each: Subsystem) -> Iterator[tuple[str, str]]:
-    """The TLS secrets of the endpoints of *each*, with the issuer that each endpoint's annotation names."""
-    blocks = [block for name, block in each.spec.fields().items() if name.endswith("Endpoint")]
-    ingestion = each.spec.at("ingestion", "endpoint")
-    for block in (*blocks, *([ingestion] if ingestion else [])):
+def secrets_of(each: Subsystem) -> Iterator[tuple[str, str, str]]:
+    """The TLS secrets of the endpoints of *each*: the issuer that its annotation names, and which endpoint it is."""
+    blocks = [(name, block) for name, block in each.spec.fields().items() if name.endswith("Endpoint")]
+    if (ingestion := each.spec.at("ingestion", "endpoint")) is not None:
+        blocks.append(("ingestion", ingestion))
+    for served, block in blocks:
         issuer = block.text("annotations", "cert-manager.io/issuer")
-        yield from ((name, issuer) for host in block.items("hosts") if (name := host.text("secretName")))
+        yield from ((name, issuer, served) for host in block.items("hosts") if (name := host.text("secretName")))

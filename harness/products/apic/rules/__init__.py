@@ -10,6 +10,7 @@ from harness.products.apic.rules import (
     certificate_report,
     chains,
     configuration,
+    fronts,
     keys,
     names,
     presence,
@@ -31,8 +32,27 @@ _CERTIFICATES = "no certificate and no Certificate object that the tables know i
 _SECRETS = "no certificates (Secrets or PEM files) that the tables know in the files"
 
 
+_FRONTS = "no Route and no Ingress in front of an endpoint between subsystems in the files"
+
+
 def _rules() -> tuple[Rule[View], ...]:
     return (
+        Rule(
+            "FLW-0",
+            "Routes and ingresses have TLS on both sides",
+            _NETWORK,
+            _FRONTS,
+            presence.in_front,
+            fronts.flw_0,
+        ),
+        Rule(
+            "FLW-3",
+            "Routes and ingresses of mTLS flows pass TLS through",
+            _JWT,
+            f"{_FRONTS} that verifies certificates",
+            presence.in_front_of_mtls,
+            fronts.flw_3,
+        ),
         Rule(
             "FLW-6",
             "Services between subsystems are not for two data centres",
@@ -291,7 +311,7 @@ def headed(question: Question, view: View) -> Judgement:
         raise UsageError(f"{question.release!r} is not a release", hint="such as --release 10.0.8")
     name = ".".join(map(str, view.release))
     judgement = Judgement(name, view.platform)
-    said = "as asked" if question.release else "as the files say"
+    said = "from --release" if question.release else "from the files"
     judgement.heading = f"API Connect {name or 'of an unknown release'}{f' ({said})' if name else ''} on "
     judgement.heading += f"{_PLATFORM_NAMES[view.platform]}{f', top-level {view.tops[0].label}' if view.tops else ''}"
     if profile_of(view.release) is None:

@@ -260,6 +260,20 @@ EVENT_GATEWAY = (
 TABLES = (MANAGEMENT, ANALYTICS, PORTAL, GATEWAY, EVENT_GATEWAY)
 ROWS: tuple[Row, ...] = tuple(row for table in TABLES for row in table)
 BY_NAME = {name: row for row in ROWS for name in (row.name, row.short)}
+OF_ENDPOINT = {
+    endpoint: BY_NAME[name]
+    for endpoint, name in (
+        ("platformAPIEndpoint", "api-endpoint"),
+        ("consumerAPIEndpoint", "consumer-endpoint"),
+        ("apiManagerEndpoint", "apim-endpoint"),
+        ("cloudManagerEndpoint", "cm-endpoint"),
+        ("portalAdminEndpoint", "portal-admin"),
+        ("portalUIEndpoint", "portal-web"),
+        ("gatewayManagerEndpoint", "gwv6-manager-endpoint"),
+        ("ingestion", "analytics-ai-endpoint"),
+    )
+}
+"""By endpoint of a custom resource: what its secret is for, whatever it is called."""
 
 
 def row_of(name: str, instances: frozenset[str] = frozenset()) -> Row | None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from harness.pki.signatures import may_sign
 from harness.products.apic.rules.certificates import CA, INGRESS_CA, OF_ISSUER, ROWS, USER
+from harness.products.apic.rules.fronts import fronts, needing_passthrough
 from harness.products.apic.rules.keys import to_service
 from harness.products.apic.rules.view import ANALYTICS, EVENTS, GATEWAY, KEYS, MANAGEMENT, PORTAL, Known, View
 
@@ -29,6 +30,16 @@ def verifiers(view: View) -> bool:
 def services(view: View) -> bool:
     """A subsystem with a jwksUrl, or a registration that says how it is reached."""
     return verifiers(view) or _registered(view, "communication_kind")
+
+
+def in_front(view: View) -> bool:
+    """A Route or an Ingress in front of an endpoint between subsystems."""
+    return any(True for _ in fronts(view))
+
+
+def in_front_of_mtls(view: View) -> bool:
+    """The same in front of one that verifies certificates."""
+    return any(True for _ in needing_passthrough(view))
 
 
 def v5c(view: View) -> bool:

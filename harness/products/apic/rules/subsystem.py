@@ -66,8 +66,7 @@ class Subsystem:
     @property
     def release(self) -> Release:
         """The release it says it is, () where it does not."""
-        root = self.resource.root
-        return parse(root.text("status", "versions", "reconciled")) or parse(root.text("spec", "version"))
+        return release_of(self.resource)
 
     @property
     def jwks(self) -> str:
@@ -122,3 +121,9 @@ class Known:
     cluster: str
     resource: Resource | None = None
     held: Held | None = None
+
+
+def release_of(resource: Resource) -> Release:
+    """The release that a subsystem's or a top-level *resource* says it is, () where it does not."""
+    root = resource.root
+    return parse(root.text("status", "versions", "reconciled")) or parse(root.text("spec", "version"))

@@ -103,6 +103,7 @@ def _restart(known: Known) -> str:
 def pki_14(view: View, log: Log) -> None:
     """One ingress-ca everywhere."""
     managed = {(each.namespace, each.cluster) for each in view.of(MANAGEMENT)}
+    managed = managed or {(top.namespace, view.cluster(top)) for top in view.tops}
     double = [each for each in view.of(MANAGEMENT) if each.two_data_centres]
     one_deployment = len(managed) == 1 or (len(managed) > 1 and len(double) == len(managed))
     known = view.by_row.get(INGRESS_CA, [])
@@ -118,6 +119,8 @@ def pki_14(view: View, log: Log) -> None:
         if each.held and kept and each is not kept[0]:
             log.checked()
             _same(log, each, each.held, kept[0].held)
+    if not kept:
+        _alike(log, [each for each in copies if each.held])
     requests = [each for each in copies if each.held is None and each.resource is not None]
     for each in requests:
         log.checked()
@@ -128,10 +131,23 @@ def pki_14(view: View, log: Log) -> None:
         _overwrites(log, named[-1])
 
 
+def _alike(log: Log, copies: list[Known]) -> None:
+    """Copies without the original: where two differ, one of them is stale."""
+    for each in copies[1:]:
+        log.checked()
+        if each.held and copies[0].held and each.held.fingerprint != copies[0].held.fingerprint:
+            log.error(
+                held_place(each.held),
+                f"{INGRESS_CA} differs from the copy in {copies[0].held.label}: one of the two is stale, and the"
+                " subsystems beside it refuse the others.",
+                "copy management's secret to both again, then delete the secrets that the stale one issued",
+            )
+
+
 def _same(log: Log, copy: Known, held: Held, original: Held | None) -> None:
     if original is None or held.fingerprint == original.fingerprint:
         return
-    at, fix = held_place(held), f"copy the secret {original.label.removesuffix(' tls.crt')} there again"
+    at, fix = held_place(held), f"copy {original.label.removesuffix(' tls.crt')} there again"
     if public_key(held.certificate) == public_key(original.certificate):
         log.warning(at, f"This copy of {INGRESS_CA} is an earlier certificate of the same key; it ends sooner.", fix)
         return

@@ -32,6 +32,7 @@ from harness.products.apic.rules.subsystem import (
     Known,
     Subsystem,
     placeholder,
+    release_of,
 )
 from harness.products.rules import Question
 
@@ -98,7 +99,7 @@ class View:
         """The release that was asked for, or the newest that the files name."""
         if self.question.release:
             return parse(self.question.release)
-        return max((each.release for each in self.stated), default=())
+        return max((*(each.release for each in self.stated), *map(release_of, self.tops)), default=())
 
     def release_of(self, subsystem: Subsystem) -> Release:
         """The release that *subsystem* is judged as."""
@@ -117,19 +118,21 @@ class View:
         groups = {each.group for each in self.question.files.resources}
         if "integration.ibm.com" in groups:
             return "cp4i"
-        if any(group.endswith("openshift.io") for group in groups):
+        # The operator takes a top-level resource on OpenShift alone.
+        if self.tops or any(group.endswith("openshift.io") for group in groups):
             return "openshift"
         return "kubernetes"
 
     @cached_property
     def requests(self) -> list[Known]:
         """The cert-manager ``Certificate`` objects that the tables know."""
-        found = []
-        for resource in self._once(self.question.files.of("Certificate")):
-            row = row_of(resource.name, self.instances) if "cert-manager" in resource.group else None
-            if row is not None:
-                found.append(Known(row, resource.name, resource.namespace, self.cluster(resource), resource))
-        return found
+        known = ((row_of(each.name, self.instances), each) for each in self.certificate_objects)
+        return [Known(row, it.name, it.namespace, self.cluster(it), it) for row, it in known if row is not None]
+
+    @cached_property
+    def certificate_objects(self) -> list[Resource]:
+        """cert-manager's ``Certificate`` objects, whether or not the tables know them."""
+        return [each for each in self._once(self.question.files.of("Certificate")) if "cert-manager" in each.group]
 
     @cached_property
     def held(self) -> list[Known]:

@@ -163,6 +163,19 @@ def test_the_wrong_orders_are_those_of_the_ca(ca: str) -> None:
     assert not any(other in words for other in others) and ("apim" in words) == (ca == "ingress-ca")
 
 
+def test_a_certificate_that_the_tables_do_not_know() -> None:
+    deployment = Deployment()
+    name = "wmapigateway-mgmt-client"  # a published installation of 12.1.0.2
+    deployment.objects[name] = {
+        "apiVersion": "cert-manager.io/v1",
+        "kind": "Certificate",
+        "metadata": {"name": name, "namespace": "apic"},
+        "spec": {"secretName": name, "issuerRef": {"name": "ingress-issuer"}},
+    }
+    assert f"kubectl delete secret/{name} --namespace=apic" in lines(book(deployment))
+    assert not any(name in line for line in lines(book(deployment, "management-ca")))
+
+
 def test_trust_that_is_half_new() -> None:
     trust = Trust((Link("a", "client", "server"), Link("b", "client", "server", mutual=False)))
     assert trust.down() == ()

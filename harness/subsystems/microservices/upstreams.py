@@ -1,0 +1,70 @@
+"""The servers that a server calls itself: where they are, how it proves who it is, what they answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import yaml
+
+from harness.model.vocabulary import Reason
+from harness.subsystems.microservices.oauth import basic, client_secret
+from harness.subsystems.server.application import Outgoing
+from harness.subsystems.server.certificates import certificates, read_file
+from harness.subsystems.server.client import Call, CallFailed, Reply, Trust
+from harness.subsystems.server.kind import Making
+from harness.subsystems.server.rejection import Rejected
+
+NONCE = "X-Hopproof-Case"
+
+
+class Upstreams:
+    """The servers that a server calls, by their names in its configuration; it authenticates as *client*."""
+
+    def __init__(self, making: Making, client: str, secret: str) -> None:
+        self._making, self._client, self._secret = making, client, secret
+        self._outgoing: Outgoing | None = None
+        self._hosts: Mapping[str, str] = {}
+
+    def connect(self, outgoing: Outgoing, hosts: Mapping[str, str]) -> None:
+        """Note how requests are made, and where host names are to be found."""
+        self._outgoing, self._hosts = outgoing, hosts
+
+    @property
+    def urls(self) -> Mapping[str, str]:
+        """Where each is, as the configuration says."""
+        found: Mapping[str, str] = yaml.safe_load(self._making.config.read_text("utf-8"))["spec"].get("upstreams", {})
+        return found
+
+    async def post(self, server: str, path: str, form: Mapping[str, str], nonce: str) -> tuple[int, dict[str, Any]]:
+        """The status and the members of the answer of an OAuth endpoint."""
+        headers = {
+            "Authorization": basic(self._client, client_secret(self._making.folder, self._secret)),
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Accept": "application/json",
+            NONCE: nonce,
+        }
+        reply = await self.call(server, "POST", path, headers, urlencode(form).encode())
+        try:
+            members = json.loads(reply.body)
+        except ValueError:
+            members = {}
+        return reply.status, members if isinstance(members, dict) else {}
+
+    async def call(self, server: str, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        """The answer of *server*; raises Rejected where there is none."""
+        url, making = self.urls.get(server, ""), self._making
+        assert self._outgoing is not None, "connect comes first"
+        authority = certificates(read_file(making.folder / "secrets" / "ingress-ca" / "ca.crt"), "the CA")
+        request = Call(method, url + path, self._hosts.get(str(urlsplit(url).hostname), ""), headers, body)
+        try:
+            return await self._outgoing(request, Trust(authority, making.clock))
+        except CallFailed as error:
+            raise Rejected(Reason.KEYS_UNAVAILABLE, f"{server} gives no answer: {error}") from error
+
+
+def is_reference(token: str) -> bool:
+    """Whether *token* is no JWT, so that only its issuer can say what it means."""
+    return token.count(".") != 2
