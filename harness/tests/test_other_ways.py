@@ -224,7 +224,7 @@ def test_a_switch_to_another_protocol_than_was_asked_for_decides_nothing(judge: 
     run = judge(lambda handler: False, Posture.JWT, switch=upgrades.other_protocol)
     assert ways(run, "UNOBSERVED") == {"upgrade-websocket", "upgrade-h2c"} and run.status == 0
     message = {row["reason"] for row in run.rows if row["outcome"] == "UNOBSERVED"}
-    assert any("answered 101 for foo, where h2c was asked for" in text for text in message)
+    assert any("answered 101 for foo, but h2c was requested" in text for text in message)
 
 
 def test_a_server_that_asks_once_a_connection_is_caught(judge: Judge) -> None:
@@ -290,7 +290,7 @@ def test_the_server_behind_its_balancer_is_asked_too(judge: Judge, lab: Referenc
     try:
         run = judge(lambda handler: False, origin=f"127.0.0.1:{behind.server_port}")
         assert ways(run, "FAIL") == {"certificate-in-header"}
-        assert any("past the balancer" in row["reason"] for row in run.rows)
+        assert any("sent directly to the server" in row["reason"] for row in run.rows)
     finally:
         behind.shutdown()
         behind.server_close()

@@ -85,7 +85,7 @@ class Page:
         yield from self._overlaps()
 
     def _tree(self) -> Iterator[str]:
-        yield "\nWho signed whom (by signature):"
+        yield "\nCertificate hierarchy (by signature):"
         for top in sorted(self._tops, key=self._name):
             yield from self._branch(top, 1)
         if self._lost:
@@ -134,7 +134,7 @@ class Page:
 
     @cached_property
     def _sizes(self) -> Counter[tuple[str, str, str, str]]:
-        """How many certificates stand in each place."""
+        """How many certificates are in each place."""
         held = self._view.question.certificates.held
         return Counter((each.file, each.name, each.namespace, each.entry) for each in held)
 
@@ -143,7 +143,7 @@ class Page:
         return f"{certificate.not_valid_after_utc:%Y-%m-%d}"
 
     def _timeline(self) -> Iterator[str]:
-        yield "\nWhat ends when:"
+        yield "\nExpiry:"
         for certificate in sorted(self._places, key=lambda each: (each.not_valid_after_utc, self._name(each))):
             left = certificate.not_valid_after_utc - self._view.now
             yield f"  {self._end(certificate)}  {_when(left)}  {self._name(certificate)}{self._renewal(certificate)}"
@@ -183,7 +183,7 @@ class Page:
         return next((row for name in names if (row := row_of(name, self._view.instances))), None)
 
     def _uses(self) -> Iterator[str]:
-        yield "\nWhat each is for:"
+        yield "\nPurpose:"
         for (name, row), number in sorted(
             Counter((known.name, known.row) for known in self._view.held).items(), key=_name
         ):
@@ -192,7 +192,7 @@ class Page:
         unknown = sum(1 for certificate in self._places if self._row(certificate) is None)
         if unknown:
             more = " more" if self._view.held else ""
-            yield f"  {unknown}{more} {'is' if unknown == 1 else 'are'} in no table of the documents"
+            yield f"  {unknown}{more} {'is' if unknown == 1 else 'are'} not in the documents' tables"
 
     def _shared_keys(self) -> Iterator[str]:
         keys: defaultdict[bytes, set[x509.Certificate]] = defaultdict(set)
@@ -200,7 +200,7 @@ class Page:
             keys[public_key(certificate)].add(certificate)
         shared = [certificates for key, certificates in keys.items() if key and len(certificates) > 1]
         if shared:
-            yield "\nOne key for several certificates (the holder of one can pose as the others):"
+            yield "\nOne key for several certificates (the holder of one can impersonate the others):"
             for certificates in shared:
                 yield f"  {', '.join(sorted(self._described(certificates)))}"
 

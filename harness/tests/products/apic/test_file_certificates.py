@@ -235,7 +235,7 @@ def test_the_page_shows_orphans_and_former_cas(deployment: Deployment) -> None:
     deployment.objects["portal-web"] = secret("portal-web", shared, authority())
     deployment.objects["hub-endpoint"] = secret("hub-endpoint", shared, authority())
     page = certificates(question(deployment.text()))
-    assert "API Connect 10.0.8.1 (as the files say) on Kubernetes" in page
+    assert "API Connect 10.0.8.1 (from the files) on Kubernetes" in page
     assert "a former certificate of that CA" in page
     assert "; cert-manager renews it on 2036-03-30, and not what it signed" in page
     assert "after its renewal restart apim, taskmanager, analytics-proxy" in page

@@ -55,7 +55,7 @@ def asked(tmp_path: Path) -> Question:
 def test_release_and_platform_of_a_top_level_resource_without_sections(asked: Question) -> None:
     asked.files.resources[:] = [each for each in asked.files.resources if each.kind == TOP["kind"]]
     heading = lint(asked).heading
-    assert heading.startswith("API Connect 10.0.5.2 (as the files say) on OpenShift")
+    assert heading.startswith("API Connect 10.0.5.2 (from the files) on OpenShift")
 
 
 def test_what_a_kustomization_puts_into_a_namespace_is_there(asked: Question) -> None:
