@@ -133,7 +133,7 @@ def test_a_posture_that_was_asked_for_and_never_served_is_not_shown(
     assert capsys.readouterr().err.splitlines()[-1] == "hopproof: never served: mtls"
 
 
-def test_a_server_that_is_gone_is_told() -> None:
+def test_a_server_that_is_gone_ends_the_load() -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         port = gone.getsockname()[1]
     order: Order = {
@@ -151,7 +151,7 @@ def test_a_server_that_is_gone_is_told() -> None:
     plan: Plan = {
         "orders": [order],
         "schedule": [0] * 5,
-        "slice_seconds": 0.2,
+        "slice_seconds": 0.5,
         "warm_up": 0.0,
         "users": 1,
         "rates": [50.0] * 5,
@@ -170,7 +170,9 @@ def test_a_server_that_is_gone_is_told() -> None:
     # Ctrl-C, which a terminal sends to our group, must not reach it: we end it.
     assert groups and os.getpgrp() not in groups
     assert len(slices) == 3 and stopped == "nothing was served in 3 slices, one after the other"
-    assert slices[0]["served"] == 0 and set(slices[0]["errors"]) == {"ConnectionRefusedError"}
+    # A busy machine may send nothing in one of the slices.
+    assert [each["served"] for each in slices] == [0, 0, 0]
+    assert {error for each in slices for error in each["errors"]} == {"ConnectionRefusedError"}
     assert "locust" not in sys.modules and "gevent" not in sys.modules
 
 
