@@ -59,6 +59,14 @@ class CannotJudge(LabError):
     """What was to be judged cannot be: for its credentials, its request or its posture, none of which is the lab's."""
 
 
+class DemandsCertificate(CannotJudge):
+    """The server of *flow* turns away a client without a certificate, in a posture in which tokens alone count."""
+
+    def __init__(self, flow: str, what: str, *, where: str, hint: str) -> None:
+        self.flow = flow
+        super().__init__(what, where=where, hint=hint)
+
+
 class EffectUnseen(LabError):
     """Whether a server acted upon one request cannot be decided: that request's verdict cannot rest on it."""
 

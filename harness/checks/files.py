@@ -42,7 +42,7 @@ def as_configured(question: Question) -> list[Finding]:
     files = question.exchange.extra.get("files")
     if files is None or not files.get("configured"):
         why = "" if files is None else files["not_checked"]
-        return [unobserved("not-compared", why or "no file configures a server that was asked")]
+        return [unobserved("not-compared", why or "no file configures a server that was tested")]
     by_flow: defaultdict[str, list[Configured]] = defaultdict(list)
     for item in files["configured"]:
         by_flow[item["flow"]].append(item)
@@ -52,11 +52,20 @@ def as_configured(question: Question) -> list[Finding]:
         if not agreeing:
             found.append(violation("not-as-configured", f"{flow}: {_both(items[0])}"))
         found += [
-            violation("not-done", f"{flow}: {_said(item)}, and {item['let_in']} let a client in without it")
+            violation("not-done", f"{flow}: {_said(item)}, and {done}")
             for item in agreeing[:1]
-            if item.get("let_in")
+            if (done := _done(item))
         ]
+    if not found and files["not_checked"]:
+        return [unobserved("not-compared", files["not_checked"])]
     return found
+
+
+def _done(item: Configured) -> str:
+    """What the server does otherwise than the files say, '' where nothing was seen."""
+    if item.get("let_in"):
+        return f"{item['let_in']} let a client in without it"
+    return item.get("turned_away", "")
 
 
 def _same(item: Configured) -> bool:

@@ -78,7 +78,11 @@ class Found(TypedDict):
 
 
 class Configured(TypedDict):
-    """How files configure the server of *flow*, and how it is said to be; ``object`` is what configures it."""
+    """How files configure the server of *flow*, and how it is said to be; ``object`` is what configures it.
+
+    ``let_in`` is a live case in which a client was served without what the files ask for, ``turned_away`` says who was
+    not, with all of it.
+    """
 
     flow: str
     certificate: bool
@@ -89,6 +93,7 @@ class Configured(TypedDict):
     said_certificate: bool
     said_token: bool
     let_in: NotRequired[str]
+    turned_away: NotRequired[str]
 
 
 class Files(TypedDict):

@@ -39,5 +39,7 @@ class Verdict:
 
 LET_IN = frozenset({"accepted", "acted-upon", "flow-works", "clear-text", "passed-on", "sent", "bypassed", "started"})
 """Codes of findings that say: what must be kept out got in."""
+DISAGREE = frozenset({"not-as-configured", "not-done"})
+"""Codes of findings that say: what files configure is not what servers do."""
 KEPT_OUT = frozenset({"not-served", "no-answer", "no-effect", "not-sent", "server-untrusted", "refused-to-start"})
 """Codes of findings that say: what must work does not."""

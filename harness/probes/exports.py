@@ -23,6 +23,20 @@ Said = Mapping[str, tuple[bool, bool]]
 """Flow -> whether its server is said to verify the client's certificate, and its token."""
 
 
+@dataclass
+class Done:
+    """What live cases showed of the servers.
+
+    ``let_in`` maps a flow to a case in which a client was served that was to be kept out, ``turned_away`` a flow and
+    what its server verifies (certificate, token) to the words for a client that presented just that and was refused.
+    ``unseen`` says why the servers have shown nothing.
+    """
+
+    let_in: dict[str, str] = field(default_factory=dict)
+    turned_away: dict[tuple[str, bool, bool], str] = field(default_factory=dict)
+    unseen: str = ""
+
+
 @dataclass(frozen=True)
 class Installation:
     """One set of files that belong together; ``live`` where its servers are the ones that are asked."""
@@ -89,8 +103,9 @@ class Exports:
         question = Question(installation.files, collect(installation.files), datetime.now(UTC), profile=self.profile)
         return _Judged(self.rules.lint(question), question, installation.live)
 
-    def facts(self, case: Case, fault: str = "", let_in: Mapping[str, str] | None = None) -> Facts:
-        """What the rule of *case* finds; with *fault*, in the files that have that mistake as well."""
+    def facts(self, case: Case, fault: str = "", done: Done | None = None) -> Facts:
+        """What the rule of *case* finds, beside what the servers have *done*; with *fault*, in the files that have that
+        mistake as well."""
         judged = list(self._judged)
         if fault in self.rules.faults:
             if fault not in self._broken:
@@ -121,7 +136,9 @@ class Exports:
             facts["undecided"] = left_open
         if not case.compares_files:
             return facts
-        return {**facts, "configured": list(self._configured(judged, let_in or {})), "not_checked": self.unsaid}
+        done = done or Done()
+        unsaid = self.unsaid or done.unseen
+        return {**facts, "configured": list(self._configured(judged, done)), "not_checked": unsaid}
 
     def absent(self, case: Case) -> str:
         """What the files lack of what *case* is about; '' where they have it, decided or not."""
@@ -132,7 +149,7 @@ class Exports:
 
     def _lacking(self, case: Case) -> str:
         if case.compares_files:
-            compared = self.unsaid or any(True for _ in self._configured(self._judged, {}))
+            compared = self.unsaid or any(True for _ in self._configured(self._judged, Done()))
             return self.unsaid or ("" if compared else "no file configures a server that is asked")
         rule = case.params.rule or case.requirement.id
         judged = [item.judgement for item in self._judged]
@@ -140,9 +157,9 @@ class Exports:
             return ""
         return next(filter(None, (item.not_checked.get(rule) for item in judged)), "")
 
-    def _configured(self, judged: Iterable[_Judged], let_in: Mapping[str, str]) -> Iterable[Configured]:
+    def _configured(self, judged: Iterable[_Judged], done: Done) -> Iterable[Configured]:
         if self.rules.configured is None:
-            raise CannotJudge(f"how files of {self.product} configure servers is not known")
+            raise CannotJudge(f"the posture that files of {self.product} configure is not known")
         for item in judged:
             for server in self.rules.configured(item.question) if item.live else ():
                 for flow in self.flows.get(server.server, ()):
@@ -159,8 +176,10 @@ class Exports:
                         "said_certificate": certificate,
                         "said_token": token,
                     }
-                    if flow in let_in:
-                        compared["let_in"] = let_in[flow]
+                    if flow in done.let_in:
+                        compared["let_in"] = done.let_in[flow]
+                    if away := done.turned_away.get((flow, server.certificate, server.token)):
+                        compared["turned_away"] = away
                     yield compared
 
 

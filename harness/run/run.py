@@ -139,13 +139,19 @@ class Run:
     def _work(self) -> None:
         bench: Bench | None = None
         try:
-            if live := [case for case in self.planned if not case.reads_files]:
-                bench = self.target.bench(self.catalogue, self.options.seed)
-                self.notes = bench.notes
-                bench.stimuli.keylog = self._capture.keys if self._capture else None
-                self._engine = Engine(bench, self.catalogue.classes, fault=of_servers(self.options.fault))
-                self._engine.run([] if self.interrupted else live, self._done)
-            self._judge_files()
+            try:
+                if live := [case for case in self.planned if not case.reads_files]:
+                    bench = self.target.bench(self.catalogue, self.options.seed)
+                    self.notes = bench.notes
+                    bench.stimuli.keylog = self._capture.keys if self._capture else None
+                    self._engine = Engine(bench, self.catalogue.classes, fault=of_servers(self.options.fault))
+                    self._engine.run([] if self.interrupted else live, self._done)
+            except CannotJudge as error:  # a server cannot be; the files can all the same
+                self._failure = error
+            if not self.interrupted:
+                judge = FileJudge(self.target.exports, self.catalogue.classes)
+                judge.saw(() if self.target.own_lab else self._results, self._failure)
+                judge.run(self.planned, self._done, self.options.fault)
         except HopproofError as error:
             self._failure = error
         except Exception as error:  # anything else is a bug of ours, and must be reported as one
@@ -160,12 +166,6 @@ class Run:
                 with self._changed:
                     self._over = True
                     self._changed.notify_all()
-
-    def _judge_files(self) -> None:
-        """The file cases come last: files must not promise what a live case has disproved."""
-        if not self.interrupted and self.target.exports is not None:
-            judge = FileJudge(self.target.exports, self.catalogue.classes)
-            judge.run(self.planned, self._done, self.options.fault, () if self.target.own_lab else self._results)
 
     def _take_down(self, lab: Lab) -> None:
         try:

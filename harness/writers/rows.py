@@ -12,7 +12,7 @@ from harness.model.case import Case
 from harness.model.catalogue import Requirement
 from harness.model.exchange import Exchange
 from harness.model.record import Row, Twin
-from harness.model.verdict import KEPT_OUT, LET_IN, Verdict
+from harness.model.verdict import DISAGREE, KEPT_OUT, LET_IN, Verdict
 from harness.model.vocabulary import BROKEN, Grade, Outcome
 
 
@@ -56,12 +56,12 @@ def _finding(requirement: Requirement, verdict: Verdict) -> str:
     """What a verdict that is none to be glad of means, in one sentence; rows with the same one have the same cause."""
     if verdict.outcome not in BROKEN:
         return ""
-    if verdict.code in LET_IN:
+    if verdict.code in LET_IN | DISAGREE:
         return requirement.finding or f"Not met: {requirement.text}"
     if verdict.code in KEPT_OUT:
-        return f"What has to work does not: {requirement.text}"
+        return f"Something that must work does not: {requirement.text}"
     if verdict.code == "server-error":
-        return f"The server fails on a request that it has to refuse: {requirement.text}"
+        return f"The server fails on a request that it must refuse: {requirement.text}"
     what = "Refused, but not in the required way" if verdict.outcome is Outcome.WRONG_REASON else "Not met"
     return f"{what}: {requirement.text}"
 

@@ -108,7 +108,7 @@ def test_a_mode_that_cannot_be_read_is_not_taken_for_an_api_gateway(tmp_path: Pa
 
 def test_nothing_that_anything_is_about(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n")
-    with pytest.raises(UsageError, match="nothing of the catalogue applies here"):
+    with pytest.raises(UsageError, match="no case of the catalogue applies here"):
         run(tmp_path / "report", f"exports:{tmp_path / 'a.yaml'}")
 
 
