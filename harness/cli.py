@@ -82,7 +82,7 @@ def _run(argv: Sequence[str] | None) -> int:
 
 class _Interruptions:
     """Ctrl-C and SIGTERM: the first ends the verb.  A second one comes while it takes down what it has started, and
-    would leave processes and keys behind; whoever insists is obeyed."""
+    would leave processes and keys behind; a third one is obeyed."""
 
     def __init__(self) -> None:
         self._taken = 0

@@ -81,7 +81,7 @@ class Options:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError("is a string")
+        raise ValueError("must be a string")
     return value
 
 
@@ -89,21 +89,21 @@ def _targets(value: Any) -> str:
     items = (value,) if isinstance(value, str) else _texts(value)
     named = [part for item in items for part in item.split(AND)]
     if sum(not part.startswith(EXPORTS) for part in named) > 1:
-        raise ValueError(f"names one target, and files as {EXPORTS}PATH beside it")
+        raise ValueError(f"must name one target, with files as {EXPORTS}PATH beside it")
     if EXPORTS in named:
-        raise ValueError(f"names no file: {EXPORTS}PATH")
+        raise ValueError(f"must name a file: {EXPORTS}PATH")
     return AND.join(named)
 
 
 def _flag(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise ValueError("is true or false")
+        raise ValueError("must be true or false")
     return value
 
 
 def _texts(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
-        raise ValueError("is a list of strings")
+        raise ValueError("must be a list of strings")
     return tuple(value)
 
 
@@ -113,13 +113,13 @@ def _skips(value: Any) -> tuple[Skip, ...]:
 
 def _depth(value: Any) -> Depth:
     if value not in list(Depth):
-        raise ValueError(f"is one of {', '.join(Depth)}, not {value!r}")
+        raise ValueError(f"must be one of {', '.join(Depth)}, not {value!r}")
     return Depth(value)
 
 
 def _seed(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _LARGEST_SEED:
-        raise ValueError(f"is a whole number between 0 and {_LARGEST_SEED}, not {value!r}")
+        raise ValueError(f"must be an integer between 0 and {_LARGEST_SEED}, not {value!r}")
     return value
 
 

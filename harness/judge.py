@@ -48,7 +48,7 @@ class Controls:
         return self.opening.startswith(UNMADE)
 
     def to_json(self) -> Twin:
-        """As it stands in the evidence of a row."""
+        """As it is written in the evidence of a row."""
         return {"opening": self.opening, "closing": self.closing}
 
 
@@ -102,7 +102,7 @@ def _beside_its_twin(question: Question, verdict: Verdict, controls: Controls | 
     if refused_too or controls is None:
         return Verdict(Outcome.UNOBSERVED, "twin-refused", f"{_seen(question)}, but {refused_too}", question.grade)
     if controls.missing:
-        no_good = f"no good credential was available to show that the server serves anyone ({controls.opening})"
+        no_good = f"no good credential was available to show that the server serves any client ({controls.opening})"
         text = f"{_seen(question)}, but {no_good}"
         return Verdict(Outcome.UNOBSERVED, "no-twin", text, question.grade, verdict.notes)
     text = f"its positive twin was not served, so the rejection proves nothing ({controls.failed})"
@@ -117,7 +117,7 @@ def _among_everybody(question: Question, verdict: Verdict, let_in: str) -> Verdi
         return verdict
     if accepted and set(question.case.stimulus.id.split("+")) <= STRANGERS:
         return replace(verdict, reason=f"{verdict.reason}; every client is let in: {let_in}")
-    text = f"{_seen(question)}, which shows nothing: every client is let in ({let_in})"
+    text = f"{_seen(question)}, which proves nothing: every client is let in ({let_in})"
     return Verdict(Outcome.UNOBSERVED, "everybody-let-in", text, question.grade, verdict.notes)
 
 
@@ -190,7 +190,7 @@ def _untrusted(rows: list[Row], planned: set[str], own_lab: bool) -> list[str]:
     judged = Counter(row["case"] for row in rows)
     missing = planned - set(judged)
     if strangers := {case for case in judged if case not in planned or judged[case] > 1}:
-        texts.append(f"{len(strangers)} cases have a row that was not planned, or two, such as {min(strangers)}")
+        texts.append(f"{len(strangers)} cases have an unplanned or duplicate row, such as {min(strangers)}")
     if not rows:
         texts.append("no case was run")
     if missing:
@@ -205,7 +205,7 @@ def _untrusted(rows: list[Row], planned: set[str], own_lab: bool) -> list[str]:
         unseen = [row for row in unproven if row["level"] == Level.MUST and row not in controls]
         texts += _sum_up(unseen, "are MUST and were UNOBSERVED")
         claimed = [row for row in rows if row["level"] == Level.MUST and row["outcome"] == Outcome.UNSUPPORTED]
-        texts += _sum_up(claimed, "are MUST and were UNSUPPORTED, which no core requirement may be")
+        texts += _sum_up(claimed, "are MUST and were UNSUPPORTED, which a MUST cannot be")
     return texts
 
 

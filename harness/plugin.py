@@ -65,7 +65,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Resolve options and catalogue before anything is collected."""
     if hasattr(config, "workerinput") or config.getoption("numprocesses", None):
-        raise pytest.UsageError("the engine runs cases side by side by itself: do not use pytest-xdist (-n)")
+        raise pytest.UsageError("the engine already runs cases in parallel: do not use pytest-xdist (-n)")
     if RUN in config.stash:
         return
     flags = {option.name: config.getoption(f"hopproof_{option.name}") for option in OPTIONS}

@@ -35,7 +35,7 @@ class Wire:
             os._exit(0)
 
     def report(self, view: BalancerView) -> None:
-        """Tells of one ended connection."""
+        """Reports one ended connection."""
         self.write(Connection(view))
 
 
@@ -79,7 +79,7 @@ async def _reply(balancer: Balancer, line: bytes) -> Reply:
     try:
         command = json.loads(line)
         if not isinstance(command, dict):
-            raise LabError("a command is a JSON object")
+            raise LabError("a command must be a JSON object")
         number = command.get("id")
         return Reply(number, result=await _obey(balancer, _command(command)))
     except Exception as error:  # whatever a command does, the listeners of the others go on
@@ -99,7 +99,7 @@ def _command(command: Mapping[str, object]) -> Listen | CloseListeners:
         case CloseListeners.op if all(isinstance(item, str) for item in listeners):
             return CloseListeners(tuple(listeners))
         case Listen.op | CloseListeners.op:
-            raise LabError("op listen takes objects, op close takes ids")
+            raise LabError("op listen needs objects, op close needs ids")
         case op:
             raise LabError(f"unknown op {op!r}")
 

@@ -38,7 +38,7 @@ from mitm_addons.inspection.marking import BARE, KEY, NO_CERTIFICATE, NOT_JUDGED
 from mitm_addons.inspection.recording import Recorder
 
 _OPTIONS = (
-    ("hopproof_session", str, "", "What to judge by: a file that hopproof inspect writes."),
+    ("hopproof_session", str, "", "The session to judge by: a file that hopproof inspect writes."),
     ("hopproof_rules", str, "", "Payload rules: a YAML file."),
     ("hopproof_record", str, "", "Folder for redacted recordings (.mitm, .har)."),
     ("hopproof_keep", int, 2000, "How many exchanges the view keeps."),
@@ -84,7 +84,7 @@ class Inspector:
             raise exceptions.OptionsError(str(error)) from error
 
     def running(self) -> None:
-        """Tell who started this that the proxy listens."""
+        """Signal the starting process that the proxy listens."""
         if self._own and ctx.options.hopproof_ready >= 0:
             os.write(ctx.options.hopproof_ready, b"ready")
             os.close(ctx.options.hopproof_ready)
@@ -136,7 +136,7 @@ class Inspector:
 
     def _mark(self, flow: HTTPFlow) -> Mark:
         if self.marker is None:
-            return Mark(NOT_JUDGED, "", "no session was given (hopproof_session)")
+            return Mark(NOT_JUDGED, "", "no session is given (hopproof_session)")
         return self.marker.mark(flow, self._alerts.get(flow.server_conn, ""))
 
     def _bound(self, latest: flow.Flow) -> None:
@@ -201,7 +201,7 @@ class Inspector:
             if header:
                 return lambda copy: copy.request.headers.pop(header, None)
             if self.marker is None or not self.marker.session.as_client:
-                raise exceptions.CommandError("no client certificate is presented as it is (--as-client does)")
+                raise exceptions.CommandError("no client certificate is presented anyway (use --as-client)")
             return _without_certificate
         token = self._variant(name)
 

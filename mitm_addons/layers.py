@@ -26,7 +26,7 @@ LINGER = 2.0
 
 _HELLO_LIMIT = 65536
 _NO_RESPONSE = 444  # mitmproxy 11's code for "close without a word"
-_UNHEARD = frozenset({"requestheaders", "responseheaders"})
+_WITHOUT_LISTENERS = frozenset({"requestheaders", "responseheaders"})
 _log = logging.getLogger(__name__)
 
 
@@ -90,27 +90,27 @@ class FrontTLS(ClientTLSLayer):
 
     def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
         try:
-            yield from self._unheard(event)
+            yield from self._without_listeners(event)
         except Exception as error:
             _log.exception("a layer crashed")
             self._track.note(f"a layer crashed: {type(error).__name__}: {error}")
-            yield from self._apologise()
+            yield from self._answer_failure()
 
-    def _unheard(self, event: events.Event) -> CommandGenerator[None]:
+    def _without_listeners(self, event: events.Event) -> CommandGenerator[None]:
         """Answers at once for hooks without a listener: mitmproxy starts a task for each, twice a request."""
         waiting = deque([event])
         while waiting:
             for command in super()._handle_event(waiting.popleft()):
                 if (
                     not isinstance(command, commands.StartHook)
-                    or command.name not in _UNHEARD
+                    or command.name not in _WITHOUT_LISTENERS
                     or command.blocking is True
                 ):
                     yield command
                 elif command.blocking:
                     waiting.append(events.HookCompleted(command))
 
-    def _apologise(self) -> CommandGenerator[None]:
+    def _answer_failure(self) -> CommandGenerator[None]:
         if self.context.client.timestamp_tls_setup:
             self._track.refused(502, "the balancer could not handle this exchange")
             yield from self.send_data(_bytes(502, "the balancer could not handle this exchange"))

@@ -26,9 +26,9 @@ def keep_last_words(reader: Any, writer: Any) -> None:
                 reader.feed_data(data)
         reader.feed_eof()
 
-    async def drain_quietly() -> None:
+    async def drain_ignoring_reset() -> None:
         with contextlib.suppress(OSError):  # mitmproxy would stop reading; the reader will come to the end by itself
             await drain()
 
     reader.set_exception = end
-    writer.drain = drain_quietly
+    writer.drain = drain_ignoring_reset

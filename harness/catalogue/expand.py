@@ -25,7 +25,7 @@ def expand(catalogue: Catalogue, features: Collection[str]) -> tuple[tuple[Case,
             missing = [feature for feature in dict.fromkeys(needed) if feature not in features]
             reason = _lacks(missing) or _impossible(case)
             if case.id in cases or case.id in withheld:
-                raise CatalogueError(f"two blocks make the case {case.id}", where=row.id)
+                raise CatalogueError(f"two blocks produce the case {case.id}", where=row.id)
             if reason:
                 withheld[case.id] = Withheld(case, reason)
             else:
@@ -52,7 +52,7 @@ def _block(catalogue: Catalogue, row: Requirement, block: Cells) -> Iterator[Cas
 
 _GIVEN = {
     CAPTURE: "it is judged from captured packets: run with --capture",
-    LOADED: "it is judged from the record of a load: hopproof load makes one, run --load FILE reads it",
+    LOADED: "it is judged from the record of a load: make one with hopproof load, and give it with run --load FILE",
 }
 """What not a target has, but a run is given."""
 

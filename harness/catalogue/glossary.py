@@ -25,17 +25,17 @@ _POSTURES: Mapping[Posture, str] = {
     Posture.TLS_ONLY: "mtlsValidateClient: false and no jwksUrl",
 }
 _ELSEWHERE: Mapping[Posture, str] = {
-    Posture.DEFAULT: "as it comes",
-    Posture.MTLS: "it asks its clients for a certificate",
-    Posture.JWT: "it asks its clients for a JWT",
-    Posture.BOTH: "it asks its clients for a certificate and a JWT",
-    Posture.TLS_ONLY: "it asks its clients for nothing",
+    Posture.DEFAULT: "in its default configuration",
+    Posture.MTLS: "it requires a client certificate",
+    Posture.JWT: "it requires a JWT",
+    Posture.BOTH: "it requires a client certificate and a JWT",
+    Posture.TLS_ONLY: "it does not authenticate clients",
 }
 """The same in words that fit any server."""
 _PATHS: Mapping[Path, str] = {
     Path.DIRECT: "nothing between client and server",
     Path.PASSTHROUGH: "a balancer that passes TLS through",
-    Path.TERMINATING: "a balancer that terminates TLS with its own certificate and reads the payload",
+    Path.TERMINATING: "a balancer that terminates TLS with its own certificate, and can read the payload",
 }
 
 
@@ -73,7 +73,7 @@ def explain(catalogue: Catalogue, identifier: str, here: Here | None = None) -> 
     for item in withheld:
         if item.case.id == requested:
             return f"{item.case.id}\n  withheld: {item.reason}"
-    hint = "see hopproof list requirements, hopproof list cases"
+    hint = "see hopproof list requirements and hopproof list cases"
     if here is not None:
         hint = f"hopproof run --target {shlex.quote(here.target)} --depth full --dry-run lists its cases"
     if here is None and "/client-to-" in requested:
@@ -108,9 +108,7 @@ def _case(catalogue: Catalogue, case: Case, here: Here | None) -> Iterator[str]:
     yield f"  {row.id} ({row.level}): {row.text}"
     yield f"  why it matters: {row.why}"
     yield f"  source: {row.source} (basis: {row.basis})"
-    yield from (
-        ["  what is read: exported files; nothing is sent"] if case.reads_files else _request(catalogue, case, here)
-    )
+    yield from (["  input: exported files; nothing is sent"] if case.reads_files else _request(catalogue, case, here))
     yield f"  what must happen: {CHECKS[case.expected].summary}"
     for number, step in enumerate(case.params.script, start=1):
         yield f"    {number:2}. {step}"
@@ -124,7 +122,7 @@ def _case(catalogue: Catalogue, case: Case, here: Here | None) -> Iterator[str]:
 
 
 def _request(catalogue: Catalogue, case: Case, here: Here | None) -> Iterator[str]:
-    """Where *case* sends what, and how heavily that touches the server."""
+    """Where *case* sends what, and what effect that has on the server."""
     yield f"  flow: {case.flow.name}, which ends at {_where(case, here)}"
     yield f"  {_authentication(case, here)}"
     yield f"  path {case.path}: {_PATHS[case.path]}"
@@ -139,33 +137,33 @@ def _request(catalogue: Catalogue, case: Case, here: Here | None) -> Iterator[st
     ):
         if kind == "token" and case.params.script:
             continue  # the steps below say which tokens are sent
-        summary = catalogue.classes[name].summary if name != GOOD else f"as the real client would ({kind} good)"
+        summary = catalogue.classes[name].summary if name != GOOD else f"as the real client does ({kind} good)"
         if name != GOOD or kind != "transport":
             yield f"    {kind}: {name} - {summary}" if name != GOOD else f"    {kind}: {summary}"
     if header := case.flow.server.certificate_header:
         encoding = case.flow.server.certificate_encoding
         as_it_is = "" if encoding is CertificateEncoding.PEM else f" as {encoding}"
-        yield f"    header: {header} hands the client's certificate on{as_it_is}; {_who_sets(case)} sets it"
-    yield f"  touches the server with a: {intrusiveness(case)} (a read-only run withholds writes and stress)"
+        yield f"    header: {header} carries the client's certificate{as_it_is}; it is set by {_who_sets(case)}"
+    yield f"  effect on the server: {intrusiveness(case)} (a read-only run withholds writes and stress)"
 
 
 def _reasons(catalogue: Catalogue, stimulus: Stimulus) -> Iterator[str]:
     names = [name for name in (stimulus.certificate, stimulus.token, stimulus.transport) if name != GOOD]
     reasons = sorted({str(reason) for name in names for reason in catalogue.classes[name].acceptable_reasons})
     if reasons:
-        yield f"  rightful reasons to reject: {', '.join(reasons)}"
+        yield f"  acceptable reasons to reject: {', '.join(reasons)}"
 
 
 def _who_sets(case: Case) -> str:
     """Who sets the header with the client's certificate."""
     balanced = case.path is Path.TERMINATING or case.flow.server.certificate_in_handshake
-    return "what ends TLS" if balanced else "the client, as a balancer would,"
+    return "the TLS terminator" if balanced else "the client, in place of a balancer"
 
 
 def _authentication(case: Case, here: Here | None) -> str:
     """How the server authenticates its clients."""
     if modes := modes_in_words(case.flow):
-        return f"asks its clients for: {modes}"
+        return f"client authentication: {modes}"
     switched = here is None and product(case.flow.server.product).switched
     return f"posture {case.posture}: {(_POSTURES if switched else _ELSEWHERE)[case.posture]}"
 

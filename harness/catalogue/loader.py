@@ -48,9 +48,9 @@ def load(folders: Iterable[FilePath], known: Known) -> Catalogue:
     try:
         return _load(folders, known)
     except (KeyError, TypeError, AttributeError) as error:
-        what = f"something has the wrong shape: {type(error).__name__}: {error}"
+        what = f"unexpected structure: {type(error).__name__}: {error}"
         where = ", ".join(map(str, folders))
-        raise CatalogueError(what, where=where, hint="compare it with its neighbours") from error
+        raise CatalogueError(what, where=where, hint="compare it with the other entries") from error
 
 
 def _load(folders: Sequence[FilePath], known: Known) -> Catalogue:
@@ -84,7 +84,7 @@ def _files(folders: Sequence[FilePath], pattern: str, digest: _Digest) -> dict[F
             digest.update(file.relative_to(folder).as_posix().encode() + b"\0" + _read(file))
             found[file] = _mapping(file)
     if not found:
-        raise CatalogueError(f"there is no {pattern}", where=", ".join(map(str, folders)))
+        raise CatalogueError(f"no file matches {pattern}", where=", ".join(map(str, folders)))
     return found
 
 
@@ -205,7 +205,7 @@ def _class(file: FilePath, kind: str, name: str, acceptable_reasons: object, kno
     """A stimulus class: *because* lists the reasons for which a server may rightly reject it, empty = it must not."""
     summary = known.stimuli.get(kind, {}).get(name)
     if summary is None:
-        raise CatalogueError(f"no code presents a {kind} class {name!r}", where=str(file))
+        raise CatalogueError(f"the code has no {kind} class {name!r}", where=str(file))
     if not isinstance(acceptable_reasons, list):
         raise CatalogueError(f"class {name!r}: expected a list of reasons", where=str(file))
     return CataloguedClass(

@@ -49,7 +49,7 @@ class _Fields:
     def count(self, key: str) -> int:
         value = self.get(key)
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise self.error(f"{key} must be a whole number, not {value!r}")
+            raise self.error(f"{key} must be an integer, not {value!r}")
         return value
 
     def choice(self, key: str, kind: type[_Enum]) -> _Enum:

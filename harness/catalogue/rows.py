@@ -77,7 +77,7 @@ def enum(file: FilePath, kind: type[_Enum], value: object, what: str) -> _Enum:
 def _text(file: FilePath, name: str, row: Mapping[str, Any], key: str) -> str:
     text = " ".join(str(row.get(key) or "").split())
     if not text:
-        raise CatalogueError(f"{name!r} has no {key}", where=str(file), hint=f"say it in one sentence under {key}:")
+        raise CatalogueError(f"{name!r} has no {key}", where=str(file), hint=f"write one sentence under {key}:")
     return text
 
 
@@ -104,14 +104,14 @@ class Row:
     def requirement(self) -> Requirement:
         """The requirement; raises :class:`CatalogueError` for what contradicts itself or names the unknown."""
         if not _ID.fullmatch(self.id):
-            self._fail("an id is letters, digits and hyphens, since the ids of cases are made of it")
+            self._fail("an id consists of letters, digits and hyphens, because case ids are built from it")
         unknown = set(self.row) - _REQUIREMENT_KEYS
         if unknown:
             self._fail(f"unknown key {min(unknown)!r}")
         faults = self._known(self.row.get("faults", []), self.known.faults, "fault")
         level = enum(self.file, Level, self.row.get("level"), self.id)
         if level is Level.MUST and not faults:
-            self._fail("a MUST names at least one fault that breaks it")
+            self._fail("a MUST must name at least one fault that breaks it")
         blocks = self.row.get("cells") or self._fail("has no cells")
         return Requirement(
             id=self.id,
@@ -163,7 +163,7 @@ class Row:
             yield self._of_files(block)
             return
         if bool(block.get("postures")) is bool(block.get("verifies")):
-            self._fail("cells need postures, or verifies (certificate or token) in their place")
+            self._fail("cells need postures or verifies (certificate or token)")
         if not block.get("paths"):
             self._fail("cells without paths cover nothing")
         self._known([block.get("expect", "")], self.known.checks, "check")
@@ -212,7 +212,7 @@ class Row:
         protection = enum(self.file, Protection, what, self.id)
         found = {name: self.flows[name].server.verifying(protection) for name in block.flows}
         if idle := [name for name, postures in found.items() if not postures]:
-            self._fail(f"the server of {idle[0]} verifies no {protection} in any posture")
+            self._fail(f"the server of {idle[0]} does not verify a {protection} in any posture")
         for posture in Posture:
             flows = tuple(name for name, postures in found.items() if posture in postures)
             # A balancer that terminates TLS cannot present the client's certificate.

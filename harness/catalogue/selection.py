@@ -47,7 +47,7 @@ def select(
     left_out = {case.id for case, _ in skipped}
     selected = [case for case in requested if case.id not in left_out]
     if not selected:
-        raise _empty(withheld) if not cases else UsageError("the selection holds no case", hint=_LIST)
+        raise _empty(withheld) if not cases else UsageError("the selection has no cases", hint=_LIST)
     return selected, skipped
 
 
@@ -55,12 +55,12 @@ def _nothing(glob: str, withheld: Iterable[Withheld]) -> UsageError:
     found = next((item for item in withheld if matches(item.case, glob)), None)
     if found is None:
         return UsageError(f"no case matches {glob!r}", hint=_LIST)
-    return UsageError(f"{glob!r} does not apply here: {found.reason}", hint="leave it out, or give what is missing")
+    return UsageError(f"{glob!r} does not apply here: {found.reason}", hint="leave it out, or add what is missing")
 
 
 def _empty(withheld: Collection[Withheld]) -> UsageError:
     why = next((f"; {item.case.requirement.id}: {item.reason}" for item in withheld), "")
-    return UsageError(f"nothing of the catalogue applies here{why}", hint=_LIST)
+    return UsageError(f"no case of the catalogue applies here{why}", hint=_LIST)
 
 
 def _wanted(case: Case, options: Options) -> bool:

@@ -32,7 +32,7 @@ CHECKS = registered(
     Check(
         "certificate-refused",
         access.certificate_refused,
-        "the client is turned away because of its certificate, and nothing is acted upon",
+        "the client is rejected because of its certificate, and the request has no effect",
         needs_twin=True,
         about_credentials=True,
         shows="certificate",
@@ -40,7 +40,7 @@ CHECKS = registered(
     Check(
         "token-refused",
         access.token_refused,
-        "the request is answered 401 because of its token, and nothing is acted upon",
+        "the request is answered 401 because of its token, and has no effect",
         needs_twin=True,
         about_credentials=True,
         shows="JWT",
@@ -48,14 +48,14 @@ CHECKS = registered(
     Check(
         "refused",
         access.refused,
-        "the client is turned away, for its certificate or its token, and nothing is acted upon",
+        "the client is rejected because of its certificate or its token, and the request has no effect",
         needs_twin=True,
         about_credentials=True,
     ),
     Check(
         "flow-broken",
         access.flow_broken,
-        "nothing gets through: the server misses the client's certificate",
+        "the request fails, because no client certificate reaches the server",
         needs_twin=True,
     ),
     Check(
@@ -67,13 +67,13 @@ CHECKS = registered(
     Check(
         "no-clear-text",
         transport.no_clear_text,
-        "no application answer in clear text, and no effect",
+        "no application response in clear text, and no effect",
         needs_twin=True,
     ),
     Check(
         "own-certificate",
         transport.own_certificate,
-        "a client meets the server's own certificate, and is asked for its own as the server asks",
+        "the client sees the server's own certificate and the server's own CertificateRequest",
     ),
     Check(
         "token-sent",
@@ -84,48 +84,48 @@ CHECKS = registered(
     Check(
         "nothing-sent",
         clients.nothing_sent,
-        "the client under test refuses the server's certificate and sends nothing, no token above all",
+        "the client under test refuses the server's certificate and sends nothing, in particular no token",
     ),
     Check(
         "not-bypassed",
         clients.not_bypassed,
-        "past the balancer the client under test reaches no server; through it, it is served",
+        "the client under test cannot reach the server without the balancer, and is served through it",
     ),
     Check(
         "called",
         clients.called,
-        "the client under test gets through with its own request",
+        "the client under test is served",
         lets_in=True,
         lets_anybody_in=True,
     ),
     Check(
         "no-token-sent",
         clients.no_token_sent,
-        "the client under test gets through, and sends no JWT",
+        "the client under test is served, and sends no JWT",
         lets_in=True,
     ),
     Check(
         "own-request-refused",
         clients.own_request_refused,
-        "the client under test is turned away: it cannot present what is asked",
+        "the client under test is rejected, because it cannot present the required credential",
     ),
     Check(
         "keys-published",
         configuration.keys_published,
-        "a set of public keys, and nothing private",
+        "the response is a JWK set of public keys only",
         lets_in=True,
         lets_anybody_in=True,
     ),
     Check(
         "token-lost",
         access.token_lost,
-        "the request is refused for want of a token: the balancer dropped it",
+        "the request is refused because it has no token: the balancer dropped it",
         needs_twin=True,
     ),
     Check(
         "nothing-passed-on",
         access.nothing_passed_on,
-        "the balancer refuses the server's certificate, and the server gets nothing of the request",
+        "the balancer refuses the server's certificate, and the server receives nothing of the request",
         needs_twin=True,
     ),
     Check(
@@ -139,21 +139,24 @@ CHECKS = registered(
     Check(
         "unauthenticated",
         gateway.unauthenticated,
-        "the gateway answers 401, with the documented code, for certificate or token, and the backend gets nothing",
+        (
+            "the gateway answers 401 with the documented code because of the certificate or the token, "
+            "and the backend receives nothing"
+        ),
         needs_twin=True,
         about_credentials=True,
     ),
     Check(
         "header-withheld",
         gateway.withheld,
-        "the request is served, and the backend does not get the header",
+        "the request is served, and the backend does not receive the header",
         lets_in=True,
         about_credentials=True,
     ),
     Check(
         "header-handed-on",
         gateway.handed_on,
-        "the request is served, and the backend gets the header",
+        "the request is served, and the backend receives the header",
         lets_in=True,
         about_credentials=True,
     ),
@@ -180,13 +183,16 @@ CHECKS = registered(
     Check(
         "nothing-carried-over",
         on_the_wire.nothing_carried,
-        "the packets show that the balancer ends TLS, and that no data goes on to the server",
+        "the packets show that the balancer terminates TLS, and that no data reaches the server",
         needs_twin=True,
     ),
     Check(
         "tls-reencrypted",
         on_the_wire.reencrypted,
-        "the packets show TLS of the balancer's own on both sides, data on both, and no token in clear text",
+        (
+            "the packets show separate TLS sessions on the two sides of the balancer, data on "
+            "both, and no token in clear text"
+        ),
     ),
     Check(
         "token-encrypted",
@@ -196,17 +202,17 @@ CHECKS = registered(
     Check(
         "handshake-broken-off",
         on_the_wire.nothing_sent,
-        "the packets show a handshake that is broken off, and no data after it",
+        "the packets show an aborted handshake, and no data after it",
     ),
     Check(
         "onward-broken-off",
         on_the_wire.nothing_passed_on,
-        "the packets show that the balancer breaks the handshake off with the server, and sends no data on",
+        "the packets show that the balancer aborts its handshake with the server, and forwards no data",
     ),
     Check(
         "server-not-named",
         on_the_wire.unnamed,
-        "the packets show that the balancer names no host to the server, and data both ways",
+        "the packets show that the balancer sends no SNI to the server, and data in both directions",
     ),
     Check(
         "certificate-of-balancer",
@@ -221,7 +227,7 @@ CHECKS = registered(
     Check(
         "as-scripted",
         script.as_scripted,
-        "each step of a script ends as written: requests, moved clocks, outages, rotated keys",
+        "each step of the script ends as specified: requests, clock changes, outages, key rotations",
     ),
 )
 

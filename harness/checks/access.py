@@ -1,4 +1,4 @@
-"""Who is let in and who is turned away, for which reason, and what a balancer made of the exchange."""
+"""Who is accepted and who is rejected, for which reason, and what a balancer did to the exchange."""
 
 from __future__ import annotations
 
@@ -51,13 +51,16 @@ def token_refused(question: Question) -> list[Finding]:
 
 
 def _fetched(question: Question) -> Iterator[Finding]:
-    """A URL in a token is an attacker's: to ask there is a fault of its own, whatever becomes of the token."""
+    """A URL in a token is the attacker's: fetching it is a fault of its own, whatever happens to the token."""
     extra = question.exchange.extra
     if extra.get("fetched"):
         text = f"fetched the URL that the token names, {extra['fetched']} times: the sender of a token chooses the URL"
         yield violation("fetched", text)
     elif extra.get("fetchable") is False:
-        text = "refused, but a server elsewhere cannot reach our listener on loopback: whether it fetches is unseen"
+        text = (
+            "refused, but a server on another machine cannot reach the listener on loopback, "
+            "so a fetch cannot be observed"
+        )
         yield unobserved("out-of-reach", text)
 
 
@@ -85,9 +88,9 @@ def flow_broken(question: Question) -> list[Finding]:
         )
         return [violation("flow-works", f"the flow works through a terminating balancer: {who}")]
     if question.exchange.effect:
-        return [wrong_reason("acted-upon", "answered with an error, but acted upon all the same")]
+        return [wrong_reason("acted-upon", "answered with an error, but acted upon nevertheless")]
     if question.client.fault or question.client.timed_out:
-        return [unobserved("network", question.client.fault or "no answer within the deadline")]
+        return [unobserved("network", question.client.fault or "no response before the deadline")]
     if about_somebody_else := not_the_server(question):
         return about_somebody_else
     if balancer is None and question.both_sides:
@@ -102,7 +105,11 @@ def flow_broken(question: Question) -> list[Finding]:
         )
     if question.server_reason != Reason.CERTIFICATE_MISSING:
         message = question.server_reason or "nothing"
-        return [wrong_reason("other-reason", f"the server should miss the client's certificate, it says: {message}")]
+        return [
+            wrong_reason(
+                "other-reason", f"expected the server to report a missing client certificate, it reports: {message}"
+            )
+        ]
     return []
 
 
@@ -110,7 +117,7 @@ def _named(question: Question) -> Iterator[Finding]:
     """Where the audience or issuer is what is asked, a token that names another one must not be served."""
     misnamed = question.exchange.extra.get("misnamed")
     if misnamed and question.case.params.compares_audience:
-        yield violation("other-audience", f"served all the same: {misnamed}")
+        yield violation("other-audience", f"served nevertheless: {misnamed}")
 
 
 def _answered(question: Question) -> Iterator[Finding]:
@@ -120,21 +127,22 @@ def _answered(question: Question) -> Iterator[Finding]:
     elif client.server_refused:
         yield violation("server-untrusted", f"the client refused the server's certificate: {client.server_refused}")
     elif client.timed_out:
-        yield violation("no-answer", "no answer within the deadline")
+        yield violation("no-answer", "no response before the deadline")
     elif about_somebody_else := not_the_server(question):
         yield from about_somebody_else
     elif client.response is None:
         how = (
             f"the connection ended with alert {client.alert}"
             if client.alert
-            else "the connection was closed unanswered"
+            else "the connection was closed without a response"
         )
-        yield violation("not-served", f"{how}; the server says: {_server_reason(question)}")
+        yield violation("not-served", f"{how}; the server reports: {_server_reason(question)}")
     elif question.marked:
         yield violation("not-served", f"answered {client.response.status}, which dialect.refusal marks as a refusal")
     elif client.response.status != flow.success:
         text = (
-            f"answered {client.response.status} instead of {flow.success}; the server says: {_server_reason(question)}"
+            f"answered {client.response.status} instead of {flow.success}; the server reports: "
+            f"{_server_reason(question)}"
         )
         yield violation("not-served", text)
     elif question.exchange.effect is False:
@@ -166,13 +174,13 @@ def _turned_away(
     elif client.fault or client.server_refused:
         yield unobserved("network", client.fault or f"the client refused the server: {client.server_refused}")
     elif client.timed_out:
-        yield unobserved("no-answer", "neither accepted nor rejected within the deadline")
+        yield unobserved("no-answer", "neither accepted nor rejected before the deadline")
     elif question.answered_by_balancer:
-        yield unobserved("not-forwarded", "the balancer answered by itself; the server never judged the stimulus")
+        yield unobserved("not-forwarded", "the balancer answered itself; the stimulus never reached the server")
     elif status is not None and status >= 500:
-        yield violation("server-error", f"answered {status}: an attacker's bytes must not make the server fail")
+        yield violation("server-error", f"answered {status}: input from an attacker must not make the server fail")
     elif status is not None and status not in statuses and not question.marked:
-        hint = "" if question.both_sides else " (if this product says no so, name it under dialect)"
+        hint = "" if question.both_sides else " (if this is how the product refuses, list it under dialect)"
         yield wrong_reason("other-status", f"answered {status}, expected one of {_numbers(statuses)}{hint}")
     else:
         yield from _for_the_reason(question, acceptable_reasons)
@@ -183,11 +191,11 @@ def _for_the_reason(question: Question, acceptable_reasons: frozenset[Reason]) -
     if reason:
         if reason not in acceptable_reasons:
             expected = " or ".join(sorted(acceptable_reasons)) or "none"
-            yield wrong_reason("other-reason", f"the server says {reason}, expected {expected}")
+            yield wrong_reason("other-reason", f"the server reports {reason}, expected {expected}")
     elif question.both_sides:
         yield unobserved("server-silent", "rejected, but the server gave no reason for this connection")
     else:
-        yield note("reason-unseen", "rejected; only the positive twin shows why")
+        yield note("reason-unseen", "rejected; only comparison with its positive twin shows why")
 
 
 def _what(question: Question) -> str:
@@ -234,7 +242,9 @@ def _one_connection(question: Question, make: Maker) -> Iterator[Finding]:
     server = question.exchange.server
     theirs = server.handshake_sha256 if server else ""
     if theirs and theirs != question.client.handshake_sha256:
-        yield make("other-connection", "the server's TLS connection is not the client's: something between ended it")
+        yield make(
+            "other-connection", "the server's TLS connection is not the client's: something in between terminated it"
+        )
 
 
 def _differences(question: Question, who: str, seen: RequestView | None, make: Maker) -> Iterator[Finding]:
@@ -263,7 +273,7 @@ def _privacy(question: Question) -> Iterator[Finding]:
     own = question.exchange.extra.get("server_leaf_sha256", "")
     observed = question.client.server_chain[0].sha256 if question.client.server_chain else ""
     if own and observed and own != observed:
-        yield violation("other-certificate", "the client saw another certificate than the server's own")
+        yield violation("other-certificate", "the client saw a certificate other than the server's own")
 
 
 def nothing_passed_on(question: Question) -> list[Finding]:
@@ -274,15 +284,17 @@ def nothing_passed_on(question: Question) -> list[Finding]:
     balancer, observed, client = question.balancer, question.server_request, question.client
     if observed is not None or question.exchange.effect or question.accepted:
         token = " with its JWT" if client.authorization_sha256 else ""
-        return [violation("passed-on", f"the balancer sent the request{token} on to a server it must not trust")]
+        return [violation("passed-on", f"the balancer forwarded the request{token} to a server that it must not trust")]
     if client.fault or client.server_refused or client.timed_out:
-        return [unobserved("network", client.fault or client.server_refused or "no answer within the deadline")]
+        return [unobserved("network", client.fault or client.server_refused or "no response before the deadline")]
     if balancer is None:
         return [unobserved("balancer-silent", "the balancer logged nothing for this connection")]
     if question.exchange.server is None and "certificate" not in balancer.upstream_error.lower():
         message = balancer.upstream_error or "nothing"
         return [
-            unobserved("no-account", f"the server recorded nothing, and the balancer blames no certificate: {message}")
+            unobserved(
+                "no-account", f"the server recorded nothing, and the balancer does not blame the certificate: {message}"
+            )
         ]
     return []
 

@@ -60,7 +60,7 @@ def agreement(row: Row, captured: Mapping[Pair, Sequence[Connection]]) -> Agreem
         why = f"it has {len(several)} connections, not one of its own" if several else "it opens no connection"
         return _nothing(row, why)
     if not all(found):
-        return _nothing(row, "a connection of it is not in the capture")
+        return _nothing(row, "one of its connections is not in the capture")
     if any(len(connections) > 1 for connections in found):
         return _nothing(row, "its ports were used more than once in the run")
     own = [connections[0] for connections in found]
@@ -116,7 +116,7 @@ def _path(row: Row, leg: Leg | None) -> tuple[str, str] | None:
     if leg is None or row["path"] not in shown or row["outcome"] != Outcome.PASS:
         return None
     wrong = leg.passage is shown[Path(row["path"])]
-    return "path", f"PASS over {row['path']}, but the packets show TLS {leg.passage}" if wrong else ""
+    return "path", f"PASS over {row['path']}, but the packets show that TLS was {leg.passage}" if wrong else ""
 
 
 def _encrypted(evidence: Evidence, first: Connection) -> tuple[str, str] | None:
@@ -127,7 +127,7 @@ def _encrypted(evidence: Evidence, first: Connection) -> tuple[str, str] | None:
     wrong = tls != (first.content is Content.TLS)
     return (
         "encrypted",
-        f"the client spoke {'TLS' if tls else 'clear text'}, the wire has {first.content}" if wrong else "",
+        f"the client spoke {'TLS' if tls else 'clear text'}, the packets show {first.content}" if wrong else "",
     )
 
 
@@ -136,7 +136,7 @@ def _version(evidence: Evidence, first: Connection) -> tuple[str, str] | None:
     if not version or first.answer is None:
         return None
     wrong = version != first.answer.version
-    return "version", f"the client negotiated {version}, the wire has {first.answer.version}" if wrong else ""
+    return "version", f"the client negotiated {version}, the packets show {first.answer.version}" if wrong else ""
 
 
 def _served(evidence: Evidence, first: Connection) -> tuple[str, str] | None:
@@ -144,7 +144,7 @@ def _served(evidence: Evidence, first: Connection) -> tuple[str, str] | None:
     if not client.get("established") or not client.get("response"):
         return None
     wrong = first.application_data is Seen.NO
-    return "answered", "the client got an answer over TLS, the wire has no application data" if wrong else ""
+    return "answered", "the client received a response over TLS, the packets show no application data" if wrong else ""
 
 
 def _certificate(evidence: Evidence, last: Connection) -> tuple[str, str] | None:
@@ -165,4 +165,4 @@ def _exposed(row: Row, first: Connection) -> tuple[str, str] | None:
     if not row["evidence"].get("client", {}).get("established"):
         return None
     wrong = any(request.token for request in first.requests)
-    return "token-encrypted", "the client spoke TLS, and a bearer token is in clear text on the wire" if wrong else ""
+    return "token-encrypted", "the client spoke TLS, but the packets show a bearer token in clear text" if wrong else ""

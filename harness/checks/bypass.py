@@ -24,7 +24,7 @@ def not_let_in(question: Question) -> list[Finding]:
     """
     ways: Ways = question.exchange.extra["ways"]
     if (usual := ways.get("usual")) and usual["served"]:
-        return [unobserved("let-in-anyway", "the request is served without a credential in the usual way already")]
+        return [unobserved("let-in-anyway", "the request is served without a credential even without a bypass")]
     findings = [finding for one in ways["tries"] if one["served"] for finding in _answered(question, one, ways)]
     if question.exchange.effect:
         findings.append(violation("acted-upon", f"{_how(ways)}: acted upon, {question.case.flow.effect}"))
@@ -41,16 +41,17 @@ def _answered(question: Question, one: Answer, ways: Ways) -> Iterator[Finding]:
     elif aside is None or not aside["served"] or aside["body_sha256"] != one["body_sha256"]:
         yield violation("accepted", message)
     elif one["judged_elsewhere"]:
-        yield note("as-elsewhere", f"{message}; {aside['how']} it answers the same, which another row judges")
+        yield note("as-elsewhere", f"{message}; {aside['how']} the response is the same, which another row judges")
     elif same and one["body_characters"] >= _TELLING_CHARACTERS:
-        yield violation("accepted", f"{message}: the protected answer, word for word")
+        yield violation("accepted", f"{message}: the protected response, word for word")
     elif same or not one["body_characters"]:
         yield unobserved(
-            "same-for-all", f"{message}; {aside['how']} it answers the same, so this may be another site's own answer"
+            "same-for-all", f"{message}; {aside['how']} the response is the same, so it may come from another site"
         )
     else:
         yield note(
-            "open-elsewhere", f"{message}; {aside['how']} it answers the same, and the protected answer is another"
+            "open-elsewhere",
+            f"{message}; {aside['how']} the response is the same, and differs from the protected response",
         )
 
 
@@ -63,9 +64,9 @@ def _presented(question: Question) -> str:
 def _options(one: Answer, good: Answer | None, how: str) -> Iterator[Finding]:
     """OPTIONS lists what is possible (RFC 9110 section 9.3.7), which is public."""
     if one["allow"] or one["body_characters"] or (good is not None and good["body_characters"]):
-        yield note("options-told", f"{how}: not the protected answer")
+        yield note("options-told", f"{how}: not the protected response")
     else:
-        yield unobserved("options-empty", f"{how}, with nothing in it, as the protected answer has nothing in it")
+        yield unobserved("options-empty", f"{how}, with an empty body, like the protected response")
 
 
 def _closed(question: Question, ways: Ways) -> Iterator[Finding]:
@@ -76,14 +77,16 @@ def _closed(question: Question, ways: Ways) -> Iterator[Finding]:
 def _refused(question: Question, ways: Ways) -> Iterator[Finding]:
     client, status = question.client, question.status
     if client.fault or client.timed_out or client.server_refused:
-        text = client.fault or client.server_refused or "neither served nor refused within the deadline"
+        text = client.fault or client.server_refused or "neither served nor refused before the deadline"
         yield unobserved("network", f"{_how(ways)}: {text}")
     yield from not_the_server(question) if (status or 0) >= 400 else ()
     for one in ways["tries"]:
         if not question.both_sides and one["status"] in _FROM_WITHIN:
-            yield unobserved("from-within", f"{one['how']}: answered {one['status']}, which may be the service's own")
+            yield unobserved(
+                "from-within", f"{one['how']}: answered {one['status']}, which may be the service's own behaviour"
+            )
     if client.alert == "protocol_version":
-        yield note("not-offered", f"{_how(ways)}: the server does not offer it, with or without a credential")
+        yield note("not-offered", f"{_how(ways)}: the server does not support it, with or without a credential")
     yield from _for_the_reason(question)
 
 
@@ -94,7 +97,7 @@ def _for_the_reason(question: Question) -> Iterator[Finding]:
         yield unobserved("server-silent", "refused, but the server gave no reason for this connection")
     elif reason and Reason(reason) not in acceptable_reasons:
         yield wrong_reason(
-            "other-reason", f"the server says {reason}, expected {' or '.join(sorted(acceptable_reasons))}"
+            "other-reason", f"the server reports {reason}, expected {' or '.join(sorted(acceptable_reasons))}"
         )
 
 

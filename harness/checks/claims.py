@@ -25,24 +25,24 @@ _JUDGED = BROKEN | {Outcome.PASS}
 _REFUSALS = frozenset({"certificate-refused", "token-refused", "refused", "unauthenticated", "as-scripted"})
 _UNKNOWN = "no case of this flow asks for it"
 
-_LOOK = "what the reason names; the case's evidence has more"
+_LOOK = "what the reason names; the evidence of the case has details"
 # What the reason says is missing -> what to write into the target file.
 _GIVE = (
     (r"client\.ca_key|key of the CA", "client.ca_key"),
     (r"certificate of the CA", "client.ca"),
-    (r"needs the key that signs", "tokens.signing_key, or tokens.jwks with a key of ours"),
+    (r"needs the key that signs", "tokens.signing_key, or tokens.jwks with listen and signing_key"),
     (r"public key", "tokens.keys"),
     (r"needs a good token", "a good token: tokens.signing_key, jwks, command, endpoint or captured"),
     (r"gives no certificate and key|gives nothing of", "client.certificate and client.key"),
-    (r"names no (audience|issuer)", "tokens.claims.aud and tokens.claims.iss, as the service has them configured"),
+    (r"names no (audience|issuer)", "tokens.claims.aud and tokens.claims.iss, as configured in the service"),
     (r"forged tokens are made for RS256", "tokens signed with RS256"),
     (r"read-only", "a harmless request: request: {method: GET, path: ..., success: 200}"),
-    (r"server reached directly", "an address at which the server is reached directly, or through a passthrough"),
-    (r"answered 429", "a lower rate (rate: N), or no limit for the time of the run"),
-    (r"answered 50[234]", "an address at which the server itself answers"),
-    (r"answered 3\d\d", "the url and request.path of what is protected: this one only sends elsewhere"),
-    (r"acted upon could not be seen", "a request.effect that always answers"),
-    (r"every client is let in", "a server that asks for credentials"),
+    (r"server reached directly", "an address that reaches the server directly, or through a passthrough"),
+    (r"answered 429", "a lower rate (rate: N), or no rate limit during the run"),
+    (r"answered 50[234]", "an address that reaches the server itself"),
+    (r"answered 3\d\d", "the url and request.path of a protected resource: this one only redirects"),
+    (r"acted upon could not be seen", "a request.effect that is always available"),
+    (r"every client is let in", "a server that requires credentials"),
 )
 
 
@@ -97,7 +97,7 @@ def unread(rows: Iterable[Row]) -> list[Gap]:
     if not found:
         return []
     missing = tuple(dict.fromkeys(row["requirement"] for row in found))
-    why = f"{found[0]['reason']}; the reason of each case says more"
+    why = f"{found[0]['reason']}; see the reason of each case"
     give = f"what could not be read, or --skip '{missing[0]}=the reason' for each"
     return [Gap(found[0]["flow"], found[0]["posture"], Protection.CONFIGURATION, missing, why, give)]
 

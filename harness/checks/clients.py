@@ -20,7 +20,11 @@ def nothing_sent(question: Question) -> list[Finding]:
         return [unobserved("server-silent", "neither server nor balancer recorded this connection")]
     if "certificate" not in (act.get("error") or ""):
         message = act.get("error") or "nothing"
-        return [unobserved("no-account", f"{question.case.flow.client} blames no certificate, it says: {message}")]
+        return [
+            unobserved(
+                "no-account", f"{question.case.flow.client} does not blame the certificate, it reports: {message}"
+            )
+        ]
     return []
 
 
@@ -37,7 +41,7 @@ def token_sent(question: Question) -> list[Finding]:
         return [unobserved("server-silent", "answered, but the server recorded nothing for this request")]
     if observed is None:
         message = act.get("error") or "no request was seen"
-        return [violation("not-sent", f"{question.case.flow.client} reached no server: {message}")]
+        return [violation("not-sent", f"{question.case.flow.client} could not reach the server: {message}")]
     if observed.token is None or observed.token.claims is None:
         return [violation("no-token", f"{question.case.flow.client} sent no JWT")]
     expiry, start = observed.token.claims.get("exp"), observed.token.claims.get("nbf", 0)
@@ -57,10 +61,10 @@ def not_bypassed(question: Question) -> list[Finding]:
     """
     tries, act = question.exchange.extra.get("past", ()), question.exchange.extra.get("act")
     if not tries or act is None:
-        return [unobserved("not-tried", "nothing was tried past the balancer")]
+        return [unobserved("not-tried", "no attempt was made to bypass the balancer")]
     reached = [item for item in tries if item.get("status") is not None or item.get("local_port") is not None]
     if reached or question.exchange.effect:
-        return [violation("bypassed", f"{question.case.flow.client} reached the server past its balancer")]
+        return [violation("bypassed", f"{question.case.flow.client} reached the server without its balancer")]
     if act.get("status") != question.case.flow.success:
         message = act.get("error") or f"answered {act.get('status')}"
         return [unobserved("no-twin", f"with the balancer the request did not succeed either: {message}")]
@@ -85,7 +89,11 @@ def no_token_sent(question: Question) -> list[Finding]:
     findings = called(question)
     observed = question.server_request
     if not findings and observed is not None and observed.authorization_sha256:
-        return [violation("token", f"{question.case.flow.client} sent a token, which the documents say it never does")]
+        return [
+            violation(
+                "token", f"{question.case.flow.client} sent a token, although the documents say that it never does"
+            )
+        ]
     return findings
 
 
@@ -98,11 +106,13 @@ def own_request_refused(question: Question) -> list[Finding]:
     if status is not None and status < 400:
         return [violation("accepted", f"answered {status}, although {question.case.flow.client} sends no token")]
     if question.exchange.effect:
-        return [wrong_reason("acted-upon", f"answered {act.get('status')}, but acted upon all the same")]
+        return [wrong_reason("acted-upon", f"answered {act.get('status')}, but acted upon nevertheless")]
     acceptable_reasons = question.case.params.acceptable_reasons
     if question.exchange.server is None:
         return [unobserved("server-silent", "the server recorded nothing for this connection")]
     if observed is None or observed.reason not in acceptable_reasons:
         message = (observed.reason if observed else "") or question.server_reason or "nothing"
-        return [wrong_reason("other-reason", f"the server says {message}, expected {' or '.join(acceptable_reasons)}")]
+        return [
+            wrong_reason("other-reason", f"the server reports {message}, expected {' or '.join(acceptable_reasons)}")
+        ]
     return []

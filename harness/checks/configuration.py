@@ -33,7 +33,7 @@ def keys_published(question: Question) -> list[Finding]:
     """The answer must be a JWK set (RFC 7517 section 5) of public keys with key ids, and hold nothing private."""
     client = question.client
     if client.fault or client.timed_out:
-        return [unobserved("network", client.fault or "no answer within the deadline")]
+        return [unobserved("network", client.fault or "no response before the deadline")]
     response = client.response
     if response is None or response.status != question.case.flow.success:
         return [violation("not-served", f"answered {response.status if response else 'nothing'}")]
@@ -42,7 +42,7 @@ def keys_published(question: Question) -> list[Finding]:
         private = sorted({name for key in keys for name in key if name in _PRIVATE_MEMBERS})
         nameless = [key for key in keys if not key.get("kid") or not key.get("kty")]
     except (ValueError, TypeError, KeyError, AttributeError):
-        return [violation("no-key-set", "the answer is not a JWK set")]
+        return [violation("no-key-set", "the response is not a JWK set")]
     if private:
         return [violation("private-key", f"the key set holds private members: {', '.join(private)}")]
     if not keys or nameless:

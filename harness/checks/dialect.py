@@ -1,4 +1,4 @@
-"""How honest products differ in saying no: the statuses, and what marks a refusal that a status alone does not tell."""
+"""How conforming products differ in refusing: statuses, and marks of a refusal that a status alone does not show."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_CHARACTERS = 2000
 
 @dataclass(frozen=True)
 class Refusal:
-    """Marks an answer as a refusal whatever its status says: all that is given must fit.
+    """Marks a response as a refusal whatever its status: all that is given must fit.
 
     ``header`` is the name of a field and ``value`` a pattern for all of it, ``body`` a pattern for a part of the body.
     In a pattern ``*`` stands for any text and everything else for itself: nothing in it can take long.
@@ -55,8 +55,8 @@ class Dialect:
         """Whether *response* is marked as a refusal, whatever its status says."""
         return self.refusal is not None and response is not None and self.refusal.marks(response)
 
-    def oddity(self, response: Response | None) -> int:
-        """Which of several answers tells most against a server: let in, an error of its own, none, another status."""
+    def worst_answer(self, response: Response | None) -> int:
+        """Ranks answers by how much they count against a server: accepted, its own error, none, another status."""
         status = response.status if response else None
         if response is None or status is None:
             return 2

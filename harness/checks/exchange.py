@@ -50,11 +50,11 @@ def _issued(name: str, step: Exchange, then: Issued, facts: Exchanged) -> Iterat
         yield from _answer(name, facts)
     if facts.opaque:
         if then.about & _READ_OF_A_JWT:
-            yield unobserved("opaque", f"{name}: the token is no JWT, so what it says cannot be read")
+            yield unobserved("opaque", f"{name}: the token is not a JWT, so its claims cannot be read")
         return
     yield from _claims(name, step, then, facts)
     if Aspect.LIFETIME in then.about and not 0 < facts.lifetime <= step.lifetime:
-        lives = f"lives {facts.lifetime} s" if facts.lifetime else "does not say how long it lives (exp)"
+        lives = f"has a lifetime of {facts.lifetime} s" if facts.lifetime else "has no exp"
         yield violation("lifetime", f"{name}: the token {lives}, the limit is {step.lifetime} s")
 
 
@@ -67,11 +67,11 @@ def _claims(name: str, step: Exchange, then: Issued, facts: Exchanged) -> Iterat
     )
     for aspect, code, claim, found, expected in compared:
         if aspect in then.about and not expected and claim == "sub":
-            yield unobserved("unknown-subject", f"{name}: whom the exchanged token names is not known")
+            yield unobserved("unknown-subject", f"{name}: the subject of the exchanged token is not known")
         elif aspect in then.about and found != expected:
             yield violation(code, f"{name}: {claim} is {found or 'missing'}, expected {expected}")
     if Aspect.ACTOR in then.about and not then.actor:
-        yield note("actor", f"{name}: act.sub is {facts.actor or 'missing'}; which it must be is not given")
+        yield note("actor", f"{name}: act.sub is {facts.actor or 'missing'}; the expected actor is not given")
 
 
 def _answer(name: str, facts: Exchanged) -> Iterator[Finding]:
@@ -87,7 +87,7 @@ def _answer(name: str, facts: Exchanged) -> Iterator[Finding]:
 
 
 def introspected(name: str, step: Introspect, facts: Introspected) -> Iterator[Finding]:
-    """What is wrong with the answer to *step*: a token that is not active is said nothing of (RFC 7662 section 2.2)."""
+    """What is wrong with the answer to *step*: an inactive token is not described (RFC 7662 section 2.2)."""
     if facts.status is None:
         yield unobserved("no-answer", f"{name}: no answer ({facts.ended or 'closed'})")
     elif step.then is None:
@@ -99,4 +99,4 @@ def introspected(name: str, step: Introspect, facts: Introspected) -> Iterator[F
     elif step.then and facts.subject != step.subject:
         yield violation("other-subject", f"{name}: sub is {facts.subject or 'missing'}, expected {step.subject}")
     elif not step.then and facts.subject:
-        yield violation("told", f"{name}: sub is told of a token that is not active")
+        yield violation("told", f"{name}: sub is disclosed for a token that is not active")

@@ -30,7 +30,7 @@ class PacketFinding:
 
 
 def clear_text(connections: Iterable[Connection]) -> list[PacketFinding]:
-    """Bearer tokens in clear text (STS-11), and other HTTP in clear text as a note."""
+    """Bearer tokens in clear text (STS-11), and other cleartext HTTP as a note."""
     found = []
     for connection in connections:
         tokens = [request for request in connection.requests if request.token is not None]
@@ -59,7 +59,7 @@ def _token_finding(connection: Connection, requests: list[HttpRequest]) -> Packe
 def _http_note(connection: Connection) -> PacketFinding:
     schemes = sorted({request.scheme for request in connection.requests if request.scheme})
     what = "HTTP/2" if connection.content is Content.HTTP2 else "HTTP"
-    extra = f", with Authorization of scheme {', '.join(schemes)}" if schemes else ""
+    extra = f", with the Authorization scheme {', '.join(schemes)}" if schemes else ""
     if connection.content is Content.HTTP2:
         extra = "; its headers are compressed and were not read"
     return PacketFinding(
@@ -68,7 +68,7 @@ def _http_note(connection: Connection) -> PacketFinding:
         connection.files[0] if connection.files else "",
         described(connection),
         f"{what} in clear text{extra}",
-        "if this is a flow between subsystems, it must use TLS; --flows TARGET says which endpoints are",
+        "if this is a flow between subsystems, it must use TLS; declare the endpoints with --flows TARGET",
     )
 
 

@@ -42,7 +42,7 @@ def as_configured(question: Question) -> list[Finding]:
     files = question.exchange.extra.get("files")
     if files is None or not files.get("configured"):
         why = "" if files is None else files["not_checked"]
-        return [unobserved("not-compared", why or "no file configures a server that was asked")]
+        return [unobserved("not-compared", why or "no file configures a server that was tested")]
     by_flow: defaultdict[str, list[Configured]] = defaultdict(list)
     for item in files["configured"]:
         by_flow[item["flow"]].append(item)

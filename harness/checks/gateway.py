@@ -35,7 +35,7 @@ def _documented(question: Question) -> Iterator[Finding]:
         return  # that it is turned away is what is asked; how a gateway says so is a row of its own
     if question.case.flow.server.certificate_in_handshake and (response is None or response.status in _PROXYS):
         how = f"answered {response.status}" if response else "the handshake was refused"
-        yield unobserved("not-the-gateway", f"{how}: turned away before the gateway could answer")
+        yield unobserved("not-the-gateway", f"{how}: refused before the gateway could answer")
         return
     if response is None:
         yield wrong_reason("no-answer", "the connection ended without an HTTP answer")
@@ -43,7 +43,7 @@ def _documented(question: Question) -> Iterator[Finding]:
     if response.status != _UNAUTHORIZED:
         yield wrong_reason("other-status", f"answered {response.status}, expected {_UNAUTHORIZED}")
     if params.code and (found := _member(response.body, "code")) != params.code:
-        yield violation("other-code", f"the body has the code {found or 'none'}, documented is {params.code}")
+        yield violation("other-code", f"the body has the code {found or 'none'}, the documented code is {params.code}")
     challenge = next((value for name, value in response.headers if name.lower() == "www-authenticate"), "")
     if params.challenge and params.challenge not in challenge:
         yield violation("other-challenge", f"WWW-Authenticate does not have {params.challenge}")
@@ -75,6 +75,6 @@ def _backend(question: Question, *, present: bool) -> Iterator[Finding]:
     except (ValueError, KeyError, TypeError):
         got = None
     if got is None:
-        yield unobserved("backend-silent", "the backend does not tell which headers it got")
+        yield unobserved("backend-silent", "the backend does not show which headers it received")
     elif (header.lower() in names) is not present:
         yield violation("header-at-backend", f"the backend {'did not get' if present else 'got'} {header}")

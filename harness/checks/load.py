@@ -88,7 +88,7 @@ def compare(record: LoadRecord, base: Arm, other: Arm) -> Comparison | None:
     None where fewer than two rounds have both.
     """
     rate = bool(record.rate)
-    what = "server CPU time an event" if rate else "events a second"
+    what = "server CPU time per event" if rate else "events per second"
     value = _cpu if rate else _throughput
     both = zip(record.of(base), record.of(other), strict=False)
     logs = [math.log(value(two) / value(one)) for one, two in both if value(one) > 0 and value(two) > 0]
@@ -127,14 +127,14 @@ def unserved(record: LoadRecord) -> list[str]:
 def remarks(record: LoadRecord) -> list[str]:
     """What must be known beside the figures: what was left out, which rate was not kept, what went wrong."""
     found = [f"Left out: {text}, which does not work on this flow." for text in record.left_out]
-    ignored = "the server of this flow verifies no token in this posture; what it costs is mTLS alone"
+    ignored = "the server of this flow verifies no token in this posture; the cost shown is that of mTLS alone"
     found += [f"{posture}: {ignored}." for posture in record.token_ignored]
     for item in (figures(record, arm) for arm in record.arms):
         if not item.served and record.of(item.arm):
             wrong = f" ({_wrong(item)})" if item.errors else ""
             found.append(f"{item.arm.name}: not one event was served{wrong}; there is nothing to compare.")
         elif record.rate and item.per_second < record.rate * _KEPT:
-            found.append(f"{item.arm.name}: {item.per_second:.1f} of {record.rate:g} events a second were served.")
+            found.append(f"{item.arm.name}: {item.per_second:.1f} of {record.rate:g} events per second were served.")
         elif item.errors and not record.rate:
             found.append(f"{item.arm.name}: errors beside {item.served} events served: {_wrong(item)}.")
     if record.stopped:
@@ -150,7 +150,7 @@ def sentence(comparison: Comparison, record: LoadRecord) -> str:
     """The comparison as a sentence."""
     base, other = str(comparison.base.posture), str(comparison.other.posture)
     where = f"over {comparison.other.path}, {comparison.other.connections} connections"
-    load = f"at {record.rate:g} events a second" if record.rate else f"with {record.users} clients at full load"
+    load = f"at {record.rate:g} events per second" if record.rate else f"with {record.users} clients at full load"
     interval = f"95 % confidence: {comparison.low:+.1f} % to {comparison.high:+.1f} %, {comparison.rounds} rounds"
     if not comparison.clear:
         return (

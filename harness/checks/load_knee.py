@@ -10,8 +10,8 @@ from harness.model.load import Arm, Hour, LoadRecord, Slice
 
 KEPT, SLOWER = 0.95, 3.0
 RULE = (
-    f"The knee is the highest rate that was kept, after all lower ones: at least {KEPT:.0%} of the events asked for "
-    f"were served, and the 95th percentile was at most {SLOWER:g} times that of the lowest rate."
+    f"The knee is the highest rate that was sustained, as were all lower ones: at least {KEPT:.0%} of the requested "
+    f"events were served, and the 95th percentile was at most {SLOWER:g} times that of the lowest rate."
 )
 
 
@@ -71,8 +71,8 @@ def sentence(found: Knee) -> str:
     if found.rate is None:
         return f"The knee of {who} is below the lowest rate: {found.beyond}."
     if not found.beyond:
-        return f"No knee of {who} was found up to {found.rate:.0f} events a second."
-    return f"The knee of {who} is at {found.rate:.0f} events a second: {found.beyond}."
+        return f"No knee of {who} was found up to {found.rate:.0f} events per second."
+    return f"The knee of {who} is at {found.rate:.0f} events per second: {found.beyond}."
 
 
 def knees(record: LoadRecord) -> list[Knee]:
@@ -88,13 +88,15 @@ def outage_sentence(hours: Sequence[Hour]) -> str:
     served = [item["hour"] for item in down if item["per_second"] > 0]
     refused = [item["hour"] for item in down if item["hour"] > max(served, default=0)]
     text = (
-        f"Without the key server, events were ingested until hour {max(served)}" if served else "Nothing was ingested"
+        f"Without the JWKS server, events were ingested until hour {max(served)}" if served else "Nothing was ingested"
     )
     if refused:
-        text += f", and refused from hour {refused[0]} on, once the cached keys had ended"
+        text += f", and refused from hour {refused[0]} on, after the cached keys had expired"
     back = [item for item in hours if item["key_server"] and item["hour"] > 0]
     if back:
         text += (
-            "; with the key server back they are ingested again" if back[0]["per_second"] > 0 else "; and not after it"
+            "; with the JWKS server back, they are ingested again"
+            if back[0]["per_second"] > 0
+            else "; and not after it"
         )
     return f"{text}."

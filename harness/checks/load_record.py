@@ -39,6 +39,6 @@ def _name(arm: LoadedArm) -> str:
 
 def _figures(load: Loaded) -> list[Finding]:
     """The figures, as notes: what they mean for a deployment is its operator's to say."""
-    asked = f"{load['rate']:g} events a second asked for" if load["rate"] else f"{load['users']} clients at full load"
-    figures = [f"{_name(arm)}: {arm['per_second']:.1f} events a second ({asked})" for arm in load["arms"]]
+    asked = f"{load['rate']:g} events per second requested" if load["rate"] else f"{load['users']} clients at full load"
+    figures = [f"{_name(arm)}: {arm['per_second']:.1f} events per second ({asked})" for arm in load["arms"]]
     return [note("figures", text) for text in (*figures, *load["sentences"], *load["remarks"])]

@@ -1,5 +1,5 @@
 """What captured packets must show of a case.  Reads ``extra["packets"]`` only: what an end of a connection reported of
-itself is left aside, so these verdicts and those of the live run share no source."""
+itself is ignored, so these verdicts and those of the live run share no source."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _captured(question: Question) -> Packets | None:
 def _no_termination(packets: Packets) -> list[Finding]:
     """What no balancer that terminates TLS may do: pass the handshake through, or leave something in clear text."""
     if packets["passage"] == Passage.PASSED:
-        return [violation("passed-through", f"what is called terminating passes TLS through: {packets['why']}")]
+        return [violation("passed-through", f"the balancer declared terminating passes TLS through: {packets['why']}")]
     return _exposed([packets["client"], *packets.get("onward", [])])
 
 
@@ -53,16 +53,20 @@ def certificate_sent(question: Question) -> list[Finding]:
 
 def _client_proved(item: OnTheWire) -> list[Finding]:
     if item["data"] == Seen.YES and item["asked"] == Seen.NO and item["sure"]:
-        return [violation("not-asked", f"data went both ways and no certificate was asked for: {item['why']}")]
+        return [
+            violation("not-asked", f"data flowed in both directions and no certificate was requested: {item['why']}")
+        ]
     if item["data"] != Seen.YES:
         return [_no_data(item)]
     if item["sent"] != Seen.YES or not item["sure"]:
-        return [unobserved("certificate-unseen", f"whether a client certificate was sent is not sure: {item['why']}")]
+        return [
+            unobserved("certificate-unseen", f"it is uncertain whether a client certificate was sent: {item['why']}")
+        ]
     return []
 
 
 def nothing_carried(question: Question) -> list[Finding]:
-    """The balancer terminates TLS, and no data goes on to the server, with or without a certificate."""
+    """The balancer terminates TLS, and no data reaches the server, with or without a certificate."""
     packets = _captured(question)
     if packets is None:
         return [_missing(question)]
@@ -74,7 +78,7 @@ def nothing_carried(question: Question) -> list[Finding]:
             whose = (
                 "with a certificate that the balancer holds" if item["sent"] == Seen.YES else "without a certificate"
             )
-            return [violation("data-exchanged", f"data goes on to the server {whose} ({item['ends']})")]
+            return [violation("data-exchanged", f"data reaches the server {whose} ({item['ends']})")]
     unsure = [item for item in onward if item["data"] != Seen.NO]
     return [_no_data(unsure[0])] if unsure else _terminated(question)
 
@@ -138,11 +142,11 @@ def nothing_passed_on(question: Question) -> list[Finding]:
 
 def _broken_off(last: OnTheWire) -> list[Finding]:
     if last["content"] != Content.TLS:
-        return [unobserved("no-handshake", f"{last['ends']} is {last['content']}: no handshake that was broken off")]
+        return [unobserved("no-handshake", f"{last['ends']} is {last['content']}: not an aborted handshake")]
     if last["data"] == Seen.NO:
         return []
     if last["data"] == Seen.YES:
-        return [violation("data-exchanged", f"data went both ways on {last['ends']}")]
+        return [violation("data-exchanged", f"data flowed in both directions on {last['ends']}")]
     return [_no_data(last)]
 
 
@@ -150,7 +154,9 @@ def unnamed(question: Question) -> list[Finding]:
     """The balancer names no host in its ClientHello, and data goes both ways all the same."""
     found = reencrypted(question)
     named = [item for item in _onward(question) if item["server_name"]]
-    return [violation("named", f"the balancer asks for {named[0]['server_name']}")] if not found and named else found
+    return (
+        [violation("named", f"the balancer sends the SNI {named[0]['server_name']}")] if not found and named else found
+    )
 
 
 def certificate_of_balancer(question: Question) -> list[Finding]:
@@ -173,7 +179,7 @@ def _exposed(own: Sequence[OnTheWire]) -> list[Finding]:
         if item["tokens"]:
             return [violation("token-in-clear-text", f"a bearer token is in clear text on {item['ends']}")]
     clear = [item for item in own if item["content"] in _CLEAR]
-    return [violation("clear-text", f"{clear[0]['ends']} is HTTP in clear text")] if clear else []
+    return [violation("clear-text", f"{clear[0]['ends']} is cleartext HTTP")] if clear else []
 
 
 def _missing(question: Question) -> Finding:
@@ -185,4 +191,4 @@ def _no_data(item: OnTheWire) -> Finding:
     if item["data"] == Seen.NO:
         return violation("no-data", f"no data was exchanged on {item['ends']}")
     why = f" ({doubt})" if (doubt := item.get("doubt")) else ""
-    return unobserved("data-unseen", f"whether data went both ways on {item['ends']} is not known{why}")
+    return unobserved("data-unseen", f"whether data flowed in both directions on {item['ends']} is not known{why}")

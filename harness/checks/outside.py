@@ -23,10 +23,10 @@ def not_the_server(question: Question) -> list[Finding]:
         return []
     if status in _IN_BETWEEN:
         hint = "; lower rate in the target file, or run with --wait" if status == _TOO_MANY else ""
-        message = f"answered {status} ({_IN_BETWEEN[status]}), which says nothing of the request{hint}"
+        message = f"answered {status} ({_IN_BETWEEN[status]}), which says nothing about the request{hint}"
         return [unobserved("in-between", message)]
     if 300 <= status < 400 and not question.marked and status not in _said(question):
-        return [unobserved("redirected", f"answered {status}: sent elsewhere, neither served nor refused")]
+        return [unobserved("redirected", f"answered {status}: redirected, neither served nor refused")]
     return []
 
 

@@ -1,7 +1,7 @@
 """What captured packets show of the endpoints that a target file declares.  Pure: from connections to outcomes.
 
 Packets are evidence of what happened during the capture.  What is encrypted, was not captured, or did not happen
-in the capture is UNOBSERVED; a PASS says so much of the connections in the capture, and no more.
+in the capture is UNOBSERVED; a PASS covers only the connections in the capture.
 """
 
 from __future__ import annotations
@@ -137,11 +137,11 @@ def _no_clear_text(declared: Declared, connections: Sequence[Connection]) -> End
     refused = [item for item in connections if item.content is Content.HTTP and _fully(item)]
     unsure = [item for item in connections if item.content is Content.HTTP and not _fully(item)]
     if refused and not unsure:
-        text = f"a request in clear text was refused ({_count(refused)}), everything else was TLS"
+        text = f"a cleartext request was refused ({_count(refused)}), everything else was TLS"
         return _verdict(declared, "FLW-0", Outcome.PASS, text, refused)
     if unsure:
-        return _verdict(declared, "FLW-0", Outcome.UNOBSERVED, "the answer to a request in clear text was not captured")
-    return _verdict(declared, "FLW-0", Outcome.UNOBSERVED, f"{_count(connections)} TLS; no request came in clear text")
+        return _verdict(declared, "FLW-0", Outcome.UNOBSERVED, "the response to a cleartext request was not captured")
+    return _verdict(declared, "FLW-0", Outcome.UNOBSERVED, f"{_count(connections)} TLS; no cleartext request")
 
 
 _ALERT_RECORD = 7
@@ -161,7 +161,7 @@ def _passes_through(declared: Declared, connections: Sequence[Connection], legs:
     if not connections:
         return _verdict(declared, "FLW-3", Outcome.UNOBSERVED, _NO_CONNECTION)
     if declared.path is Path.TERMINATING:
-        text = "a flow over a terminating balancer must break, and whether it does is encrypted"
+        text = "the flow must fail over a terminating balancer, but whether it does is encrypted"
         return _verdict(declared, "FLW-3", Outcome.UNOBSERVED, text)
     terminated = [leg for leg in legs if leg.passage is Passage.TERMINATED]
     if terminated:
@@ -170,7 +170,7 @@ def _passes_through(declared: Declared, connections: Sequence[Connection], legs:
     unasked = [item for item in connections if _not_asked(item)]
     if unasked:
         text = (
-            f"data was exchanged without asking for a client certificate ({_count(unasked)}; "
+            f"data was exchanged although no client certificate was requested ({_count(unasked)}; "
             f"{unasked[0].certificate_requested.confidence}: {unasked[0].certificate_requested.why})"
         )
         return _verdict(declared, "FLW-3", Outcome.FAIL, text, unasked)
@@ -191,7 +191,7 @@ def _what_lacks(presented: list[Connection], legs: Sequence[Leg]) -> str:
     doubtful = [leg for leg in legs if leg.passage is not Passage.PASSED]
     if doubtful:
         return f"{text}; {doubtful[0].passage}: {doubtful[0].why}"
-    return f"{text}; that nothing terminates TLS in between takes a capture of both sides (--before, --after)"
+    return f"{text}; showing that nothing terminates TLS in between takes a capture of both sides (--before, --after)"
 
 
 def _not_asked(item: Connection) -> bool:
@@ -213,7 +213,10 @@ def _terminating(declared: Declared, legs: Sequence[Leg]) -> EndpointVerdict:
     terminated = [leg for leg in legs if leg.passage is Passage.TERMINATED]
     text = "takes a capture of both sides of the balancer (--before, --after)"
     if terminated:
-        text = f"TLS is terminated ({_count(terminated)}); whether the token arrives unchanged is encrypted"
+        text = (
+            f"TLS is terminated ({_count(terminated)}); whether the token arrives unchanged cannot "
+            "be seen, since it is encrypted"
+        )
     elif legs:
         text = f"{legs[0].passage}: {legs[0].why}"
     return _verdict(declared, "FLW-4", Outcome.UNOBSERVED, text, [leg.before for leg in terminated])
@@ -227,7 +230,9 @@ def _reads_nothing(declared: Declared, legs: Sequence[Leg]) -> EndpointVerdict:
         return _verdict(declared, "FLW-5", Outcome.FAIL, text, [leg.before for leg in terminated])
     passed = [leg for leg in legs if leg.passage is Passage.PASSED]
     if passed:
-        text = f"{_count(passed)} passed through unchanged; whether the flow works is encrypted"
+        text = (
+            f"{_count(passed)} passed through unchanged; whether the flow works cannot be seen, since it is encrypted"
+        )
         return _verdict(declared, "FLW-5", Outcome.UNOBSERVED, text, [leg.before for leg in passed])
     text = "takes a capture of both sides of the balancer (--before, --after)"
     return _verdict(declared, "FLW-5", Outcome.UNOBSERVED, text)
@@ -242,11 +247,11 @@ def _tokens_over_tls(declared: Declared, connections: Sequence[Connection], legs
     if not connections:
         return _verdict(declared, "STS-11", Outcome.UNOBSERVED, _NO_CONNECTION)
     if declared.path is Path.TERMINATING or any(leg.passage is Passage.TERMINATED for leg in legs):
-        text = "TLS is terminated in between, and a token takes another connection from there"
+        text = "TLS is terminated in between, and the token travels on over another connection"
         return _verdict(declared, "STS-11", Outcome.UNOBSERVED, text)
     unread = [item for item in connections if not _token_free(item)]
     if unread:
-        text = f"{_count(unread)} not read whole, so a token there would not have been seen"
+        text = f"{_count(unread)} not read completely, so a token there might have been missed"
         return _verdict(declared, "STS-11", Outcome.UNOBSERVED, text, unread)
     carried = [item for item in connections if item.content is Content.TLS and item.application_data is Seen.YES]
     if not carried:

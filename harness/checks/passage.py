@@ -89,19 +89,19 @@ def _leg(item: Connection, same: Connection | None, others: list[Connection], af
         return Leg(item, Passage.UNKNOWN, "its ClientHello was not captured")
     start, end = item.started + offset - SLACK, item.ended + offset + SLACK
     if after.first is not None and after.last is not None and not (start <= after.last and end >= after.first):
-        return Leg(item, Passage.UNKNOWN, "the other capture has no packets of that time; do the clocks agree?")
+        return Leg(item, Passage.UNKNOWN, "the other capture has no packets from that time; do the clocks agree?")
     near = [other for other in others if other.started <= end and other.ended >= start]
     near.sort(key=lambda other: (other.started < item.started + offset, abs(other.started - item.started - offset)))
     # A connection that is older than this one cannot be its other half, even where its ClientHello is not there.
     doubtful = [other for other in near if _hello_lost(other) and (other.opening_captured or other.started >= start)]
     if doubtful:
-        why = "a connection of that time on the other side was captured without its ClientHello"
+        why = "a connection at that time on the other side was captured without its ClientHello"
         return Leg(item, Passage.UNKNOWN, why, tuple(doubtful[:1]))
     if item.answer is None:
         return Leg(item, Passage.NEITHER, "its ClientHello was not answered, and is not on the other side")
     carrying = [other for other in near if other.content is not Content.EMPTY]
     if not carrying:
-        why = "answered, and the other side has no connection of that time (if the clocks agree)"
+        why = "answered, and the other side has no connection at that time (if the clocks agree)"
         why = why if after.connections else _NOTHING
         return Leg(item, Passage.NEITHER, why)
     why = f"its ClientHello was answered, and is not on the other side; the nearest there {_nearest(carrying[0])}"
@@ -113,7 +113,7 @@ _NOTHING = "answered, and the other capture holds no connection at all; was it t
 
 def _nearest(other: Connection) -> str:
     if other.hello is not None:
-        return "has a ClientHello of its own"
+        return "has its own ClientHello"
     clear = other.content in (Content.HTTP, Content.HTTP2)
     return "is clear text" if clear else "was opened before it"
 
@@ -132,7 +132,7 @@ def _judged(item: Connection, same: Connection) -> Leg:
             return Leg(item, Passage.TERMINATED, "the same ClientHello on both sides, but another ServerHello", (same,))
         text = "the same ClientHello and ServerHello on both sides"
         if (item.client, item.server) == (same.client, same.server):
-            text = f"{text}, with the same addresses and ports: nothing in between opened a connection of its own"
+            text = f"{text}, with the same addresses and ports: nothing in between opened another connection"
         return Leg(item, Passage.PASSED, text, (same,))
     if item.answer is None and same.answer is None:
         return Leg(item, Passage.PASSED, "the same ClientHello on both sides; no ServerHello on either", (same,))

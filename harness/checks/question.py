@@ -135,5 +135,5 @@ def unobserved(code: str, text: str) -> Finding:
 
 
 def note(code: str, text: str) -> Finding:
-    """Worth telling, changes nothing."""
+    """Worth reporting; changes nothing."""
     return Finding(FindingKind.NOTE, code, text)

@@ -64,7 +64,7 @@ def as_scripted(question: Question) -> list[Finding]:
     """
     script, observed = question.case.params.script, question.exchange.steps
     if not script or len(script) != len(observed):
-        return [unobserved("not-played", f"{len(observed)} of {len(script)} steps were played")]
+        return [unobserved("not-played", f"{len(observed)} of {len(script)} steps were executed")]
     notes: list[Finding] = []
     found: list[Finding] = []
     for number, (step, facts) in enumerate(zip(script, observed, strict=True), start=1):
@@ -160,7 +160,7 @@ def _served(question: Question, name: str, facts: Answered | AnsweredLate) -> It
     elif facts.status != question.case.flow.success or _marked(facts):
         reason = facts.reason if isinstance(facts, Answered) else ""
         message = reason or facts.ended or "nothing"
-        yield violation("not-served", f"{name}: answered {facts.status}; the server says: {message}")
+        yield violation("not-served", f"{name}: answered {facts.status}; the server reports: {message}")
     elif facts.effect is False or (facts.effect is None and question.both_sides):
         yield violation("no-effect", f"{name}: answered {facts.status}, but not done: {question.case.flow.effect}")
 
@@ -181,7 +181,9 @@ def _refused(question: Question, name: str, then: MustBeRefused, facts: Answered
         yield wrong_reason("other-status", f"{name}: answered {status}")
     elif facts.reason not in then.acceptable_reasons:
         expected = " or ".join(then.acceptable_reasons)
-        yield wrong_reason("other-reason", f"{name}: the server says {facts.reason or 'nothing'}, expected {expected}")
+        yield wrong_reason(
+            "other-reason", f"{name}: the server reports {facts.reason or 'nothing'}, expected {expected}"
+        )
 
 
 def _refused_elsewhere(question: Question, name: str, facts: Answered, status: int) -> Iterator[Finding]:
@@ -199,7 +201,7 @@ def _refused_elsewhere(question: Question, name: str, facts: Answered, status: i
 def _called(question: Question, name: str, step: Call, facts: Answered) -> Iterator[Finding]:
     yield from _answered(question, name, step.then, facts)
     if step.sealed and facts.read_on_the_way == "claims":
-        yield violation("readable", f"{name}: what the token says could be read on the way")
+        yield violation("readable", f"{name}: the token could be read in transit")
 
 
 def _evidence(name: str, step: Evidence, facts: EvidenceSeen) -> Iterator[Finding]:
@@ -209,10 +211,10 @@ def _evidence(name: str, step: Evidence, facts: EvidenceSeen) -> Iterator[Findin
     elif facts.status != 200:
         yield violation("no-evidence", f"{name}: answered {facts.status}")
     elif facts.same is False:
-        yield violation("other-evidence", f"{name}: what was kept is not the token that was sent")
+        yield violation("other-evidence", f"{name}: the stored evidence is not the token that was sent")
     elif facts.signed is not (step.then is Kept.SIGNED):
         found = {True: "signed", False: "not signed", None: "nothing"}[facts.signed]
-        yield violation("evidence", f"{name}: the evidence is called {found}")
+        yield violation("evidence", f"{name}: the verdict on the evidence is {found}")
 
 
 def _marked(facts: Answered | AnsweredLate) -> bool:
@@ -227,11 +229,11 @@ def _ending(facts: Answered | AnsweredLate) -> str:
 def _outage(name: str, step: UnderLoad, facts: LoadResult) -> Iterator[Finding]:
     message = f"{facts.served} requests were served and {facts.lost} lost"
     if facts.outage_s is None:
-        yield violation("not-back", f"{name}: the server did not serve again; {message}")
+        yield violation("not-back", f"{name}: the server did not recover; {message}")
     elif facts.outage_s > step.outage_below:
         yield violation("long-outage", f"{name}: an outage of {facts.outage_s} s; {message}")
     elif step.undisturbed and facts.change is None:
-        yield unobserved("no-change-seen", f"{name}: nothing was observed of the change itself; {message}")
+        yield unobserved("no-change-seen", f"{name}: the change itself was not observed; {message}")
     elif step.undisturbed and facts.change and facts.change.restarted:
         yield violation("restarted", f"{name}: the server was restarted; {message}")
     elif step.undisturbed and facts.change and (facts.lost or facts.change.forgotten):
@@ -247,7 +249,7 @@ def _late(question: Question, name: str, facts: AnsweredLate) -> Iterator[Findin
     if facts.early:
         yield violation("acted-upon", f"{name}: acted upon before the keys had arrived")
     elif facts.early is None:
-        yield unobserved("not-looked", f"{name}: it was not checked whether the server acted before the keys arrived")
+        yield unobserved("not-looked", f"{name}: whether the server acted before the keys arrived was not checked")
     elif not facts.in_time:
         yield unobserved("too-soon", f"{name}: the server answered {facts.status} without waiting for keys")
     else:
@@ -261,4 +263,4 @@ def _cut_off(name: str, facts: AnsweredLate) -> Iterator[Finding]:
     elif facts.status is not None and facts.status < 400:
         yield violation("accepted", f"{name}: answered {facts.status}")
     elif not facts.in_time:
-        yield unobserved("too-late", f"{name}: the exchange was over before it could be cut off")
+        yield unobserved("too-late", f"{name}: the exchange ended before it could be interrupted")

@@ -24,10 +24,12 @@ def own_certificate(question: Question) -> list[Finding]:
         where = "in front" if not front["leaf"] else "of the server itself"
         return [unobserved("certificate-unseen", f"the certificate {where} could not be seen: {fault}")]
     if front["leaf"] != own:
-        observed = f"a client meets the certificate {front['leaf'][:16]}..., the server's own is {own[:16]}..."
-        return [violation("other-certificate", f"{observed}: something in between ends TLS and can read the payload")]
+        observed = f"the client sees the certificate {front['leaf'][:16]}..., the server's own is {own[:16]}..."
+        return [
+            violation("other-certificate", f"{observed}: something in between terminates TLS and can read the payload")
+        ]
     if direct and direct["asked"] != front["asked"]:
-        asks = "asks for a client certificate, what answers in front does not"
+        asks = "requests a client certificate, but the front end does not"
         message = asks if direct["asked"] else "requests no client certificate, but the front end does"
         return [violation("other-handshake", f"the server itself {message}: something in between ends TLS")]
     return [

@@ -40,9 +40,9 @@ def _explain(arguments: Arguments) -> int:
 def explained(arguments: Arguments) -> str:
     """The explanation of a requirement or a case, for the target that *arguments* name, or the documents' own."""
     if arguments.product and (arguments.target or arguments.report):
-        raise UsageError("--product is for the documents' own flows", hint="leave --target and --report out")
+        raise UsageError("--product selects among the documented flows", hint="leave out --target and --report")
     if arguments.target and arguments.report:
-        raise UsageError("--target and --report name two targets", hint="use one of them")
+        raise UsageError("--target and --report name different targets", hint="use one of them")
     named = str(record.read(arguments.report)[0]["target"]) if arguments.report else arguments.target
     if named and is_file(named):
         return _for(named, arguments.id.replace("__", "/"))
@@ -69,7 +69,7 @@ def _target_of(named: str) -> tuple[Catalogue, Callable[[Case], str]]:
 
 
 def documented(identifier: str) -> str:
-    """A case id as the catalogue has it: a service of one's own is judged like an endpoint that stands for any."""
+    """A case id as the catalogue has it: a user's own service is judged like an endpoint that represents any."""
     parts = identifier.replace("__", "/").split("/")
     rows = {row.id: row for row in catalogue().requirements}
     row = rows.get(parts[1]) if len(parts) > 1 else None

@@ -69,9 +69,11 @@ def add(verbs: Verbs) -> None:
 def _load(arguments: Arguments) -> int:
     wanted = _wanted(arguments)
     if wanted.knee and wanted.rate:
-        raise UsageError("--knee looks for the rate itself: leave --rate out")
+        raise UsageError("--knee chooses the rates itself: leave out --rate")
     if wanted.outage and is_file(arguments.target):
-        raise UsageError("--outage stops the key server and moves clocks: that is for our own lab", hint="leave it out")
+        raise UsageError(
+            ("--outage stops the JWKS server and moves clocks: it works in the lab only"), hint="leave it out"
+        )
     _refuse_others_production(arguments)
     report_folder(arguments.report)
     target = target_of(Options(target=arguments.target))
@@ -121,7 +123,7 @@ def _names(flag: str, text: str | None, known: Iterable[str]) -> list[str]:
     names = list(dict.fromkeys(part.strip() for part in text.split(",")))
     for name in names:
         if name not in list(known):
-            raise UsageError(f"{flag}: {name!r} is none of {', '.join(known)}")
+            raise UsageError(f"{flag}: {name!r} is not one of {', '.join(known)}")
     return names
 
 
@@ -148,20 +150,20 @@ def _refuse_others_production(arguments: argparse.Namespace) -> None:
     if not is_file(arguments.target):
         return
     if arguments.target.startswith(EXPORTS):
-        raise UsageError("files serve no requests", where=arguments.target, hint="load embedded, or a target file")
+        raise UsageError(
+            "exported files cannot be loaded", where=arguments.target, hint="load embedded, or a target file"
+        )
     if not (arguments.rate or arguments.users):
-        raise UsageError("how much load? it is not our server", hint="give --rate R or --users N")
+        raise UsageError("a target file needs an explicit load", hint="give --rate R or --users N")
     target = target_file.read(Path(arguments.target))
     hosts = sorted({endpoint.host for endpoint in target.endpoints.values()})
     if target.environment == "production" and arguments.i_own_this not in hosts:
         named = f"--i-own-this {hosts[0]}" if len(hosts) == 1 else f"--i-own-this HOST, one of {', '.join(hosts)}"
-        raise UsageError(
-            "a load on production can take it down", where=arguments.target, hint=f"if it is yours: {named}"
-        )
+        raise UsageError("this load could take production down", where=arguments.target, hint=f"if you own it: {named}")
 
 
 def _hour(item: Hour) -> None:
-    state = "" if item["key_server"] else ", key server down"
+    state = "" if item["key_server"] else ", JWKS server down"
     print(f"  hour {item['hour']}{state}: {item['per_second']:.0f} events/s", file=sys.stderr, flush=True)  # noqa: T201
 
 

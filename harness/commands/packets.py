@@ -22,8 +22,8 @@ from harness.writers.packets import PacketReport, as_json, as_text
 from harness.writers.packets_page import as_page
 
 _FIX = {
-    "FLW-0": "let the endpoint answer over TLS only",
-    "FLW-3": "pass TLS through to the server that verifies the client's certificate, and let it ask for one",
+    "FLW-0": "make the endpoint answer over TLS only",
+    "FLW-3": "pass TLS through to the server that verifies the client's certificate, and make it request one",
     "FLW-5": "pass TLS through, or declare path: terminating",
 }
 
@@ -68,9 +68,9 @@ def _evidence(arguments: Arguments) -> Evidence:
 
 def _sides(arguments: Arguments) -> Evidence:
     if not (arguments.before and arguments.after):
-        raise UsageError("--before and --after belong together")
+        raise UsageError("--before and --after must be given together")
     if arguments.file or arguments.balancer:
-        raise UsageError("--before and --after take the place of FILE and --balancer", hint="use one or the other")
+        raise UsageError("--before and --after replace FILE and --balancer", hint="use one or the other")
     if arguments.before == arguments.after:
         hint = "hopproof packets FILE --balancer IP:PORT reads one capture that has both sides"
         raise UsageError("--before and --after name the same capture", hint=hint)
@@ -105,7 +105,7 @@ def _report(evidence: Evidence, target: TargetFile | None) -> PacketReport:
     verdicts: list[EndpointVerdict] = []
     not_checked = _unread(evidence)
     if target is None:
-        why = "no endpoint is declared: --flows TARGET judges those of a target file"
+        why = "no endpoint is declared: give a target file with --flows TARGET"
         not_checked.update(dict.fromkeys(("FLW-0", "FLW-3", "FLW-4", "FLW-5"), why))
     else:
         verdicts = _verdicts(evidence, target, findings, not_checked)
@@ -134,15 +134,15 @@ def _unread(evidence: Evidence) -> dict[str, str]:
     if not unread and not evidence.reading.not_kept:
         return {}
     number = len(unread) + evidence.reading.not_kept
-    return {"STS-11": f"{number} connections are neither TLS nor HTTP/1.1 in clear text, or were not kept"}
+    return {"STS-11": f"{number} connections are neither TLS nor cleartext HTTP/1.1, or were not kept"}
 
 
 def _limits(evidence: Evidence) -> list[str]:
     reading, notes = evidence.reading, []
     if reading.ended_early:
-        notes.append(f"{reading.ended_early} connections were followed only in part: too many were open at once")
+        notes.append(f"{reading.ended_early} connections were followed only partly: too many were open at once")
     if reading.not_kept:
-        notes.append(f"{reading.not_kept} connections are counted here and neither listed nor judged: too many")
+        notes.append(f"{reading.not_kept} connections are counted, but not listed or judged: too many")
     return notes
 
 
@@ -157,13 +157,13 @@ def _verdicts(
         seen = seen or bool(connections)
         verdicts.extend(judge(declared, connections, evidence.legs, evidence.compared))
         if declared.posture is Posture.DEFAULT:
-            why = f"{declared.name}: posture: default does not say what to look for; name the posture"
+            why = f"{declared.name}: posture: default does not say what to verify; name the posture"
             _add(not_checked, "FLW-1", why)
         mismatch = path_mismatch(declared, evidence.legs, connections)
         if mismatch:
             findings.append(PacketFinding("FLW-4", Severity.WARNING, "", declared.name, mismatch, "correct the path"))
     if not seen:
-        hint = "give connect: IP:PORT in the target file where clients send no server name"
+        hint = "give connect: IP:PORT in the target file if clients send no SNI"
         raise UsageError("no connection to an endpoint of the target file is in the capture", hint=hint)
     findings.extend(_failed(verdict) for verdict in verdicts if _is_own_finding(verdict))
     for verdict in verdicts:

@@ -38,7 +38,7 @@ def run(arguments: Arguments) -> int:
     refuse(_mistakes(arguments))
     rules, question, unread = question_of(arguments)
     if rules.termination is None:
-        raise UsageError(f"there is no plan for the flows of {arguments.product!r}", hint="--product apic")
+        raise UsageError(f"no plan can be made for the flows of {arguments.product!r}", hint="--product apic")
     refuse_unread(unread, question.files)
     plan = rules.termination(question, arguments.terminate)
     if arguments.apply_to_twin:
@@ -49,9 +49,9 @@ def run(arguments: Arguments) -> int:
 
 def _mistakes(arguments: Arguments) -> Iterator[UsageError]:
     if arguments.sheet and arguments.apply_to_twin:
-        yield UsageError("--sheet and --apply-to-twin print different things", hint="use one of them")
+        yield UsageError("--sheet and --apply-to-twin exclude each other", hint="use one of them")
     if arguments.format == "shell" and (arguments.sheet or arguments.apply_to_twin):
-        yield UsageError("only the plan has commands", hint="--format text or markdown")
+        yield UsageError("the shell format is for the plan only", hint="--format text or markdown")
 
 
 def _show(shown: Runbook, arguments: Arguments) -> None:

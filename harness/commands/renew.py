@@ -36,11 +36,11 @@ def add(verbs: Verbs) -> None:
 def refuse_unread(unread: Iterable[Unread], files: Files) -> None:
     """Raise :class:`UsageError` where something could not be read that a procedure would have to name."""
     if twice := next((item for item in files.again if item.matters), None):
-        hint = "give the files of one deployment, each object once"
+        hint = "give the files of one deployment, with each object once"
         raise UsageError(f"once more {twice.message}", where=f"{twice.file}:{twice.line}", hint=hint)
     if first := next((item for item in unread if item.matters), None):
         raise UsageError(
-            f"{first.message}; a runbook would leave out what stands there",
+            f"{first.message}; a runbook would be incomplete without it",
             where=f"{first.file}:{first.line}",
             hint="correct the file, or leave it out",
         )
@@ -54,7 +54,7 @@ def run(arguments: Arguments) -> int:
         raise UsageError("which files?", hint=f"hopproof renew {arguments.ca} PATH..., or --rehearse")
     rules, question, unread = question_of(arguments)
     if rules.renewal is None:
-        raise UsageError(f"there is no runbook for the CAs of {arguments.product!r}", hint="--product apic")
+        raise UsageError(f"no runbook can be made for the CAs of {arguments.product!r}", hint="--product apic")
     refuse_unread(unread, question.files)
     _show(rules.renewal(question, arguments.ca), arguments)
     return 0
@@ -68,9 +68,11 @@ def _show(shown: Runbook, arguments: Arguments) -> None:
 def _rehearse(arguments: Arguments) -> int:
     """Every order, each in a lab of its own: 0 where each step did what the runbook says, else 1."""
     if arguments.paths:
-        raise UsageError("a rehearsal is of the reference lab and reads no files", hint="leave out PATH, or --rehearse")
+        raise UsageError(
+            ("a rehearsal runs in the reference lab and reads no files"), hint="leave out PATH or --rehearse"
+        )
     if arguments.format == "shell":
-        raise UsageError("a rehearsal has no commands", hint="--format text or markdown")
+        raise UsageError("the shell format is not for a rehearsal", hint="--format text or markdown")
     rehearsed = (name for name, rules in file_rules().items() if rules.rehearsal is not None)
     files = product(arguments.product or next(rehearsed)).files
     if files is None or files.rehearsal is None:

@@ -51,8 +51,8 @@ def _kept(case: str, options: Options, folder: Path) -> tuple[str, Path]:
     """What :class:`Options` say of *folder*, which takes what repeats *case*; raises :class:`UsageError`."""
     if not is_file(options.target):
         raise UsageError(
-            "--write is for servers that stay up; those of a replay are gone when it ends",
-            hint="hopproof serve brings them up, with lines of curl to paste",
+            "--write is for servers that stay up; a replay stops its servers when it ends",
+            hint="hopproof serve starts them, and prints curl commands to paste",
         )
     try:
         return case, private_folder(folder)
@@ -64,7 +64,7 @@ def _written(row: Row, folder: Path) -> str:
     """What to print of a replay that was to write what repeats *row* into *folder*."""
     extra = row["evidence"].get("extra", {})
     if "curl" not in extra:
-        why = extra.get("unmade") or "curl cannot repeat it without Hopproof, as this replay did"
+        why = extra.get("unmade") or "curl alone cannot repeat it; this replay did"
         return f"nothing to write: {why}"
     names = sorted(file.name for file in folder.iterdir())
     message = f"Written into {folder}, readable by you alone: {', '.join(names)}\n" if names else ""

@@ -99,7 +99,7 @@ def execute(run: Run) -> int:
         return 2 if status == pytest.ExitCode.USAGE_ERROR else 3
     left_out = {case.id for case in run.cases} - {case.id for case in run.planned}
     if left_out:
-        raise HopproofError(f"{len(left_out)} selected cases were never planned, such as {min(left_out)}")
+        raise HopproofError(f"{len(left_out)} selected cases were not planned, such as {min(left_out)}")
     return run.status
 
 
@@ -134,7 +134,7 @@ def _at(arguments: Arguments, options: Options) -> Options:
             raise UsageError(f"--{min(given).replace('_', '-')} belongs to --url")
         return options
     if arguments.target:
-        raise UsageError("--url and --target name two targets", hint="use one of them")
+        raise UsageError("--url and --target name different targets", hint="use one of them")
     return replace(options, target=str(Service(arguments.url, **{"ca": "", **given}).write(options.report)))
 
 
@@ -150,7 +150,7 @@ def _dry_run(run: Run) -> int:
         authority = run.target.authorities.get(flow.server.name, flow.server.host)
         print(  # noqa: T201
             f"{case.id}: {flow.method} https://{authority}{flow.path} certificate={certificate} token={token} "
-            f"transport={transport} touches={intrusiveness(case)}"
+            f"transport={transport} effect={intrusiveness(case)}"
         )
     counts = Counter(str(intrusiveness(case)) for case in run.cases)
     message = ", ".join(f"{number} {name}" for name, number in counts.items())

@@ -59,7 +59,7 @@ def serve(
         if isinstance(entrypoint, Entrypoint):
             for line in _sample_lines(lab, server, entrypoint):
                 tell(line)
-    tell("\nCtrl-C ends it.")
+    tell("\nPress Ctrl-C to stop.")
     while not end.wait(RENEWAL_SECONDS):
         _write_tokens(lab, flows)
 

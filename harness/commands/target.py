@@ -48,7 +48,7 @@ def _target(arguments: Arguments) -> int:
 
 def _probe(arguments: Arguments) -> int:
     if not arguments.file:
-        raise UsageError("which URL?", hint="hopproof target probe https://host:port/path")
+        raise UsageError("no URL is given", hint="hopproof target probe https://host:port/path")
     given = {name: getattr(arguments, name) or "" for name in ("ca", "connect", "cert", "key")}
     found = endpoint_probe.probe(ProbeOptions(arguments.file, **given))
     if arguments.write:

@@ -24,7 +24,7 @@ def parse_chain(pem: bytes) -> tuple[x509.Certificate, ...]:
     except ValueError as error:
         raise UsageError(
             f"no readable PEM certificates: {error}",
-            hint="look at the file with: openssl x509 -noout -text -in FILE",
+            hint="check the file with: openssl x509 -noout -text -in FILE",
         ) from error
 
 

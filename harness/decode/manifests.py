@@ -158,7 +158,7 @@ class _Builder:
 
     def _alias(self, event: yaml.AliasEvent, line: int) -> None:
         if event.anchor not in self._anchors:
-            raise _Refused(f"the alias *{event.anchor} stands for nothing, or for what it is part of", line)
+            raise _Refused(f"the alias *{event.anchor} is undefined, or refers to a node that contains it", line)
         parent = self._stack[-1] if self._stack else None
         if parent is not None and parent.mapping and parent.key is None:
             self._key(parent, self._anchors[event.anchor].text(), line)
@@ -235,7 +235,7 @@ def read(data: bytes, file: str) -> tuple[list[Resource], list[Unread]]:
 
 
 def _said(message: str, data: bytes) -> str:
-    return "a template, not a manifest; judge what it renders" if _TEMPLATE.search(data) else message
+    return "a template, not a manifest; judge the rendered output" if _TEMPLATE.search(data) else message
 
 
 def _is_manifest(data: bytes) -> bool:

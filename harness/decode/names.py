@@ -156,5 +156,5 @@ def _encoded(digits: str) -> str:
     start = 2 if data[1] < 0x80 else 2 + (data[1] & 0x7F)
     length = data[1] if data[1] < 0x80 else int.from_bytes(data[2:start], "big")
     if len(data) - start != length:
-        raise ValueError(f"#{digits} is not as long as it says")
+        raise ValueError(f"#{digits} does not have the length it states")
     return data[start:].decode(_STRINGS[data[0]])

@@ -39,7 +39,7 @@ def _sentence(problem: Exception) -> str:
 
 def _hint(problem: Exception, file: Path) -> str:
     several = isinstance(problem, yaml.composer.ComposerError) and "single document" in str(problem.context)
-    return f"one document is read here; exported manifests are named as exports:{file}" if several else ""
+    return f"only one document is allowed here; for exported manifests use exports:{file}" if several else ""
 
 
 def _at(mark: yaml.Mark) -> str:
@@ -53,7 +53,7 @@ class StrictLoader(yaml.SafeLoader):
         """The document; refuses one that holds itself, or that is far larger than its text."""
         node = super().get_single_node()
         if node is not None and _size(node, {}) > _MOST_NODES:
-            raise yaml.YAMLError(f"more than {_MOST_NODES} values, with its aliases written out")
+            raise yaml.YAMLError(f"more than {_MOST_NODES} values, with its aliases expanded")
         return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -85,7 +85,7 @@ def _size(node: yaml.Node, known: dict[int, int]) -> int:
     """How many nodes *node* stands for; ``known`` has those already counted, 0 for one that is being counted."""
     if id(node) in known:
         if not known[id(node)]:
-            raise yaml.YAMLError(f"it holds itself{_at(node.start_mark)}")
+            raise yaml.YAMLError(f"it contains itself{_at(node.start_mark)}")
         return known[id(node)]
     known[id(node)] = 0
     children: list[yaml.Node] = []

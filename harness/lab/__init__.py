@@ -1,4 +1,4 @@
-"""Where servers run.  A lab brings up what a case needs and tells what each side saw; it judges nothing."""
+"""Where servers run.  A lab starts what a case needs and reports what each side saw; it does not judge."""
 
 from harness.lab.protocol import ConfigurationRefused, Entrypoint, KeepsLogs, Lab, SeesUpstreams
 

@@ -32,12 +32,12 @@ BALANCER_FAULTS: Mapping[str, Fault] = {
         ),
         _fault(
             "balancer-alters-authorization",
-            "The balancer sends on another Authorization header than it got.",
+            "The balancer forwards a changed Authorization header.",
             *("BAL-*", "FLW-1", "JWT-*", "STS-*"),
         ),
         _fault(
             "balancer-rewrites-body",
-            "The balancer changes the payload on its way.",
+            "The balancer changes the payload.",
             "BAL-*",
             "CFG-*",
             "FLW-1",
@@ -46,26 +46,29 @@ BALANCER_FAULTS: Mapping[str, Fault] = {
         ),
         _fault(
             "balancer-keeps-certificate-header",
-            "The balancer hands a certificate header on that the client has set itself.",
+            "The balancer forwards a certificate header that the client set itself.",
         ),
         _fault(
             "balancer-sets-no-certificate-header",
-            "The balancer ends TLS and does not hand the client's certificate on.",
+            "The balancer terminates TLS and does not forward the client's certificate.",
         ),
-        _fault("balancer-skips-verification", "The balancer takes any certificate from the server it re-encrypts to."),
+        _fault(
+            "balancer-skips-verification",
+            ("The balancer accepts any certificate from the server that it re-encrypts to."),
+        ),
         _fault(
             "passthrough-terminates",
-            "What is called a passthrough terminates TLS and reads the payload.",
+            "The declared passthrough terminates TLS and can read the payload.",
             *("PKI-*", "CFG-4", "CFG-5", "FLW-1", "FLW-2", "JWT-1", "JWT-2", "JWT-5", "JWT-6", "STS-*"),
         ),
         _fault(
             "terminating-passes-through",
-            "What is called a terminating balancer passes TLS through and reads nothing.",
+            "The declared terminating balancer passes TLS through.",
             *("APK-*", "BAL-*", "CFG-*", "FLW-*", "JWT-*", "STS-*"),
         ),
         _fault(
             "balancer-sends-clear-text",
-            "The balancer ends TLS and sends the request on in clear text.",
+            "The balancer terminates TLS and forwards the request in clear text.",
             *("APK-*", "BAL-*", "CFG-*", "FLW-*", "JWT-*", "STS-*"),
         ),
     )

@@ -94,7 +94,7 @@ class Instances:
         return layers
 
     def look_again(self, setup: Setup) -> None:
-        """Find out anew where *setup* is entered: what runs elsewhere now has another address."""
+        """Look up again where *setup* is entered: an instance that moved has another address."""
         self._entrypoints[setup] = self._entrypoint(setup)
 
     def _entrypoint(self, setup: Setup) -> Entrypoint | ConfigurationRefused:
@@ -160,7 +160,7 @@ class Instances:
         with self.changing:
             self.start([(setup, instance)], self._ports.pop(instance.name))
         if instance.name in self._refused:
-            raise LabError(f"{instance.name} does not start again: {self._refused[instance.name]}")
+            raise LabError(f"{instance.name} does not restart: {self._refused[instance.name]}")
         self._down.discard(instance.name)
 
     def restart(self, setup: Setup, instance: Instance) -> None:

@@ -137,7 +137,7 @@ class Worker:
     def call(self, command: Command[Result]) -> Result:
         """Send *command* and wait for its result; raises :class:`LabError` if it fails, dies or takes too long."""
         with self._changed:
-            self._wait_for(lambda: self._ready, READY_SECONDS, "did not get ready")
+            self._wait_for(lambda: self._ready, READY_SECONDS, "did not become ready")
             self._next_id += 1
             number = self._next_id
             op, line = command.op, json.dumps(line_of(command, number)).encode() + b"\n"
@@ -150,14 +150,14 @@ class Worker:
         if not reply.ok:
             raise self._failure(f"{op} failed: {reply.error}")
         if wrong := misfit(reply.result, command.form):
-            raise self._failure(f"answered {op} with another form of result: {wrong}")
+            raise self._failure(f"answered {op} with an unexpected result: {wrong}")
         result: Any = reply.result
         return cast("Result", result)
 
     def await_ready(self) -> None:
         """Wait until it takes commands; raises :class:`LabError` if it never does."""
         with self._changed:
-            self._wait_for(lambda: self._ready, READY_SECONDS, "did not get ready")
+            self._wait_for(lambda: self._ready, READY_SECONDS, "did not become ready")
 
     def expect_end(self) -> None:
         """Expect its end from now on."""
@@ -189,8 +189,8 @@ class Worker:
         try:
             lines = self._log.read_text("utf-8", "replace").strip().splitlines()
         except OSError:
-            return "look at its log"
-        return "look at its log" + (f", which ends: {lines[-1][:300]}" if lines else ", which is empty")
+            return "see its log"
+        return "see its log" + (f", which ends: {lines[-1][:300]}" if lines else ", which is empty")
 
     def _read(self) -> None:
         for line in self._link.lines():

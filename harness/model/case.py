@@ -122,7 +122,7 @@ class Case:
 
 
 def exports_of(product: str) -> Flow:
-    """What stands in the place of a flow where exported files of *product* are judged."""
+    """The stand-in for a flow where exported files of *product* are judged."""
     server = Server(
         name="exports",
         kind="files",
@@ -144,7 +144,7 @@ class Withheld:
     reason: str
 
     def to_json(self) -> LeftOut:
-        """As it stands in a record's header."""
+        """As it is written in a record's header."""
         found: LeftOut = {"case": self.case.id, "reason": self.reason}
         if self.case.reads_files and not self.case.compares_files:
             found["level"] = str(self.case.requirement.level)

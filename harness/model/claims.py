@@ -49,7 +49,7 @@ class Claim:
     policy: bool = False
 
     def to_json(self) -> record.Claim:
-        """As it stands in a record's header."""
+        """As it is written in a record's header."""
         return {
             "flow": self.flow,
             "posture": self.posture,
@@ -75,7 +75,7 @@ class Gap:
     give: str
 
     def to_json(self) -> record.Gap:
-        """As it stands in a record's footer."""
+        """As it is written in a record's footer."""
         return {
             "flow": self.flow,
             "posture": self.posture,

@@ -64,7 +64,7 @@ class Plan(TypedDict):
 
 
 class Slice(TypedDict):
-    """What was measured in one slice, its warm-up left out.  ``asked`` events a second; 0 is full load."""
+    """What was measured in one slice, its warm-up left out.  ``asked`` events per second; 0 is full load."""
 
     arm: int
     asked: float

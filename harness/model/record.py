@@ -281,7 +281,7 @@ class Gap(TypedDict):
 
 
 class Footer(TypedDict):
-    """The last line; without it the record is not whole."""
+    """The last line; without it the record is incomplete."""
 
     kind: Literal["footer"]
     cases: int

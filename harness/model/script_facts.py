@@ -27,7 +27,7 @@ class Answered:
     read_on_the_way: str = ""
 
     def to_json(self) -> FactsJson:
-        """As it stands in a record."""
+        """As it is written in a record."""
         left_out = {"certificate": None, "marked": False, "server": "", "read_on_the_way": ""}
         written = asdict(self)
         return {name: value for name, value in written.items() if name not in left_out or value != left_out[name]}
@@ -45,7 +45,7 @@ class AnsweredLate:
     early: bool | None = None
 
     def to_json(self) -> FactsJson:
-        """As it stands in a record."""
+        """As it is written in a record."""
         written = {**asdict(self), "reason": ""}
         return {name: value for name, value in written.items() if name != "early" or value is not None}
 
@@ -57,7 +57,7 @@ class Fetched:
     fetches: int
 
     def to_json(self) -> FactsJson:
-        """As it stands in a record."""
+        """As it is written in a record."""
         return asdict(self)
 
 
@@ -70,7 +70,7 @@ class Change:
     change_s: float
 
     def to_json(self) -> FactsJson:
-        """As it stands in a record."""
+        """As it is written in a record."""
         return asdict(self)
 
 
@@ -85,7 +85,7 @@ class LoadResult:
     change: Change | None = None
 
     def to_json(self) -> FactsJson:
-        """As it stands in a record."""
+        """As it is written in a record."""
         load: FactsJson = {"served": self.served, "lost": self.lost, "outage_s": self.outage_s}
         return {**(self.change.to_json() if self.change else {}), **load}
 
@@ -98,7 +98,7 @@ class Done:
     sha256: str = ""
 
     def to_json(self) -> FactsJson:
-        """As it stands in a record."""
+        """As it is written in a record."""
         return {name: value for name, value in asdict(self).items() if value}
 
 
@@ -123,7 +123,7 @@ class Exchanged:
     presented_subject: str = ""
 
     def to_json(self) -> FactsJson:
-        """As it stands in a record."""
+        """As it is written in a record."""
         return {name: value for name, value in asdict(self).items() if name == "status" or value}
 
 
@@ -138,7 +138,7 @@ class EvidenceSeen:
     signed: bool | None = None
 
     def to_json(self) -> FactsJson:
-        """As it stands in a record."""
+        """As it is written in a record."""
         return {name: value for name, value in asdict(self).items() if name == "status" or value not in (None, "")}
 
 
@@ -153,7 +153,7 @@ class Introspected:
     error: str = ""
 
     def to_json(self) -> FactsJson:
-        """As it stands in a record."""
+        """As it is written in a record."""
         return {name: value for name, value in asdict(self).items() if name == "status" or value not in (None, "")}
 
 
@@ -167,7 +167,7 @@ class Obtained:
     error: str = ""
 
     def to_json(self) -> FactsJson:
-        """As it stands in a record."""
+        """As it is written in a record."""
         return {name: value for name, value in asdict(self).items() if name == "status" or value}
 
 
@@ -190,7 +190,7 @@ class Forwarded:
     actor: str = ""
 
     def to_json(self) -> FactsJson:
-        """As it stands in a record."""
+        """As it is written in a record."""
         return {name: value for name, value in asdict(self).items() if name in ("status", "effect") or value}
 
 

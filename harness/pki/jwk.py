@@ -89,12 +89,12 @@ def read_keys(data: bytes) -> Sequence[Published]:
     try:
         document = json.loads(data.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise ValueError("it is neither JSON in UTF-8 nor PEM") from error
+        raise ValueError("it is neither UTF-8 JSON nor PEM") from error
     entries = list(_entries(document))
     found = [key for name, entry in entries if (key := _read(name, entry, data)) is not None]
     if not found:
         kinds = sorted({str(entry.get("kty")) for _, entry in entries if isinstance(entry, dict)})
-        message = f"no key of a kind known here (kty {', '.join(kinds)})" if kinds else "it holds no key"
+        message = f"no key of a supported type (kty {', '.join(kinds)})" if kinds else "it holds no key"
         raise ValueError(message)
     return tuple(found)
 

@@ -38,40 +38,60 @@ WARNINGS = {
         "basicConstraints is not critical",
         f"{_SIGNED}, before OpenSSL 4.0",
     ),
-    "pkix.basic_constraints_has_pathlen_for_non_ca": ("it has a path length and is not a CA's", _STRICT),
-    "pkix.ca_certificate_no_ku_extension": ("it is a CA's and has no key usage", _SIGNED),
-    "pkix.ca_certificate_keycertsign_keyusage_not_set": ("it is a CA's and may not sign certificates", _SIGNED),
-    "pkix.ee_certificate_keycertsign_keyusage_set": ("it may sign certificates and is not a CA's", _STRICT),
-    "pkix.certificate_skid_ca_missing": ("it is a CA's and has no subject key identifier", _SIGNED),
+    "pkix.basic_constraints_has_pathlen_for_non_ca": (
+        "it has a pathLenConstraint but is not a CA certificate",
+        _STRICT,
+    ),
+    "pkix.ca_certificate_no_ku_extension": ("it is a CA certificate without key usage", _SIGNED),
+    "pkix.ca_certificate_keycertsign_keyusage_not_set": (
+        "it is a CA certificate whose key usage lacks keyCertSign",
+        _SIGNED,
+    ),
+    "pkix.ee_certificate_keycertsign_keyusage_set": (
+        "its key usage has keyCertSign but it is not a CA certificate",
+        _STRICT,
+    ),
+    "pkix.certificate_skid_ca_missing": ("it is a CA certificate without a subject key identifier", _SIGNED),
     "pkix.certificate_skid_extension_critical": ("its subject key identifier is critical", _STRICT),
     _NO_ISSUER_KEY: ("it has no authority key identifier", _STRICT),
-    "pkix.authority_key_identifier_keyid_missing": ("its authority key identifier names no key", _STRICT),
+    "pkix.authority_key_identifier_keyid_missing": ("its authority key identifier has no keyIdentifier", _STRICT),
     "pkix.authority_key_identifier_critical": ("its authority key identifier is critical", _STRICT),
-    "pkix.san_extension_not_critical_empty_subject": ("it has no subject, and its names are not critical", _UNTIL_3),
-    "pkix.name_empty": ("its issuer has no name", _STRICT),
-    "pkix.certificate_signature_algorithm_mismatch": ("it names two signature algorithms", f"{_STRICT}, and {_GO}"),
+    "pkix.san_extension_not_critical_empty_subject": (
+        "it has no subject, and its subjectAltName is not critical",
+        _UNTIL_3,
+    ),
+    "pkix.name_empty": ("its issuer name is empty", _STRICT),
+    "pkix.certificate_signature_algorithm_mismatch": (
+        "it has two different signature algorithms",
+        f"{_STRICT}, and {_GO}",
+    ),
     "pkix.certificate_serial_number_out_of_range": ("its serial number is negative, 0 or too long", _GO),
-    "pkix.duplicate_extension": ("it has an extension twice", _GO),
-    "pkix.certificate_negative_validity_period": ("it ends before it begins", "every verifier refuses it"),
-    "pkix.invalid_domain_name_syntax": ("one of its DNS names is no host name", "no client finds its host in it"),
-    "pkix.ip_address_wrong_length": ("one of its IP addresses has a wrong length", _GO),
-    "pkix.no_ku_bits_set": ("its key usage allows nothing", "verifiers that look at it refuse it"),
+    "pkix.duplicate_extension": ("it has a duplicate extension", _GO),
+    "pkix.certificate_negative_validity_period": ("its notAfter is before its notBefore", "every verifier refuses it"),
+    "pkix.invalid_domain_name_syntax": (
+        "one of its DNS names is not a host name",
+        "no client can match its host against it",
+    ),
+    "pkix.ip_address_wrong_length": ("one of its IP addresses has the wrong length", _GO),
+    "pkix.no_ku_bits_set": ("its key usage is empty", "verifiers that check it refuse it"),
     _VERSION: ("it is of version 1, which cannot say that it is a CA's", _SIGNED),
-    _SYNTAX: ("a part of it does not have the RFC's syntax", "verifiers that look at that part refuse it"),
+    _SYNTAX: ("a part of it does not have the RFC's syntax", "verifiers that check that part refuse it"),
 }
 """What a verifier in use refuses: what is wrong, and who refuses it."""
 
 NOTES = {
-    "pkix.key_usage_value_prohibited_for_ec": "its key usage has keyEncipherment, which an EC key cannot do",
-    "pkix.key_usage_value_prohibited_for_edwards_curve": "its key usage has what an Edwards key cannot do",
-    "pkix.key_usage_value_prohibited_for_rsa": "its key usage has keyAgreement, which an RSA key cannot do",
+    "pkix.key_usage_value_prohibited_for_ec": "its key usage has keyEncipherment, which an EC key cannot be used for",
+    "pkix.key_usage_value_prohibited_for_edwards_curve": (
+        "its key usage has bits that an Edwards-curve key cannot be used for"
+    ),
+    "pkix.key_usage_value_prohibited_for_rsa": "its key usage has keyAgreement, which an RSA key cannot be used for",
     "pkix.key_usage_extension_not_critical": "its key usage is not critical",
-    "pkix.san_extension_is_critical_non_empty_subject": "its alternative names are critical although it has a subject",
+    "pkix.san_extension_is_critical_non_empty_subject": "its subjectAltName is critical although it has a subject",
 }
-"""What no verifier minds, in words; other codes are told in pkilint's."""
+"""What every verifier accepts, in words; other codes keep pkilint's text."""
 
 LEFT_OUT = {
-    "pkix.certificate_skid_end_entity_missing": "cert-manager writes none, and nothing looks for it",
+    "pkix.certificate_skid_end_entity_missing": "cert-manager writes none, and nothing requires it",
     "pkix.subject_email_address_not_in_san": "old corporate CAs; nothing here reads an address",
     "pkix.certificate_policies_policy_has_qualifier": "public CAs; a remark",
     "pkix.public_key_algorithm_unsupported": "a remark on pkilint",

@@ -1,4 +1,4 @@
-"""Keeps good requests coming while something happens, and tells what was served, what was lost, and for how long."""
+"""Sends good requests while something happens, and reports what was served, what was lost, and for how long."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Load:
         self._over_at = time.monotonic() if error is None else 0.0
         self._thread.join(2 * RECOVERY_SECONDS)
         if self._error is not None and error is None:
-            raise LabError(f"the load broke off: {self._error}") from self._error
+            raise LabError(f"the load failed: {self._error}") from self._error
 
     @property
     def result(self) -> LoadResult:

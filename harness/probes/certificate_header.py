@@ -15,8 +15,8 @@ _NO_CERTIFICATE = "tls-no-cert"
 
 HEADERS: Mapping[str, str] = {
     **{name: form.summary for name, form in HEADER_FORMS.items()},
-    _FORGED: "a client without the key sets the certificate header itself, with somebody's public certificate",
-    "header-passed-on": "a good request, of whose headers the backend tells which it got",
+    _FORGED: "a client without the key sets the certificate header itself, with another client's public certificate",
+    "header-passed-on": "a good request; the backend shows which headers it received",
 }
 
 BY_HOLDER = frozenset({"header-folded", "header-lower-case", "header-url-encoded", "header-passed-on"})

@@ -56,29 +56,31 @@ from harness.wire.send import Prepared, prepare, send
 
 EXCHANGES: Mapping[str, str] = {
     "x-exchange": "a token exchanged for the next service, and presented there and elsewhere",
-    "x-shared": "one token for every service of the domain, with the audience that all of them know",
-    "x-may-act": "a token that names who alone may act for its user",
+    "x-shared": "one token for every service of the domain, with their shared audience",
+    "x-may-act": "a token with may_act",
     "x-policy": "an exchange that the policy of the token service refuses",
     "x-subject-token": "subject tokens that must not be exchanged",
-    "x-issuer-key": "tokens signed with the key of another issuer than the one that they name",
+    "x-issuer-key": "tokens signed with the key of another issuer than they name",
     "x-client": "a client that does not authenticate",
-    "x-request": "token requests that are not of the form RFC 8693 has",
-    "x-elsewhere": "a token for one service at others, and the caller's own at that service",
-    "x-lifetime": "a token exchanged for the next service, of which is asked how long it lives",
+    "x-request": "malformed token requests (RFC 8693)",
+    "x-elsewhere": "a token for one service presented to others, and the caller's own token presented to that service",
+    "x-lifetime": "a token exchanged for the next service, whose lifetime is checked",
     "x-domains": "a token exchanged across trust domains",
-    "x-self-issued": "tokens that the caller has signed itself, with a key that may or may not be its own",
-    "x-evidence": "a caller's own token with an order id, which is kept and looked at again later",
-    "x-nested-claim": "a caller's own token with the user's in a claim",
-    "x-nested-jwt": "a caller's own token whose payload is the user's (cty: JWT)",
-    "x-encrypted": "a caller's own token, signed and then encrypted for the service",
-    "x-bound": "tokens that are bound to the client's certificate, or to another",
-    "x-introspection": "reference tokens and JWTs that a token service is asked about",
-    "x-edge": "tokens of the external identity provider at the edge gateway, and what arrives behind it",
-    "x-edge-refused": "tokens that the edge gateway must refuse, and of which nothing may get behind it",
-    "x-edge-reference": "reference tokens at the edge gateway: good, revoked, for somebody else, expired",
-    "x-client-certificate": "a client that authenticates at the token service by its certificate, or by another's",
-    "x-depth": "tokens for which one party after another acts, and tokens nested in nested ones",
-    "x-actor": "tokens that name who acts for the user, now and earlier",
+    "x-self-issued": "tokens that the caller signed itself, with its own or another key",
+    "x-evidence": "a caller's self-signed token with an order id, kept as evidence and verified later",
+    "x-nested-claim": "a caller's self-signed token with the user's token in a claim",
+    "x-nested-jwt": "a caller's self-signed token whose payload is the user's token (cty: JWT)",
+    "x-encrypted": "a caller's self-signed token, signed and then encrypted for the service",
+    "x-bound": "tokens bound to the client's certificate, or to another",
+    "x-introspection": "reference tokens and JWTs that are introspected",
+    "x-edge": "tokens of the external identity provider at the edge gateway, and what the gateway forwards",
+    "x-edge-refused": "tokens that the edge gateway must refuse, so that nothing is forwarded",
+    "x-edge-reference": "reference tokens at the edge gateway: good, revoked, for another audience, expired",
+    "x-client-certificate": (
+        "a client that authenticates to the token service with its own certificate, or with another client's"
+    ),
+    "x-depth": "tokens with long chains of actors, and multiply nested tokens",
+    "x-actor": "tokens with a current actor and prior actors",
 }
 """What scripts of this kind are about, by the name of their class."""
 
@@ -129,7 +131,7 @@ class Parties:
             case Forward() if self._target is None:
                 return self._forwarded(step, nonce)
             case _:
-                raise LabError(f"only our own labs can play the step {step}", where=self._case.id)
+                raise LabError(f"only the labs can execute the step {step}", where=self._case.id)
 
     def _neighbour(self, server: str, posture: Posture, variant: str = "") -> Entrypoint:
         if server in ("", self._case.flow.server.name):

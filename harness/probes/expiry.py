@@ -38,11 +38,15 @@ def unshown(others: Sequence[ClientView], again: ClientView, dialect: Dialect) -
     *others* are the answers to the token that the server had never seen.
     """
     if any(_served(other, dialect) for other in others):
-        return "the server's leeway hides it: it still serves a never-seen token that expired at the same moment"
+        return (
+            "hidden by the server's leeway: it still serves a token, never seen before, that expired at the same moment"
+        )
     unclear = [other for other in others if not _refused(other, dialect)]
     if _served(again, dialect) and unclear:
         status = unclear[0].response.status if unclear[0].response else "nothing"
-        return f"a never-seen token that expired at the same moment is answered {status}, which is not a refusal"
+        return (
+            f"a token, never seen before, that expired at the same moment is answered {status}, which is not a refusal"
+        )
     return ""
 
 

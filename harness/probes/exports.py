@@ -160,7 +160,7 @@ class Exports:
 
     def _configured(self, judged: Iterable[_Judged], done: Done) -> Iterable[Configured]:
         if self.rules.configured is None:
-            raise CannotJudge(f"how files of {self.product} configure servers is not known")
+            raise CannotJudge(f"the posture that files of {self.product} configure is not known")
         for item in judged:
             for server in self.rules.configured(item.question) if item.live else ():
                 for flow in self.flows.get(server.server, ()):

@@ -1,6 +1,6 @@
-"""What is inside TLS, where a key log opens it: decrypted by tshark, which is a program of its own.  No TLS of ours.
+"""Decrypts captured TLS with a key log, by running tshark; nothing is decrypted in this process.
 
-Only what is asked of every request is taken over: method, host, path, whether it carries a token, and the status.
+Of each request only method, host, path, the kind of authorization and the status are read.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def opened(files: Sequence[str], keys: str) -> list[Opened]:
     tshark = shutil.which("tshark")
     if tshark is None:
         raise UsageError(
-            "a key log is used by tshark, which is not on PATH", hint="install tshark, or leave --keys out"
+            "decrypting with a key log needs tshark, which is not on PATH", hint="install tshark, or leave --keys out"
         )
     _check(keys)
     if "-" in files:
@@ -45,7 +45,7 @@ def _check(keys: str) -> None:
     except OSError as error:
         raise UsageError(f"cannot read the key log: {error.strerror}", where=keys) from error
     if not any(line.startswith(_MARKS) for line in text.splitlines()):
-        raise UsageError("no TLS secrets in it", where=keys, hint="name the file that SSLKEYLOGFILE named")
+        raise UsageError("no TLS secrets in it", where=keys, hint="give the file that SSLKEYLOGFILE named")
 
 
 def _of(tshark: str, file: str, keys: str) -> Iterator[Opened]:

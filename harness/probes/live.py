@@ -54,9 +54,9 @@ def _nothing_more(_case: Case, _request: Prepared, _identity: Identity | None) -
 
 @dataclass(frozen=True)
 class Bench:
-    """A lab and what is presented to it.  ``seed`` makes the nonces, which tell a server nothing; ``dialect`` is how
-    the lab's servers say no, ``send`` how a request goes out.  ``twins`` None trusts the
-    batch's controls; a dictionary is where what became of each class's own twin is remembered.  ``everybody`` names
+    """A lab and what is presented to it.  ``seed`` makes the nonces, which reveal nothing to a server; ``dialect`` is
+    how the lab's servers refuse, ``send`` how a request is sent.  ``twins`` None trusts the
+    batch's controls; a dictionary records the result of each class's own twin.  ``everybody`` names
     the flows whose server was seen to serve any client, and how that was seen; ``notes`` are
     what a reader should know besides, ``describe`` what a record keeps of how a request was made, ``keys`` is our JWKS
     server, ``token_client`` what a target file says of its token service."""
@@ -79,7 +79,7 @@ class Bench:
         return "fp-" + hashlib.sha256("\0".join((str(self.seed), *parts)).encode()).hexdigest()[:20]
 
     def attempt(self, case: Case, entrypoint: Entrypoint | ConfigurationRefused, role: str = "") -> Attempt:
-        """Carry out *case*'s stimulus at *door*; *role* tells a control from the case itself."""
+        """Carry out *case*'s stimulus at *door*; *role* distinguishes a control from the case itself."""
         if isinstance(entrypoint, ConfigurationRefused):
             return Attempt(self.nonce(case.id, role), extra={"start": {"refused": entrypoint.message}})
         # Servers behind a faulty balancer serve the right one too; their effects must be distinguished.
@@ -94,14 +94,14 @@ class Bench:
         extra = attempt.extra.copy()
         if len(several := sockets.to_json()) > 1:
             extra["sockets"] = several
-        if refused := self._unvouched(case, entrypoint):
+        if refused := self._refused_twin(case, entrypoint):
             extra["twin_refused"] = refused
         # A control proves that a client is served, which is so there.
         if not role and (let_in := self.everybody.get(case.flow.name)):
             extra["everybody_let_in"] = let_in
         return replace(attempt, extra=extra, began=attempt.began or began)
 
-    def _unvouched(self, case: Case, entrypoint: Entrypoint) -> str:
+    def _refused_twin(self, case: Case, entrypoint: Entrypoint) -> str:
         """Why the refusal of *case*'s class proves nothing: its own twin, nearer than the good request, is refused too.
 
         A server that takes no intermediate CA at all refuses a bad one as well, which says nothing of what is bad.
@@ -139,7 +139,7 @@ class Bench:
         balancer, server = self.lab.views(attempt.entrypoint, attempt.client_port, nonce, attempt.began)
         extra: Observations = {"server_leaf_sha256": attempt.entrypoint.server_leaf_sha256, **attempt.extra}
         if "fetchable" in extra:
-            extra["fetched"] = self.stimuli.lure.fetches(attempt.nonce)
+            extra["fetched"] = self.stimuli.attacker_listener.fetches(attempt.nonce)
         effect: bool | None = None
         if attempt.acts and effects is not None:
             try:

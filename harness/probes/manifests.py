@@ -39,7 +39,7 @@ def load(paths: Iterable[str]) -> Files:
             _take_file(file, named, found, patches)
             if found.read > _MOST_FILES:
                 raise UsageError(
-                    f"more than {_MOST_FILES} files", where=path, hint="name a folder with the exports only"
+                    f"more than {_MOST_FILES} files", where=path, hint="give a folder with the exports only"
                 )
     _leave_out(found, patches)
     _into_namespaces(found)
@@ -54,7 +54,7 @@ def refuse_nothing(files: Files, held: bool, unread: Iterable[Unread], paths: It
     first = next((f": {item.file}:{item.line}: {item.message}" for item in unread), "")
     raise UsageError(
         f"nothing usable in {' '.join(paths)}{first}",
-        hint="name manifests (YAML, JSON) or PEM certificates, such as what kubectl get -o yaml prints",
+        hint="give manifests (YAML, JSON) or PEM certificates, such as the output of kubectl get -o yaml",
     )
 
 
@@ -84,7 +84,7 @@ def _files(path: Path) -> Iterator[tuple[Path, bool]]:
     elif path.is_file():
         yield path, True
     else:
-        raise UsageError("no such file or folder", where=str(path), hint="name manifests, a folder of them, or -")
+        raise UsageError("no such file or folder", where=str(path), hint="give manifests, a folder of them, or -")
 
 
 def _take_file(file: Path, named: bool, found: Files, patches: set[Path]) -> None:
@@ -136,17 +136,19 @@ def _leave_out(found: Files, patches: set[Path]) -> None:
     names = {resource.file for resource in found.resources if resource.file != "-"}
     partial = {name for name in names if patches and Path(name).resolve() in patches}
     found.resources = [resource for resource in found.resources if resource.file not in partial]
-    message = "a Kustomize patch, not a whole object; judge the output of kustomize build"
+    message = "a Kustomize patch, not a complete object; judge the output of kustomize build"
     found.unread += [Unread(name, 1, message, False) for name in sorted(partial)]
 
 
 def _into_namespaces(found: Files) -> None:
     """What a kustomization puts into a namespace is there, whatever the object itself says."""
     namespaces: dict[Path, str] = {}
-    for each in found.resources:
-        file, namespace = Path(each.file), each.root.text("namespace")
-        if file.name.lower() in _KUSTOMIZATION and namespace:
-            namespaces |= {(file.parent / item.text()).resolve(): namespace for item in each.root.items("resources")}
+    kustomizations = {
+        file for file in {each.file for each in found.resources} if Path(file).name.lower() in _KUSTOMIZATION
+    }
+    for each in (each for each in found.resources if each.file in kustomizations and each.root.text("namespace")):
+        folder, namespace = Path(each.file).parent, each.root.text("namespace")
+        namespaces |= {(folder / item.text()).resolve(): namespace for item in each.root.items("resources")}
     if namespaces:
         found.resources = [_in_namespace(each, namespaces) for each in found.resources]
 

@@ -34,7 +34,9 @@ def one_place(files: Sequence[str], balancer: tuple[str, int] | None) -> Evidenc
     before = [item for item in reading.connections if (item.server.host, item.server.port) == balancer]
     if not before:
         place = f"{balancer[0]}:{balancer[1]}"
-        raise UsageError(f"no connection to {place} in the capture", hint="--balancer is where its clients connect to")
+        raise UsageError(
+            f"no connection to {place} in the capture", hint=("--balancer is the address that its clients connect to")
+        )
     mine = {id(item) for item in before}
     after = [item for item in reading.connections if id(item) not in mine]
     return Evidence(reading, compare(before, Side(after, reading.first, reading.last)), True)

@@ -80,7 +80,7 @@ def request(bench: Means, case: Case, entrypoint: Entrypoint, nonce: str) -> Att
     tried: list[tuple[int, Attempt]] = []
     for sending in sendings:
         attempt = _send(bench, case, entrypoint, sending, context)
-        tried.append((bench.dialect.oddity(attempt.client.response if attempt.client else None), attempt))
+        tried.append((bench.dialect.worst_answer(attempt.client.response if attempt.client else None), attempt))
         if tried[-1][0] == LET_IN:
             break
     _, worst = max(tried, key=itemgetter(0))
@@ -118,14 +118,14 @@ def _send(bench: Means, case: Case, entrypoint: Entrypoint, sending: Sending, co
     return Attempt(sending.nonce, entrypoint, client, client.local_port, acts, extra, began=began)
 
 
-def crowd(bench: Means, case: Case, entrypoint: Entrypoint, nonce: str) -> Attempt:
+def mixed_key_set(bench: Means, case: Case, entrypoint: Entrypoint, nonce: str) -> Attempt:
     """The good request for which a service has fetched a key set with keys of other kinds, as it was seen before the
     first case; once more, if it was served."""
     if bench.keys is None:
         return request(bench, case, entrypoint, nonce)  # a lab of our own publishes such a set itself
-    observed = bench.keys.crowd.get(case.flow.name)
+    observed = bench.keys.mixed_key_set.get(case.flow.name)
     if observed is None:
-        raise StimulusUnavailable("the service has not fetched its keys from our JWKS server during this run")
+        raise StimulusUnavailable("the service has not fetched its keys from Hopproof's JWKS server during this run")
     if observed.response is not None and observed.response.status == case.flow.success:
         return request(bench, case, entrypoint, nonce)
     return Attempt(nonce, entrypoint, observed, observed.local_port, acts=False)

@@ -176,7 +176,7 @@ class Player:
     def _operate(self, action: Action) -> Change | None:
         operator = operator_of(self._lab)
         if operator is None:
-            raise LabError(f"this lab has no operator who could {action}", where=self._case.id)
+            raise LabError(f"this lab cannot {action}", where=self._case.id)
         change = operator.operate(self._door.setup, action)
         entrypoint = self._lab.open([self._door.setup])[self._door.setup]
         if isinstance(entrypoint, ConfigurationRefused):

@@ -1,4 +1,4 @@
-"""The token that the client of a target file holds, and bad ones made of it without the issuer's key."""
+"""The token that the client of a target file holds, and bad ones derived from it without the issuer's key."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def taken(step: Take, target: TokenClient) -> str:
         case Flaw.ALTERED:
             return altered(good)
         case _:
-            return by_stranger(good)
+            return signed_with_unknown_key(good)
 
 
 def altered(good: str) -> str:
@@ -45,8 +45,8 @@ def altered(good: str) -> str:
     return f"{head}.{base64.urlsafe_b64encode(changed).rstrip(b'=').decode()}.{signature}"
 
 
-def by_stranger(good: str) -> str:
-    """What *good* says, signed with a key that nobody knows; of what is no JWT, a token that nobody issued."""
+def signed_with_unknown_key(good: str) -> str:
+    """The claims of *good*, signed with an unknown key; for an opaque token, one that was never issued."""
     parts = parts_of(good)
     if parts is None:
         return secrets.token_urlsafe(len(good))[: len(good)]

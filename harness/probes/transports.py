@@ -42,7 +42,7 @@ TRANSPORTS: StimulusClasses[Transport] = StimulusClasses(
     _own_lab(
         "j-tls-untrusted",
         procedures.request,
-        "a good token, while the JWKS URL leads to a server whose certificate another CA has signed",
+        "a good token, while the JWKS URL leads to a server whose certificate is from another CA",
     ),
     _own_lab(
         "j-tls-wrong-name",
@@ -66,25 +66,27 @@ TRANSPORTS: StimulusClasses[Transport] = StimulusClasses(
     _anywhere(
         "compared",
         procedures.compared,
-        "no request: the handshake of what answers is compared with the server's own",
+        "no request: the handshake at the front end is compared with the server's own",
         intrusive=Intrusiveness.HANDSHAKE,
         needs=needs(Need.ORIGIN),
     ),
     _anywhere(
         "load-compared",
         procedures.loaded,
-        "nothing is sent: the record of a load is read",
+        "nothing is sent: the record of a load is judged",
         intrusive=Intrusiveness.HANDSHAKE,
     ),
     _anywhere(
         "j-other-kinds",
-        procedures.crowd,
-        "a good token, whose key stands in the JWK set beside keys of other kinds",
+        procedures.mixed_key_set,
+        "a good token, whose key is in the JWK set beside keys of other types",
         needs=needs(Need.KEY_SERVER),
     ),
     *(_exchange(name, summary) for name, summary in EXCHANGES.items()),
     _own_lab(
-        "x-shared-key", procedures.start, "nothing is sent: a service is started for which two callers have one key"
+        "x-shared-key",
+        procedures.start,
+        ("nothing is sent: a service is started that is configured with one key for two callers"),
     ),
     _own_lab("start", procedures.start, "nothing is sent: the server is started with this configuration"),
     _own_lab(
@@ -108,7 +110,9 @@ TRANSPORTS: StimulusClasses[Transport] = StimulusClasses(
         "management publishes a new key beside the old one, and withdraws that later",
     ),
     _own_lab(
-        "o-past-balancer", procedures.past_balancer, "management tries the server's own addresses, past the balancer"
+        "o-past-balancer",
+        procedures.past_balancer,
+        ("management tries the server's own addresses, bypassing the balancer"),
     ),
     _own_lab(
         "o-management-stopped",
@@ -118,20 +122,20 @@ TRANSPORTS: StimulusClasses[Transport] = StimulusClasses(
     _own_lab(
         "o-management-hangs",
         procedures.script,
-        "a good token whose keys must come from a management that takes connections and is mute",
+        "a good token whose keys must come from a management that accepts connections but does not answer",
     ),
     _own_lab(
         "o-cut-off",
         procedures.script,
-        "a good token whose keys must come from a management that the network no longer reaches",
+        "a good token whose keys must come from a management that is unreachable",
     ),
     _own_lab("o-killed", procedures.script, "the server's container is killed while it verifies a good token"),
     _own_lab("o-slow-network", procedures.script, "a good token whose keys arrive late"),
-    _own_lab("o-jwks-moved", procedures.script, "the operator changes jwksUrl while good requests keep coming"),
+    _own_lab("o-jwks-moved", procedures.script, "the operator changes jwksUrl under a load of good requests"),
     _own_lab(
         "server-wrong-ca",
         procedures.initiated,
-        "the client under test connects to a server whose certificate another CA has signed",
+        "the client under test connects to a server whose certificate is from another CA",
     ),
     _own_lab(
         "server-wrong-name",
@@ -146,19 +150,19 @@ TRANSPORTS: StimulusClasses[Transport] = StimulusClasses(
     _own_lab(
         "j-rot-new-kid",
         procedures.script,
-        "management signs with a new key; the next token names a key id the server has not seen",
+        "management signs with a new key; the next token has a kid that the server has not seen",
     ),
-    _own_lab("j-kid-flood", procedures.script, "many tokens that name unknown keys, one after the other"),
-    _own_lab("j-outage-token-expires", procedures.script, "one token for the whole outage, which it does not outlive"),
+    _own_lab("j-kid-flood", procedures.script, "many tokens with unknown key ids, one after the other"),
+    _own_lab("j-outage-token-expires", procedures.script, "one token for the whole outage, during which it expires"),
     _own_lab(
         "validation-off",
         procedures.initiated,
-        "the client under test has no CA for the platform API, whose certificate another CA has signed",
+        "the client under test has no CA for the platform API, whose certificate is from another CA",
     ),
     _own_lab(
         "corporate-front",
         procedures.initiated,
-        "the client under test meets a balancer whose own certificate is under a corporate CA",
+        "the client under test connects to a balancer whose certificate is from a corporate CA",
     ),
     _own_lab(
         "in-cluster",
@@ -174,10 +178,10 @@ TRANSPORTS: StimulusClasses[Transport] = StimulusClasses(
     _own_lab(
         "old-switch-name",
         procedures.request,
-        "a good request to a gateway that is configured with validateApimClient, the old name",
+        "a good request to a gateway that is configured with validateApimClient, the deprecated name",
     ),
     _own_lab("publish-api", procedures.request, "the gateway's second request: an API is published"),
-    _own_lab("without-sni", procedures.request, "a good request through a balancer that names no host to the server"),
+    _own_lab("without-sni", procedures.request, "a good request through a balancer that sends the server no SNI"),
     _own_lab(
         "token-stripped", procedures.request, "a good request through a balancer that drops the Authorization header"
     ),
@@ -189,7 +193,7 @@ TRANSPORTS: StimulusClasses[Transport] = StimulusClasses(
     _own_lab(
         "upstream-wrong-ca",
         procedures.request,
-        "a good request through a balancer, to a server whose certificate another CA has signed",
+        "a good request through a balancer, to a server whose certificate is from another CA",
     ),
     _own_lab(
         "upstream-wrong-name",
@@ -201,8 +205,6 @@ TRANSPORTS: StimulusClasses[Transport] = StimulusClasses(
         procedures.request,
         "a good request through a balancer, to a server whose certificate has expired",
     ),
-    _own_lab(
-        "initiated", procedures.initiated, "the subsystem that is the client sends its own request; nothing is made up"
-    ),
+    _own_lab("initiated", procedures.initiated, "the real client subsystem sends its own request"),
 )
 """The transport classes by name."""

@@ -41,7 +41,7 @@ class FaultMatch:
     change: str
 
     def to_json(self) -> Likeness:
-        """As it stands in a record's footer."""
+        """As it is written in a record's footer."""
         return {
             "flow": self.flow,
             "posture": self.posture,

@@ -156,7 +156,7 @@ def _day(where: str, row: Mapping[str, Any]) -> date | None:
 def entries_for(rows: Iterable[Row], expectations: Expectations) -> str:
     """Ready-to-edit entries for the rows that were not foreseen; what should go from the file comes first."""
     surprising = [row for row in rows if not expectations.met(row) and row["outcome"] != Outcome.HARNESS_ERROR]
-    lines = [f"# {row['case']} passes now: take its entry out" for row in surprising if row["outcome"] == Outcome.PASS]
+    lines = [f"# {row['case']} passes now: remove its entry" for row in surprising if row["outcome"] == Outcome.PASS]
     fresh = [
         {"case": row["case"], "outcome": row["outcome"], "reason": f"TODO why ({row['reason']})"}
         for row in surprising

@@ -116,7 +116,7 @@ class Traffic:
         with self._changed:
             done = self._changed.wait_for(lambda: self._error or all(map(self._enough(moment), self.flows)), _PATIENCE)
             if self._error is not None:
-                raise LabError(f"the traffic broke off: {self._error}") from self._error
+                raise LabError(f"the traffic failed: {self._error}") from self._error
             if not done:
                 raise LabError(f"a flow made fewer than {SEEN} requests in {_PATIENCE:.0f} s")
             return {flow: self._since(flow, moment)[:SEEN] for flow in self.flows}

@@ -1,4 +1,4 @@
-"""Puts the reference lab into each state of a plan, and shows who gets in: the subsystem itself, a client without a
+"""Puts the reference lab into each state of a plan, and shows who is accepted: the subsystem itself, a client without a
 token, one without a certificate; and whether the balancer can read the request.
 """
 

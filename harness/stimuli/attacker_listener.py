@@ -30,7 +30,7 @@ class QuietServer(ThreadingHTTPServer):
         """Say nothing."""
 
 
-class Lure:
+class AttackerListener:
     """A listener on loopback, there from the first URL that is asked for; each nonce has URLs of its own."""
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class Lure:
             if self._server is None:
                 self._server = QuietServer(("127.0.0.1", 0), self._handler())
                 self._thread = threading.Thread(
-                    target=self._server.serve_forever, args=(_POLL,), name="lure", daemon=True
+                    target=self._server.serve_forever, args=(_POLL,), name="attacker_listener", daemon=True
                 )
                 self._thread.start()
             return f"http://127.0.0.1:{self._server.server_address[1]}/{nonce}"
@@ -97,7 +97,7 @@ class Lure:
 
 
 def on_loopback(host: str) -> bool:
-    """Whether *host*, as an address or as ``localhost``, is this machine's own: who runs there can reach the lure."""
+    """Whether *host*, as an address or as ``localhost``, is this machine, so that it can reach the listener."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -96,7 +96,7 @@ def asking_for_http2(request: Prepared, then: Fields = ()) -> Prepared:
 
 
 def identity_headers(user: str, distinguished_name: str) -> Headers:
-    """What proxies that have authenticated a client themselves tell the server behind them."""
+    """Headers in which proxies that authenticate clients name the user to the server behind them."""
     names = (
         *("X-Forwarded-User", "X-Remote-User", "Remote-User", "X-User", "X-Auth-Request-User", "X-Authenticated-User"),
         *("X-Forwarded-Preferred-Username", "X-WebAuth-User", "X-Consumer-Username"),

@@ -85,20 +85,18 @@ def _escaped_if(writer: Writer) -> Callable[[CertificateEncoding], Writer]:
 
 
 HEADER_FORMS: Mapping[str, HeaderForm] = {
-    "header-malformed": HeaderForm(
-        "what stands where the certificate should is none", lambda _: "bm90IGEgY2VydGlmaWNhdGU="
-    ),
+    "header-malformed": HeaderForm("a value that is not a certificate", lambda _: "bm90IGEgY2VydGlmaWNhdGU="),
     "header-cut": HeaderForm(
-        "the certificate is cut in half, as in the document's own sample",
+        "the certificate is truncated to half, as in the document's own sample",
         lambda content: content[: len(content) // 8 * 4],
     ),
     "header-no-markers": HeaderForm(
         "the certificate in Base64 without BEGIN and END markers", write=_escaped_if(lambda content: content)
     ),
-    "header-folded": HeaderForm("PEM whose line breaks became blanks", write=_escaped_if(_spaces)),
+    "header-folded": HeaderForm("PEM with spaces in place of line breaks", write=_escaped_if(_spaces)),
     "header-url-encoded": HeaderForm("URL-encoded PEM, as nginx sends it", write=_as(_escaped_pem)),
-    "header-blank": HeaderForm("the header is there and blank", write=_as(lambda _: " ")),
-    "header-text": HeaderForm("a text that is no PEM", write=_as(lambda _: "not a certificate")),
+    "header-blank": HeaderForm("the header is present and blank", write=_as(lambda _: " ")),
+    "header-text": HeaderForm("a text that is not PEM", write=_as(lambda _: "not a certificate")),
     "header-default-name": HeaderForm(
         "the right certificate under the default name, where another one is configured",
         name=lambda configured, usual: usual,

@@ -24,7 +24,7 @@ from harness.pki.issue import Identity
 from harness.pki.jwk import Private
 from harness.pki.private_files import private_folder
 from harness.products.registry import product, reference
-from harness.stimuli.attacker_listener import Lure
+from harness.stimuli.attacker_listener import AttackerListener
 from harness.stimuli.certificate_header import header_field
 from harness.stimuli.certificates import CERTIFICATE_CLASSES, write_identity
 from harness.stimuli.contexts import trusting
@@ -66,7 +66,7 @@ class Stimuli:
     ) -> None:
         self._pki, self._token_issuer, self._issuers = pki, token_issuer, issuers or {}
         self._folder = private_folder(folder)
-        self.lure = Lure()
+        self.attacker_listener = AttackerListener()
         self.keylog: FilePath | None = None
         """Where the TLS secrets of the connections go, for whoever reads a capture of them; set before any is made."""
         self._contexts: dict[tuple[FilePath, str, str], ssl.SSLContext] = {}
@@ -180,7 +180,7 @@ class Stimuli:
     def _forms(self, flow: Flow, stimulus: Stimulus, nonce: str) -> Sequence[Presented]:
         token_issuer = self._issuer_for(flow)
         if stimulus.token in LURING:
-            token_issuer = token_issuer.luring(self.lure.url(nonce))
+            token_issuer = token_issuer.with_attacker_url(self.attacker_listener.url(nonce))
         return TOKEN_CLASSES[stimulus.token].forms(token_issuer)
 
     def _certificate_header(self, flow: Flow, stimulus: Stimulus) -> tuple[tuple[str, bytes], ...]:

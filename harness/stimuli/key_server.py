@@ -46,8 +46,8 @@ class KeyServer:
         self._alone = json.dumps({"keys": [key]}).encode()
         self._crowd = json.dumps({"keys": among_others(key)}).encode()
         self.crowded = False
-        self.crowd: dict[str, ClientView] = {}
-        """What became of a good request, by flow, for which the crowd was fetched."""
+        self.mixed_key_set: dict[str, ClientView] = {}
+        """By flow, the response to a good request for which the mixed key set was fetched."""
         self.fetched = 0
         try:
             self._server = QuietServer((host, int(port)), self._handler())

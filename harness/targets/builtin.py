@@ -74,7 +74,7 @@ def embedded_bench(catalogue: Catalogue, seed: int, balancer: Sequence[str] = BA
 def _bench(lab: ReferenceLab, seed: int) -> Bench:
     token_issuer, others = HeldTokenIssuer.of(lab.pki, lab.now), HeldTokenIssuer.others(lab.pki, lab.now)
     stimuli = Stimuli(lab.pki, token_issuer, lab.folder / "clients", others)
-    lab.on_close.append(stimuli.lure.close)
+    lab.on_close.append(stimuli.attacker_listener.close)
     return Bench(lab, stimuli, seed)
 
 

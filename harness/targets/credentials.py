@@ -47,15 +47,15 @@ def by_name(clients: Mapping[str, tuple[str, ClientCredential]]) -> dict[str, Cl
         other, known = found.get(name, (endpoint, client))
         if _held(known) != _held(client) or (client.identity is None and known.required is not client.required):
             raise UsageError(
-                f"servers.{other} and servers.{endpoint} have different clients that are both called {name}",
-                hint="judge them with a target file each",
+                f"servers.{other} and servers.{endpoint} have different clients, both called {name}",
+                hint="judge them with separate target files",
             )
         found[name] = other, replace(client, required=client.required or known.required)
     return {name: client for name, (_, client) in found.items()}
 
 
 def _held(client: ClientCredential) -> list[object]:
-    """What tells two clients apart: their certificates, and which keys of them are at hand."""
+    """What distinguishes two clients: their certificates, and which of their keys are available."""
     parts = (client.identity, client.authority, client.other_authority, client.revoked, client.second)
     return [part and (part.chain, isinstance(part, PublicOnlyIdentity)) for part in parts]
 
@@ -72,7 +72,7 @@ def _open(endpoint: Endpoint) -> tuple[str, ClientCredential]:
         raise UsageError(
             f"servers.{endpoint.name}: the client certificate says {message or 'nothing'}, "
             f"but subject is {endpoint.subject}",
-            hint=f"give the client whose subject the endpoint is configured with, or {write}",
+            hint=f"give the client whose subject DN the endpoint is configured with, or {write}",
         )
     name = _common_name(identity.certificate.subject)
     authority, other = _authority(endpoint.client, identity), _other_authority(endpoint.client, identity)
@@ -96,7 +96,7 @@ def _subjects(endpoint: Endpoint) -> tuple[x509.Name, ...]:
         return readings(endpoint.subject)
     except ValueError as error:
         raise UsageError(
-            f"servers.{endpoint.name}.subject: {endpoint.subject!r} is not an RFC 4514 name: {error}",
+            f"servers.{endpoint.name}.subject: {endpoint.subject!r} is not an RFC 4514 DN: {error}",
             hint="write it like 'CN=client,O=Example', as openssl x509 -noout -subject -nameopt RFC2253 prints it",
         ) from error
 
@@ -131,7 +131,7 @@ def _authority(client: Client, identity: Identity) -> Issuer | None:
         raise UsageError(
             "client.ca did not sign client.certificate",
             where=_place(client.ca),
-            hint="give the CA that signed it; intermediates belong behind the certificate in client.certificate",
+            hint="give the CA that issued it; append intermediates to client.certificate",
         )
     if client.ca_key is None:
         return PublicOnlyIdentity(way[:1], "needs the key of the CA that signs client certificates (client.ca_key)")
@@ -183,9 +183,9 @@ def _revoked(client: Client, identity: Identity, named: bool) -> Identity | None
         raise UsageError("client.revoked.key is not the key of client.revoked.certificate", where=where)
     wrong = {
         "is client.certificate itself": chain[0] == own,
-        "has expired, and would be refused for that": chain[0].not_valid_after_utc < datetime.now(UTC),
-        "is not of the CA that signed client.certificate": chain[0].issuer != own.issuer,
-        "has another subject, and would be refused for that": named and chain[0].subject != own.subject,
+        "has expired, and would be refused for that alone": chain[0].not_valid_after_utc < datetime.now(UTC),
+        "was not issued by the CA that issued client.certificate": chain[0].issuer != own.issuer,
+        "has another subject, and would be refused for that alone": named and chain[0].subject != own.subject,
     }
     for message in (message for message, so in wrong.items() if so):
         raise UsageError(f"client.revoked.certificate {message}", where=where)
@@ -240,7 +240,7 @@ def _chain(secret: Secret, what: str) -> tuple[x509.Certificate, ...]:
         for certificate in chain:
             certificate.public_key()
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise UsageError(f"{what} holds no PEM certificate that can be used", where=_place(secret)) from error
+        raise UsageError(f"{what} has no usable PEM certificate", where=_place(secret)) from error
     for certificate in chain:
         _readable(certificate, what, _place(secret))
     return chain
@@ -269,9 +269,9 @@ def _key(private: PrivateKey, what: str) -> Key:
         message = f"{what} cannot be opened with {what}_password" if password else f"{what} holds no PEM private key"
         raise UsageError(message, where=where) from error
     except UnsupportedAlgorithm as error:
-        raise UsageError(f"{what} is of a kind that is not supported", where=where) from error
+        raise UsageError(f"{what} is of an unsupported type", where=where) from error
     if not isinstance(key, KINDS):
-        raise UsageError(f"{what} is neither an RSA nor an EC nor an Edwards-curve key", where=where)
+        raise UsageError(f"{what} is not an RSA, EC or Edwards-curve key", where=where)
     return key
 
 
@@ -290,7 +290,7 @@ def signing_key(private: PrivateKey, what: str) -> Key:
     """A key that signs tokens: RSA, of a curve (ES256 and its kin), Ed25519 or Ed448; raises :class:`UsageError`."""
     key = _key(private, what)
     if not usual(key.public_key()):
-        raise UsageError(f"{what} is of a curve that no token is signed with", where=_place(private.secret))
+        raise UsageError(f"{what} is on a curve for which JOSE has no algorithm", where=_place(private.secret))
     return key
 
 

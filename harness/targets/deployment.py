@@ -49,8 +49,11 @@ _ANY_REQUIREMENT = frozenset(
 # What a service agrees to with its issuer only the target file can tell: without it, these say what RFC 8725 advises.
 _AGREED = TOKEN_CLASSES.needing(Need.ALGORITHMS)
 _KEY_SERVER = TRANSPORTS.needing(Need.KEY_SERVER)
-_NOT_AGREED = "tokens.algorithms of the target file does not say which algorithms the service takes, so this is advice."
-_ASKED_FOR = "check audience, resource or scope in tokens.endpoint.form, and what the token endpoint makes of them"
+_NOT_AGREED = (
+    "The target file does not say which algorithms the service accepts "
+    "(tokens.algorithms), so this is a recommendation."
+)
+_ASKED_FOR = "check audience, resource or scope in tokens.endpoint.form, and how the token endpoint uses them"
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ class Deployment:
             is_safe(flow.method) for flow in deployment.flows(registered_catalogue())
         ):
             raise UsageError(
-                "read-only, but every request of this file writes",
+                "read-only, but every request in this file writes",
                 where=str(path),
                 hint="give each server a harmless request: {method: GET, path: ..., success: 200}",
             )
@@ -227,23 +230,23 @@ class Deployment:
         if needs & {Need.OWN_LAB, Need.EXPORTS} or case.params.script or case.params.variant:
             return "needs servers and clients that Hopproof can start, stop and drive"
         if Need.KEY_SERVER in needs and "jwks" not in self.file.tokens:
-            return "the keys are not fetched from a JWKS server of ours (tokens.jwks)"
+            return "the keys are not fetched from Hopproof's JWKS server (tokens.jwks)"
         if case.path is not endpoint.path:
             return f"servers.{endpoint.name} is reached over the path {endpoint.path}"
         if Need.ORIGIN in needs and not (endpoint.origin or endpoint.certificate_sha256):
             return (
-                f"that TLS is passed through is as the file declares: servers.{endpoint.name}.origin (or "
-                "certificate_sha256) gives something to compare with"
+                f"the passthrough is only declared by the file: give servers.{endpoint.name}.origin or "
+                "certificate_sha256 to verify it"
             )
         control = case.control()
         if control is not None and control.path is not endpoint.path:
             return "its positive twin needs the same server reached directly"
         if Need.SUBJECT in needs and not (endpoint.subject or endpoint.modes):
-            return f"servers.{endpoint.name} names no subject: any certificate of its CA is meant to be let in"
+            return f"servers.{endpoint.name} has no subject: any certificate of its CA is to be accepted"
         if reason := not_given(case.stimulus, endpoint.client) or self._no_room(case):
             return reason
         if Need.LAB_ENVIRONMENT in needs and self.file.environment != "lab":
-            return "would send a working credential unencrypted, which is done in a lab only"
+            return "would send a valid credential unencrypted, which is done in labs only"
         return self._too_much(case)
 
     def _no_room(self, case: Case) -> str:
@@ -255,7 +258,7 @@ class Deployment:
     def _too_much(self, case: Case) -> str:
         does = intrusiveness(case)
         if self.file.read_only and does in (Intrusiveness.WRITE, Intrusiveness.STRESS):
-            return f"read-only: this case touches the server with a {does}"
+            return f"read-only: this case would {'write to' if does is Intrusiveness.WRITE else 'stress'} the server"
         return ""
 
     # How they are run
@@ -270,7 +273,7 @@ class Deployment:
             # A flow without a certificate has a client without a name.
             pki = PartialPki({"": ANYBODY, **by_name(open_clients(file.endpoints.values()))})
             stimuli = PartialStimuli(pki, token_issuer, lab.folder / "clients")
-            lab.on_close.insert(0, stimuli.lure.close)
+            lab.on_close.insert(0, stimuli.attacker_listener.close)
             dialect = dialect_of(file)
             kept = frozenset({dialect.refusal.header.lower()} if dialect.refusal else ())
             sender = paced(Pace(file.rate).wait, kept)

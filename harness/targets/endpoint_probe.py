@@ -43,12 +43,12 @@ def probe(wanted: ProbeOptions) -> Probe:
     # One that wants a certificate ends every request without it: that says nothing of HTTP.
     if last.response is None and not last.alert and shown.protocol == "h2" and own != "http/1.1":
         raise CannotJudge(
-            "speaks HTTP/2 only, and Hopproof's requests are HTTP/1.1",
+            "speaks HTTP/2 only, and Hopproof sends HTTP/1.1",
             where=endpoint.host,
-            hint="let it offer http/1.1 beside h2 (ALPN)",
+            hint="make it offer http/1.1 beside h2 (ALPN)",
         )
     if bare.timed_out:
-        raise CannotJudge("TLS is spoken there, but no request is answered in time", where=endpoint.host)
+        raise CannotJudge("the TLS handshake succeeds, but the request times out", where=endpoint.host)
     offered = tuple(name for name in VERSIONS if _speaks(look(address, version=name, seconds=SECONDS)))
     protocols = tuple(dict.fromkeys(filter(None, (shown.protocol, own))))
     return Probe(wanted, endpoint, shown, offered, protocols, untrusted, bare, at, client)
@@ -70,12 +70,10 @@ def _nothing(endpoint: Endpoint, shown: Handshake) -> CannotJudge:
     if shown.fault:
         return CannotJudge(shown.fault, where=endpoint.host, hint="is this a TLS port?")
     message = (
-        "no TLS is spoken there"
-        if any(words in shown.failed for words in _NO_TLS)
-        else "no TLS handshake succeeds there"
+        "the port does not speak TLS" if any(words in shown.failed for words in _NO_TLS) else "the TLS handshake fails"
     )
     return CannotJudge(
-        f"{message}: {plain(shown.failed)}", where=endpoint.host, hint="is this a TLS port, and its name?"
+        f"{message}: {plain(shown.failed)}", where=endpoint.host, hint="is this a TLS port, and the right host name?"
     )
 
 

@@ -21,7 +21,7 @@ from harness.model.exchange import ClientView
 from harness.model.vocabulary import Posture
 from harness.targets import file as target_file
 from harness.targets.file import Endpoint
-from harness.targets.obstacles import answer, clock, for_want_of_one
+from harness.targets.obstacles import answer, certificate_was_missing, clock
 from harness.targets.schema import PLAIN_HTTP
 from harness.wire.handshake import Handshake
 
@@ -44,7 +44,7 @@ class ProbeOptions:
         if self.url.lower().startswith("http://"):
             raise UsageError(PLAIN_HTTP, where=self.url, hint="give the https URL")
         if bool(self.cert) is not bool(self.key):
-            raise UsageError("--cert and --key belong together")
+            raise UsageError("--cert and --key must be given together")
         server = {"url": self.url, "ca": self.ca or "ca.crt", "posture": "tls-only"}
         server |= {"connect": self.connect} if self.connect else {}
         data = {"product": {"name": "probed"}, "environment": "test", "servers": {"service": server}}
@@ -104,8 +104,8 @@ class Probe:
     def certificate(self) -> str:
         """Whether a client certificate is ``not asked for``, ``requested`` or ``required``."""
         if not self.shown.asked:
-            return "not asked for"
-        return "required" if for_want_of_one(self.bare, good_token=False) else "requested"
+            return "not requested"
+        return "required" if certificate_was_missing(self.bare, good_token=False) else "requested"
 
     @property
     def challenge(self) -> str:
@@ -118,16 +118,16 @@ class Probe:
         wants_token = self.challenge.lower().startswith("bearer") or status == 401
         if self.certificate == "required":
             if self.client is not None and wants_token:
-                return Posture.BOTH, "it requires a client certificate, and with one it asks for a token"
-            return Posture.MTLS, "it requires a client certificate; whether it reads a token besides is not to be seen"
+                return Posture.BOTH, "it requires a client certificate, and a token as well"
+            return Posture.MTLS, "it requires a client certificate; whether it also verifies a token cannot be seen"
         if self.certificate == "requested" and not wants_token:
             message = f"without one the request is {answer(self.bare)}"
-            return Posture.MTLS, f"it asks for a client certificate; {message}"
+            return Posture.MTLS, f"it requests a client certificate; {message}"
         if 200 <= status < 300:
-            return Posture.TLS_ONLY, "it serves this path without authentication; give a path that is protected"
+            return Posture.TLS_ONLY, "it serves this path without authentication; give a protected path"
         return (
             Posture.JWT,
-            f"it does without a client certificate, and a request without a token is {answer(self.bare)}",
+            f"it requests no client certificate, and a request without a token is {answer(self.bare)}",
         )
 
     def to_json(self) -> Facts:
@@ -184,7 +184,7 @@ class Probe:
         if not _header(self.bare, "date"):
             yield "clock: unknown (no Date header)"
         else:
-            yield "clock: as ours" if off is None else f"clock: {off:+.0f} s from ours"
+            yield "clock: agrees with this machine's" if off is None else f"clock: {off:+.0f} s from this machine's"
 
     def target(self) -> str:
         """A target file that says what was seen; its posture is a guess."""
@@ -194,7 +194,7 @@ class Probe:
         issuer = view(self.shown.chain[-1]).issuer if self.shown.chain else ""
         connect = [f"    connect: {_quoted(self.wanted.connect)}"] if self.wanted.connect else []
         lines = [
-            "# Written by hopproof target probe; what is guessed is marked.  hopproof target init explains the rest.",
+            "# Written by hopproof target probe; guesses are marked.  hopproof target init explains the rest.",
             f"product: {{name: {_quoted(self.endpoint.host)}}}",
             "environment: test          # lab | test | production",
             "servers:",
@@ -203,7 +203,7 @@ class Probe:
             *connect,
             f"    ca: {_quoted(_file(self.wanted.ca, 'ca.crt'))}   # of its chain; that ends under {plain(issuer)}",
             f"    posture: {posture}   # guessed: {plain(why)}",
-            f"    request: {{method: GET, success: {success}}}   # what a good request gets",
+            f"    request: {{method: GET, success: {success}}}   # the status of a good request",
             *self._client(posture),
             *_tokens(posture),
         ]
@@ -213,12 +213,15 @@ class Probe:
         if posture in (Posture.MTLS, Posture.BOTH):
             certificate, key = _file(self.wanted.cert, "client.crt"), _file(self.wanted.key, "client.key")
             yield f"client: {{certificate: {_quoted(certificate)}, key: {_quoted(key)}}}"
-            yield "# ca: and ca_key: beside them reach the whole catalogue, in a lab"
+            yield "# ca: and ca_key: beside them (labs only) allow the whole catalogue"
 
 
 def _tokens(posture: Posture) -> Iterator[str]:
     if posture in (Posture.JWT, Posture.BOTH):
-        yield "# A good token shows far more: captured, command, endpoint, jwks or signing_key in place of none."
+        yield (
+            "# With a good token far more can be judged: captured, command, endpoint, jwks or "
+            "signing_key in place of none."
+        )
         yield "tokens: {none: true}"
 
 

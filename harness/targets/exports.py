@@ -16,8 +16,8 @@ from harness.products.registry import file_rules
 from harness.targets.builtin import Target
 from harness.targets.reference_exports import flows_by_server
 
-_ALONE = "no server is asked; name its target file beside the files"
-_REFERENCE = "the servers are Hopproof's own, which these files do not configure"
+_ALONE = "no live server is tested; give its target file beside the files"
+_REFERENCE = "the reference servers are not configured by these files"
 
 
 def beside(target: Target | None, paths: Sequence[str], product: str = "", profile: str = "") -> Target:
@@ -31,7 +31,7 @@ def beside(target: Target | None, paths: Sequence[str], product: str = "", profi
     said = {claim.flow: (claim.certificate, claim.token) for claim in target.claims} if target else {}
     unsaid = _ALONE if target is None else "" if not target.own_lab else _REFERENCE
     exports = replace(Exports.load(product, paths, profile), said=said, flows=flows_by_server(), unsaid=unsaid)
-    scope = f"the files in {', '.join(paths)} as they are written, and nothing that runs."
+    scope = f"the files in {', '.join(paths)} as written, and no running server."
     if target is None:
         return Target(
             name=AND.join(f"{EXPORTS}{path}" for path in paths),

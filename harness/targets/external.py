@@ -156,4 +156,4 @@ def address_of(endpoint: Endpoint) -> Address:
 
 
 def _not_ours(what: str) -> LabError:
-    return LabError(f"this server is not ours: cannot {what}")
+    return LabError(f"this is not a lab server: cannot {what}")

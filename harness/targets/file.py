@@ -212,7 +212,7 @@ def _endpoint(file: FilePath, name: str, row: Mapping[str, Any], common: Mapping
     spot = f"servers.{name}"
     for other in ("posture", "flows"):
         if "modes" in row and other in row:
-            text = f"{spot}: modes and {other} exclude each other: modes say how it authenticates its clients"
+            text = f"{spot}: modes and {other} exclude each other: modes already say how clients are authenticated"
             raise UsageError(text, where=str(file), hint=f"leave {other} out")
     host, port, path = url_of(file, f"{spot}.url", row["url"])
     connect = (host, port) if "connect" not in row else place_of(file, f"{spot}.connect", row["connect"])

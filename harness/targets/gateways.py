@@ -38,21 +38,21 @@ def mistakes(file: TargetFile, flows: Mapping[str, Flow]) -> Iterator[str]:
     with_modes = [each for each in file.endpoints.values() if each.modes]
     for endpoint in with_modes:
         if file.kind not in having:
-            yield f"servers.{endpoint.name}.modes: product.kind must say whose gateway it is ({', '.join(having)})"
+            yield f"servers.{endpoint.name}.modes: product.kind must name the gateway's product ({', '.join(having)})"
         elif endpoint.certificate_header and endpoint.path is not Path.DIRECT:
             yield (
-                f"servers.{endpoint.name}: certificate_header is for the gateway itself, past its proxy "
+                f"servers.{endpoint.name}: certificate_header is for the gateway itself "
                 f"(path: direct); over path {endpoint.path} the proxy sets the header"
             )
     for endpoint in file.endpoints.values():
         if endpoint.certificate_header and not endpoint.modes:
-            yield f"servers.{endpoint.name}: certificate_header belongs to an endpoint with modes"
+            yield f"servers.{endpoint.name}: certificate_header is only for an endpoint with modes"
     known = product(file.kind).profiles if file.kind in having else {}
     if file.profile and file.profile not in known:
-        named = f"one of {', '.join(known)}" if known else "no product of this kind has profiles"
+        named = f"one of {', '.join(known)}" if known else "this product has no profiles"
         yield f"product.profile: unknown profile {file.profile!r}; {named}"
     elif file.profile and not with_modes:
-        yield "product.profile: it is for servers with modes; nothing else is read differently in another profile"
+        yield "product.profile: it is only for servers with modes"
 
 
 @dataclass(frozen=True)

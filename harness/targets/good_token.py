@@ -41,7 +41,7 @@ def contradictions(tokens: Mapping[str, Any], keys: Sequence[Published], token: 
         yield _unlike("alg", header.get("alg"), "tokens.algorithms", list(allowed))
     fitting = [item for item in keys if fits(str(header.get("alg")), item.key)]
     if fitting and not any(verified(token, item.key) for item in fitting):
-        text = f"no key of tokens.keys verifies the good token ({len(fitting)} are for {header.get('alg')})"
+        text = f"no key in tokens.keys verifies the good token ({len(fitting)} are for {header.get('alg')})"
         yield Contradiction("signature", text)
 
 

@@ -21,8 +21,8 @@ def with_load(target: Target, file: str) -> Target:
     """*target*, with the record of a load in *file*; raises :class:`UsageError` for any other."""
     load = read(Path(file))
     if load["target"] != target.name:
-        what = f"the load was sent to {load['target']}, and this run judges {target.name}"
-        raise UsageError(what, where=file, hint="load the same target")
+        what = f"the load was sent to {load['target']}, but this run judges {target.name}"
+        raise UsageError(what, where=file, hint="run the load on the same target")
     bench = target.bench
     return replace(
         target,

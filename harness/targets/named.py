@@ -27,12 +27,14 @@ def target_of(options: Options) -> Target:
 def _named(options: Options) -> Target:
     if options.exports:
         if options.fault:
-            raise UsageError("--fault is for our own servers and files", hint="leave --target or --fault out")
+            raise UsageError(
+                ("--fault is for the reference servers and files only"), hint="leave --target or --fault out"
+            )
         live = target_of(replace(options, target=options.servers)) if options.servers else None
         return beside(live, options.exports, options.product, options.profile)
     if not is_file(options.target):
         return builtin.find(options.target)
     if options.fault:
-        raise UsageError("--fault is for our own servers", hint="leave --target or --fault out")
+        raise UsageError("--fault is for the reference servers only", hint="leave --target or --fault out")
     deployment = Deployment.load(FilePath(options.target), options.read_only, options.profile)
     return replace(deployment, keep=options.keep, wait=options.wait).target()

@@ -33,15 +33,15 @@ TOO_MANY = 429
 _LOG = "check client, tokens and request in the target file against the server's log"
 _ATTEMPTS = {
     400: "see the server's log for what it calls a bad request: check request.path, request.body and the Host in url",
-    401: "check where tokens come from, tokens.claims (iss, aud), the keys that the server verifies with, and "
-    "that what is in between passes the Authorization header on",
-    403: "the credentials may be right and not be allowed this: check subject, scopes and roles, and request.path",
-    404: "check request.path, or the path in url: it must be one that the good credentials are served",
+    401: "check the source of tokens, tokens.claims (iss, aud), the keys that the server verifies with, and that "
+    "proxies in between forward the Authorization header",
+    403: "the client may be authenticated but not authorised: check subject, scopes and roles, and request.path",
+    404: "check request.path, or the path in url: the good credentials must be served there",
     405: "check request.method",
     406: "check request.path: it must be one that answers without an Accept header",
     411: "check request.method and request.body",
-    415: "give a request whose body, if any, this service takes without a Content-Type of its own",
-    421: "the front does not know this name: check the host in url",
+    415: "give a request whose body, if any, this service accepts without a special Content-Type",
+    421: "the front end does not know this host name: check the host in url",
     422: "check request.body",
     TOO_MANY: "lower rate in the target file, or let the run wait: hopproof run --wait",
 }
@@ -49,15 +49,15 @@ _ATTEMPTS = {
 
 @dataclass(frozen=True)
 class Obstacle:
-    """What stands in the way, and what to try."""
+    """What prevents judging, and what to try."""
 
     what: str
     hint: str
 
 
 MARKED = Obstacle(
-    "the good request is answered with what dialect.refusal marks as a refusal, so an acceptance would count as one",
-    "write a pattern that only a refusal fits, or make the good request one that is served",
+    "the response to the good request matches dialect.refusal, so an acceptance would count as a refusal",
+    "write a pattern that only a refusal matches, or choose a good request that is served",
 )
 
 
@@ -90,17 +90,17 @@ class Refused:
         if self.status != TOO_MANY:
             yield from self._likely()
         yield Obstacle(
-            f"{self.sent} is {answer(self.seen)}, not {self.success}: no refusal would mean much", self._attempt
+            f"{self.sent} is {answer(self.seen)}, not {self.success}: so a refusal would prove nothing", self._attempt
         )
 
     @property
     def _attempt(self) -> str:
         if 300 <= self.status < 400:
-            return "give the path that answers itself, and does not redirect, in url or request.path"
+            return "give a path that does not redirect, in url or request.path"
         if 200 <= self.status < 300:
-            return f"if that is right, say so in the target file: request: {{success: {self.status}}}"
+            return f"if that is correct, put it in the target file: request: {{success: {self.status}}}"
         if self.status >= 500:
-            return "the server, or the balancer before it, fails over a good request: see its log"
+            return "the server, or the balancer in front of it, fails on a good request: see its log"
         return _ATTEMPTS.get(self.status, _LOG)
 
     def _likely(self) -> Iterator[Obstacle]:
@@ -113,15 +113,15 @@ class Refused:
         if self.posture not in _TOKENS or self.status not in (401, 403) or not _alike(self.seen, self.bare):
             return
         if self.keys_asked is False:
-            text = "nothing has fetched keys from our JWKS server, and a good token is answered like no token at all"
+            text = "nothing fetched keys from Hopproof's JWKS server, and a good token is answered like a missing one"
         elif self.endpoint.path is Path.TERMINATING and self.keys_asked is None:
-            text = "a good token is answered like no token at all"
+            text = "a good token is answered like a missing one"
         else:
             return
         yield Obstacle(
-            f"{text} ({answer(self.seen)}): the token did not arrive, or the server does not verify with our keys",
-            "check that every balancer before the server passes the Authorization header on, and where the server "
-            "fetches its keys",
+            f"{text} ({answer(self.seen)}): the token did not arrive, or the server does not verify with these keys",
+            "check that every balancer in front of the server forwards the Authorization header, and where the "
+            "server fetches its keys",
         )
 
     def _clock(self) -> Iterator[Obstacle]:
@@ -131,10 +131,10 @@ class Refused:
         if self.posture not in _TOKENS and abs(skew) < _SKEW:
             return  # a certificate is older than that
         how = f"{abs(skew):.0f} s {'behind' if skew < 0 else 'ahead of'} ours"
-        why = "what was issued now is not valid there yet" if skew < 0 else "what is valid here may have expired there"
+        why = "what was issued now is not valid there yet" if skew < 0 else "what is valid here may be expired there"
         yield Obstacle(
             f"its clock is {how}, and {self.sent} is {answer(self.seen)}: the clock is the likely cause, since {why}",
-            "synchronise the clocks, or let the server allow some seconds of skew",
+            "synchronise the clocks, or allow some seconds of clock skew on the server",
         )
 
 
@@ -178,12 +178,12 @@ def terminated(endpoint: Endpoint, posture: Posture, seen: ClientView, shown: Ha
     if posture not in _CERTIFICATES or not shown.established or shown.asked:
         return
     kind = "passes TLS through" if endpoint.path is Path.PASSTHROUGH else "is reached directly"
-    gateway = ", which is what a balancer says of a server that turns it away" if _status(seen) in _GATEWAY else ""
+    gateway = ", the status that a balancer sends when the server refuses it" if _status(seen) in _GATEWAY else ""
     yield Obstacle(
         f"the endpoint requests no client certificate, although the file says that it {kind} and is in posture "
         f"{posture}; the good request is {answer(seen)}{gateway}: it looks like a balancer that terminates TLS, and "
         "then the server behind it never sees the client's certificate",
-        "let the balancer pass TLS through (FLW-3: mTLS needs passthrough), or protect the flow with JWT",
+        "make the balancer pass TLS through (FLW-3: mTLS needs passthrough), or protect the flow with JWT",
     )
 
 
@@ -203,17 +203,17 @@ def untrusted(endpoint: Endpoint, posture: Posture, seen: ClientView, shown: Han
 
 def still_required(posture: Posture, bare: ClientView | None, shown: Handshake, good_token: bool) -> Obstacle | None:
     """An endpoint that was to be judged by tokens alone, and refuses clients without a certificate."""
-    if bare is None or not shown.asked or not for_want_of_one(bare, good_token):
+    if bare is None or not shown.asked or not certificate_was_missing(bare, good_token):
         return None
     return Obstacle(
         f"this endpoint still requires a client certificate, though the file says posture {posture}: without one, a "
         f"request is {answer(bare)}",
-        "turn client verification off at the endpoint, or say posture: both (mtls, if it reads no token) and name the "
-        "client's certificate",
+        "turn off client certificate verification at the endpoint, or set posture: both (mtls, if it verifies no "
+        "token) and give the client's certificate",
     )
 
 
-def for_want_of_one(bare: ClientView, good_token: bool) -> bool:
+def certificate_was_missing(bare: ClientView, good_token: bool) -> bool:
     """Whether a request without a certificate, to a server that asks for one, was turned away for that."""
     if bare.response is None:
         return bool(bare.alert) or (bare.closed and not bare.fault)

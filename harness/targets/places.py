@@ -50,8 +50,8 @@ def secret_of(file: FilePath, value: Any) -> Secret:
     name = value["file"] if isinstance(value, dict) else value
     if _IS_SECRET.search(name):
         # Not said which: whatever is printed of it would be a secret printed.
-        text = "a key or token stands in the file itself, where the name of a file is expected"
-        raise UsageError(text, where=str(file), hint="put it into a file of its own, or use {env: NAME}")
+        text = "a key or token is in the file itself, where a file name is expected"
+        raise UsageError(text, where=str(file), hint="put it into a separate file, or use {env: NAME}")
     return Secret(file=(file.parent / name).resolve())
 
 
@@ -91,5 +91,5 @@ def _reachable(file: FilePath, spot: str, host: str, port: int) -> None:
     if not host or not encoded or any(letter.isspace() for letter in host):
         raise UsageError(f"{spot}: {host!r} is not a valid host name", where=str(file))
     if not host.isascii():
-        hint = f"write it as the DNS has it, such as {encoded}"
+        hint = f"write it in its DNS (punycode) form, {encoded}"
         raise UsageError(f"{spot}: {host!r} is not ASCII", where=str(file), hint=hint)

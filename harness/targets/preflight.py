@@ -1,4 +1,4 @@
-"""Looks whether a target can be judged at all (reachable, TLS, a good request passes), and whether all are let in."""
+"""Checks whether a target can be judged (reachable, TLS, a good request passes), and whether it accepts all clients."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Preflight:
                 self._answers(endpoint, flow)
 
     def good(self, flow: Flow) -> ClientView | None:
-        """What comes of *flow*'s good request; None where it cannot be made, or would write where nothing may."""
+        """The result of *flow*'s good request; None where it cannot be made, or would write where nothing may."""
         if self._file.read_only and not is_safe(flow.method):
             return None
         endpoint = self._file.endpoints[flow.server.name]
@@ -84,7 +84,7 @@ class Preflight:
         return self._known[address]
 
     def _try(self, endpoint: Endpoint, flow: Flow, stimulus: Stimulus) -> ClientView | None:
-        """What came of one request; None where it cannot be made from the credentials at hand."""
+        """The result of one request; None where it cannot be made from the credentials at hand."""
         nonce = self._bench.nonce("preflight", flow.name, stimulus.id)
         host = host_header(endpoint.host, endpoint.port)
         try:
@@ -116,9 +116,9 @@ class Preflight:
             raise _in_the_way(endpoint, obstacles.untrusted(endpoint, flow.server.default, seen, self._shown(endpoint)))
         if seen.response is None and self._speaks_http2_only(endpoint, flow):
             raise CannotJudge(
-                "speaks HTTP/2 only, and Hopproof's requests are HTTP/1.1: their bytes are part of what is judged",
+                "speaks HTTP/2 only, and Hopproof sends HTTP/1.1, because the exact bytes are part of the test",
                 where=where,
-                hint="let the server offer http/1.1 beside h2 (ALPN) for the time of the run",
+                hint="make the server offer http/1.1 beside h2 (ALPN) during the run",
             )
         if seen.fault or seen.timed_out:
             raise CannotJudge(seen.fault or "no answer", where=where, hint="is this a TLS port?")
@@ -143,7 +143,7 @@ class Preflight:
         skew = obstacles.clock(good, at)
         if skew is not None and abs(skew) > _SKEW_SECONDS:
             raise CannotJudge(
-                f"its clock is {skew:+.0f} s from ours, so no token or certificate time could be judged",
+                f"its clock is {skew:+.0f} s off, so no token or certificate lifetime could be judged",
                 where=f"servers.{endpoint.name}",
                 hint="synchronise the clocks",
             )
@@ -160,8 +160,8 @@ class Preflight:
             where = f"servers.{endpoint.name}"
             raise DemandsCertificate(flow.name, obstacle.what, where=where, hint=obstacle.hint)
         self._bench.notes.append(
-            f"servers.{endpoint.name} asks for a client certificate and does without one: what it makes of a "
-            f"certificate is not judged in posture {posture}"
+            f"servers.{endpoint.name} requests a client certificate but does not require one: how it treats "
+            f"certificates is not judged in posture {posture}"
         )
 
     def _why(self, endpoint: Endpoint, flow: Flow, good: ClientView, at: float) -> obstacles.Obstacle:
@@ -205,9 +205,9 @@ class Preflight:
         others = [self._try(endpoint, flow, stimulus) for stimulus in (_NOTHING, _STRANGER)]
         if all(self._bench.served(item, flow) for item in others) and (good is None or self._bench.served(good, flow)):
             who = (
-                "a good client, one without any credential and a stranger"
+                "a good client, one without any credential and one with an untrusted credential"
                 if good
-                else "a client without credentials and a stranger"
+                else "a client without credentials and one with an untrusted credential"
             )
             self._bench.everybody[flow.name] = f"{endpoint.host} answers {flow.success} to {who} alike"
 
@@ -229,7 +229,10 @@ class Preflight:
         if not endpoint.request.effect_path or not isinstance(self._bench.lab, ExternalLab):
             return
         there, path = endpoint.request.effect_success, endpoint.request.effect_path
-        hint = "check request.effect in the target file: it must show a request once that is answered, and no other"
+        hint = (
+            "check request.effect in the target file: it must show a request once it has been "
+            "answered, and no other request"
+        )
         where = f"servers.{endpoint.name}.request.effect"
         message, _ = self._looked_up(endpoint, flow, self._bench.nonce("preflight", flow.name, GOOD))
         if message != there:
@@ -237,7 +240,7 @@ class Preflight:
             raise CannotJudge(text, where=where, hint=hint)
         absent, _ = self._looked_up(endpoint, flow, self._bench.nonce("preflight", flow.name, "never sent"))
         if absent == there or absent in _NO_ANSWER or not (absent == 204 or 400 <= absent < 500):
-            text = f"{path} answers {absent or 'nothing'} for a request that was never sent: it cannot show effects"
+            text = f"{path} answers {absent or 'nothing'} for a request that was never sent: it does not show effects"
             raise CannotJudge(text, where=where, hint=hint)
 
         def seen(nonce: str) -> bool:
@@ -270,17 +273,17 @@ def _in_the_way(endpoint: Endpoint, obstacle: obstacles.Obstacle) -> CannotJudge
     return CannotJudge(obstacle.what, where=f"servers.{endpoint.name}", hint=obstacle.hint)
 
 
-def crowd(preflight: Preflight, flows: Sequence[Flow], keys: KeyServer) -> None:
+def mixed_key_set(preflight: Preflight, flows: Sequence[Flow], keys: KeyServer) -> None:
     """See whether a set with keys of other kinds costs a service the one it needs; from then on it gets that alone."""
     keys.crowded = True
     for flow in flows:
         before = keys.fetched
         observed = preflight.good(flow)
         if observed is not None and keys.fetched > before:
-            keys.crowd[flow.name] = observed
+            keys.mixed_key_set[flow.name] = observed
     served = {flow.name: flow.success for flow in flows}
     keys.crowded = all(
-        view.response is not None and view.response.status == served[name] for name, view in keys.crowd.items()
+        view.response is not None and view.response.status == served[name] for name, view in keys.mixed_key_set.items()
     )
 
 
@@ -288,15 +291,15 @@ def look_at(preflight: Preflight, flows: Iterable[Flow], keys: KeyServer | None)
     """Look at the endpoints of *flows*, with the keys that *keys* publishes; raises :class:`CannotJudge`."""
     flows = list(flows)
     if keys is not None:
-        crowd(preflight, flows, keys)
+        mixed_key_set(preflight, flows, keys)
     try:
         preflight.run(flows)
     except CannotJudge as error:
         if keys is None or (keys.asked and keys.crowded) or "JWKS" in error.what:
             raise
         message = (
-            f"{error.what}; it was given the key alone after it had fetched a set with keys of other kinds beside it"
+            f"{error.what}; it was given the key alone after it had fetched a set that also had keys of other types"
             if keys.asked
-            else f"{error.what}; nothing has fetched keys from our JWKS server (port {keys.port})"
+            else f"{error.what}; nothing fetched keys from Hopproof's JWKS server (port {keys.port})"
         )
         raise CannotJudge(message, where=error.where, hint=error.hint) from error

@@ -33,6 +33,6 @@ def _said() -> Said:
 
 
 def reference_exports(product: str) -> Exports:
-    """The exports of *product* that stand in the place of somebody's."""
+    """The exports of *product* that are judged in place of a user's."""
     installations = [Installation.of(export) for export in file_rules()[product].reference]
     return Exports(product, installations, _said(), flows_by_server())

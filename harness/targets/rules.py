@@ -18,7 +18,7 @@ SERVICE = "service"
 def mistakes(target: TargetFile, flows: Mapping[str, Flow]) -> Iterator[UsageError]:
     """Every contradiction; *flows* are those of the catalogue.  Raises UsageError for an unknown product."""
     for text in contradictions(target, flows):
-        yield UsageError(text, where=str(target.file), hint="hopproof explain names a rule's source")
+        yield UsageError(text, where=str(target.file), hint="hopproof explain shows the source of a rule")
 
 
 def contradictions(target: TargetFile, flows: Mapping[str, Flow]) -> Iterator[str]:
@@ -31,12 +31,12 @@ def contradictions(target: TargetFile, flows: Mapping[str, Flow]) -> Iterator[st
         yield from _postures(target, endpoint, flows)
         yield from _balanced(endpoint)
     if target.environment == "production" and "jwks" in target.tokens:
-        yield "tokens.jwks: with it a key of ours would sign for production; use command, endpoint or captured"
+        yield "tokens.jwks: production would trust Hopproof's key; use command, endpoint or captured"
     if target.sts is not None:
         yield from sts.contradictions(target.sts)
     clients = [item.client for item in target.endpoints.values() if item.client]
     if target.environment == "production" and any(client.ca_key or client.other_ca_key for client in clients):
-        yield "client.ca_key: a production CA's key has no place here; what needs it stays unobserved"
+        yield "client.ca_key: a production CA's key does not belong here; the cases that need it stay unobserved"
 
 
 def _twice(target: TargetFile, known: Mapping[str, Flow]) -> Iterator[str]:
@@ -46,12 +46,12 @@ def _twice(target: TargetFile, known: Mapping[str, Flow]) -> Iterator[str]:
             if location in observed and observed[location] != endpoint.name:
                 yield (
                     f"servers.{observed[location]} and servers.{endpoint.name} are both the {location} endpoint: "
-                    "it has one posture, so it stands here once, with all flows that end there"
+                    "it has one posture, so list it once, with all flows to it"
                 )
             observed[location] = endpoint.name
     flows = [flow for endpoint in target.endpoints.values() for flow in endpoint.flows]
     for flow in sorted({flow for flow in flows if flows.count(flow) > 1}):
-        yield f"the flow {flow} stands at two endpoints; a flow ends at one"
+        yield f"the flow {flow} is listed at two endpoints; a flow ends at one"
 
 
 def _ends(endpoint: Endpoint, known: Mapping[str, Flow]) -> set[str]:
@@ -63,7 +63,10 @@ def _unknown(endpoint: Endpoint, known: Mapping[str, Flow]) -> Iterator[str]:
     for flow in endpoint.flows:
         if flow not in known:
             names = ", ".join(sorted(known))
-            yield f"servers.{endpoint.name}.flows: unknown flow {flow!r}; one of: {names}; none for another service"
+            yield (
+                f"servers.{endpoint.name}.flows: unknown flow {flow!r}; one of: {names}; leave "
+                "flows out for any other service"
+            )
     places = _ends(endpoint, known)
     if len(places) > 1:
         yield f"servers.{endpoint.name}.flows end at different endpoints ({', '.join(sorted(places))})"
@@ -72,7 +75,7 @@ def _unknown(endpoint: Endpoint, known: Mapping[str, Flow]) -> Iterator[str]:
 def _postures(target: TargetFile, endpoint: Endpoint, flows: Mapping[str, Flow]) -> Iterator[str]:
     if endpoint.posture is Posture.DEFAULT and endpoint.generic:
         yield (
-            f"servers.{endpoint.name}: posture default means a documented product's default; say mtls, jwt, both or "
+            f"servers.{endpoint.name}: posture default means a documented product's default; use mtls, jwt, both or "
             "tls-only"
         )
     for name in {flows[flow].server.product for flow in endpoint.flows if flow in flows}:

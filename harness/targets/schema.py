@@ -16,8 +16,8 @@ from harness.errors import UsageError
 
 _ATTEMPT = "hopproof target init prints a commented example; the schema is target.schema.json"
 PLAIN_HTTP = (
-    "nothing can be judged over plain HTTP: no server shows a certificate there, and everybody on the way reads and "
-    "changes what passes, tokens included (STS-11)"
+    "plain HTTP cannot be judged: the server presents no certificate, and anyone in between can read and change "
+    "everything, tokens included (STS-11)"
 )
 # What every target file has to say, and what stands for it while the rest is looked at.
 _PLACEHOLDERS: Mapping[str, Any] = {"product": {"name": "?"}, "environment": "lab"}
@@ -90,13 +90,13 @@ def _sentence(error: Any) -> str:
     """What is wrong, without a value that may be a secret written where the name of a file belongs."""
     path, rule = list(error.absolute_path), error.validator_value
     if path == ["tokens"] and error.validator == "oneOf":
-        return "exactly one of signing_key, jwks, command, endpoint, captured, none says where tokens come from"
+        return "exactly one of signing_key, jwks, command, endpoint, captured, none is given as the source of tokens"
     if not {"client", "tokens", "url"} & set(path):
         return str(error.message) if len(error.message) < 200 else f"{error.message[:200]}..."
     texts = {
         "type": f"not of type {rule}",
         "pattern": f"does not match {rule}",
         "const": f"can only be {rule}",
-        "oneOf": "fits none of the forms that it can have: the name of a file, {file: NAME}, {env: NAME}",
+        "oneOf": "has none of the allowed forms: a file name, {file: NAME}, {env: NAME}",
     }
     return texts.get(error.validator, str(error.message))

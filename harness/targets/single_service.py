@@ -89,14 +89,12 @@ class Service:
             raise UsageError(f"--url: {self.url!r} is not an https URL", hint="https://HOST:PORT/PATH, without ? and #")
         if not self.ca:
             raise UsageError(
-                "--url needs --ca", hint="name the PEM file of the CA that signed the server's certificate"
+                "--url requires --ca", hint="name the PEM file of the CA that signed the server's certificate"
             )
         if bool(self.cert) is not bool(self.key):
-            raise UsageError("--cert and --key belong together")
+            raise UsageError("--cert and --key must be given together")
         if not self.cert and (self.client_ca or self.client_ca_key or self.subject):
-            raise UsageError(
-                "--client-ca, --client-ca-key and --subject are about a client: they need --cert and --key"
-            )
+            raise UsageError("--client-ca, --client-ca-key and --subject require --cert and --key")
         wants_token = bool(self.audience or self.jwks or self.token_env)
         posture = {(True, True): "both", (True, False): "mtls"}.get((bool(self.cert), wants_token), "jwt")
         document: dict[str, Any] = {
@@ -151,5 +149,5 @@ def _key_file(folder: Path) -> Path:
 def _yaml(document: Mapping[str, Any]) -> str:
     text = yaml.safe_dump(dict(document), sort_keys=False)
     return text.replace(
-        f"sub: {SUBJECT}\n", f"sub: {SUBJECT}  # Hopproof's own; put the client here that your service knows\n"
+        f"sub: {SUBJECT}\n", f"sub: {SUBJECT}  # Hopproof's default; replace it with a client that your service knows\n"
     )

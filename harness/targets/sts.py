@@ -84,12 +84,12 @@ def contradictions(service: TokenService) -> Iterator[str]:
     for audience, server in service.audiences.items():
         if server not in service.servers:
             known = ", ".join(sorted(service.servers))
-            yield f"sts.audiences.{audience}: there is no servers.{server}; one of: {known}"
+            yield f"sts.audiences.{audience}: servers.{server} does not exist; one of: {known}"
         if audience in service.refused:
             yield f"sts.refused_audiences: {audience} is one of sts.audiences, too"
     named = list(service.audiences.values())
     for server in sorted({name for name in named if named.count(name) > 1}):
-        yield f"sts.audiences: two audiences lead to servers.{server}; a service has one"
+        yield f"sts.audiences: two audiences for servers.{server}; a service has one"
     tls = service.authentication is Authentication.TLS
     if tls and (service.certificate is None or service.key is None):
         yield "sts.client: tls_client_auth needs certificate and key"

@@ -19,7 +19,7 @@ from harness.targets.good_token import contradictions
 from harness.targets.token_sources import check_source, published_keys, token_source
 
 _LIFETIME = 300
-_ATTEMPT = "correct tokens in the target file, or give a token that is as it says"
+_ATTEMPT = "correct tokens in the target file, or give a token that matches it"
 
 
 def check_sources(target: TargetFile) -> None:
@@ -35,7 +35,7 @@ def check_sources(target: TargetFile) -> None:
     try:
         json.dumps(tokens.get("claims", {}))
     except TypeError as error:
-        text = f"tokens.claims: only what JSON has ({error}); put a date into quotes"
+        text = f"tokens.claims: only JSON values ({error}); put a date into quotes"
         raise UsageError(text, where=str(target.file)) from error
     if "captured" in tokens and (source := token_source(target)) is not None:
         _compare(target, keys, source())
@@ -75,7 +75,7 @@ def _compare(target: TargetFile, keys: Sequence[Published], token: str) -> str:
     if found is None:
         return ""
     if found.member == "aud" and "endpoint" in target.tokens:
-        return f"the token endpoint answers 200 with another audience than is meant: {found.text}"
+        return f"the token endpoint answers 200 with another audience than requested: {found.text}"
     raise UsageError(found.text, where=str(target.file), hint=_ATTEMPT)
 
 
@@ -97,7 +97,7 @@ def _public_keys(target: TargetFile) -> Sequence[Published]:
         return read_keys(published_keys(target) if isinstance(keys, dict) else target.place(keys).read_bytes())
     except (OSError, ValueError) as error:
         message = getattr(error, "strerror", None) or error
-        raise UsageError(f"tokens.keys holds no JWK set that can be used: {message}", where=where) from error
+        raise UsageError(f"tokens.keys has no usable JWK set: {message}", where=where) from error
 
 
 def _server_context(target: TargetFile, row: Mapping[str, Any]) -> ssl.SSLContext | None:

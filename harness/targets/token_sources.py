@@ -68,7 +68,7 @@ def _captured(target: TargetFile) -> str:
     )
     if why := _unusable(text):
         raise UsageError(
-            f"{target.tokens_at}.captured {why}", hint="capture a fresh token; the text alone, without Bearer"
+            f"{target.tokens_at}.captured {why}", hint="capture a fresh token; the token alone, without Bearer"
         )
     return text
 
@@ -78,7 +78,7 @@ def _unusable(text: str) -> str:
     if not text:
         return "is empty"
     if not _BEARER.fullmatch(text):
-        lines, kind = text.count("\n") + 1, "a page of HTML" if text.startswith("<") else "not a bearer token"
+        lines, kind = text.count("\n") + 1, "an HTML page" if text.startswith("<") else "not a bearer token"
         return f"is {kind} ({len(text)} characters in {lines} line{'s' if lines > 1 else ''})"
     try:
         expiry = jwt.decode(text, options={"verify_signature": False}).get("exp")
@@ -90,7 +90,7 @@ def _unusable(text: str) -> str:
 
 def _good(text: str, what: str, where: str) -> str:
     if why := _unusable(text):
-        raise CannotJudge(f"what {what} gives {why}", where=where, hint="it must give a good token and nothing else")
+        raise CannotJudge(f"what {what} gives {why}", where=where, hint="it must output a good token and nothing else")
     return text
 
 
@@ -119,7 +119,7 @@ def _from_command(target: TargetFile, command: list[str], seconds: float) -> str
         output, _ = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired as error:
         raise CannotJudge(
-            f"{target.tokens_at}.command has given no token within {seconds:.0f} s", where=command[0]
+            f"{target.tokens_at}.command gave no token within {seconds:.0f} s", where=command[0]
         ) from error
     finally:
         _end(process)
@@ -171,7 +171,7 @@ def _from_endpoint(target: TargetFile, row: Mapping[str, Any], seconds: float) -
     try:
         status, body = _ask("POST", url, _trust(target, "endpoint"), seconds, _form(target, row))
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        text = f"the token endpoint gives no answer: {type(error).__name__}: {error}"
+        text = f"the token endpoint does not answer: {type(error).__name__}: {error}"
         raise CannotJudge(
             text, where=url, hint=f"check {target.tokens_at}.endpoint in the target file, and the network"
         ) from error
@@ -184,7 +184,7 @@ def _from_endpoint(target: TargetFile, row: Mapping[str, Any], seconds: float) -
     except ValueError as error:
         raise CannotJudge("the token endpoint answers 200, but not with JSON", where=url) from error
     if not isinstance(answer, dict) or not isinstance(answer.get(field), str):
-        raise CannotJudge(f"the token endpoint's answer has no text under {field!r}", where=url, hint="set field")
+        raise CannotJudge(f"the token endpoint's response has no string under {field!r}", where=url, hint="set field")
     return _good(answer[field], "the token endpoint", url)
 
 
@@ -194,7 +194,7 @@ def published_keys(target: TargetFile, seconds: float = SECONDS) -> bytes:
     try:
         status, body = _ask("GET", url, _trust(target, "keys"), seconds)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        text = f"the JWKS URL gives no answer: {type(error).__name__}: {error}"
+        text = f"the JWKS URL does not answer: {type(error).__name__}: {error}"
         raise CannotJudge(text, where=url, hint="check tokens.keys, or name a file") from error
     if status != 200:
         raise CannotJudge(f"the JWKS URL answers {status}", where=url, hint="check tokens.keys, or name a file")
@@ -211,5 +211,5 @@ def _ask(
             body += part
             # Each part restarts httpx's own clock, so that one byte at a time could take for ever.
             if len(body) > _MOST_BYTES or time.monotonic() > deadline:
-                raise httpx.ReadTimeout(f"no whole answer of at most {_MOST_BYTES} bytes within {seconds:.0f} s")
+                raise httpx.ReadTimeout(f"no complete response of at most {_MOST_BYTES} bytes within {seconds:.0f} s")
     return answer.status_code, body

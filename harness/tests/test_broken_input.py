@@ -107,8 +107,8 @@ def test_the_good_one_is_good(folder: Path, capsys: pytest.CaptureFixture[str]) 
         (b"a: [1, 2", "not valid YAML"),
         (b"a: 1\na: 2\n", "duplicate key 'a'"),
         (b"? [a]\n: b\n", "a key that is a list or a mapping"),
-        (b"a: &a\n  b: *a\n", "it holds itself"),
-        (b"a: &a [*a]\n", "it holds itself"),
+        (b"a: &a\n  b: *a\n", "it contains itself"),
+        (b"a: &a [*a]\n", "it contains itself"),
         (b"a: " + b"[" * 5000, "not valid YAML"),
         (b"a: !!python/object:os.system {}", "not valid YAML"),
         (
@@ -146,7 +146,7 @@ def test_what_is_no_target_file(folder: Path, content: bytes, said: str, capsys:
         ([("ca: ca.crt", "ca: ca.crt\n    connect: 8443")], "servers.orders.connect"),
         ([("ca: ca.crt", 'ca: ca.crt\n    request: {path: "/x\\r\\nX-Admin: 1"}')], "is not a valid path"),
         ([("ca: ca.crt", 'ca: ca.crt\n    request: {success: "200"}')], "request.success"),
-        ([("ca: ca.crt", "ca: ca.crt\n    subject: nonsense")], "not an RFC 4514 name"),
+        ([("ca: ca.crt", "ca: ca.crt\n    subject: nonsense")], "not an RFC 4514 DN"),
         ([("ca: ca.crt", "ca: missing.crt")], "servers.orders.ca: No such file"),
         ([("ca: ca.crt", "ca: directory")], "servers.orders.ca"),
         ([("ca: ca.crt", "ca: garbage")], "no certificate in PEM"),
@@ -162,18 +162,18 @@ def test_what_is_no_target_file(folder: Path, content: bytes, said: str, capsys:
         ([("key: client.key", f"key: client.key, ca: ca.crt, ca_key: {{password: {SECRET}}}")], "client.ca_key"),
         ([("{none: true}", "{none: false}")], "tokens"),
         ([("{none: true}", "[none]")], "tokens"),
-        ([("{none: true}", f"{{captured: {JWT}}}")], "a key or token stands in the file itself"),
-        ([("{none: true}", '{captured: "-----BEGIN PRIVATE KEY-----"}')], "a key or token stands in the file"),
+        ([("{none: true}", f"{{captured: {JWT}}}")], "a key or token is in the file itself"),
+        ([("{none: true}", '{captured: "-----BEGIN PRIVATE KEY-----"}')], "a key or token is in the file"),
         ([("{none: true}", f"{{captured: {{text: {SECRET}}}}}")], "tokens.captured"),
         ([("{none: true}", "{captured: empty}")], "tokens.captured is empty"),
         ([("{none: true}", "{captured: garbage}")], "tokens.captured is not a bearer token"),
         ([("{none: true}", '{captured: {env: ""}}')], "tokens.captured"),
         ([("{none: true}", "{command: ./missing}")], "tokens.command"),
         ([("{none: true}", "{signing_key: client.key, algorithms: [RS256]}")], "cannot sign with"),
-        ([("{none: true}", "{none: true, keys: list.json}")], "tokens.keys holds no JWK set"),
-        ([("{none: true}", "{none: true, keys: half.json}")], "tokens.keys holds no JWK set"),
-        ([("{none: true}", "{none: true, keys: directory}")], "tokens.keys holds no JWK set"),
-        ([("{none: true}", "{none: true, claims: {exp: 2030-01-01}}")], "tokens.claims: only what JSON has"),
+        ([("{none: true}", "{none: true, keys: list.json}")], "tokens.keys has no usable JWK set"),
+        ([("{none: true}", "{none: true, keys: half.json}")], "tokens.keys has no usable JWK set"),
+        ([("{none: true}", "{none: true, keys: directory}")], "tokens.keys has no usable JWK set"),
+        ([("{none: true}", "{none: true, claims: {exp: 2030-01-01}}")], "tokens.claims: only JSON values"),
         ([("{none: true}", "{none: true, lifetime: 1e3}")], "tokens.lifetime"),
         ([("environment: test", "environment: test\nrate: .nan")], ".nan is not a finite number"),
         ([("environment: test", f"environment: test\nrate: {'9' * 5000}")], "not valid YAML"),
@@ -240,7 +240,7 @@ def test_plain_http_gets_a_sentence(folder: Path, where: str, capsys: pytest.Cap
         given = ["--ca", "ca.crt"] if "--ca" in where else []
         status, message = main(["run", "--url", "http://orders.example.test/", *given]), capsys.readouterr().err
     assert status == 2
-    assert "nothing can be judged over plain HTTP" in message and "STS-11" in message
+    assert "plain HTTP cannot be judged" in message and "STS-11" in message
 
 
 @pytest.mark.parametrize(

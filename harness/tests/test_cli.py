@@ -226,7 +226,7 @@ def test_a_script_is_explained_step_by_step(call: Call, capsys: pytest.CaptureFi
     text = capsys.readouterr().out
     assert "set up as: encrypted" in text
     assert " 6. call the server with sealed, then served\n" in text
-    assert "as the real client would (token good)" not in text
+    assert "as the real client does (token good)" not in text
 
 
 def test_a_reader_who_has_seen_enough() -> None:

@@ -191,7 +191,7 @@ def test_a_process_of_the_lab_that_is_killed(start: Callable[..., Running], modu
 
 def test_serve(start: Callable[..., Running]) -> None:
     running = start("serve", "--flow", "management-to-portal")
-    message = running.until_told("Ctrl-C ends it")
+    message = running.until_told("Press Ctrl-C to stop")
     assert "curl " in message and str(running.folders()[0]) in message
     assert len(running.marked()) == 3
     running.process.send_signal(signal.SIGINT)

@@ -178,5 +178,5 @@ def test_the_documented_file_is_valid(folder: Path) -> None:
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
 def test_a_bad_value_names_its_option(folder: Path, option: Any) -> None:
-    with pytest.raises(UsageError, match=f"bad option: {option.name} is "):
+    with pytest.raises(UsageError, match=f"bad option: {option.name} must be "):
         resolve({option.name: {"a": 1}}, folder)

@@ -147,7 +147,7 @@ def test_a_right_service_refuses_an_accepted_token_that_has_expired(judge: Judge
 def test_a_leeway_hides_whether_an_accepted_token_is_cached(judge: Judge) -> None:
     run = judge(MinuteLeeway, "RS256", ("*/exp-past-after-good",))
     assert of(run, "UNOBSERVED") == {"exp-past-after-good"}
-    assert "the server's leeway hides it" in run.rows[0]["reason"]
+    assert "hidden by the server's leeway" in run.rows[0]["reason"]
 
 
 def test_a_borrowed_token_cannot_be_made_to_expire(

@@ -113,7 +113,11 @@ def test_controls_tell_which_end_failed() -> None:
 
 # Everybody is let in
 
-LET_IN = {"everybody_let_in": "a.test answers 201 to a client without credentials and a stranger alike"}
+LET_IN = {
+    "everybody_let_in": (
+        "a.test answers 201 to a client without credentials and one with an untrusted credential alike"
+    )
+}
 
 
 @pytest.mark.parametrize(

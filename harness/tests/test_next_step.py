@@ -92,7 +92,7 @@ def test_the_next_step_after_a_failure_in_files(tmp_path: Path) -> None:
     assert first.returncode == 1, first.stdout + first.stderr
     then = pasted(first.stdout, tmp_path)
     assert then.returncode == 0, then.stderr
-    assert "CFG-1 (MUST)" in then.stdout and "what is read: exported files" in then.stdout
+    assert "CFG-1 (MUST)" in then.stdout and "input: exported files" in then.stdout
     assert hopproof("explain", "CFG-1", "--target", export, cwd=tmp_path).returncode == 0
     assert hopproof("explain", "CFG-99", "--target", export, cwd=tmp_path).returncode == 2
 

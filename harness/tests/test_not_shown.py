@@ -80,7 +80,7 @@ def test_a_failure_is_proven_whatever_else_is_not_shown(place: Place) -> None:
     assert [gap.missing for gap in run.not_shown] == [("exp-past",)]
 
 
-# A server that only sends elsewhere, or has had enough
+# A server that only redirects, or limits the rate
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ def judged(secrets: Path, tmp_path: Path) -> Callable[[int, dict[str, Any]], Run
 
 
 @pytest.mark.parametrize("good", [True, False])
-@pytest.mark.parametrize(("status", "give"), [(302, "sends elsewhere"), (429, "rate")])
+@pytest.mark.parametrize(("status", "give"), [(302, "only redirects"), (429, "rate")])
 def test_a_server_that_refuses_no_client_shows_nothing(
     judged: Callable[..., Run], secrets: Path, status: int, give: str, good: bool
 ) -> None:
@@ -162,18 +162,18 @@ def test_a_passthrough_that_ends_tls_is_believed_only_where_nothing_else_is_give
     run = passthrough(lab, place, "passthrough-terminates")
     assert seen(run) == ([], []) and run.status == 0
     withheld = {item.reason for item in run._withheld if "FLW-5-CERTIFICATE" in item.case.id}
-    (reason,) = (text for text in withheld if "declares" in text)
+    (reason,) = (text for text in withheld if "declared by the file" in text)
     assert "servers.portal.origin" in reason
 
 
 def test_a_passthrough_that_ends_tls_is_seen_beside_the_server(lab: ReferenceLab, place: Place) -> None:
     run = passthrough(lab, place, "passthrough-terminates", origin="yes")
-    assert seen(run) == (["FAIL"], ["what is called a passthrough"]) and run.status == 1
+    assert seen(run) == (["FAIL"], ["the declared passthrough"]) and run.status == 1
 
 
 def test_a_passthrough_that_ends_tls_is_seen_by_the_digest(lab: ReferenceLab, place: Place) -> None:
     run = passthrough(lab, place, "passthrough-terminates", certificate_sha256="ab" * 32)
-    assert seen(run) == (["FAIL"], ["what is called a passthrough"]) and run.status == 1
+    assert seen(run) == (["FAIL"], ["the declared passthrough"]) and run.status == 1
 
 
 def test_a_passthrough_that_is_one(lab: ReferenceLab, place: Place) -> None:

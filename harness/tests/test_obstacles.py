@@ -103,7 +103,7 @@ def test_one_that_says_so_in_http(judged: Callable[..., Run]) -> None:
 def test_one_that_only_asks_gets_a_note(judged: Callable[..., Run]) -> None:
     run = judged(says(200), OPTIONAL, "jwt")
     assert run.notes == [
-        "servers.service asks for a client certificate and does without one: what it makes of a certificate is not "
+        "servers.service requests a client certificate but does not require one: how it treats certificates is not "
         "judged in posture jwt"
     ]
     assert run.footer()["notes"] == run.notes
@@ -153,7 +153,7 @@ def test_a_clock_that_is_right_is_not_blamed(judged: Callable[..., Run]) -> None
 def test_a_token_that_does_not_arrive(judged: Callable[..., Run], secrets: Path) -> None:
     jwks = {"jwks": {"listen": "127.0.0.1:0", "signing_key": str(secrets / "signing.key")}, "claims": CLAIMS}
     text = message(judged(says(401, "WWW-Authenticate: Bearer"), NONE, "jwt", tokens=jwks))
-    assert "the token did not arrive" in text and "nothing has fetched keys from our JWKS server" in text
+    assert "the token did not arrive" in text and "nothing fetched keys from Hopproof's JWKS server" in text
     text = message(judged(says(401), NONE, "jwt", server={"path": "terminating"}))
     assert "the token did not arrive" in text
 
@@ -180,7 +180,7 @@ def test_a_token_that_is_refused_has_arrived(judged: Callable[..., Run]) -> None
         (204, "success: 204"),
         (404, "request.path"),
         (405, "request.method"),
-        (503, "fails over a good request"),
+        (503, "fails on a good request"),
     ],
 )
 def test_what_came_back_says_what_to_look_at(judged: Callable[..., Run], status: int, hint: str) -> None:
@@ -189,7 +189,7 @@ def test_what_came_back_says_what_to_look_at(judged: Callable[..., Run], status:
 
 def test_a_refusal_that_the_good_request_fits_is_refused(judged: Callable[..., Run]) -> None:
     run = judged(says(200, body='{"error": null}'), NONE, "jwt", dialect={"refusal": {"body": '"error"'}})
-    assert "an acceptance would count as one" in message(run)
+    assert "an acceptance would count as a refusal" in message(run)
 
 
 def test_what_a_server_says_is_shown_harmless() -> None:

@@ -224,7 +224,7 @@ def test_a_switch_to_another_protocol_than_was_asked_for_decides_nothing(judge: 
     run = judge(lambda handler: False, Posture.JWT, switch=upgrades.other_protocol)
     assert ways(run, "UNOBSERVED") == {"upgrade-websocket", "upgrade-h2c"} and run.status == 0
     message = {row["reason"] for row in run.rows if row["outcome"] == "UNOBSERVED"}
-    assert any("answered 101 for foo, where h2c was asked for" in text for text in message)
+    assert any("answered 101 for foo, but h2c was requested" in text for text in message)
 
 
 def test_a_server_that_asks_once_a_connection_is_caught(judge: Judge) -> None:

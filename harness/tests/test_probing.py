@@ -76,7 +76,7 @@ def test_everything_that_can_be_seen(probed: Probed, secrets: Path) -> None:
     requested = ["TLS versions: TLSv1.2, TLSv1.3", "client certificate: requested", "accepted CAs: none named"]
     requested += ["issuer CN=ingress-ca", "expires ", "key ", "under the CA given: yes", "ALPN: h2, http/1.1"]
     requested += ["GET /orders: answered 401", "scheme Bearer, realm orders, error invalid_token"]
-    requested += ["resource_metadata https://a.test/m", "s from ours", "posture (guessed): jwt"]
+    requested += ["resource_metadata https://a.test/m", "s from this machine's", "posture (guessed): jwt"]
     assert [part for part in requested if part not in out] == []
     assert "\x1b" not in out
 
@@ -84,9 +84,9 @@ def test_everything_that_can_be_seen(probed: Probed, secrets: Path) -> None:
 @pytest.mark.parametrize(
     ("asks", "answer", "client", "certificate", "posture"),
     [
-        (NONE, says(401), False, "not asked for", "jwt"),
-        (NONE, says(403), False, "not asked for", "jwt"),
-        (NONE, says(200), False, "not asked for", "tls-only"),
+        (NONE, says(401), False, "not requested", "jwt"),
+        (NONE, says(403), False, "not requested", "jwt"),
+        (NONE, says(200), False, "not requested", "tls-only"),
         (OPTIONAL, says(401), False, "requested", "jwt"),
         (OPTIONAL, says(200), False, "requested", "mtls"),
         (OPTIONAL, says(496), False, "required", "mtls"),
@@ -158,7 +158,7 @@ def test_a_redirect_is_reported_and_not_followed(probed: Probed) -> None:
 @pytest.mark.parametrize(
     ("handler", "asks", "said"),
     [
-        (lambda stream: stream.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"), None, "no TLS is spoken there"),
+        (lambda stream: stream.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"), None, "the port does not speak TLS"),
         (http2, NONE, "speaks HTTP/2 only"),
     ],
 )
@@ -182,7 +182,7 @@ def test_one_that_hangs_gets_a_sentence(probed: Probed, monkeypatch: pytest.Monk
     monkeypatch.setattr("harness.targets.endpoint_probe.SECONDS", 0.3)
     status, _, error = probed(hold, NONE if tls else None)
     assert status == 3
-    assert ("no request is answered in time" if tls else "no TLS handshake within") in error
+    assert ("the request times out" if tls else "no TLS handshake within") in error
 
 
 def test_no_server_there(capsys: pytest.CaptureFixture[str]) -> None:

@@ -198,7 +198,7 @@ def _talk(stream: socket.socket, facts: ClientView, request: Prepared, parser: _
     except OSError as error:
         facts = replace(facts, **_end(error))
     except h11.RemoteProtocolError as error:
-        facts = replace(facts, closed=True, fault="" if parser.empty else f"the answer is not HTTP: {error}")
+        facts = replace(facts, closed=True, fault="" if parser.empty else f"the response is not HTTP: {error}")
     else:
         if parser.response is None:
             facts = replace(facts, **(_end(write_error) if write_error else {"closed": True}))
@@ -223,7 +223,7 @@ def _read(stream: socket.socket, parser: _Answer, deadline: float) -> None:
     while not parser.complete:
         remaining = deadline - time.monotonic()
         if remaining <= 0:
-            raise TimeoutError("no complete answer within the deadline")
+            raise TimeoutError("no complete response before the deadline")
         stream.settimeout(remaining)
         waiting = parser.response is None
         data = stream.recv(65536)

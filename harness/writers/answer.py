@@ -24,8 +24,8 @@ _SYMBOLS = {
 _PROTECTIONS = {
     "certificate": "that client certificates are verified",
     "token": "that tokens are verified",
-    "exchange": "that the token service issues only right tokens",
-    "configuration": "that the files meet everything",
+    "exchange": "that the token service issues only correct tokens",
+    "configuration": "that the files meet every requirement",
 }
 
 
@@ -56,16 +56,16 @@ def headline(header: Header, rows: Sequence[Row], footer: Footer) -> Headline:
     also = f" Besides, {known} known failures break a MUST." if known else ""
     words, text = {
         Answer.DOES_NOT_CONFORM: ("does not conform", "At least one MUST is broken."),
-        Answer.NOT_AS_EXPECTED: ("not as expected", "Rows are not as the file of known failures says."),
-        Answer.NOT_SHOWN: (_unshown(footer), f"What is claimed was not put to the test: see what is missing.{also}"),
+        Answer.NOT_AS_EXPECTED: ("not as expected", "Some rows differ from the file of known failures."),
+        Answer.NOT_SHOWN: (_unshown(footer), f"A claimed protection was not tested: see what is missing.{also}"),
         Answer.UNTRUSTWORTHY: (
             "the run is not trustworthy",
             "Do not rely on this run until the problems below are fixed.",
         ),
     }[found]
     if found is Answer.DOES_NOT_CONFORM and known:
-        words = f"as expected, with {known} known failures of a MUST: it does not conform"
-        text = f"{known} cases break a MUST, as was foreseen (--expected)."
+        words = f"as expected, but does not conform: {known} known failures of a MUST"
+        text = f"{known} cases break a MUST, as expected (--expected)."
     return Headline(words, text, *_SYMBOLS[found])
 
 
@@ -84,7 +84,7 @@ def _unshown(footer: Footer) -> str:
 
 
 def _conforming(header: Header, rows: Sequence[Row]) -> Headline:
-    """Exit status 0 is a wide word: of a selection, of what could be seen, of an endpoint that claims nothing."""
+    """Exit status 0 is a wide word: of a selection, of what could be observed, of an endpoint that claims nothing."""
     only, unseen = bool(header.get("only")), _unseen_musts(rows)
     words = "the selected cases conform" if only else "conforms"
     text = "Every MUST that was judged is met."
@@ -93,8 +93,8 @@ def _conforming(header: Header, rows: Sequence[Row]) -> Headline:
         words = "what is in the files conforms" if all(row["grade"] == Grade.CONFIG for row in rows) else words
         words += f": {checked} MUSTs on files were checked, {nothing} had nothing to check"
     if unseen:
-        words = f"what could be seen{' of the selected cases' if only else ''} conforms"
-        text = f"{unseen} cases of a MUST could not be seen."
+        words = f"what could be observed{' of the selected cases' if only else ''} conforms"
+        text = f"{unseen} cases of a MUST could not be observed."
     claims = header.get("claims", ())
     if claims and not any(_claims_something(claim) for claim in claims):
         words += "; it claims no client authentication"
@@ -119,7 +119,7 @@ def gaps(footer: Footer) -> list[tuple[str, str]]:
     """What is not shown, and what to give, in words."""
     cannot = bool(footer.get("cannot_judge"))
     return [
-        (_gap(item, cannot), "what is asked for above" if cannot else str(item["give"]))
+        (_gap(item, cannot), "what is listed above" if cannot else str(item["give"]))
         for item in footer.get("not_shown", ())
     ]
 
@@ -128,7 +128,7 @@ def _gap(item: Gap, cannot: bool) -> str:
     what = _PROTECTIONS.get(str(item["protection"]), "that any client is served")
     missing = ", ".join(map(str, item["missing"]))
     why = "" if cannot else f": {item['why']}"  # that is said once, above
-    return f"{item['flow']} ({item['posture']}): {what}; nothing was seen of {missing}{why}"
+    return f"{item['flow']} ({item['posture']}): {what}; not tested: {missing}{why}"
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def of_flow(rows: Iterable[Row], footer: Footer) -> FlowAnswer:
     if gap or Outcome.PASS not in musts:
         return FlowAnswer("not shown", Outcome.UNOBSERVED)
     if Outcome.UNOBSERVED in musts:
-        return FlowAnswer("as far as seen", Outcome.UNOBSERVED)
+        return FlowAnswer("as far as observed", Outcome.UNOBSERVED)
     return FlowAnswer("yes", Outcome.PASS)
 
 

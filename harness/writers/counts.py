@@ -27,7 +27,7 @@ class Counts:
     skipped: int = 0
 
     def to_json(self) -> record.Counts:
-        """As it stands in a record's header."""
+        """As it is written in a record's header."""
         return {
             "catalogue": self.catalogue,
             "withheld": self.withheld,
@@ -75,8 +75,8 @@ def of_rows(rows: Iterable[Row]) -> str:
         "judged": sum(outcome == Outcome.PASS or outcome in BROKEN for outcome in outcomes),
         "unobserved": outcomes.count(Outcome.UNOBSERVED),
         "unsupported": outcomes.count(Outcome.UNSUPPORTED),
-        "not run, since the run was interrupted": not_run,
-        "not judged, since the harness or its lab failed": outcomes.count(Outcome.HARNESS_ERROR) - not_run,
+        "not run, because the run was interrupted": not_run,
+        "not judged, because Hopproof or its lab failed": outcomes.count(Outcome.HARNESS_ERROR) - not_run,
     }
     message = ", ".join(f"{number} {kind}" for kind, number in kinds.items() if number)
     return f"Of the {len(outcomes)} in this run: {message}." if outcomes else "No case was run."

@@ -37,11 +37,11 @@ def _servers(rows: Sequence[Row], header: Header) -> list[str]:
     if outside:
         let_in = sum(row["reason_code"] == "accepted" for row in rows)
         message = ", ".join(f"{number} {how}" for how, number in outside.most_common())
-        lines.append(f"  seen from outside, without a good credential: {message}; {let_in} let in")
+        lines.append(f"  tested from outside, without a good credential: {message}; {let_in} let in")
     return lines + _by_reason("unobserved", unseen) + _by_reason("withheld", withheld)
 
 
 def _by_reason(what: str, reasons: Counter[str]) -> list[str]:
     lines = [f"  {number} {what}: {reason}" for reason, number in reasons.most_common(_SHOWN)]
     rest = sum(reasons.values()) - sum(number for _, number in reasons.most_common(_SHOWN))
-    return [*lines, f"  {rest} {what} for other reasons; the record names them"] if rest else lines
+    return [*lines, f"  {rest} {what} for other reasons; see the record"] if rest else lines

@@ -48,7 +48,7 @@ def text(judgement: Judgement, files: Files, unread: Sequence[Unread]) -> str:
     if unread:
         lines += ["", "Not read:", *map(_placed, unread)]
     if files.again:
-        lines += ["", "Once more in the same folder:", *map(_placed, files.again)]
+        lines += ["", "Duplicates in the same folder:", *map(_placed, files.again)]
     lines += [
         "",
         f"Checked: {', '.join(f'{name} ({number})' for name, number in judgement.checked.items()) or 'nothing'}.",

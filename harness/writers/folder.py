@@ -15,6 +15,6 @@ def report_folder(folder: Path) -> Path:
         raise UsageError(
             f"the report folder cannot be written: {error.strerror}",
             where=str(folder),
-            hint="name another with --report",
+            hint="choose another with --report",
         ) from error
     return folder

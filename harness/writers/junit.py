@@ -94,7 +94,7 @@ def _message(row: Row) -> str:
     if excuse := row.get("known"):
         return f"{known_words(excuse)}: {row['reason']}"
     if row["outcome"] == Outcome.PASS:
-        return "passes now, but is listed as a known failure: take its entry out"
+        return "passes now, but is listed as a known failure: remove its entry"
     finding = row.get("finding", "")
     if finding and not is_failure(row):
         return f"recommendation not followed ({row['level']}): {finding}: {row['reason']}"

@@ -76,7 +76,7 @@ def as_text(record: LoadRecord, scope: str) -> str:
         )
         for row in rows
     ]
-    load = f"{record.rate:g} events/s asked for" if record.rate else f"{record.users} clients at full load"
+    load = f"{record.rate:g} events/s requested" if record.rate else f"{record.users} clients at full load"
     title = f"{record.flow}, {load}"
     said = [*(sentence(item, record) for item in comparisons(record)), *_knees(record), *_outage(record)]
     return "\n".join([title, "", *lines, "", *said, *remarks(record), f"This loaded {scope}"])

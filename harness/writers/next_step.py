@@ -72,9 +72,9 @@ def more(rows: Sequence[Row], header: Header, report: Path) -> list[str]:
         lines = [f"The page: {report}/index.html"]
         if any(row["outcome"] == Outcome.UNOBSERVED and row["grade"] != Grade.CONFIG for row in rows):
             lines.append(
-                f"More credentials in {header['target']} reach more cases; hopproof target init explains each."
+                f"More credentials in {header['target']} allow more cases; hopproof target init explains each."
             )
         return [*lines, *foreseen]
     if header.get("fault"):
-        return [*foreseen, "hopproof mutants shows for every fault which case catches it."]
+        return [*foreseen, "hopproof mutants shows which cases catch each fault."]
     return ["hopproof explain describes any requirement or case; hopproof mutants proves that each check can fail."]

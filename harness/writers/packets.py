@@ -97,7 +97,7 @@ def _lines(report: PacketReport) -> Iterator[str]:
     count = len(report.connections)
     yield f"{report.packets} packets, {count} TCP connection{'' if count == 1 else 's'}"
     for kind, number in sorted(report.left_out.items()):
-        yield f"  left out: {number} x {kind}"
+        yield f"  skipped: {number} x {kind}"
     for note in report.notes:
         yield f"  note: {note}"
     first = report.connections[0].started if report.connections else 0.0
@@ -113,7 +113,7 @@ def _lines(report: PacketReport) -> Iterator[str]:
 
 def _inside(report: PacketReport) -> Iterator[str]:
     if report.opened:
-        yield from ("", "Inside TLS, with the key log:")
+        yield from ("", "Decrypted with the key log:")
     for inside in report.opened[:_LISTED]:
         yield f"  {inside.ends}  {inside.text}"
     if len(report.opened) > _LISTED:
@@ -149,7 +149,7 @@ def _connection(item: Connection, first: float) -> Iterator[str]:
     if item.hello is not None:
         hello = item.hello
         yield (
-            f"  asks for {hello.server_name or 'no name'}, ALPN {_list(hello.alpn)}, versions {_list(hello.versions)}, "
+            f"  SNI {hello.server_name or 'none'}, ALPN {_list(hello.alpn)}, versions {_list(hello.versions)}, "
             f"groups {_list(hello.groups)}"
         )
         yield f"  JA4 {hello.ja4}, {len(hello.ciphers)} cipher suites"
@@ -180,11 +180,11 @@ def kind_of(item: Connection) -> str:
         return ", ".join(filter(None, parts))
     words = {
         Content.TLS: "TLS, no ServerHello seen",
-        Content.HTTP: "HTTP in clear text",
-        Content.HTTP2: "HTTP/2 in clear text",
+        Content.HTTP: "cleartext HTTP",
+        Content.HTTP2: "cleartext HTTP/2",
         Content.OTHER: "neither TLS nor HTTP",
         Content.EMPTY: "no data",
-        Content.UNKNOWN: "not known: its beginning was not captured",
+        Content.UNKNOWN: "unknown: its beginning was not captured",
     }
     return words[item.content]
 
@@ -208,7 +208,7 @@ def _amounts(item: Connection, first: float) -> str:
         f"  at {item.started - first:.3f} s for {max(item.ended - item.started, 0):.3f} s{answer}; "
         f"{item.sent.bytes} bytes sent, {item.received.bytes} received"
         + (f", {missing} of them not captured" if missing else "")
-        + (f"; client known by {item.client_by}" if item.client_by != "SYN" else "")
+        + (f"; client identified by {item.client_by}" if item.client_by != "SYN" else "")
     )
 
 

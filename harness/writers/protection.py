@@ -134,7 +134,7 @@ def _unauthenticated(row: Row) -> bool:
 
 
 TOKEN = "JWT"
-ENDED = "what is called a passthrough"
+ENDED = "the declared passthrough"
 """Where the payload lies open though the target file says otherwise; this was seen."""
 
 
@@ -163,4 +163,4 @@ def in_words(cell: Shield, in_part: Collection[str] = ()) -> str:
     words = cell.get("client_verified_by") or ["not shown"]
     by = " + ".join(f"{word} (in part)" if _NAMES.get(word) in in_part else str(word) for word in words)
     ways = cell.get("open_ways")
-    return f"{by}, but open another way: {', '.join(ways)}" if ways and by != "nobody" else by
+    return f"{by}, but can be bypassed: {', '.join(ways)}" if ways and by != "nobody" else by

@@ -38,7 +38,7 @@ class Recorder:
             raise UsageError(
                 f"the report folder cannot be written: {error.strerror}",
                 where=str(folder),
-                hint="name another folder with --report",
+                hint="choose another folder with --report",
             ) from error
         try:
             self.write(header)
@@ -79,7 +79,7 @@ class Recorder:
         return ReportError(
             f"the record cannot be written: {getattr(error, 'strerror', None) or error}",
             where=str(self._draft),
-            hint="make room, or name another folder with --report",
+            hint="free some space, or choose another folder with --report",
         )
 
 
@@ -94,7 +94,7 @@ def read(folder: Path) -> Record:
         raise UsageError(f"not a record of a run: {error}", where=str(file)) from error
     kinds = [line.get("kind") if isinstance(line, dict) else None for line in lines]
     if len(lines) < 2 or kinds[0] != "header" or kinds[-1] != "footer" or set(kinds[1:-1]) - {"row"}:
-        raise UsageError("the record is not whole", where=str(file), hint=_HINT)
+        raise UsageError("the record is incomplete", where=str(file), hint=_HINT)
     for number, (kind, line) in enumerate(zip(kinds, lines, strict=True), 1):
         if wrong := misfit(line, _FORMS[kind], loose=(Extra,)):
             raise UsageError(f"the record is broken: {wrong}", where=f"{file}, line {number}", hint=_HINT)

@@ -59,9 +59,9 @@ def _finding(requirement: Requirement, verdict: Verdict) -> str:
     if verdict.code in LET_IN | DISAGREE:
         return requirement.finding or f"Not met: {requirement.text}"
     if verdict.code in KEPT_OUT:
-        return f"What has to work does not: {requirement.text}"
+        return f"Something that must work does not: {requirement.text}"
     if verdict.code == "server-error":
-        return f"The server fails on a request that it has to refuse: {requirement.text}"
+        return f"The server fails on a request that it must refuse: {requirement.text}"
     what = "Refused, but not in the required way" if verdict.outcome is Outcome.WRONG_REASON else "Not met"
     return f"{what}: {requirement.text}"
 

@@ -85,7 +85,7 @@ def _states(step: Step) -> Iterator[str]:
     if still:
         yield f"· still down: {', '.join(still)}"
     if not step.down:
-        yield "✓ after it every flow works"
+        yield "✓ every flow works after it"
 
 
 def _text_table(table: Table, width: int) -> Iterator[str]:
@@ -179,7 +179,7 @@ def _shell(runbook: Runbook) -> Iterator[str]:
     yield "#!/bin/sh"
     yield from _comment(runbook.title)
     yield from _comment(runbook.heading)
-    yield from _comment("Read it before you run it: hopproof has executed none of it.")
+    yield from _comment("Read it before you run it: Hopproof has executed none of it.")
     for remark in runbook.remarks:
         yield from _comment(f"Note: {remark}")
     yield "set -eu"

@@ -27,12 +27,12 @@ from harness.writers.protection import in_words, named, open_in_words, open_to_a
 from harness.writers.rows import outcomes
 
 LEGEND = {
-    Outcome.PASS: "as the requirement says",
+    Outcome.PASS: "the requirement is met",
     Outcome.FAIL: "the requirement is broken",
-    Outcome.WRONG_REASON: "rejected, but not for the reason under test, or acted upon all the same",
-    Outcome.UNOBSERVED: "the evidence needed could not be had",
-    Outcome.UNSUPPORTED: "an optional feature the target says it does not have",
-    Outcome.HARNESS_ERROR: "the harness or its lab failed: neither a pass nor a fail",
+    Outcome.WRONG_REASON: "rejected, but not for the reason under test; or rejected, and acted upon nevertheless",
+    Outcome.UNOBSERVED: "the evidence needed could not be obtained",
+    Outcome.UNSUPPORTED: "an optional feature that the target declares it does not have",
+    Outcome.HARNESS_ERROR: "Hopproof or its lab failed: neither a pass nor a fail",
 }
 _COLOURS = {"s0": "bold green", "s1": "bold red", "s3": "bold yellow"}
 _FLOW_COLOURS = {Outcome.FAIL: "red", Outcome.HARNESS_ERROR: "yellow", Outcome.UNOBSERVED: "yellow"}
@@ -52,7 +52,7 @@ def plain(text: str) -> str:
 
 
 class Console:
-    """Tells a run on the terminal; on anything else than a terminal, in plain lines."""
+    """Prints a run to the terminal, and plain lines to anything else."""
 
     def __init__(self, console: RichConsole | None = None) -> None:
         # Piped output has no width of its own; a table folded to 80 columns cannot be read.
@@ -158,7 +158,7 @@ class Console:
                 self._finding(one)
                 self._print_line(f"    repeat: {repeat(one.rows[0], target, report)}")
             if len(members) > _SHOWN_FINDINGS:
-                self._print_in(2, f"and {len(members) - _SHOWN_FINDINGS} more findings; all are in the record")
+                self._print_in(2, f"and {len(members) - _SHOWN_FINDINGS} more findings; the record has all of them")
             if members:
                 self._print()
 
@@ -182,9 +182,9 @@ class Console:
             )
         for row in rows:
             if row["outcome"] == Outcome.PASS and not row["as_expected"]:
-                self._print_in(2, f"{plain(row['case'])} passes now: take its entry out")
+                self._print_in(2, f"{plain(row['case'])} passes now: remove its entry")
         for case in footer.get("idle_exceptions", ()):
-            self._print_in(2, f"the entry {plain(case)} is about no case of this run")
+            self._print_in(2, f"the entry {plain(case)} matches no case of this run")
         if excused:
             self._print()
 

@@ -97,13 +97,13 @@ class Examiner:
         view = describe(compact)
         header = view.header
         if header is None or view.claims is None or not _strict(compact.split(".", 3)):
-            return _Signed("str-opaque", "no JWT in strict compact form", view)
+            return _Signed("str-opaque", "not a JWT in strict compact serialisation", view)
         name, kid = header.get("alg"), header.get("kid")
         if name not in self._rules.algorithms:
             why = f"alg is {name!r}, agreed is {', '.join(self._rules.algorithms)}"
             return self._strange(_algorithm_class(name), why, view)
         if "crit" in header:
-            return _Signed("crit-unknown", "it calls an extension critical", view)
+            return _Signed("crit-unknown", "it has a critical extension", view)
         key = self._keys.get(kid) if isinstance(kid, str) else self._keys.get("")
         if key is None:
             return self._strange("kid-unknown", f"no key {kid!r} in the key set", view)
@@ -118,7 +118,7 @@ class Examiner:
         """A token with another key or algorithm than those we know of, which the server may know all the same."""
         if self._rules.complete or name in _NEVER:
             return _Signed(name, why, view)
-        return _Signed(UNLISTED, f"{why}; whether the server knows it is unknown", view)
+        return _Signed(UNLISTED, f"{why}; whether the server trusts it is unknown", view)
 
     def _claims(self, signed: _Signed) -> list[Claim]:
         claims = dict(signed.token.claims or {})

@@ -128,7 +128,7 @@ class Marker:
     def _judged(self, flow: HTTPFlow, examined: Examined, certificate: Presented | None, alert: str) -> Mark:
         session = self.session
         if _abandoned(flow):
-            return Mark(NOT_JUDGED, "", "the client went away before the answer", stimulus=examined.stimulus)
+            return Mark(NOT_JUDGED, "", "the client disconnected before the response", stimulus=examined.stimulus)
         bare = flow.client_conn.peername == BARE
         if certificate is not None:
             stimulus, why = _combined(certificate, examined)
@@ -138,7 +138,7 @@ class Marker:
             stimulus, expected = self._stimulus(name, examined), session.expected.get(name)
         if expected is None:
             answered = f"answered {flow.response.status_code}" if flow.response else "not answered"
-            message = f"no requirement says what must happen with {name} ({why}); it was {answered}"
+            message = f"no requirement covers {name} ({why}); it was {answered}"
             return Mark(NOT_JUDGED, "", message, stimulus=name)
         # Another API of a gateway may have other modes.
         if (expected.check == "served" or certificate is not None) and not self._of_the_flow(flow):
@@ -188,7 +188,7 @@ def _combined(certificate: Presented, examined: Examined) -> tuple[Stimulus, str
 
 
 def _abandoned(flow: HTTPFlow) -> bool:
-    """Whether the client went away before the answer: what came of the server's side then is its doing."""
+    """Whether the client disconnected before the response: what came of the server's side then is its doing."""
     if flow.response is not None:
         return False
     said = flow.error is not None and flow.error.msg.startswith("Client disconnected")

@@ -63,7 +63,7 @@ def load(path: Path) -> Payload:
     """The rules in *path*; raises :class:`UsageError` for what it does not know."""
     data = strictyaml.read(path, "the payload rules") or {}
     if not isinstance(data, dict) or set(data) - {"request", "response"}:
-        raise UsageError("payload rules have the parts request and response", where=str(path))
+        raise UsageError("payload rules have the sections request and response", where=str(path))
     return Payload(**{name: _rules(part or {}, path) for name, part in data.items()})
 
 
@@ -77,7 +77,7 @@ def _rules(part: Any, path: Path) -> Rules:
         _errors(part["schema"], None)
     limit = part.get("max_bytes")
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
-        raise UsageError("max_bytes is a number", where=str(path))
+        raise UsageError("max_bytes must be a number", where=str(path))
     headers, fields = part.get("required_headers", ()), part.get("forbidden_fields", ())
     return Rules(tuple(map(str, headers)), frozenset(map(str, fields)), limit, part.get("schema"))
 

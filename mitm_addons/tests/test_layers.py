@@ -93,4 +93,4 @@ def test_a_refusal_is_of_the_request_in_progress() -> None:
 
 def test_hooks_without_a_listener_are_answered_at_once() -> None:
     for addon in (Policy, RecordingServer, Inspector, inspection._Teller, inspection._Started):
-        assert not [name for name in layers._UNHEARD if hasattr(addon, name)], addon
+        assert not [name for name in layers._WITHOUT_LISTENERS if hasattr(addon, name)], addon

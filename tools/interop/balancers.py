@@ -139,7 +139,7 @@ class Running:
         while not ports <= _listening():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
-                raise LabError("the server did not start", hint=self._last or "look at its log")
+                raise LabError("the server did not start", hint=self._last or "see its log")
             time.sleep(_LOOK_AGAIN)
 
     def _read(self) -> None:

@@ -70,7 +70,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("product", choices=list(SERVERS))
     parser.add_argument("--report", type=FilePath, required=True, metavar="DIR")
-    parser.add_argument("--expected", default="", metavar="FILE")
+    parser.add_argument("--expected", metavar="FILE")
     parser.add_argument("--only", action="append", default=[], metavar="GLOB")
     parser.add_argument("--fault", default="", choices=FAULTS, help="what the balancer does wrong")
     parser.add_argument("--capture", action="store_true", help="judge from captured packets as well")

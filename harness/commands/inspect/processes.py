@@ -31,7 +31,7 @@ _MOST = 4
 def headless(
     wanted: InspectOptions, session: Path, about: Callable[[int], list[str]], exercise: Exercise | None, tell: Tell
 ) -> int:
-    """Until stdin ends: tells each violation, and in the end the counts.
+    """Runs until stdin ends: prints each violation, and finally the counts.
 
     As many processes as there are cores take connections from one port.  A recording is one file of one process.
     """
@@ -81,7 +81,7 @@ def _command(wanted: InspectOptions, session: Path, port: int) -> list[str]:
 
 
 class _Workers:
-    """Processes that end with their stdin; each tells JSON lines."""
+    """Processes that end with their stdin; each prints JSON lines."""
 
     def __init__(self, command: list[str], number: int, tell: Tell) -> None:
         self._tell = tell
@@ -109,13 +109,13 @@ class _Workers:
         self._over.wait()
 
     def end(self) -> int:
-        """Let them finish, and tell what they counted; 3 where one did not end well."""
+        """Let them finish, and print their counts; 3 if one failed."""
         for process in self._processes:
             _pipe(process.stdin).close()
         try:
             statuses = [process.wait(_END_SECONDS) for process in self._processes]
         except subprocess.TimeoutExpired as error:
-            raise LabError("the inspector does not end") from error
+            raise LabError("the inspector does not terminate") from error
         for reader in self._readers:
             reader.join(_END_SECONDS)
         counts = ", ".join(f"{number} {name}" for name, number in sorted(self._counts.items()))
@@ -167,7 +167,7 @@ def interface(
         try:
             if not ready.read():  # the end of the pipe without a word: the process is gone
                 process.wait()
-                raise LabError("the inspector's interface did not start", hint="another --port and --web-port")
+                raise LabError("the inspector's user interface did not start", hint="another --port and --web-port")
             if exercise is not None:
                 # A console owns the terminal: a message would stand in it.
                 exercise(wanted.port, tell if wanted.ui == "web" else lambda _line: None)
@@ -197,7 +197,7 @@ def _ready(lines: IO[str]) -> int:
         message = _message(line)
         if message is not None and message["kind"] == "ready":
             return message["port"]
-    raise HopproofError("the inspector did not start", hint="what it said stands above")
+    raise HopproofError("the inspector did not start", hint="see its output above")
 
 
 def _message(line: str) -> Line | None:

@@ -75,7 +75,7 @@ def secrets(subject: Subject, *, as_client: bool) -> PrivateFiles:
     if as_client and client is None:
         raise UsageError(
             "there is no client certificate to present",
-            hint="name one under client in the target file, or leave --as-client out",
+            hint="add one under client in the target file, or leave out --as-client",
         )
     renew(subject)
     return {
@@ -107,7 +107,7 @@ def _token_rules(subject: Subject, wanted: Collection[str]) -> TokenForm:
     observed = describe(good)
     header, claims = observed.header or {}, observed.claims or {}
     if good and not (header and claims):
-        raise UsageError("the good token is not a JWT, and an inspection judges JWTs")
+        raise UsageError("the good token is not a JWT, and hopproof inspect judges only JWTs")
     audience = claims.get("aud", [])
     return {
         "keys": {"keys": _keys(subject, observed)},

@@ -104,10 +104,10 @@ def _embedded(wanted: InspectOptions) -> Subject:
 def _given(wanted: InspectOptions) -> Subject:
     for option, value in (("--fault", wanted.fault), ("--posture", wanted.posture)):
         if value:
-            raise UsageError(f"{option} is for our own servers", hint="leave --target out, or it")
+            raise UsageError(f"{option} is for the reference servers only", hint="leave out --target, or this option")
     deployment = Deployment.load(Path(wanted.target))
     if deployment.file.environment == "production":
-        raise UsageError("an inspection reads every payload: it is for labs and tests, not for production")
+        raise UsageError("hopproof inspect reads every payload: use it in labs and tests, not in production")
     target = deployment.target()
     known = target.adapt(catalogue())
     flow = _flow(known, wanted.flow)

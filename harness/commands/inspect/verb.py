@@ -50,7 +50,7 @@ def inspect(wanted: InspectOptions, tell: Tell) -> int:
 def _save(file: Path, session: SessionForm, tell: Tell) -> int:
     upstream = session["upstream"]
     _write(file, session)
-    tell(f"{file}: no key and no token is in it.  To use it, here or elsewhere:")
+    tell(f"{file}contains no key and no token.  To use it, here or elsewhere:")
     tell(
         f"  mitmweb -s mitm_addons/inspector.py --set hopproof_session={file} "
         f"--mode reverse:https://{upstream['host']}:{upstream['port']} --set keep_host_header=true --set http2=false"
@@ -71,19 +71,19 @@ def _write(file: Path, session: SessionForm) -> None:
     try:
         private_file(file, json.dumps(session, indent=1).encode())
     except OSError as error:
-        raise UsageError(f"cannot write: {error.strerror}", where=str(file), hint="name another place") from error
+        raise UsageError(f"cannot write: {error.strerror}", where=str(file), hint="choose another file") from error
 
 
 def _warn(subject: Subject, wanted: InspectOptions, tell: Tell) -> None:
     if subject.file and not wanted.as_client and subject.posture in (Posture.MTLS, Posture.BOTH):
-        tell("the server asks for a client certificate and is shown none; --as-client shows it the target file's")
+        tell("the server requests a client certificate and none is presented; --as-client presents the target file's")
 
 
 def _about(driver: Driver, port: int) -> list[str]:
     flow, subject = driver.subject.flow, driver.subject
     host = subject.entrypoint.address.server_name
     return [
-        f"inspecting {flow.name} ({subject.posture}) on https://127.0.0.1:{port}; the end of stdin ends it",
+        f"inspecting {flow.name} ({subject.posture}) on https://127.0.0.1:{port}; close stdin to stop",
         f"  try: curl --cacert {subject.client_ca} --connect-to {host}:{port}:127.0.0.1:{port} "
         f"-X {flow.method} https://{host}:{port}{flow.path.replace('{nonce}', 'by-hand')}",
     ]

@@ -98,7 +98,7 @@ class Attached:
     def write(self, line: bytes) -> None:
         """See :class:`harness.lab.worker.Link`."""
         if self._docker.lost:
-            raise OSError("the Docker daemon carries nothing any more")
+            raise OSError("the Docker daemon no longer transfers data")
         self._socket.sendall(line)
 
     def lines(self) -> Iterator[bytes]:
@@ -115,7 +115,7 @@ class Attached:
     def hang_up(self) -> None:
         """See :class:`harness.lab.worker.Link`; one that hangs is set going, to see it."""
         self._socket.shutdown(socket.SHUT_WR)
-        with self._docker.asked("a container cannot be ended", str(self._container.name)):
+        with self._docker.asked("a container cannot be stopped", str(self._container.name)):
             try:
                 self._container.reload()
                 if self._container.status == "paused":
@@ -128,7 +128,7 @@ class Attached:
 
         Raises LabError when the daemon does not say.
         """
-        with self._docker.asked("a container's state cannot be had", str(self._container.name)):
+        with self._docker.asked("a container's state cannot be read", str(self._container.name)):
             try:
                 self._container.reload()
             except errors.NotFound:
@@ -159,7 +159,7 @@ class Attached:
     def put(self, archive: bytes, folder: Path) -> None:
         """Unpack the tar *archive* in the container's *folder*.  Raises LabError."""
         api = self._client.client.api
-        with self._docker.asked("no files can be given to the container", str(self._container.name)):
+        with self._docker.asked("files cannot be copied into the container", str(self._container.name)):
             order = api.exec_create(self._container.id, ["tar", "-x", "-C", str(folder)], stdin=True)
             stream = api.exec_start(order["Id"], socket=True)
             try:
@@ -168,7 +168,7 @@ class Attached:
                 _close(stream)
             status = api.exec_inspect(order["Id"])["ExitCode"]
         if status != 0:
-            raise LabError(f"no files can be given to the container: {said.decode('utf-8', 'replace')[:300]}")
+            raise LabError(f"files cannot be copied into the container: {said.decode('utf-8', 'replace')[:300]}")
 
 
 def _exchange(raw: socket.socket, content: bytes) -> bytes:

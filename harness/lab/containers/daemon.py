@@ -53,7 +53,7 @@ def sweep() -> int:
     """
     docker = Docker()
     removals: list[Callable[[], None]] = []
-    with contextlib.suppress(LabError), docker.asked("what earlier runs left cannot be listed"):
+    with contextlib.suppress(LabError), docker.asked("leftovers of earlier runs cannot be listed"):
         client = docker_api.client(SWEEP_SECONDS).client
         # Sparse: only a list.  Docker may hang over one container for ever, when asked about that one.
         containers = client.containers.list(all=True, filters={"label": OWNER}, sparse=True)

@@ -19,7 +19,7 @@ from harness.errors import LabError
 ANSWER_SECONDS = 60
 """How long a call may take: with two cores and a dozen containers starting at once, some take 20 s."""
 PING_SECONDS = 10
-_ATTEMPT = "look at the daemon's log and restart it; what this run leaves in it, the next run removes"
+_ATTEMPT = "check the daemon's log and restart it; the next run removes what this run leaves behind"
 NO_ANSWER = (requests.exceptions.ConnectionError, requests.exceptions.Timeout)
 
 
@@ -70,7 +70,9 @@ class Docker:
             if first:
                 why = answers()
                 still = (
-                    f"it answers no more: {why}" if why else f"it left this unanswered for {ANSWER_SECONDS} s: {error}"
+                    f"it no longer answers: {why}"
+                    if why
+                    else (f"this was not answered within {ANSWER_SECONDS} s: {error}")
                 )
                 self.lost = f"the Docker daemon failed in the middle of the run ({what}; {still})"
         if first:

@@ -71,7 +71,9 @@ def build(folder: Path, tag: str, target: str = "lab") -> None:
     except docker.errors.APIError as error:
         raise LabError(f"the image cannot be built: {error.explanation or error}", hint=_attempt()) from error
     except docker_api.NO_ANSWER as error:
-        raise LabError(f"the image cannot be built: the daemon broke off: {error}", hint=_attempt()) from error
+        raise LabError(
+            (f"the image cannot be built: the daemon closed the connection: {error}"), hint=_attempt()
+        ) from error
 
 
 def _attempt() -> str:

@@ -69,7 +69,7 @@ class ContainerPlacement:
         self.docker = Docker(lambda: self.mailbox.put(Ended(expected=False)))
         try:
             daemon.sweep()
-            with self.docker.asked("the image cannot be had"):
+            with self.docker.asked("the image is not available"):
                 daemon.reap(docker_api.client())
                 self._image = ready_image()
         except BaseException:
@@ -101,7 +101,7 @@ class ContainerPlacement:
     def _network(self, name: str) -> str:
         """The Docker name of the network called *name*, which is made if missing."""
         if name not in self._networks:
-            with self.docker.asked(f"the network {name} cannot be made"):
+            with self.docker.asked(f"the network {name} cannot be created"):
                 network = Network({"timeout": docker_api.ANSWER_SECONDS}, {"internal": True, "labels": daemon.labels()})
                 network.name = f"{self.folder.name}-{name}"
                 self._networks[name] = network.create()

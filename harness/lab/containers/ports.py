@@ -31,7 +31,7 @@ def port_ranges(insiders: Sequence[str], balancers: Sequence[str]) -> Mapping[st
     share = (_END - _FIRST) // sum(weights.values())
     if share < _FEWEST:
         raise LabError(
-            f"{len(weights)} containers share {_END - _FIRST} ports, {share} each: too few to distinguish them"
+            f"{len(weights)} containers share {_END - _FIRST} ports, {share} each: too few to tell them apart"
         )
     ranges, start = {}, _FIRST
     for name, weight in weights.items():

@@ -13,19 +13,19 @@ __all__ = ["WAYS", "Asking", "Way"]
 
 WAYS: Mapping[str, Way] = {
     "tls-12": Way("over TLS 1.2", connections.over_12, needs=connections.no_12),
-    "other-sni": Way("connected under another name (SNI) or none, for the protected host", connections.other_names),
+    "other-sni": Way("with another SNI or none, for the protected host", connections.other_names),
     "host-spelling": Way(
-        "the host's name in capitals, and with a dot after it, in the request and in the handshake",
+        "the host name in upper case, and with a trailing dot, in the request and in SNI",
         connections.respelled_names,
     ),
     "resumed-session": Way(
-        "in a TLS session that began without a certificate, of this name or another", connections.resumed
+        "in a TLS session resumed from one without a certificate, of this name or another", connections.resumed
     ),
     "certificate-in-header": Way(
-        "the good client's certificate, which is public, in the headers in which balancers hand one on",
+        "the good client's certificate, which is public, in the headers in which balancers forward one",
         requests.certificate_headers,
     ),
-    "identity-headers": Way("headers in which proxies name the client", requests.identity_headers),
+    "identity-headers": Way("headers in which proxies name the user", requests.identity_headers),
     "source-headers": Way(
         "headers in which proxies say where a request comes from, with the server's own address",
         requests.source_headers,
@@ -48,21 +48,24 @@ WAYS: Mapping[str, Way] = {
         requests.overridden,
         intrusive=Intrusiveness.WRITE,
     ),
-    "upgrade-websocket": Way("the request asks for a WebSocket, with GET and with its own method", requests.websocket),
+    "upgrade-websocket": Way("an upgrade to WebSocket, with GET and with the request's own method", requests.websocket),
     "upgrade-h2c": Way(
-        "the request asks for HTTP/2 (Upgrade: h2c); so does one for a public path, and this one follows in it",
+        (
+            "an upgrade to HTTP/2 (Upgrade: h2c), in the request itself and in one for a public path, "
+            "with this request following in HTTP/2"
+        ),
         requests.http2,
     ),
     "path-dots": Way(
-        "the path with segments that stand for nothing: //, /./, /%2e/, /../",
+        "the path with segments that normalise away: //, /./, /%2e/, /../",
         requests.paths(lambda asking: bypass.dotted(asking.path)),
     ),
     "path-spelling": Way(
-        "the path spelled otherwise: a slash after it, ;x=1, a letter percent-encoded, upper case",
+        "other spellings of the path: a trailing slash, ;x=1, a letter percent-encoded, upper case",
         requests.paths(lambda asking: bypass.respelled(asking.path)),
     ),
     "path-in-header": Way(
-        "the path with a header that names a public one (X-Original-URL and the like), and the other way round",
+        "the path with a header that names a public one (X-Original-URL and the like), and vice versa",
         requests.path_headers,
     ),
     "path-absolute-form": Way(

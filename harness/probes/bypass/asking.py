@@ -131,7 +131,7 @@ class Way:
             if client.timed_out or (_let_in(asking, one, client) and one.aside is None):
                 break
         if not observed:
-            raise StimulusUnavailable("the request is of that form already")
+            raise StimulusUnavailable("the request already has that form")
         let_in = [(one, client) for one, client in observed if _let_in(asking, one, client)]
         ways: Ways = {"tries": message}
         if let_in:
@@ -171,7 +171,7 @@ def _reached(one: Try, client: ClientView) -> bool:
 
 
 def _fact(asking: Asking, one: Try, client: ClientView) -> Answer:
-    """What came of one request; the nonce, which differs, is left out of the body."""
+    """The result of one request; the nonce, which differs, is left out of the body."""
     if not _reached(one, client):
         client = replace(client, response=None)
     body = client.response.body if client.response else ""

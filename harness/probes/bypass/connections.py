@@ -40,7 +40,7 @@ def no_12(asking: Asking) -> str:
     return (
         ""
         if served(asking, good)
-        else f"the server offers no TLS 1.2: the good client is not served over it ({message})"
+        else f"the server does not offer TLS 1.2: the good client is not served over it ({message})"
     )
 
 
@@ -84,7 +84,7 @@ def other_names(asking: Asking) -> Iterator[Try]:
     """The request for the protected host on connections that were made for other names."""
     context = asking.under_another_name()
     for name in _names(asking):
-        how = f"connected as {name}" if name else "connected without a name (SNI)"
+        how = f"connected with the SNI {name}" if name else "connected without SNI"
         address = replace(asking.entrypoint.address, server_name=name)
 
         def aside(how: str = how, address: Address = address, name: str = name) -> Try:
@@ -98,7 +98,7 @@ def respelled_names(asking: Asking) -> Iterator[Try]:
     context = asking.under_another_name()
     own, (host, colon, port) = asking.entrypoint.address.server_name, asking.entrypoint.host_header.partition(":")
     if not own or not host.isascii() or host.startswith("[") or host.replace(".", "").isdigit():
-        raise StimulusUnavailable("the server is asked for by its address, which has no other spelling")
+        raise StimulusUnavailable("the server is addressed by IP, which has no other spelling")
     for name in (host.upper(), f"{host}."):
         for server_name in (own, name):
             address = replace(asking.entrypoint.address, server_name=server_name)
@@ -139,7 +139,7 @@ def resumed(asking: Asking) -> Iterator[Try]:
                 yield Try(how, asking.entrypoint.address, asking.request(), context, aside, judged_elsewhere=True)
     if not had:
         yield Try(
-            "no session was to be had without a certificate",
+            "no session could be established without a certificate",
             asking.entrypoint.address,
             asking.request(),
             asking.usual(),

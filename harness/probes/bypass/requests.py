@@ -23,7 +23,7 @@ def _at_all_doors(asking: Asking, how: str, request: Prepared) -> Iterator[Try]:
     yield Try(how, asking.entrypoint.address, request, asking.usual())
     if asking.entrypoint.origin is not None:
         context = asking.under_another_name()
-        yield Try(f"{how}, sent past the balancer", asking.entrypoint.origin, request, context)
+        yield Try(f"{how}, sent directly to the server", asking.entrypoint.origin, request, context)
 
 
 def certificate_headers(asking: Asking) -> Iterator[Try]:

@@ -253,7 +253,7 @@ def _measure(load: _Load, own: list[psutil.Process], late: Counter[int], workers
         _say(kind="slice", slice=measured)
         fallen = 0 if sample.served else fallen + 1
         if fallen >= plan["patience"]:
-            _say(kind="stopped", why=f"nothing was served in {fallen} slices, one after the other")
+            _say(kind="stopped", why=f"nothing was served in {fallen} consecutive slices")
             return
         if load.sent >= plan["limit"]:
             _say(kind="stopped", why=f"the limit of {plan['limit']} requests was reached")

@@ -1,4 +1,4 @@
-"""Files of APK that are judged in the place of somebody's: sound ones, and one mistake each.  Data."""
+"""Files of APK that are judged in place of a user's: correct ones, and one mistake each.  Data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SUMMARIES = {
     "resource-without-certificates": "an Authentication resource has mTLS without certificates",
     "key-absent": "a reference names a key that its ConfigMap does not have",
     "secret-in-place-of-config-map": "an apk-conf names a Secret where a ConfigMap is read",
-    "cut-certificate": "a configured certificate is cut",
+    "cut-certificate": "a configured certificate is truncated",
     "unknown-auth-type": "an apk-conf has an authType that APK does not know",
     "misspelt-required": "an apk-conf has required under a misspelt name",
     "misspelt-mode": "an Authentication resource has another word than mandatory or optional",

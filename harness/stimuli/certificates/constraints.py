@@ -39,13 +39,13 @@ def _ca_no_bc(pki: Credentials, secret: str) -> Identity:
 # Wrong however many CAs there may be, and so is its twin there.
 @CLASSES.add("ca-leaf-issues-leaf", twin="via-intermediate", authorities=0)
 def _leaf_issues_leaf(pki: Credentials, secret: str) -> Identity:
-    """issued with another client's ordinary certificate, which is sent along"""
+    """issued with another client's end-entity certificate, which is sent in the chain"""
     return below(pki, secret, pki.other_client(secret))
 
 
 @CLASSES.add("pathlen-1", twin="via-intermediate", authorities=2)
 def _pathlen_1(pki: Credentials, secret: str) -> Identity:
-    """two intermediate CAs, the upper one with path length 1: just as deep as it allows"""
+    """two intermediate CAs, the upper one with pathLenConstraint 1: exactly what it allows"""
     needs_room(pki, secret, 2)
     return _two_deep(pki, secret, 1)
 
@@ -53,7 +53,7 @@ def _pathlen_1(pki: Credentials, secret: str) -> Identity:
 # Wrong however many CAs there may be, and so is its twin there.
 @CLASSES.add("pathlen-0", twin="pathlen-1", authorities=0)
 def _pathlen_0(pki: Credentials, secret: str) -> Identity:
-    """two intermediate CAs, the upper one with path length 0: one deeper than it allows"""
+    """two intermediate CAs, the upper one with pathLenConstraint 0: one more than it allows"""
     return _two_deep(pki, secret, 0)
 
 
@@ -66,25 +66,25 @@ def _two_deep(pki: Credentials, secret: str, path_length: int) -> Identity:
 
 @CLASSES.add("nc-dns-inside", twin="via-intermediate")
 def _nc_dns_inside(pki: Credentials, secret: str) -> Identity:
-    """issued by an intermediate CA for clients.apic.test, with a DNS name of that domain"""
+    """issued by an intermediate CA constrained to clients.apic.test, with a DNS name in that domain"""
     return below(pki, secret, _for_domain(pki, secret), names=known_as(pki, secret, f"client.{_ZONE}"))
 
 
 @CLASSES.add("nc-dns", twin="nc-dns-inside")
 def _nc_dns(pki: Credentials, secret: str) -> Identity:
-    """issued by an intermediate CA for clients.apic.test, with a DNS name of another domain"""
+    """issued by an intermediate CA constrained to clients.apic.test, with a DNS name in another domain"""
     return below(pki, secret, _for_domain(pki, secret), names=known_as(pki, secret, "client.elsewhere.test"))
 
 
 @CLASSES.add("nc-dn-inside", twin="via-intermediate")
 def _nc_dn_inside(pki: Credentials, secret: str) -> Identity:
-    """issued by an intermediate CA that may only name subjects like the client's (O=cert-manager), as this one is"""
+    """issued by an intermediate CA whose name constraints permit the client's subject (O=cert-manager)"""
     return _with_a_name(pki, secret, _for_subjects(pki, secret, own_branch(pki.profile(secret).subject)))
 
 
 @CLASSES.add("nc-dn", twin="nc-dn-inside")
 def _nc_dn(pki: Credentials, secret: str) -> Identity:
-    """issued by an intermediate CA that may only name subjects of another organization"""
+    """issued by an intermediate CA whose name constraints permit only another organization"""
     return _with_a_name(pki, secret, _for_subjects(pki, secret, other_branch(pki.profile(secret).subject)))
 
 

@@ -1,6 +1,6 @@
 """Distinguished names taken apart and put together again, whatever their shape.  Keeps the string type of each value.
 
-The *telling* attribute is the one that tells clients apart: the common name, or what stands in its place where a name
+The *identifying* attribute distinguishes clients: the common name, or what stands in its place where a name
 has none.  Functions raise StimulusUnavailable where a name has not what is to be changed.
 """
 
@@ -27,7 +27,7 @@ _NARROW: dict[StringType, Callable[[str], bool]] = {
 }
 
 
-def telling(name: x509.Name) -> NameAttribute:
+def identifying_attribute(name: x509.Name) -> NameAttribute:
     """The attribute of *name* that tells its client from others."""
     attributes = [attribute for rdn in reversed(name.rdns) for attribute in rdn]
     for oid in _TELLING:
@@ -54,8 +54,8 @@ def attribute(oid: x509.ObjectIdentifier, value: str, like: NameAttribute | None
 
 
 def with_value(name: x509.Name, value: str) -> x509.Name:
-    """*name* whose telling attribute has *value*."""
-    old = telling(name)
+    """*name* whose identifying attribute has *value*."""
+    old = identifying_attribute(name)
     return exchanged(name, old, attribute(old.oid, value, old))
 
 
@@ -65,7 +65,7 @@ def exchanged(name: x509.Name, old: NameAttribute, new: NameAttribute) -> x509.N
 
 
 def with_part(name: x509.Name, *parts: NameAttribute) -> x509.Name:
-    """*name* with *parts* before its telling attribute, each an RDN of its own."""
+    """*name* with *parts* before its identifying attribute, each an RDN of its own."""
     spot = _spot(name)
     return x509.Name([*name.rdns[:spot], *_single(parts), *name.rdns[spot:]])
 
@@ -74,7 +74,7 @@ def elsewhere(name: x509.Name) -> x509.Name:
     """*name* of another organization; one without any gets one."""
     found = name.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
     if not found:
-        telling(name)  # an empty name is of no organization at all
+        identifying_attribute(name)  # an empty name is of no organization at all
         return x509.Name([*_single([attribute(NameOID.ORGANIZATION_NAME, ANOTHER)]), *name.rdns])
     return exchanged(name, found[-1], attribute(NameOID.ORGANIZATION_NAME, other_than(found[-1].value), found[-1]))
 
@@ -86,7 +86,7 @@ def other_than(value: str | bytes) -> str:
 
 def reordered(name: x509.Name) -> x509.Name:
     """The parts of *name* in the opposite order."""
-    telling(name)  # of an empty name there is nothing to say
+    identifying_attribute(name)  # of an empty name there is nothing to say
     turned = x509.Name(list(reversed(name.rdns)))
     if turned == name:
         raise StimulusUnavailable("the client's subject has one part only, which can stand in no other order")
@@ -102,7 +102,7 @@ def regrouped(name: x509.Name) -> x509.Name:
         one, other = next(iter(name.rdns[spot - 1])), next(iter(name.rdns[spot]))
         if one.oid != other.oid:
             return x509.Name([*name.rdns[: spot - 1], RelativeDistinguishedName([one, other]), *name.rdns[spot + 1 :]])
-    alone = telling(name)
+    alone = identifying_attribute(name)
     added = NameOID.ORGANIZATION_NAME if alone.oid != NameOID.ORGANIZATION_NAME else NameOID.ORGANIZATIONAL_UNIT_NAME
     spot = _spot(name)
     joined = RelativeDistinguishedName([*name.rdns[spot], attribute(added, ANOTHER)])
@@ -135,7 +135,7 @@ def _not_empty(name: x509.Name) -> None:
 
 
 def _spot(name: x509.Name) -> int:
-    requested = telling(name)
+    requested = identifying_attribute(name)
     return next(spot for spot, rdn in enumerate(name.rdns) if any(item is requested for item in rdn))
 
 

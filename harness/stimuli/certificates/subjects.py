@@ -16,9 +16,9 @@ from harness.stimuli.certificates.naming import (
     attribute,
     elsewhere,
     exchanged,
+    identifying_attribute,
     regrouped,
     reordered,
-    telling,
     with_part,
     with_value,
 )
@@ -46,7 +46,7 @@ def _named(pki: Credentials, secret: str, change: Callable[[x509.Name], x509.Nam
 
 def _text(name: x509.Name) -> str:
     """The value that tells clients apart."""
-    value = telling(name).value
+    value = identifying_attribute(name).value
     if not isinstance(value, str):
         raise StimulusUnavailable("the client's subject is not made of text")
     return value
@@ -108,7 +108,7 @@ def _missing_rdn(pki: Credentials, secret: str) -> Identity:
 
 
 def _telling_alone(name: x509.Name) -> x509.Name:
-    alone = x509.Name([telling(name)])
+    alone = x509.Name([identifying_attribute(name)])
     if alone == name:
         raise StimulusUnavailable("the client's subject has one part only, so none can be left out")
     return alone
@@ -123,13 +123,13 @@ def _extra_rdn(pki: Credentials, secret: str) -> Identity:
 
 @CLASSES.add("id-rdn-order")
 def _rdn_order(pki: Credentials, secret: str) -> Identity:
-    """the registered subject's parts in the opposite order"""
+    """the registered subject's RDNs in the opposite order"""
     return _named(pki, secret, reordered)
 
 
 @CLASSES.add("id-multivalued")
 def _multivalued(pki: Credentials, secret: str) -> Identity:
-    """two of the registered parts in one multi-valued part, such as CN=<client>+O=cert-manager"""
+    """two of the registered attributes in one multi-valued RDN, such as CN=<client>+O=cert-manager"""
     return _named(pki, secret, regrouped)
 
 
@@ -145,7 +145,9 @@ def _multiple_cn(pki: Credentials, secret: str) -> Identity:
     return _named(
         pki,
         secret,
-        lambda name: with_part(name, attribute(telling(name).oid, _respelt(_text(name), lambda _: _STRANGER))),
+        lambda name: with_part(
+            name, attribute(identifying_attribute(name).oid, _respelt(_text(name), lambda _: _STRANGER))
+        ),
     )
 
 
@@ -156,7 +158,7 @@ def _cn_injection(pki: Credentials, secret: str) -> Identity:
 
 
 def _injected(name: x509.Name) -> x509.Name:
-    own, (head, _, rest) = telling(name), name.rfc4514_string().partition("=")
+    own, (head, _, rest) = identifying_attribute(name), name.rfc4514_string().partition("=")
     mark = own.rfc4514_attribute_name
     written = rest if head == mark and "," in rest else f"{_STRANGER},{mark}={_text(name)}"
     return x509.Name([attribute(own.oid, written, own)])
@@ -169,7 +171,7 @@ def _oid_in_value(pki: Credentials, secret: str) -> Identity:
 
 
 def _retyped(name: x509.Name) -> x509.Name:
-    own = telling(name)
+    own = identifying_attribute(name)
     other = NameOID.COMMON_NAME if own.oid == NameOID.USER_ID else NameOID.USER_ID
     return exchanged(name, own, attribute(other, _text(name)))
 

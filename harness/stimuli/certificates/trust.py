@@ -71,7 +71,7 @@ def _out_of_order(pki: Credentials, secret: str) -> Identity:
 
 @CLASSES.add("ta-unknown-ca")
 def _unknown_ca(pki: Credentials, secret: str) -> Identity:
-    """the same certificate issued by a CA the server does not know"""
+    """the same certificate issued by an unknown CA"""
     return leaf(pki, secret, issuer=_foreign_ca(pki, secret))
 
 
@@ -111,7 +111,7 @@ def _missing_ica(pki: Credentials, secret: str) -> Identity:
 
 @CLASSES.add("ta-leaf-not-first")
 def _leaf_not_first(pki: Credentials, secret: str) -> Identity:
-    """presents the client's certificate only behind another one: the first, which counts, is a stranger's"""
+    """the client's certificate sent only after another one: the first, the end-entity certificate, is untrusted"""
     stranger = issue(pki.profile(secret), key=_attacker_of(pki, secret))
     return stranger.along(pki.identity(secret).chain)
 
@@ -151,7 +151,7 @@ def _expired_ica(pki: Credentials, secret: str) -> Identity:
 
 @CLASSES.add("tls-crl-revoked", needs=needs(Need.REVOKED))
 def _revoked(pki: Credentials, secret: str) -> Identity:
-    """an earlier certificate of the client, of the right CA, which that CA has revoked"""
+    """an earlier certificate of the client, from the right CA, which has since been revoked"""
     return pki.revoked(secret)
 
 

@@ -109,7 +109,7 @@ def _hs_empty(token_issuer: TokenIssuer) -> Iterator[tuple[str, str]]:
 
 @CLASSES.forms("alg-hs-weak-secret")
 def _hs_weak(token_issuer: TokenIssuer) -> Iterator[tuple[str, str]]:
-    """HMAC with a secret that stands in every word list"""
+    """HMAC with a secret that is in every word list"""
     return _macs(
         token_issuer, [(word, word.encode()) for word in ("secret", "changeme", "password", "your-256-bit-secret")]
     )
@@ -117,19 +117,19 @@ def _hs_weak(token_issuer: TokenIssuer) -> Iterator[tuple[str, str]]:
 
 @CLASSES.forms("alg-rs-to-ps", made_by=MadeBy.ISSUER, needs=needs(Need.ALGORITHMS))
 def _pss(token_issuer: TokenIssuer) -> Iterator[tuple[str, str]]:
-    """genuinely signed with the right RSA key, with the other padding (PKCS #1 v1.5, PSS) than is agreed"""
+    """signed with the right RSA key, but with the other padding (PKCS #1 v1.5, PSS) than agreed"""
     return _genuine(token_issuer, lambda alg: alg[:2] != token_issuer.alg[:2] and alg[2:] == token_issuer.alg[2:])
 
 
 @CLASSES.forms("alg-hash-swap", made_by=MadeBy.ISSUER, needs=needs(Need.ALGORITHMS))
 def _rs512(token_issuer: TokenIssuer) -> Iterator[tuple[str, str]]:
-    """genuinely signed with the right key, with another hash than is agreed"""
+    """signed with the right key, but with another hash than agreed"""
     return _genuine(token_issuer, lambda alg: alg[:2] == token_issuer.alg[:2] and alg[2:] != token_issuer.alg[2:])
 
 
 @CLASSES.forms("alg-header-vs-sig")
 def _mismatch(token_issuer: TokenIssuer) -> Iterator[tuple[str, str]]:
-    """the header says another algorithm of the same kind of key than the signature is"""
+    """the header names another algorithm for the same key type than the signature uses"""
     others = {"RS": "PS", "PS": "RS"}.get(token_issuer.alg[:2], "")
     named = [others + token_issuer.alg[2:]] if others else ["ES384" if token_issuer.alg == "ES256" else "ES256"]
     for alg in named:

@@ -31,7 +31,7 @@ def _past_minutes(token_issuer: TokenIssuer) -> str:
 
 @CLASSES.add("exp-past-after-good")
 def _past_after_good(token_issuer: TokenIssuer) -> Presented:
-    """a good token that was served first, presented again after it has expired"""
+    """a good token that was served first, presented again after it expired"""
     exp = token_issuer.now + _SOON
     token = authorization(f"Bearer {token_issuer.with_claims(exp=exp)}")
     # Another iat makes it another token where the service's tokens have no jti.

@@ -96,7 +96,7 @@ class TokenIssuer(ABC):
         other._named = {name: value for name, value in (("iss", issuer), ("aud", audience)) if value}
         return other
 
-    def luring(self, url: str) -> Self:
+    def with_attacker_url(self, url: str) -> Self:
         """The same token issuer, whose tokens that name a URL name one below *url*."""
         other = copy.copy(self)
         other._lure = url

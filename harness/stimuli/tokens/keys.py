@@ -47,7 +47,7 @@ def _kid_case(token_issuer: TokenIssuer) -> str:
 
 @CLASSES.forms("kid-traversal")
 def _kid_traversal(token_issuer: TokenIssuer) -> Iterator[tuple[str, str]]:
-    """the key id is a path to /dev/null, the token is HS256 with what can be read there as the secret"""
+    """the key id is a path to /dev/null, the token is HS256 with the content read there as the secret"""
     for kid in ("../../../../../../../../dev/null", "/dev/null"):
         for name, secret in (("an empty secret", b""), ("one zero octet", bytes(1))):
             token = token_issuer.token(header=token_issuer.header(alg="HS256", kid=kid), sign=signer("HS256", secret))
@@ -63,7 +63,7 @@ def _kid_sql(token_issuer: TokenIssuer) -> Iterator[tuple[str, str]]:
 
 @CLASSES.forms("kid-url", needs=needs(Need.LISTENER))
 def _kid_url(token_issuer: TokenIssuer) -> Iterator[tuple[str, str]]:
-    """signed with an attacker's key, the key id is the URL where he serves it, which must not be fetched"""
+    """signed with an attacker's key, the key id is the URL of that key, which must not be fetched"""
     for name in ("key.json", "key.pem"):
         yield name, token_issuer.forged(kid=token_issuer.url(name))
 
@@ -90,19 +90,19 @@ def _jku_data(token_issuer: TokenIssuer) -> str:
 
 @CLASSES.token("jwk-embedded")
 def _jwk(token_issuer: TokenIssuer) -> str:
-    """signed with an attacker's key, whose public half stands in the header"""
+    """signed with an attacker's key, whose public key is in the header"""
     return token_issuer.forged(kid=attacker_kid(token_issuer.alg), jwk=attacker_jwk(token_issuer.alg))
 
 
 @CLASSES.token("jwk-embedded-samekid")
 def _jwk_same_kid(token_issuer: TokenIssuer) -> str:
-    """signed with an attacker's key under the right key id, the attacker's public key stands in the header"""
+    """signed with an attacker's key under the right key id, with the attacker's public key in the header"""
     return token_issuer.forged(jwk=attacker_jwk(token_issuer.alg, token_issuer.kid))
 
 
 @CLASSES.token("jwk-embedded-oct")
 def _jwk_oct(token_issuer: TokenIssuer) -> str:
-    """HS256, the secret itself stands in the header as a JWK"""
+    """HS256, with the secret itself in the header as a JWK"""
     secret = bytes(range(32))
     jwk = {"kty": "oct", "k": encode(secret), "kid": token_issuer.kid}
     return token_issuer.token(header=token_issuer.header(alg="HS256", jwk=jwk), sign=signer("HS256", secret))
@@ -116,7 +116,7 @@ def _x5u(token_issuer: TokenIssuer) -> str:
 
 @CLASSES.token("x5c-selfsigned")
 def _x5c(token_issuer: TokenIssuer) -> str:
-    """signed with an attacker's key, whose self-signed certificate stands in the header"""
+    """signed with an attacker's key, whose self-signed certificate is in the header"""
     return token_issuer.forged(x5c=attacker_chain(token_issuer.alg))
 
 

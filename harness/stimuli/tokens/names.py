@@ -49,7 +49,7 @@ def _sibling(name: str) -> str:
 
 @CLASSES.token("iss-wrong", needs=needs(Need.ISSUER), lets_in="JWT of any issuer")
 def _iss_wrong(token_issuer: TokenIssuer) -> str:
-    """issued, by its own account, by another issuer"""
+    """iss names another issuer"""
     return token_issuer.with_claims(iss=_OTHER_ISSUER)
 
 
@@ -139,7 +139,7 @@ def _aud_nested(token_issuer: TokenIssuer) -> str:
 
 @CLASSES.token("aud-object", needs=needs(Need.AUDIENCE))
 def _aud_object(token_issuer: TokenIssuer) -> str:
-    """the audience as the name of an object's member"""
+    """the audience as an object's member name"""
     return token_issuer.with_claims(aud={audience(token_issuer): 1})
 
 

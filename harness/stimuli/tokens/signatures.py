@@ -87,7 +87,7 @@ def _retired(token_issuer: TokenIssuer) -> str:
 
 @CLASSES.forms("sig-zero")
 def _zero(token_issuer: TokenIssuer) -> Iterator[tuple[str, str]]:
-    """a signature of zeros, which a verifier that does not check its range takes for any signer's (CVE-2022-21449)"""
+    """a signature of zeros, which a verifier without a range check accepts for any key (CVE-2022-21449)"""
     size = len(jwa.signer(token_issuer.alg, token_issuer.stranger)(b""))
     values = {"zeros": bytes(size), "one": bytes(size - 1) + b"\x01"}
     if token_issuer.alg in jwa.EC:
@@ -100,7 +100,7 @@ def _zero(token_issuer: TokenIssuer) -> Iterator[tuple[str, str]]:
 
 @CLASSES.forms("sig-other-form")
 def _other_form(token_issuer: TokenIssuer) -> Iterator[tuple[str, str]]:
-    """the right signature in a form that none has: ECDSA as DER, an RSA or EdDSA value beyond its range"""
+    """the right signature in an invalid encoding: ECDSA as DER, an RSA or EdDSA value beyond its range"""
     signed, signature = _split(token_issuer)
     if token_issuer.alg in jwa.EC:
         yield "DER", f"{signed}.{encode(jwa.der(signature))}"

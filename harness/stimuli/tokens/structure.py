@@ -138,7 +138,7 @@ def _standard_alphabet(token_issuer: TokenIssuer) -> str:
 
 @CLASSES.token("enc-unused-bits", made_by=MadeBy.HOLDER)
 def _unused_bits(token_issuer: TokenIssuer) -> str:
-    """the unused bits in the signature's last character set: another text for the same octets"""
+    """the unused bits in the signature's last character set: another encoding of the same octets"""
     token = token_issuer.token()
     # 256 octets leave four unused bits in the last of 342 characters; all are zero in a canonical encoding.
     if len(token.rpartition(".")[2]) % 4 == 0:
@@ -166,7 +166,7 @@ def _nonascii(token_issuer: TokenIssuer) -> str:
 
 @CLASSES.token("enc-len-mod4-1", made_by=MadeBy.HOLDER)
 def _impossible_length(token_issuer: TokenIssuer) -> str:
-    """a signature segment of a length no base64 text can have"""
+    """a signature segment of a length that is impossible in base64"""
     signed, _, signature = token_issuer.token().rpartition(".")
     return f"{signed}.{signature[: len(signature) // 4 * 4]}A"
 

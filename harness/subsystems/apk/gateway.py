@@ -105,7 +105,7 @@ class ApiGate(Gate):
         value = rules.header(ask.headers, self.gateway.settings).strip()
         if not value:
             if mtls is Mode.MANDATORY and rules.missing_stops(has_token):
-                raise Rejected(Reason.CERTIFICATE_MISSING, "mTLS is mandatory, and the header is not there")
+                raise Rejected(Reason.CERTIFICATE_MISSING, "mTLS is mandatory, and the header is missing")
             return False
         try:
             self._trust(value, deployed)
@@ -135,7 +135,7 @@ class ApiGate(Gate):
         rules = self.gateway.rules
         if oauth2 is Mode.DISABLED:
             if not rules.alone(mtls, oauth2):
-                raise Rejected(Reason.CERTIFICATE_MISSING, "nothing has authenticated the client")
+                raise Rejected(Reason.CERTIFICATE_MISSING, "the client is not authenticated")
             return
         if not has_token and rules.bare(mtls, oauth2):
             return

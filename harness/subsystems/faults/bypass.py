@@ -30,13 +30,13 @@ def _excusing(rules: ServerPolicy, excused: Callable[[HttpRequest], bool]) -> Se
 
 @fault("open-over-tls12", on=MTLS, implies=("PKI-16-PRESENCE",))
 def open_over_tls12(rules: ServerPolicy) -> ServerPolicy:
-    """asks for no credential over TLS 1.2"""
+    """requires no credential over TLS 1.2"""
     return _excusing(rules, lambda ask: ask.tls_version == "TLSv1.2")
 
 
 @fault("open-under-another-name", on=MTLS)
 def open_under_another_name(rules: ServerPolicy) -> ServerPolicy:
-    """asks for no credential where the TLS connection was made for another name than the request's host"""
+    """requires no credential if the SNI is not the request's host"""
 
     def misdirected(ask: HttpRequest) -> bool:
         return ask.sni != ask.headers.get("host", "").partition(":")[0]
@@ -46,13 +46,13 @@ def open_under_another_name(rules: ServerPolicy) -> ServerPolicy:
 
 @fault("resumes-without-certificate", on=MTLS, implies=("BYP-2-NAME",))
 def resumes_without_certificate(rules: ServerPolicy) -> ServerPolicy:
-    """asks for a certificate under its own name alone, and resumes a session of any name"""
+    """requests a certificate only for its own name, but resumes a session of any name"""
     return replace(rules, resumes_other_names=True)
 
 
 @fault("believes-certificate-header", on=MTLS)
 def believes_certificate_header(rules: ServerPolicy) -> ServerPolicy:
-    """takes the certificate in X-SSL-Client-Cert, from any sender, for the client's own"""
+    """accepts the certificate in X-SSL-Client-Cert from any sender as the client's own"""
 
     def carried(ask: HttpRequest) -> bool:
         try:
@@ -66,19 +66,19 @@ def believes_certificate_header(rules: ServerPolicy) -> ServerPolicy:
 
 @fault("believes-identity-headers", on=MTLS)
 def believes_identity_headers(rules: ServerPolicy) -> ServerPolicy:
-    """takes the name in a proxy's header, from any sender, for the client's"""
+    """accepts the user name in a proxy's header from any sender"""
     return _excusing(rules, lambda ask: any(name in ask.headers for name in _IDENTITY))
 
 
 @fault("open-to-upgrades", on=MTLS)
 def open_to_upgrades(rules: ServerPolicy) -> ServerPolicy:
-    """asks for no credential where the request asks for another protocol (WebSocket, h2c)"""
+    """requires no credential for a protocol upgrade (WebSocket, h2c)"""
     return _excusing(rules, lambda ask: "upgrade" in ask.headers)
 
 
 @fault("protects-some-methods", on=MTLS)
 def protects_some_methods(rules: ServerPolicy) -> ServerPolicy:
-    """asks for a credential with the documented method alone, and acts on others as well"""
+    """requires a credential only with the documented method, but acts on others as well"""
 
     def documented(ask: HttpRequest) -> str:
         return _METHODS.get(ask.path, _OTHER)
@@ -89,7 +89,7 @@ def protects_some_methods(rules: ServerPolicy) -> ServerPolicy:
 
 @fault("protects-exact-path", on=MTLS)
 def protects_exact_path(rules: ServerPolicy) -> ServerPolicy:
-    """asks for a credential where the path is written in the usual way, and acts on other spellings of it as well"""
+    """requires a credential only for the usual spelling of a path, but acts on other spellings as well"""
     rules = _excusing(rules, lambda ask: ask.path != _usual(ask.path))
     return replace(rules, reads=lambda ask: replace(ask, path=_usual(ask.path)))
 

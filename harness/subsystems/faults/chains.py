@@ -26,7 +26,7 @@ NAMED = (NAMES_ITS_CLIENT,)
 
 
 def _forgiving(rules: ServerPolicy, also: Callable[[CertificateProblem], bool]) -> ServerPolicy:
-    return replace(rules, forgives=lambda problem: also(problem) or rules.forgives(problem))
+    return replace(rules, tolerates=lambda problem: also(problem) or rules.tolerates(problem))
 
 
 def _instead_of_required(rules: ServerPolicy, demand: Demand) -> ServerPolicy:
@@ -52,7 +52,7 @@ def _instead_of_required(rules: ServerPolicy, demand: Demand) -> ServerPolicy:
     ),
 )
 def requests_but_does_not_require(rules: ServerPolicy) -> ServerPolicy:
-    """asks for a client certificate but serves clients that give none"""
+    """requests a client certificate but serves clients without one"""
     return _instead_of_required(rules, Demand.OPTIONAL)
 
 
@@ -78,13 +78,13 @@ def requests_but_does_not_require(rules: ServerPolicy) -> ServerPolicy:
     ),
 )
 def accepts_no_client_certificate(rules: ServerPolicy) -> ServerPolicy:
-    """never asks for a client certificate although mtlsValidateClient is on"""
+    """never requests a client certificate although mtlsValidateClient is on"""
     return _instead_of_required(rules, Demand.NOTHING)
 
 
 @fault("trusts-any-ca", on=MTLS, implies=("trusts-ca-by-name", "CFG-2", "STS-14"))
 def trusts_any_ca(rules: ServerPolicy) -> ServerPolicy:
-    """accepts client certificates of any issuer"""
+    """accepts client certificates from any issuer"""
     return _forgiving(rules, lambda problem: problem.errno in UNTRUSTED_ISSUER | {BAD_SIGNATURE})
 
 
@@ -113,7 +113,7 @@ def ignores_revocation(rules: ServerPolicy) -> ServerPolicy:
 
 @fault("ignores-extended-key-usage", on=MTLS)
 def ignores_extended_key_usage(rules: ServerPolicy) -> ServerPolicy:
-    """accepts certificates that are not meant for TLS clients"""
+    """accepts certificates without extended key usage for TLS clients"""
     return _forgiving(rules, lambda problem: problem.errno == WRONG_PURPOSE)
 
 
@@ -127,7 +127,7 @@ def accepts_leaf_as_ca(rules: ServerPolicy) -> ServerPolicy:
 
 @fault("ignores-subject-dn", on=NAMED, implies=("compares-cn-only", "compares-dn-as-set"))
 def ignores_subject_dn(rules: ServerPolicy) -> ServerPolicy:
-    """lets in every client of the CA, whatever its subject"""
+    """accepts every client with a certificate from the CA, whatever its subject"""
     return replace(rules, same_subject=lambda left, right: True)
 
 

@@ -26,7 +26,7 @@ _QUARTER = 900.0
 
 @fault("follows-token-urls", on=VERIFIERS)
 def follows_token_urls(rules: ServerPolicy) -> ServerPolicy:
-    """fetches the key from where the token's own header says it is"""
+    """fetches the key from the URL in the token's own header"""
 
     def proof(token: Token, keys: Keys) -> None:
         for url in _urls(token):
@@ -69,7 +69,7 @@ def _keys(text: bytes) -> Iterator[Any]:
 
 @fault("remembers-tokens-without-signature", on=VERIFIERS)
 def remembers_tokens_without_signature(rules: ServerPolicy) -> ServerPolicy:
-    """verifies a header and claims once, and takes them again under any signature"""
+    """caches verified header and claims, and accepts them again with any signature"""
     observed: set[bytes] = set()
 
     def proof(token: Token, keys: Keys) -> None:
@@ -82,20 +82,20 @@ def remembers_tokens_without_signature(rules: ServerPolicy) -> ServerPolicy:
 
 @fault("remembers-tokens-for-ever", on=VERIFIERS)
 def remembers_tokens_for_ever(rules: ServerPolicy) -> ServerPolicy:
-    """keeps every token that it has accepted, and takes it again whatever the time"""
+    """caches every token that it has accepted, and accepts it again whatever the time"""
     accepted: set[str] = set()
     return replace(rules, remembered=accepted.__contains__, remember=accepted.add)
 
 
 @fault("allows-a-quarter-of-an-hour", on=VERIFIERS)
 def allows_a_quarter_of_an_hour(rules: ServerPolicy) -> ServerPolicy:
-    """accepts tokens until a quarter of an hour after they expire, and from as long before they are valid"""
+    """allows a leeway of a quarter of an hour for exp and nbf"""
     return replace(rules, leeway=_QUARTER)
 
 
 @fault("drops-key-sets-with-other-kinds", on=VERIFIERS)
 def drops_key_sets_with_other_kinds(rules: ServerPolicy) -> ServerPolicy:
-    """drops a whole key set for one key in it of a kind that it does not know"""
+    """drops a whole JWK set because of one key of an unknown type"""
 
     def read(body: bytes) -> Keys:
         if any(entry.get("kty") != "RSA" for entry in json.loads(body)["keys"]):

@@ -71,7 +71,7 @@ def accepts_query_token(rules: ServerPolicy) -> ServerPolicy:
 
 @fault("accepts-alg-none", on=VERIFIERS)
 def accepts_alg_none(rules: ServerPolicy) -> ServerPolicy:
-    """accepts unsigned tokens of the algorithm none"""
+    """accepts unsigned tokens with alg none"""
     lenient = _accepting(rules, lambda token, keys: token.header["alg"] == NO_ALGORITHM and not token.signature)
     return replace(lenient, algorithms=rules.algorithms | {NO_ALGORITHM})
 
@@ -139,7 +139,7 @@ def trusts_header_x5c(rules: ServerPolicy) -> ServerPolicy:
     implies=("JWT-14", "CFG-3", "CFG-5", "JWT-3", "JWT-5", "STS-14"),
 )
 def skips_signature(rules: ServerPolicy) -> ServerPolicy:
-    """looks the key up but does not verify the signature with it"""
+    """looks up the key but does not verify the signature"""
     return _accepting(rules, lambda token, keys: token.kid in keys and token.header["alg"] == ALGORITHM)
 
 
@@ -169,7 +169,7 @@ def ignores_not_before(rules: ServerPolicy) -> ServerPolicy:
 
 @fault("ignores-crit", on=VERIFIERS)
 def ignores_crit(rules: ServerPolicy) -> ServerPolicy:
-    """ignores the extensions a token calls critical"""
+    """ignores the critical extensions of a token"""
 
     def signed(token: Token, keys: Keys) -> bool:
         published = keys.get(token.kid or "")
@@ -254,7 +254,7 @@ def ignores_audience(rules: ServerPolicy) -> ServerPolicy:
 
 @fault("compares-audience-loosely", on=SERVICES)
 def compares_audience_loosely(rules: ServerPolicy) -> ServerPolicy:
-    """accepts an audience that is part of its name, or the other way round, in any case"""
+    """compares the audience as a substring, in either direction and ignoring case"""
     return replace(rules, names_audience=_alike)
 
 
@@ -272,7 +272,7 @@ def ignores_issuer(rules: ServerPolicy) -> ServerPolicy:
 
 @fault("compares-issuer-loosely", on=SERVICES)
 def compares_issuer_loosely(rules: ServerPolicy) -> ServerPolicy:
-    """accepts an issuer whose name is part of the right one, or the other way round, in any case"""
+    """compares the issuer as a substring, in either direction and ignoring case"""
     return replace(rules, names_issuer=_alike)
 
 
@@ -296,23 +296,23 @@ def refuses_unknown_members(rules: ServerPolicy) -> ServerPolicy:
 
 @fault("never-refetches-keys", on=VERIFIERS)
 def never_refetches_keys(rules: ServerPolicy) -> ServerPolicy:
-    """does not fetch the keys again when a token names one it has not seen"""
+    """does not refetch the keys for an unknown kid"""
     return replace(rules, refetches=lambda documented: False)
 
 
 @fault("refetches-for-every-unknown-key", on=VERIFIERS)
 def refetches_for_every_unknown_key(rules: ServerPolicy) -> ServerPolicy:
-    """fetches the keys again for every token that names one it has not seen"""
+    """refetches the keys for every token with an unknown kid"""
     return replace(rules, refetches=lambda documented: True)
 
 
 @fault("forgets-keys-on-failure", on=VERIFIERS)
 def forgets_keys_on_failure(rules: ServerPolicy) -> ServerPolicy:
-    """drops the keys it has when they cannot be fetched again"""
+    """drops its cached keys when they cannot be refetched"""
     return replace(rules, keeps_keys_on_failure=False)
 
 
 @fault("trusts-key-server-by-ca-alone", on=VERIFIERS, implies=("FLW-8",))
 def trusts_key_server_by_ca_alone(rules: ServerPolicy) -> ServerPolicy:
-    """takes keys from any server of the CA, whatever name its certificate is for"""
+    """accepts keys from any server with a certificate from the CA, whatever its name"""
     return replace(rules, verifies_host=False)

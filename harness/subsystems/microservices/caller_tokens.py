@@ -45,26 +45,26 @@ def unsealed(compact: str, trust: Trust, rules: ServerPolicy) -> str:
     except (JWException, ValueError, KeyError) as error:
         raise Rejected(Reason.TOKEN_MALFORMED, f"it cannot be decrypted ({type(error).__name__})") from error
     if str(header.get("cty", "")).upper() != "JWT":
-        raise Rejected(Reason.TOKEN_MALFORMED, "what was encrypted is not called a JWT (cty)")
+        raise Rejected(Reason.TOKEN_MALFORMED, "the encrypted content is not declared as a JWT (cty)")
     return plain
 
 
 def signed_by_caller(token: Token, trust: Trust, rules: ServerPolicy, named: object) -> str:
     """The caller that has signed *token*: the one *named*, whose key verifies it; raises Rejected."""
     if token.header.get("alg") != ALGORITHM:
-        raise Rejected(Reason.TOKEN_ALGORITHM, f"a caller signs with {ALGORITHM}")
+        raise Rejected(Reason.TOKEN_ALGORITHM, f"a caller must sign with {ALGORITHM}")
     if "crit" in token.header or "b64" in token.header:
-        raise Rejected(Reason.TOKEN_MALFORMED, "crit or b64 names an extension, and none is understood here")
+        raise Rejected(Reason.TOKEN_MALFORMED, "crit or b64 names an extension, and none is supported")
     candidates = [named] if "caller-claims-another" not in rules.slips else list(trust.callers)
     for name in candidates:
         key = trust.callers.get(name) if isinstance(name, str) else None
         if key is None:
-            raise Rejected(Reason.TOKEN_KEY, "no key is known of whom the token names as its issuer")
+            raise Rejected(Reason.TOKEN_KEY, "no key is known for the issuer that the token names")
         if _verifies(token.compact, key):
             return str(named)
     if "caller-key-from-token" in rules.slips and isinstance(token.header.get("jwk"), dict):
         return str(named)
-    raise Rejected(Reason.TOKEN_SIGNATURE, "the signature is not that of whom the token names as its issuer")
+    raise Rejected(Reason.TOKEN_SIGNATURE, "the signature is not by the issuer that the token names")
 
 
 def _verifies(compact: str, key: ec.EllipticCurvePublicKey) -> bool:
@@ -94,14 +94,14 @@ def _short_lived(claims: Mapping[str, Any], trust: Trust, rules: ServerPolicy) -
     if "caller-token-lives-long" in rules.slips:
         return
     if issued is None or expiry is None or expiry - issued > trust.lifetime:
-        raise Rejected(Reason.TOKEN_CLAIMS, f"it lives longer than {trust.lifetime} s, or does not say so")
+        raise Rejected(Reason.TOKEN_CLAIMS, f"its lifetime exceeds {trust.lifetime} s, or is not stated")
 
 
 def in_claim(outer: Token) -> str:
     """The user's token in a claim of the caller's; raises Rejected."""
     inner = outer.claims.get(USER_TOKEN)
     if not isinstance(inner, str) or not inner:
-        raise Rejected(Reason.TOKEN_MISSING, f"the caller's token has no user's token ({USER_TOKEN})")
+        raise Rejected(Reason.TOKEN_MISSING, f"the caller's token contains no user's token ({USER_TOKEN})")
     return inner
 
 
@@ -111,13 +111,13 @@ def as_payload(compact: str, trust: Trust, rules: ServerPolicy) -> str:
     if str(head.get("cty", "")).upper() != "JWT":
         if "nested-takes-inner-alone" in rules.slips:
             return compact
-        raise Rejected(Reason.TOKEN_MALFORMED, "the payload is not called a JWT (cty)")
+        raise Rejected(Reason.TOKEN_MALFORMED, "the payload is not declared as a JWT (cty)")
     if "nested-skips-outer" not in rules.slips:
         signed_by_caller(Token(compact, dict(head), {}, b""), trust, rules, head.get("kid"))
     try:
         inner = payload.decode("ascii")
     except UnicodeDecodeError as error:
-        raise Rejected(Reason.TOKEN_MALFORMED, "the payload is no JWT") from error
+        raise Rejected(Reason.TOKEN_MALFORMED, "the payload is not a JWT") from error
     if "nested-has-no-limit" in rules.slips and str(_read(inner)[0].get("cty", "")).upper() == "JWT":
         return as_payload(inner, trust, rules)
     return inner

@@ -90,7 +90,7 @@ class EdgeGateway(Application):
         if claims.get("iss") != self._issuer or not (
             named or "edge-ignores-introspected-audience" in self._rules.slips
         ):
-            raise Rejected(Reason.TOKEN_CLAIMS, "the token is another issuer's, or for somebody else")
+            raise Rejected(Reason.TOKEN_CLAIMS, "the token is from another issuer, or for another audience")
 
     def _kept(self, reference: str) -> Mapping[str, Any] | None:
         claims, until = self._introspected.get(reference, ({}, 0.0))

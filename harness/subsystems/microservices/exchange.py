@@ -14,27 +14,29 @@ CHOOSES_ITS_CALLERS = "chooses-its-callers"
 _TOKEN_SERVICES = ("sts", "partner-sts")
 
 SLIPS = {
-    "sts-keeps-audience": "issues a token for the subject token's audience, not for the one asked for",
-    "sts-exchanges-for-anybody": "exchanges for any audience, whatever its policy says",
-    "sts-skips-subject-signature": "verifies no signature of the subject token",
+    "sts-keeps-audience": "issues a token for the subject token's audience, not for the requested one",
+    "sts-exchanges-for-anybody": "issues tokens for any audience, whatever its policy says",
+    "sts-skips-subject-signature": "does not verify the subject token's signature",
     "sts-accepts-expired-subject": "exchanges a subject token that has expired",
-    "sts-pools-issuers-keys": "verifies a token with the keys of every issuer that it trusts, not of the one it names",
+    "sts-pools-issuers-keys": (
+        "verifies a token with the keys of every issuer that it trusts, not only those of the one it names"
+    ),
     "sts-trusts-any-issuer": "exchanges tokens of issuers that it does not trust",
     "sts-ignores-subject-audience": "exchanges a token that was issued for another service",
-    "sts-ignores-may-act": "lets any client act for a user whose token names who alone may",
-    "sts-skips-client-authentication": "takes any secret of a client that it knows",
-    "sts-ignores-token-types": "requires no subject_token_type and ignores an actor_token_type that stands alone",
+    "sts-ignores-may-act": "ignores may_act, and lets any client act for the user",
+    "sts-skips-client-authentication": "accepts any secret from a known client",
+    "sts-ignores-token-types": "requires no subject_token_type and ignores an actor_token_type without an actor_token",
     "sts-answers-invalid-grant": "answers invalid_grant where RFC 8693 has invalid_request or invalid_target",
-    "sts-loses-user": "names the client as the subject, in the user's place",
-    "sts-names-no-actor": "leaves out who acts for the user",
-    "sts-omits-issued-token-type": "leaves issued_token_type out of its answer",
+    "sts-loses-user": "names the client as the subject instead of the user",
+    "sts-names-no-actor": "leaves out the act claim",
+    "sts-omits-issued-token-type": "leaves issued_token_type out of its response",
     "sts-lets-answers-be-cached": "allows caches to keep the tokens that it issues",
-    "sts-takes-any-certificate": "takes any certificate of its CA for that of the client named in the request",
-    "sts-takes-inactive-tokens": "exchanges a reference of which its issuer says that it is not active",
+    "sts-takes-any-certificate": "accepts any certificate from its CA for the client named in the request",
+    "sts-takes-inactive-tokens": "exchanges a reference token that its issuer reports as not active",
     "sts-introspects-for-anybody": "introspects tokens for clients that do not authenticate",
     "sts-calls-any-token-active": "calls any token active",
-    "sts-lets-actors-pile-up": "exchanges tokens however many act for the user",
-    "sts-issues-long-lived-tokens": "issues tokens that live for a day",
+    "sts-lets-actors-pile-up": "exchanges tokens with any number of actors",
+    "sts-issues-long-lived-tokens": "issues tokens with a lifetime of a day",
 }
 
 
@@ -50,15 +52,15 @@ for _name, _summary in SLIPS.items():
     fault(_name, on=_TOKEN_SERVICES)(_slip(_name, _summary))
 
 _EDGE_SLIPS = {
-    "edge-forwards-external-token": "passes the external token on, in place of one of the STS",
-    "edge-shares-inner-token": "passes the token on that it has got for another user",
-    "edge-takes-inactive-tokens": "lets in who brings a reference that is not active",
-    "edge-keeps-introspections": "keeps an introspection however long the token lives",
-    "edge-ignores-introspected-audience": "lets in who brings a reference for somebody else",
+    "edge-forwards-external-token": "forwards the external token instead of one from the STS",
+    "edge-shares-inner-token": "forwards the token that it obtained for another user",
+    "edge-takes-inactive-tokens": "accepts a reference token that is not active",
+    "edge-keeps-introspections": "caches an introspection response for longer than the token is valid",
+    "edge-ignores-introspected-audience": "accepts a reference token for another audience",
 }
 _PROVIDER_SLIPS = {
     "idp-introspects-for-anybody": "introspects tokens for clients that do not authenticate",
-    "idp-forgets-revocations": "calls a token active that was revoked",
+    "idp-forgets-revocations": "reports a revoked token as active",
 }
 
 for _server, _slips in (("edge-gateway", _EDGE_SLIPS), ("identity-provider", _PROVIDER_SLIPS)):
@@ -66,23 +68,25 @@ for _server, _slips in (("edge-gateway", _EDGE_SLIPS), ("identity-provider", _PR
         fault(_name, on=(_server,))(_slip(_name, _summary))
 
 SERVICE_SLIPS = {
-    "service-lets-callers-share-a-key": "starts with two callers that have one key",
-    "caller-claims-another": "takes a caller for whom its token names, whichever known caller has signed it",
-    "caller-key-from-token": "takes the key that a token brings in its header",
-    "caller-signature-skipped": "verifies no signature of a caller's own token",
-    "caller-token-lives-long": "takes a caller's own token however long it lives",
-    "evidence-says-yes": "calls any text evidence that a caller has signed",
-    "evidence-expires": "calls evidence no evidence once the token has expired",
-    "evidence-keeps-claims-alone": "keeps what a token said and not the token",
-    "nested-takes-inner-alone": "takes a user's token that no caller has signed round",
-    "nested-skips-outer": "verifies nothing of the caller's token round a user's",
-    "nested-skips-inner": "verifies nothing of the user's token in a caller's",
-    "nested-has-no-limit": "takes tokens nested in nested tokens, however deep",
-    "encrypted-takes-signed-alone": "takes a token that is signed and not encrypted",
-    "ignores-certificate-binding": "takes a token that is bound to another client's certificate",
-    "service-pools-issuers-keys": "verifies a token with the keys of every issuer that it knows, not of its STS alone",
-    "authorises-by-actor": "asks whether the actor may do something, in the user's place",
-    "authorises-by-earlier-actor": "lets in for the sake of somebody who acted earlier, not of who acts now",
+    "service-lets-callers-share-a-key": "starts although two callers share one key",
+    "caller-claims-another": "accepts the caller named in a token whichever known caller signed it",
+    "caller-key-from-token": "accepts the key in a token's own header",
+    "caller-signature-skipped": "does not verify the signature of a caller's self-signed token",
+    "caller-token-lives-long": "accepts a caller's self-signed token with any lifetime",
+    "evidence-says-yes": "accepts any text as evidence that a caller signed",
+    "evidence-expires": "rejects evidence once the token has expired",
+    "evidence-keeps-claims-alone": "keeps the claims of a token but not the token",
+    "nested-takes-inner-alone": "accepts a user's token that is not nested in a caller's",
+    "nested-skips-outer": "does not verify the caller's token around a user's",
+    "nested-skips-inner": "does not verify the user's token inside a caller's",
+    "nested-has-no-limit": "accepts nested tokens of any depth",
+    "encrypted-takes-signed-alone": "accepts a token that is signed but not encrypted",
+    "ignores-certificate-binding": "accepts a token that is bound to another client's certificate",
+    "service-pools-issuers-keys": (
+        "verifies a token with the keys of every issuer that it knows, not only those of its STS"
+    ),
+    "authorises-by-actor": "authorises by the actor instead of the user",
+    "authorises-by-earlier-actor": "authorises by a prior actor instead of the current one",
 }
 
 for _name, _summary in SERVICE_SLIPS.items():
@@ -91,7 +95,7 @@ for _name, _summary in SERVICE_SLIPS.items():
 
 @fault("matches-audience-as-pattern", on=("service",))
 def matches_audience_as_pattern(rules: ServerPolicy) -> ServerPolicy:
-    """takes its audience *.ecomm.com as a pattern for host names"""
+    """treats its audience *.ecomm.com as a pattern for host names"""
     return replace(rules, names_audience=_matches)
 
 

@@ -48,7 +48,7 @@ def form_of(ask: HttpRequest) -> dict[str, str]:
     pairs = parse_qsl(ask.body.decode("utf-8", "replace"), keep_blank_values=True)
     form = dict(pairs)
     if len(form) != len(pairs):
-        raise OAuthError("invalid_request", "a parameter stands twice")
+        raise OAuthError("invalid_request", "a parameter is repeated")
     return {name: value for name, value in form.items() if value}
 
 

@@ -138,7 +138,7 @@ class ServiceGate(Gate):
             raise Rejected(Reason.TOKEN_CLAIMS, "the user may not do this")
         counted = actors if "authorises-by-earlier-actor" in slips else actors[:1]
         if trust.actors and not trust.actors & set(counted):
-            raise Rejected(Reason.TOKEN_CLAIMS, "whoever acts for the user may not do this")
+            raise Rejected(Reason.TOKEN_CLAIMS, "the actor may not do this")
 
 
 def _thumbprint(claims: dict[str, Any]) -> object:

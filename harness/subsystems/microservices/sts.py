@@ -136,11 +136,11 @@ class TokenService(Application):
         claims = self._subject(form.get("subject_token", ""), client)
         audience = form.get("audience", "")
         if audience not in client.may and "sts-exchanges-for-anybody" not in self._slips:
-            raise OAuthError(self._word("invalid_target"), "this client may not have a token for that audience")
+            raise OAuthError(self._word("invalid_target"), "this client may not request that audience")
         return self._answer(name, audience, claims, form.get("requested_token_type") == ACCESS_TOKEN)
 
     def _introspect(self, ask: HttpRequest) -> HttpResponse:
-        """RFC 7662: whether a token is good now, and then what it says; a token that is not is told nothing of."""
+        """RFC 7662: whether a token is active, and if so its claims; nothing is disclosed about any other token."""
         form = form_of(ask)
         if "sts-introspects-for-anybody" not in self._slips:
             self._client(ask, form)
@@ -149,7 +149,7 @@ class TokenService(Application):
         try:
             claims = self._verified(form["token"])
             if not self._known(claims) or (date(claims, "exp") or 0) <= self._clock.now():
-                raise OAuthError("invalid_request", "the token is not good")
+                raise OAuthError("invalid_request", "the token is not valid")
         except (OAuthError, Rejected):
             return HttpResponse(200, {"active": "sts-calls-any-token-active" in self._slips})
         return HttpResponse(200, {"active": True, **{name: claims[name] for name in _TOLD if name in claims}})
@@ -163,7 +163,7 @@ class TokenService(Application):
         return {self._domain.issuer: self._domain.keys, **self._domain.trusts}
 
     def _keys(self, issuer: object) -> Keys:
-        """The keys that may have signed a token of *issuer*: its own and nobody else's."""
+        """The keys that may have signed a token of *issuer*: only its own."""
         known = isinstance(issuer, str) and issuer in self._issuers
         if "sts-pools-issuers-keys" in self._slips or (not known and "sts-trusts-any-issuer" in self._slips):
             sets = [parse_keys(self._issued.key_set(name)) for name in self._issuers.values()]
@@ -230,7 +230,7 @@ class TokenService(Application):
             raise OAuthError(self._word("invalid_request"), f"the subject token cannot be exchanged ({text})")
 
     def _may_act(self, claims: Mapping[str, Any], client: Client) -> bool:
-        """RFC 8693 section 4.4: where the token names who may act, nobody else may."""
+        """RFC 8693 section 4.4: where the token has may_act, only that party may act."""
         allowed = claims.get("may_act")
         if allowed is None:
             return True
@@ -263,7 +263,7 @@ class TokenService(Application):
         return HttpResponse(200, body, headers)
 
     def _refer(self, claims: dict[str, Any]) -> str:
-        """A reference token, which says nothing but to whoever may introspect it."""
+        """A reference token, which only an authorised client can introspect."""
         reference = secrets.token_urlsafe(32)
         self._references[reference] = claims
         return reference

@@ -64,7 +64,7 @@ class AcceptedConnection(Protocol):
         self._house.doors.add(self)
 
     def dataReceived(self, data: bytes) -> None:
-        """The first byte tells TLS from clear text: every TLS connection starts with a handshake record."""
+        """The first byte distinguishes TLS from clear text: every TLS connection starts with a handshake record."""
         if self._inner is None and not self.record.rejected:
             self._inner = self._open(data[0] == HANDSHAKE_RECORD)
         if self._inner is not None:
@@ -100,7 +100,7 @@ class AcceptedConnection(Protocol):
         self.record.reject(Reason.TLS_HANDSHAKE, "the client left in the middle of the handshake")
 
     def settle(self) -> None:
-        """Tell the record once the connection and all its requests are over."""
+        """Report the record once the connection and all its requests are over."""
         if not self._over or self.record.pending or self not in self._house.doors:
             return
         self._house.doors.discard(self)
@@ -117,7 +117,7 @@ class AcceptedConnection(Protocol):
         """Our side is done: a client that does not close its own is not waited for longer than LINGER_SECONDS."""
         self._stop_deadline()
         if not self._over:
-            self._deadline = self._house.reactor.callLater(LINGER_SECONDS, self._linger_over)
+            self._deadline = self._house.reactor.callLater(LINGER_SECONDS, self._linger_ended)
 
     def abort(self) -> None:
         """Close the connection at once."""
@@ -151,7 +151,7 @@ class AcceptedConnection(Protocol):
         self.record.reject(Reason.TLS_HANDSHAKE, f"no handshake within {HANDSHAKE_SECONDS:.0f} s")
         self.abort()
 
-    def _linger_over(self) -> None:
+    def _linger_ended(self) -> None:
         self._deadline = None
         self.abort()
 

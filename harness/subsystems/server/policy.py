@@ -65,7 +65,7 @@ def documented_token_use(protection: Protection) -> bool:
     return bool(protection.jwks_url) and not (protection.validate and protection.ignores_token_under_mtls)
 
 
-def forgive_nothing(problem: CertificateProblem) -> bool:
+def tolerate_nothing(problem: CertificateProblem) -> bool:
     """OpenSSL's verdict stands."""
     return False
 
@@ -114,7 +114,7 @@ class ServerPolicy:
     # Connection
     answers_clear_text: bool = False
     demand: Callable[[Protection], Demand] = documented_demand
-    forgives: Callable[[CertificateProblem], bool] = forgive_nothing
+    tolerates: Callable[[CertificateProblem], bool] = tolerate_nothing
     same_subject: Callable[[x509.Name, x509.Name], bool] = same_name
     # Request: is a token verified, must there be one, where may it be, is it verified before anything is done?
     verifies_token: Callable[[Protection], bool] = documented_token_use

@@ -70,7 +70,7 @@ class Handshake:
         self.record.saw(depth, observed)
         if ok:
             return True
-        if errno in NO_CRL or self.rules.forgives(CertificateProblem(errno, depth, observed, self.authorities)):
+        if errno in NO_CRL or self.rules.tolerates(CertificateProblem(errno, depth, observed, self.authorities)):
             # What made OpenSSL ask may still stand in this thread's error queue, and would then be taken for the
             # failure of the next operation, on whatever connection (SSL_get_error(3)).
             _OPENSSL.ERR_clear_error()

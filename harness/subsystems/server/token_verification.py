@@ -82,7 +82,7 @@ def _check_header(token: Token, rules: ServerPolicy) -> None:
     if not isinstance(algorithm, str) or algorithm not in rules.algorithms:
         raise Rejected(Reason.TOKEN_ALGORITHM, "the algorithm is missing or not allowed")
     if rules.checks_crit and "crit" in token.header:
-        raise Rejected(Reason.TOKEN_MALFORMED, "crit names extensions, and none is understood here")
+        raise Rejected(Reason.TOKEN_MALFORMED, "crit names extensions, and none is supported")
     if rules.checks_crit and "b64" in token.header:
         raise Rejected(Reason.TOKEN_MALFORMED, "b64 is not for JWTs (RFC 7797 section 7)")
 

@@ -53,7 +53,7 @@ def test_nothing_said_is_nothing_special() -> None:
         ({"advance": True}, "advance must be a number"),
         ({"key-server": "off"}, "'off' is not one of up, down"),
         ({"rotate": "renew"}, "'renew' is not one of replace, overlap, retire"),
-        ({"fetches": 1.5}, "fetches must be a whole number"),
+        ({"fetches": 1.5}, "fetches must be an integer"),
         ({"operate": "mend"}, "'' is not one of key-server, server"),
         ({"operate": "melt server"}, "'melt' is not one of pause"),
         ({"under_load": "move server"}, "outage_below must be a number"),

@@ -62,7 +62,7 @@ def test_a_server_that_verifies_it_in_no_posture(suites: Suites) -> None:
     suites.topology["servers"]["portal"]["postures"] = ["mtls"]
     del suites.cells["postures"]
     suites.cells["verifies"] = "token"
-    assert "verifies no token in any posture" in refused(suites)
+    assert "does not verify a token in any posture" in refused(suites)
 
 
 @pytest.mark.parametrize("reasons", [{"both": ""}, {"never": "it says so"}, ["both"]])

@@ -66,9 +66,9 @@ def test_end_to_end(passed: Captured, terminated: Captured) -> None:
 
 def test_a_pass_over_another_path(passed: Captured, terminated: Captured) -> None:
     (message,) = agreement(row(server={"handshake_sha256": "b"}), terminated).contradictions
-    assert message == "PASS over passthrough, but the packets show TLS terminated"
+    assert message == "PASS over passthrough, but the packets show that TLS was terminated"
     (message,) = agreement(row("terminating"), passed).contradictions
-    assert message == "PASS over terminating, but the packets show TLS passed through"
+    assert message == "PASS over terminating, but the packets show that TLS was passed through"
     # A failure is what the case is there to find.
     assert not agreement(row(outcome="FAIL", server={"handshake_sha256": "b"}), terminated).contradictions
 
@@ -76,17 +76,17 @@ def test_a_pass_over_another_path(passed: Captured, terminated: Captured) -> Non
 @pytest.mark.parametrize(
     ("views", "change", "message"),
     [
-        ({"tls_version": "TLSv1.2"}, {}, "the client negotiated TLSv1.2, the wire has TLSv1.3"),
-        ({}, {"content": Content.HTTP}, "the client spoke TLS, the wire has http"),
+        ({"tls_version": "TLSv1.2"}, {}, "the client negotiated TLSv1.2, the packets show TLSv1.3"),
+        ({}, {"content": Content.HTTP}, "the client spoke TLS, the packets show http"),
         (
             {"response": {"status": 200}},
             {"application_data": Seen.NO},
-            "the client got an answer over TLS, the wire has no application data",
+            "the client received a response over TLS, the packets show no application data",
         ),
         (
             {},
             {"requests": (HttpRequest("GET", "/", "x", "Bearer", TokenView("d")),)},
-            "the client spoke TLS, and a bearer token is in clear text on the wire",
+            "the client spoke TLS, but the packets show a bearer token in clear text",
         ),
     ],
 )
@@ -110,7 +110,7 @@ def test_client_certificate(passed: Captured, given: list[dict[str, str]], seen:
 
 def test_what_cannot_be_compared(passed: Captured) -> None:
     assert agreement(builders.row(evidence={}), passed).missing == "it opens no connection"
-    assert agreement(row(), {}).missing == "a connection of it is not in the capture"
+    assert agreement(row(), {}).missing == "one of its connections is not in the capture"
     twice = {**passed, (40000, 443): passed[40000, 443] * 2}
     assert agreement(row(), twice).missing == "its ports were used more than once in the run"
     assert pairs(row()["evidence"]) == [(40000, 443), (50000, 8443)]

@@ -94,7 +94,10 @@ def test_what_may_come_from_within_shows_nothing(status: int) -> None:
 
 
 def test_nothing_is_shown_by_a_way_that_is_closed_to_all_or_by_silence() -> None:
-    assert outcome(None, ways(tried(), closed="the server offers no TLS 1.2")) == (Outcome.UNOBSERVED, "way-closed")
+    assert outcome(None, ways(tried(), closed="the server does not offer TLS 1.2")) == (
+        Outcome.UNOBSERVED,
+        "way-closed",
+    )
     assert outcome(None, ways(tried()), timed_out=True) == (Outcome.UNOBSERVED, "network")
     assert outcome(503, ways(tried(status=503))) == (Outcome.UNOBSERVED, "in-between")
 

@@ -110,9 +110,9 @@ def server_view(reason: str, **more: str) -> Gap:
             "answered 401, but no good credential was available (cannot be made here: needs a good token, and)",
             "jwks",
         ),
-        ("answered 302: sent elsewhere, neither served nor refused", "request.path"),
-        ("answered 429 (too many requests), which says nothing of the request", "a lower rate"),
-        ("answered 502 (bad gateway), which says nothing of the request", "the server itself"),
+        ("answered 302: redirected, neither served nor refused", "request.path"),
+        ("answered 429 (too many requests), which says nothing about the request", "a lower rate"),
+        ("answered 502 (bad gateway), which says nothing about the request", "the server itself"),
         ("its twin is odd", "what the reason names"),
     ],
 )
@@ -126,10 +126,10 @@ def test_what_was_left_out_is_a_gap_with_its_reason() -> None:
     left_out: tuple[LeftOut, ...] = (
         {"case": case("jwt", "tls-no-cert"), "reason": "servers.service is in posture mtls"},
         {"case": case("mtls", "tls-no-cert", "terminating"), "reason": "is reached over the path direct"},
-        {"case": case("mtls", "tls-no-cert"), "reason": "read-only: this case touches the server with a write"},
+        {"case": case("mtls", "tls-no-cert"), "reason": "read-only: this case would write to the server"},
     )
     (gap,) = gaps([MTLS], rows("mtls", "good"), left_out, selection=False)
-    assert gap.why == "read-only: this case touches the server with a write; no case of this flow asks for it"
+    assert gap.why == "read-only: this case would write to the server; no case of this flow asks for it"
     assert "harmless request" in gap.give
 
 

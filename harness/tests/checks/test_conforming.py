@@ -164,7 +164,7 @@ CONFORMING: dict[str, list[Question]] = {
     ],
     "no-clear-text": [
         ask(case("no-clear-text"), exchange(client(None, closed=True), effect=False)),
-        ask(case("no-clear-text"), exchange(client(None, closed=True, fault="the answer is not HTTP"), effect=False)),
+        ask(case("no-clear-text"), exchange(client(None, closed=True, fault="the response is not HTTP"), effect=False)),
     ],
     "token-sent": [
         ask(case("token-sent"), exchange(server_view=ACCEPTED, extra=ACT)),

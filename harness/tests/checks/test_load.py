@@ -51,7 +51,7 @@ def test_a_difference_in_every_round() -> None:
     )
     (found,) = comparisons(loaded)
     assert math.isclose(found.percent, -50) and math.isclose(found.low, -50) and found.clear and found.rounds == 3
-    assert sentence(found, loaded).startswith("jwt serves 50.0 % fewer events a second than mtls over direct, kept")
+    assert sentence(found, loaded).startswith("jwt serves 50.0 % fewer events per second than mtls over direct, kept")
 
 
 def test_the_interval_is_students() -> None:
@@ -71,9 +71,9 @@ def test_at_a_rate_it_is_cpu_time() -> None:
     loaded = record(*rounds, rate=50)
     (found,) = comparisons(loaded)
     assert math.isclose(found.percent, 50)
-    assert sentence(found, loaded).startswith("jwt takes 50.0 % more server CPU time an event than mtls")
+    assert sentence(found, loaded).startswith("jwt takes 50.0 % more server CPU time per event than mtls")
     assert remarks(record(measured(0, 80), measured(1, 100), rate=50)) == [
-        "mtls, direct, kept: 40.0 of 50 events a second were served."
+        "mtls, direct, kept: 40.0 of 50 events per second were served."
     ]
 
 

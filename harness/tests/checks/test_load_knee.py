@@ -22,7 +22,11 @@ def record(*taken: Slice) -> LoadRecord:
 @pytest.mark.parametrize(
     ("taken", "rate", "said"),
     [
-        ([(100, 100, 2), (200, 199, 3), (300, 240, 9)], 200, "is at 200 events a second: at 300 only 240 were served"),
+        (
+            [(100, 100, 2), (200, 199, 3), (300, 240, 9)],
+            200,
+            "is at 200 events per second: at 300 only 240 were served",
+        ),
         ([(100, 100, 2), (200, 199, 6.1)], 100, "at 200 the 95th percentile was 6.1 ms, at the lowest rate 2.0 ms"),
         ([(100, 100, 2), (200, 150, 2), (300, 300, 2)], 100, "at 200 only 150"),
         ([(100, 96, 2), (200, 191, 5.9)], 200, "No knee of mtls over direct, kept connections was found up to 200"),
@@ -61,8 +65,8 @@ def hours(*served: float, back: float = 5.0) -> list[Hour]:
 def test_a_day_without_management() -> None:
     assert outage_sentence([]) == ""
     assert outage_sentence(hours(5, 5, 0, 0)) == (
-        "Without the key server, events were ingested until hour 2, and refused from hour 3 on, once the cached keys "
-        "had ended; with the key server back they are ingested again."
+        "Without the JWKS server, events were ingested until hour 2, and refused from hour 3 on, after the cached keys "
+        "had expired; with the JWKS server back, they are ingested again."
     )
     assert outage_sentence(hours(5, back=0)).endswith("until hour 1; and not after it.")
     assert outage_sentence(hours(0)).startswith("Nothing was ingested, and refused from hour 1 on")

@@ -14,7 +14,7 @@ from harness.model.verdict import FindingKind
 from harness.model.vocabulary import Outcome
 from harness.tests.builders import ask, case
 
-SAID = "jwt serves 50 % fewer events a second than mtls"
+SAID = "jwt serves 50 % fewer events per second than mtls"
 
 
 def arm(posture: str, served: int = 100, path: str = "direct", connections: str = "kept") -> LoadedArm:
@@ -52,7 +52,7 @@ def test_the_figures_are_told_and_not_judged() -> None:
     question = ask(case("compared-under-load"), Exchange("fp-1", extra={"load": load(arm("mtls"), arm("jwt", 1))}))
     verdict = judge(question)
     assert verdict.outcome is Outcome.PASS and SAID in verdict.notes
-    assert "jwt, direct, kept: 0.5 events a second (8 clients at full load)" in verdict.notes
+    assert "jwt, direct, kept: 0.5 events per second (8 clients at full load)" in verdict.notes
     assert {item.kind for item in CHECKS["compared-under-load"].function(question)} == {FindingKind.NOTE}
 
 

@@ -37,7 +37,8 @@ def connection(
     for number, packet in enumerate(frames.all(turns)[drop:]):
         segment = dissect.segment(Packet(0, 101, packet, len(packet)))
         assert segment is not None
-        made = made or Assembly(segment, at)
+        ends = (segment.source, segment.source_port), (segment.target, segment.target_port)
+        made = made or Assembly(*ends, at)
         made.segment(segment, at + number / 100)
     assert made is not None
     return made.connection()

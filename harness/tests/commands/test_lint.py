@@ -35,7 +35,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> Run:
 def test_sound_files(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = run(capsys, "lint", SOUND)
     assert status == 0
-    assert out.splitlines()[0].startswith("API Connect 10.0.8.1 (as the files say) on Kubernetes; 15 objects")
+    assert out.splitlines()[0].startswith("API Connect 10.0.8.1 (from the files) on Kubernetes; 15 objects")
     assert out.splitlines()[-1] == "0 errors, 0 warnings, 0 notes."
 
 
@@ -209,7 +209,7 @@ def test_a_kustomize_patch_is_not_judged_alone(capsys: pytest.CaptureFixture[str
     assert run(capsys, "lint", tmp_path)[0] == 1
     (tmp_path / "kustomization.yaml").write_text("resources: [base.yaml]\npatches: [{path: patch.yaml}]\n", "utf-8")
     status, out, _ = run(capsys, "lint", tmp_path)
-    assert status == 0 and "a Kustomize patch, not a whole object" in out
+    assert status == 0 and "a Kustomize patch, not a complete object" in out
 
 
 def test_keys_and_control_characters_are_never_printed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -260,7 +260,7 @@ def test_an_object_that_a_folder_has_several_times(tmp_path: Path, capsys: pytes
         (folder / name).write_text(sound)
     assert main(["lint", str(folder)]) == 0
     out = capsys.readouterr().out
-    again = out.partition("Once more in the same folder:\n")[2]
+    again = out.partition("Duplicates in the same folder:\n")[2]
     assert again.count("PortalCluster apic/portal, with the same content") == 2
     plan = ["--terminate", "management-to-portal"]
     assert main(["plan", str(folder), *plan]) == 0
@@ -280,4 +280,4 @@ def test_an_object_that_a_folder_has_several_times(tmp_path: Path, capsys: pytes
     other.mkdir()
     (other / "a.yaml").write_text(sound)
     main(["lint", str(tmp_path)])
-    assert "Once more" not in capsys.readouterr().out
+    assert "Duplicates in" not in capsys.readouterr().out

@@ -33,13 +33,13 @@ from harness.tests.places import Place
         (["--for", "soon"], "is not a time"),
         (["--for", "2h"], "is not a time"),
         (["--flow", "nope"], "unknown flow"),
-        (["--compare", "tls"], "none of mtls, jwt, both"),
+        (["--compare", "tls"], "not one of mtls, jwt, both"),
         (["--compare", "mtls", "--path", "terminating"], "works in none of the combinations"),
         (["--target", "nowhere.yaml", "--users", "2"], "cannot read the target file"),
-        (["--target", "nowhere.yaml"], "it is not our server"),
-        (["--knee", "--rate", "5"], "leave --rate out"),
-        (["--outage", "--target", "nowhere.yaml", "--users", "2"], "that is for our own lab"),
-        (["--target", "exports:nowhere.yaml", "--users", "2"], "files serve no requests"),
+        (["--target", "nowhere.yaml"], "needs an explicit load"),
+        (["--knee", "--rate", "5"], "leave out --rate"),
+        (["--outage", "--target", "nowhere.yaml", "--users", "2"], "it works in the lab only"),
+        (["--target", "exports:nowhere.yaml", "--users", "2"], "exported files cannot be loaded"),
     ],
 )
 def test_usage(flags: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,7 +57,7 @@ def test_production_needs_its_owner(owned: list[str], tmp_path: Path, capsys: py
     )
     assert main(["load", "--target", str(file), "--users", "2", *owned]) == 2
     error = capsys.readouterr().err
-    assert "a load on production can take it down" in error and "--i-own-this live.example" in error
+    assert "this load could take production down" in error and "--i-own-this live.example" in error
 
 
 def test_the_flow_that_is_meant() -> None:
@@ -99,7 +99,7 @@ def test_the_reference(tmp_path: Path) -> None:
     assert all(arm["served"] > 0 and not arm["errors"] and arm["server_cpu"] > 0 for arm in data["arms"]), data
     assert len(data["slices"]) == 4 and len(data["comparisons"]) == 1 and not data["stopped"]
     assert data["remarks"] == [
-        "both: the server of this flow verifies no token in this posture; what it costs is mTLS alone."
+        "both: the server of this flow verifies no token in this posture; the cost shown is that of mTLS alone."
     ]
     assert json.loads((tmp_path / "report" / "load.json").read_text()) == data
     page = (tmp_path / "report" / "load.html").read_text()
@@ -169,7 +169,7 @@ def test_a_server_that_is_gone_is_told() -> None:
     slices, stopped = generate(plan, [arm], said)
     # Ctrl-C, which a terminal sends to our group, must not reach it: we end it.
     assert groups and os.getpgrp() not in groups
-    assert len(slices) == 3 and stopped == "nothing was served in 3 slices, one after the other"
+    assert len(slices) == 3 and stopped == "nothing was served in 3 consecutive slices"
     assert slices[0]["served"] == 0 and set(slices[0]["errors"]) == {"ConnectionRefusedError"}
     assert "locust" not in sys.modules and "gevent" not in sys.modules
 

@@ -31,7 +31,7 @@ def test_the_sheet_is_one_page(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--terminate", "management-to-portal", "--sheet", "--format", "shell"], "has commands"),
+        (["--terminate", "management-to-portal", "--sheet", "--format", "shell"], "is for the plan only"),
         (["--terminate", "v5c-gateway-to-analytics"], "CFG-6"),
         (["--terminate", "management-to-analytics"], "CFG-6"),
         (["--terminate", "x"], "no flow is called"),

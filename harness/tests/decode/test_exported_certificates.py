@@ -33,7 +33,7 @@ _VERSION_3 = bytes.fromhex("a003020102")
         (_VERSION_3, bytes.fromhex("a00302015a")),
         (_AUTHORITY_KEY, _SUBJECT_KEY),
     ],
-    ids=["version 2", "no version", "an extension twice"],
+    ids=["version 2", "no version", "a duplicate extension"],
 )
 def test_what_cannot_be_read_is_reported_and_the_rest_is_read(before: bytes, after: bytes) -> None:
     sound = leaf("portal-admin", authority(), SERVER, hosts=["a.acme.com"]).certificate.public_bytes(Encoding.DER)

@@ -51,8 +51,8 @@ def test_aliases_and_merges() -> None:
     [
         (f"{OBJECT}a: [1\n", 5, "not valid YAML"),
         (f"{OBJECT}a: 1\na: 2\n", 5, "stands twice"),
-        (f"{OBJECT}a: *b\n", 4, "stands for nothing"),
-        (f"{OBJECT}a: &a [*a]\n", 4, "what it is part of"),
+        (f"{OBJECT}a: *b\n", 4, "is undefined"),
+        (f"{OBJECT}a: &a [*a]\n", 4, "a node that contains it"),
         (f"{OBJECT}? [a]\n: b\n", 4, "a key that is a list"),
         (f"{OBJECT}a: !!python/object/apply:os.system [true]\n", 4, "a YAML tag"),
         (f"{OBJECT}a: !vault x\n", 4, "a YAML tag"),

@@ -99,7 +99,7 @@ def test_what_the_library_writes_is_read(meant: x509.Name) -> None:
         ("CN=", ""),
         ('CN="app', "not closed"),
         ("CN=#zz", ""),
-        ("CN=#0C05617070", "not as long"),
+        ("CN=#0C05617070", "does not have the length"),
         ("CN=#0201FF", "is not an encoded string"),
         (r"CN=\FF\FE", ""),
         ("99.99=a", ""),

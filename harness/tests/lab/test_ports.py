@@ -34,5 +34,5 @@ def test_balancers_get_more() -> None:
 
 
 def test_too_many_servers() -> None:
-    with pytest.raises(LabError, match="too few to distinguish them"):
+    with pytest.raises(LabError, match="too few to tell them apart"):
         port_ranges([f"server-{number}" for number in range(100)], BALANCERS)

@@ -190,7 +190,7 @@ def test_it_dies_under_way(start: Start, events: Events) -> None:
 
 def test_it_never_gets_ready(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "READY_SECONDS", 0.05)
-    with pytest.raises(LabError, match="did not get ready"):
+    with pytest.raises(LabError, match="did not become ready"):
         start("mute").call(Do())
 
 
@@ -236,7 +236,7 @@ def test_what_it_tells_unasked(start: Start, events: Events) -> None:
 
 
 def test_a_result_of_another_form(start: Start) -> None:
-    with pytest.raises(LabError, match="answered do with another form of result: op is text, not an integer"):
+    with pytest.raises(LabError, match="answered do with an unexpected result: op is text, not an integer"):
         start().call(CountDown())
 
 

@@ -16,7 +16,7 @@ from harness.model.exchange import ClientView, Response
 from harness.model.token_script import ClientSecret, Exchange, ExchangeRefused, Flaw, Mint
 from harness.pki.deployment import Pki
 from harness.probes.minting import Minting
-from harness.probes.taken_token import altered, by_stranger
+from harness.probes.taken_token import altered, signed_with_unknown_key
 from harness.probes.token_endpoint import Authentication, TokenEndpoint, facts, request
 from harness.wire.send import Address
 
@@ -102,7 +102,7 @@ def test_nothing_was_answered() -> None:
     assert facts(ClientView(fault="refused"), "")[0].ended == "refused"
 
 
-@pytest.mark.parametrize("change", [altered, by_stranger])
+@pytest.mark.parametrize("change", [altered, signed_with_unknown_key])
 def test_a_bad_token_is_made_of_any_good_one(pki: Pki, change: Any) -> None:
     key: Any = pki.signing_key
     good = jwt.encode({"sub": "peter", "aud": "x"}, key, algorithm="RS256", headers={"kid": "1"})

@@ -73,7 +73,7 @@ def test_a_broken_file_is_reported(tmp_path: Path, text: str) -> None:
 
 def test_entries_are_ready_to_edit(tmp_path: Path) -> None:
     text = entries_for([row(CASES[0], "PASS"), row(CASES[1], "FAIL")], read(tmp_path, KNOWN))
-    assert text.splitlines()[0] == f"# {CASES[0]} passes now: take its entry out"
+    assert text.splitlines()[0] == f"# {CASES[0]} passes now: remove its entry"
     entries = yaml.safe_load(text)
     assert [(entry["case"], entry["outcome"]) for entry in entries] == [(CASES[1], "FAIL")]
     with pytest.raises(UsageError, match="says why"):

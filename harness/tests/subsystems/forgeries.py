@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.stimuli.attacker_listener import Lure
+from harness.stimuli.attacker_listener import AttackerListener
 from harness.stimuli.tokens import jwa
 from harness.stimuli.tokens.attacker import attacker_kid
 from harness.tests.subsystems.support import Deployment, Server
@@ -10,14 +10,14 @@ from harness.tests.subsystems.support import Deployment, Server
 
 def fetched(lab: Deployment, server: Server) -> bool:
     """Whether *server* takes the key that the token's own jku leads to; whoever does has asked there."""
-    lure, alg = Lure(), "RS256"
+    attacker_listener, alg = AttackerListener(), "RS256"
     try:
-        header = {"kid": attacker_kid(alg), "jku": f"{lure.url('n')}/{alg}/jwks.json"}
+        header = {"kid": attacker_kid(alg), "jku": f"{attacker_listener.url('n')}/{alg}/jwks.json"}
         result = server.good(token=lab.token(header, key=jwa.stranger(alg)))
-        assert bool(lure.fetches("n")) is result.served is result.acted
+        assert bool(attacker_listener.fetches("n")) is result.served is result.acted
         return result.served
     finally:
-        lure.close()
+        attacker_listener.close()
 
 
 def remembered(lab: Deployment, server: Server) -> bool:

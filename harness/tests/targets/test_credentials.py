@@ -88,7 +88,7 @@ def test_the_client_is_known_by_its_common_name(folder: Path) -> None:
         ({"other_ca": "ingress-ca/tls.crt", "other_ca_key": "ingress-ca/tls.key"}, "", "it must be a different CA"),
         ({"other_ca": "portal-ca/tls.crt", "other_ca_key": "ingress-ca/tls.key"}, "", "not the key of client.other_ca"),
         ({}, "CN=another,O=cert-manager", "but subject is"),
-        ({}, "nonsense", "not an RFC 4514 name"),
+        ({}, "nonsense", "not an RFC 4514 DN"),
     ],
 )
 def test_files_that_do_not_fit(folder: Path, change: dict[str, str], subject: str, message: str) -> None:

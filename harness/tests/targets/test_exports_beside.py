@@ -46,7 +46,7 @@ def test_files_and_server(
     found.finish()
     row = next(row for row in found.rows if row["requirement"] == "CFG-19")
     assert (row["outcome"], words in row["reason"]) == (outcome, True), row["reason"]
-    assert row["finding"] == ("" if outcome == "PASS" else "What is configured is not what is done")
+    assert row["finding"] == ("" if outcome == "PASS" else "A server does not do what its files configure")
 
 
 @pytest.mark.parametrize(

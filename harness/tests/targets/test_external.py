@@ -109,7 +109,7 @@ def test_a_client_key_without_its_ca_key(place: Place) -> None:
     assert {"tls-no-cert", "ta-unknown-ca", "ta-same-name-other-key"} <= of(run, "PASS")
     assert {"v-expired-leaf", "eku-server-only"} <= of(run, "UNOBSERVED")
     reasons = {item.reason for item in run._withheld}
-    assert "servers.portal names no subject: any certificate of its CA is meant to be let in" in reasons
+    assert "servers.portal has no subject: any certificate of its CA is to be accepted" in reasons
     assert any("Hopproof can start" in reason for reason in reasons)
 
 
@@ -119,7 +119,7 @@ def test_a_service_that_does_not_fetch_our_keys_is_named(place: Place, tmp_path:
     jwks = {"listen": "127.0.0.1:0", "signing_key": str(key)}
     run = place.run(place.file(Posture.JWT, tokens={"jwks": jwks, "claims": CLAIMS}))
     assert run.status == 3
-    assert "nothing has fetched keys from our JWKS server" in run.trouble[0]
+    assert "nothing fetched keys from Hopproof's JWKS server" in run.trouble[0]
 
 
 def test_a_good_request_must_pass_first(place: Place) -> None:
@@ -145,7 +145,7 @@ def test_no_server_there(place: Place) -> None:
 
 
 def test_read_only_withholds_what_writes(place: Place) -> None:
-    with pytest.raises(UsageError, match="every request of this file writes"):
+    with pytest.raises(UsageError, match="every request in this file writes"):
         Deployment.load(place.file(Posture.JWT, tokens=place.signing, environment="production"))
     file = place.file(
         Posture.JWT, tokens=place.signing, server={"request": {"method": "GET", "success": 200}}, read_only=True
@@ -220,7 +220,7 @@ def test_the_command_line_runs_a_target_file(
     assert main(["run", "--target", str(file), "--dry-run"]) == 0
     out = capsys.readouterr().out
     assert "apply," in out and "Nothing was sent." in out
-    assert "touches=write" in out
+    assert "effect=write" in out
     url = yaml.safe_load(file.read_text("utf-8"))["servers"]["portal"]["url"]
     assert f" {url}/" in out and url.count(":") == 2
     assert not (tmp_path / "reports").exists()
@@ -259,7 +259,7 @@ def test_a_case_of_ones_own_is_explained(capsys: pytest.CaptureFixture[str]) -> 
     assert main(["explain", "tokens/JWT-13-NONE/client-to-orders/jwt/direct/str-no-token"]) == 0
     out = capsys.readouterr().out
     assert "JWT-13-NONE (MUST)" in out
-    assert "touches the server with a: write" in out
+    assert "effect on the server: write" in out
 
 
 def test_init_writes_once(tmp_path: Path) -> None:

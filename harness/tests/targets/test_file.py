@@ -236,7 +236,7 @@ def test_a_one_liner_that_does_not_fit(tmp_path: Path, service: Service) -> None
         ({"url": "https://a.test/?q=1"}, "--url: 'https://a.test/?q=1' is not an https URL"),
         ({"url": "https://a.test:99999/"}, "--url: Port out of range"),
         ({"connect": "x"}, "--connect: 'x' does not match"),
-        ({"jwks": "http://sts.test/certs"}, "--jwks: nothing can be judged over plain HTTP"),
+        ({"jwks": "http://sts.test/certs"}, "--jwks: plain HTTP cannot be judged"),
     ],
 )
 def test_a_flag_is_called_by_its_name(tmp_path: Path, flags: dict[str, str], message: str) -> None:

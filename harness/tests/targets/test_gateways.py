@@ -204,11 +204,11 @@ def test_the_profile_says_what_default_means(gateways: Gateways, profile: str, m
 @pytest.mark.parametrize(
     ("product", "server", "text"),
     [
-        ({"kind": "service"}, {}, "must say whose gateway it is"),
+        ({"kind": "service"}, {}, "must name the gateway's product"),
         ({"profile": "apk-1.1"}, {}, "unknown profile 'apk-1.1'; one of apk-1.2, document"),
         ({}, {"posture": "jwt"}, "modes and posture exclude each other"),
         ({}, {"flows": ["management-to-portal"]}, "modes and flows exclude each other"),
-        ({}, {"path": "terminating", "certificate_header": HEADER}, "past its proxy"),
+        ({}, {"path": "terminating", "certificate_header": HEADER}, "is for the gateway itself"),
         ({}, {"certificate_header": HEADER, "certificate_encoding": "der"}, "'der' is not one of ['pem', "),
         ({}, {"certificate_encoding": "pem"}, "'certificate_header' is a dependency of 'certificate_encoding'"),
         ({}, {"modes": {"mtls": "mandatory"}}, "'oauth2' is a required property"),
@@ -225,7 +225,7 @@ def test_mistakes_are_refused(gateways: Gateways, product: dict[str, str], serve
 def test_a_header_without_modes_is_refused(gateways: Gateways) -> None:
     server = {**gateways.server("mandatory", "mandatory", "direct"), "certificate_header": HEADER, "posture": "jwt"}
     del server["modes"]
-    with pytest.raises(UsageError, match="belongs to an endpoint with modes"):
+    with pytest.raises(UsageError, match="is only for an endpoint with modes"):
         Deployment.load(gateways.file({"gateway": server}, kind="service"))
 
 

@@ -55,5 +55,5 @@ def test_no_file(tmp_path: Path) -> None:
 
 def test_the_load_of_another_target(file: Path) -> None:
     file.write_text(file.read_text().replace('"embedded"', '"containers"'))
-    with pytest.raises(UsageError, match="the load was sent to containers, and this run judges embedded"):
+    with pytest.raises(UsageError, match="the load was sent to containers, but this run judges embedded"):
         target_of(Options(load=str(file)))

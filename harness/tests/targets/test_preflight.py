@@ -83,7 +83,9 @@ def test_one_that_answers_all_alike(pki: Pki, tmp_path: Path) -> None:
     world = World(pki, tmp_path, 201, 201, 201, 201)
     world.preflight.run([world.flow])
     message = world.bench.everybody["management-to-portal"]
-    assert message == "a.test answers 201 to a good client, one without any credential and a stranger alike"
+    assert message == (
+        "a.test answers 201 to a good client, one without any credential and one with an untrusted credential alike"
+    )
 
 
 @pytest.mark.parametrize("answers", [(201, 201, 403, 201), (201, 403, 201, 201), (201, 302, 302, 201)])

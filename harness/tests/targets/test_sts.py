@@ -122,7 +122,7 @@ def test_an_actor_that_is_not_given_is_told_and_not_compared(place: Place) -> No
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"audiences": {"iv.ecomm.test": "stock"}}, "no servers.stock"),
+        ({"audiences": {"iv.ecomm.test": "stock"}}, "servers.stock does not exist"),
         ({"audiences": {"a": "inventory", "b": "inventory"}}, "two audiences"),
         ({"refused_audiences": ["iv.ecomm.test"]}, "is one of sts.audiences"),
         ({"client": {"id": CLIENT}}, "needs secret"),

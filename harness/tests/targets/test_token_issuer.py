@@ -74,13 +74,13 @@ def test_keys_that_cannot_be_meant(tmp_path: Path, keys: Any) -> None:
 @pytest.mark.parametrize("text", ["", "[]", '{"keys": []}', '{"keys": 1}', "{}", "\x00\xff", '{"keys": [null]}'])
 def test_a_file_that_holds_no_keys(tmp_path: Path, text: str) -> None:
     (tmp_path / "keys.json").write_text(text, "utf-8")
-    with pytest.raises(HopproofError, match="holds no JWK set") as error:
+    with pytest.raises(HopproofError, match="has no usable JWK set") as error:
         check_sources(target(tmp_path, "keys.json"))
     assert error.value.exit_status == 2
 
 
 def test_a_server_of_another_ca_is_not_asked_for_keys(server: KeyServer, tmp_path: Path) -> None:
-    with pytest.raises(HopproofError, match="gives no answer") as error:
+    with pytest.raises(HopproofError, match="does not answer") as error:
         open_token_issuer(
             target(tmp_path, {"url": f"https://localhost:{server.port}/", "ca": "secrets/portal-ca/ca.crt"})
         )

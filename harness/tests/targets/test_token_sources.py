@@ -92,7 +92,7 @@ def test_a_command_goes_by_the_name_it_was_given(tmp_path: Path, token: str) -> 
         ("echo TOKEN; exit 3", "ended with status 3"),
         ("echo TOKEN; echo TOKEN", "not a bearer token ("),
         ("echo Bearer TOKEN", "not a bearer token ("),
-        ("echo '<html>TOKEN</html>'", "a page of HTML ("),
+        ("echo '<html>TOKEN</html>'", "an HTML page ("),
         ("printf '\\377\\376'", "not a bearer token ("),
         ("echo EXPIRED", "expired 6"),
         ("kill -9 $$", "ended with status -9"),
@@ -184,10 +184,10 @@ def test_an_endpoint_gives_a_token(localhost: Path, token: str, monkeypatch: pyt
         (200, b"<html>TOKEN</html>", "not with JSON"),
         (200, b"", "not with JSON"),
         (200, b"\xff\xfe", "not with JSON"),
-        (200, b'"TOKEN"', "no text under 'access_token'"),
-        (200, b'{"token": "TOKEN"}', "no text under 'access_token'"),
-        (200, b'{"access_token": null}', "no text under 'access_token'"),
-        (200, b'{"access_token": ["TOKEN"]}', "no text under 'access_token'"),
+        (200, b'"TOKEN"', "no string under 'access_token'"),
+        (200, b'{"token": "TOKEN"}', "no string under 'access_token'"),
+        (200, b'{"access_token": null}', "no string under 'access_token'"),
+        (200, b'{"access_token": ["TOKEN"]}', "no string under 'access_token'"),
         (200, b'{"access_token": ""}', "gives is empty"),
         (200, b'{"access_token": "TOKEN\\r\\nX-Admin: 1"}', "not a bearer token"),
         (200, b'{"access_token": "EXPIRED"}', "expired 6"),
@@ -221,7 +221,7 @@ def test_an_endpoint_has_its_time(localhost: Path, handler: Callable[[Stream], N
     endpoint = Endpoint(localhost, 200, b"")
     started = time.monotonic()
     with at(endpoint, handler) as server:
-        assert "gives no answer" in str(refused(localhost, endpoint.tokens(server.port), "K" * 40))
+        assert "does not answer" in str(refused(localhost, endpoint.tokens(server.port), "K" * 40))
     assert time.monotonic() - started < 3 * SECONDS
 
 
@@ -229,9 +229,9 @@ def test_an_endpoint_of_another_ca_or_none_at_all(localhost: Path, folder: Path)
     endpoint = Endpoint(localhost, 200, b"{}")
     with at(endpoint) as server:
         other = endpoint.tokens(server.port, ca=str(folder / "secrets" / "portal-ca" / "ca.crt"))
-        assert "gives no answer" in str(refused(localhost, other, "K" * 40))
+        assert "does not answer" in str(refused(localhost, other, "K" * 40))
         port = server.port
-    assert "gives no answer" in str(refused(localhost, endpoint.tokens(port), "K" * 40))
+    assert "does not answer" in str(refused(localhost, endpoint.tokens(port), "K" * 40))
 
 
 @pytest.mark.parametrize("status", [404, 302, 500])

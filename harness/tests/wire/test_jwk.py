@@ -76,9 +76,9 @@ def test_what_is_unknown_is_passed_over(key: rsa.RSAPrivateKey) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "neither JSON in UTF-8 nor PEM"),
-        (b"\x00\xff", "neither JSON"),
-        (b"[" * 100_000, "neither JSON"),
+        (b"", "neither UTF-8 JSON nor PEM"),
+        (b"\x00\xff", "neither UTF-8 JSON"),
+        (b"[" * 100_000, "neither UTF-8 JSON"),
         (b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", "PEM is not a public key"),
         (b'{"keys": []}', "holds no key"),
         (b"7", "holds no key"),

@@ -10,7 +10,7 @@ from cryptography.x509.name import _ASN1Type as StringType
 from harness.pki.deployment import Pki
 from harness.pki.issue import Identity, Profile, issue
 from harness.stimuli.certificates import CERTIFICATE_CLASSES
-from harness.stimuli.certificates.naming import other_branch, own_branch, telling
+from harness.stimuli.certificates.naming import identifying_attribute, other_branch, own_branch
 from harness.stimuli.partial import ClientCredential, PartialPki, StimulusUnavailable
 from harness.tests.builders import SECOND
 
@@ -113,7 +113,7 @@ def test_what_tells_a_client_keeps_its_type_of_string(pki: Pki) -> None:
 def test_a_mail_address_stays_one(pki: Pki) -> None:
     given, _ = below(pki, x509.Name.from_rfc4514_string("1.2.840.113549.1.9.1=app@example.test,O=Example"))
     for name, value in (("id-other-client", "app-2@example.test"), ("id-unregistered-dn", "unregistered-client@")):
-        assert str(telling(made(given, name).certificate.subject).value).startswith(value)
+        assert str(identifying_attribute(made(given, name).certificate.subject).value).startswith(value)
 
 
 def test_the_branch_of_a_name_and_another() -> None:

@@ -106,7 +106,7 @@ def test_another_protocol(garbage: bytes) -> None:
     with Server(answer(garbage)) as server:
         found = to(server, None)
     assert found.response is None and found.closed
-    assert found.fault.startswith("the answer is not HTTP")
+    assert found.fault.startswith("the response is not HTTP")
 
 
 def test_an_answer_cut_short_keeps_its_status() -> None:

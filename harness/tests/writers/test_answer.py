@@ -42,12 +42,12 @@ def old_footer(status: int) -> Footer:
     [
         ({}, [row(ONE)], footer("conforms", 0), "conforms"),
         ({"only": ["FLW-1"]}, [row(ONE)], footer("conforms", 0), "the selected cases conform"),
-        ({}, [row(ONE), row(TWO, "UNOBSERVED")], footer("conforms", 0), "what could be seen conforms"),
+        ({}, [row(ONE), row(TWO, "UNOBSERVED")], footer("conforms", 0), "what could be observed conforms"),
         (
             {"only": ["x"]},
             [row(ONE), row(TWO, "UNOBSERVED")],
             footer("conforms", 0),
-            "what could be seen of the selected cases conforms",
+            "what could be observed of the selected cases conforms",
         ),
         ({"claims": [CLAIM]}, [row(ONE)], footer("conforms", 0), "conforms"),
         ({"claims": [OPEN]}, [row(ONE)], footer("conforms", 0), "conforms; it claims no client authentication"),
@@ -56,7 +56,7 @@ def old_footer(status: int) -> Footer:
             {},
             [row(ONE, "FAIL")],
             footer("does-not-conform", 0),
-            "as expected, with 1 known failures of a MUST: it does not conform",
+            "as expected, but does not conform: 1 known failures of a MUST",
         ),
         ({}, [row(ONE)], footer("not-as-expected", 1), "not as expected"),
         ({}, [row(ONE, "UNOBSERVED")], footer("not-shown", 3, not_shown=[GAP]), "not shown"),
@@ -81,7 +81,7 @@ def test_only_conforming_is_green() -> None:
         ([row(ONE)], footer("conforms", 0), "yes", Outcome.PASS),
         ([row(ONE), row(TWO, "FAIL", level="SHOULD")], footer("conforms", 0), "yes", Outcome.PASS),
         ([row(ONE), row(TWO, "FAIL")], footer("does-not-conform", 1), "no (1)", Outcome.FAIL),
-        ([row(ONE), row(TWO, "UNOBSERVED")], footer("conforms", 0), "as far as seen", Outcome.UNOBSERVED),
+        ([row(ONE), row(TWO, "UNOBSERVED")], footer("conforms", 0), "as far as observed", Outcome.UNOBSERVED),
         ([row(ONE, "UNOBSERVED")], footer("conforms", 0), "not shown", Outcome.UNOBSERVED),
         ([row(ONE, level="SHOULD")], footer("conforms", 0), "not shown", Outcome.UNOBSERVED),
         ([row(ONE, level="stated")], footer("conforms", 0), "as stated", Outcome.PASS),
@@ -106,7 +106,7 @@ def test_what_is_said_of_a_flow(rows: list[Row], found: Footer, words: str, outc
 def test_a_gap_in_words() -> None:
     ((text, give),) = answer.gaps(footer("not-shown", 3, not_shown=[GAP]))
     assert text == (
-        "management-to-portal (mtls): that client certificates are verified; nothing was seen of tls-no-cert, "
+        "management-to-portal (mtls): that client certificates are verified; not tested: tls-no-cert, "
         "ta-unknown-ca: there is no client"
     )
     assert give == "client.certificate and client.key"

@@ -160,7 +160,7 @@ def stored(folder: Path, content: list[Any]) -> Path:
     ],
 )
 def test_a_record_that_is_not_whole(tmp_path: Path, content: list[Any]) -> None:
-    with pytest.raises(UsageError, match="not whole"):
+    with pytest.raises(UsageError, match="incomplete"):
         read(stored(tmp_path, content))
 
 

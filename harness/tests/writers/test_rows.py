@@ -102,8 +102,8 @@ def test_a_case_that_never_ran() -> None:
         (Outcome.UNOBSERVED, "accepted", ""),
         (Outcome.FAIL, "accepted", "Anybody gets in"),
         (Outcome.WRONG_REASON, "acted-upon", "Anybody gets in"),
-        (Outcome.FAIL, "not-served", "What has to work does not: It holds."),
-        (Outcome.FAIL, "server-error", "The server fails on a request that it has to refuse: It holds."),
+        (Outcome.FAIL, "not-served", "Something that must work does not: It holds."),
+        (Outcome.FAIL, "server-error", "The server fails on a request that it must refuse: It holds."),
         (Outcome.WRONG_REASON, "other-status", "Refused, but not in the required way: It holds."),
         (Outcome.FAIL, "private-key", "Not met: It holds."),
     ],
@@ -133,7 +133,7 @@ def hidden(found: Row) -> None:
 
 
 def test_a_token_in_the_reason() -> None:
-    hidden(made(verdict=replace(PASSED, reason=f"answered 401; the server says: Bearer {TOKEN}")))
+    hidden(made(verdict=replace(PASSED, reason=f"answered 401; the server reports: Bearer {TOKEN}")))
 
 
 @pytest.mark.parametrize(

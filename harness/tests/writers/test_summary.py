@@ -72,7 +72,7 @@ def test_what_comes_next_depends_on_whose_server_it_is() -> None:
     assert quick[-1] == "Next: hopproof run --target 'my target.yaml' --depth full --report out"
     assert full[-1] == "Next: hopproof report out --format conformance"
     assert "The page: out/index.html" in quick and not any("credentials" in line for line in quick)
-    assert "More credentials in x.yaml reach more cases" in ended([row(outcome="UNOBSERVED")], target="x.yaml")
+    assert "More credentials in x.yaml allow more cases" in ended([row(outcome="UNOBSERVED")], target="x.yaml")
     bad = ended([row(outcome="FAIL", reason="x")], target="my target.yaml").splitlines()
     assert bad[-1] == f"Next: hopproof explain {row()['case']} --target 'my target.yaml'"
 
@@ -104,8 +104,8 @@ def test_what_comes_next_is_about_something_that_the_run_has(
 def test_an_interruption_is_not_said_to_be_a_failure_of_the_harness() -> None:
     rows = [row(), row(outcome="HARNESS_ERROR", reason=INTERRUPTED), row(outcome="HARNESS_ERROR", reason="it broke")]
     text = ended(rows, 3)
-    assert "1 HARNESS_ERROR (the harness or its lab failed" in text and "; 1 not run (the run was interrupted)" in text
-    assert "1 judged, 1 not run, since the run was interrupted, 1 not judged, since the harness" in text
+    assert "1 HARNESS_ERROR (Hopproof or its lab failed" in text and "; 1 not run (the run was interrupted)" in text
+    assert "1 judged, 1 not run, because the run was interrupted, 1 not judged, because Hopproof" in text
     assert "HARNESS_ERROR" not in ended(rows[:2], 3)
 
 
@@ -239,8 +239,8 @@ def test_known_failures_are_shown_with_why_by_whom_and_how_long() -> None:
     ]
     text = ended(rows, 1, idle=("f/GONE/*",))
     assert "known failure (until the [upgrade]; owner me; until 2027-01-31): FAIL flows/REQ-1" in text
-    assert "f/R/a/mtls/direct/x passes now: take its entry out" in text
-    assert "the entry f/GONE/* is about no case of this run" in text
+    assert "f/R/a/mtls/direct/x passes now: remove its entry" in text
+    assert "the entry f/GONE/* matches no case of this run" in text
     assert "Does not conform" not in text and "Anybody gets in" not in text
 
 

@@ -3,35 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
-import warnings
 from dataclasses import replace
 from functools import lru_cache
 
-from cryptography import x509
-
-from harness.decode.certificates import view
-from harness.decode.tls import ALERTS
-from harness.model.connection import (
-    Alert,
-    ClientHello,
-    Connection,
-    Content,
-    Endpoint,
-    ServerHello,
-    Traffic,
-)
-from harness.model.exchange import CertificateView
-from harness.wire.packets import inference
+from harness.model.connection import Connection, Content, Endpoint, HttpRequest, Traffic
 from harness.wire.packets.frames import Segment
-from harness.wire.packets.hello import Cursor, client_hello, server_hello
-from harness.wire.packets.names import GROUPS, named
+from harness.wire.packets.over_tls import Inside, inside
 from harness.wire.packets.side import Side
 from harness.wire.packets.streams import Stream
-from harness.wire.packets.tls import CERTIFICATE, CLIENT_HELLO, KEY_EXCHANGE, SERVER_HELLO, TlsSide
+from harness.wire.packets.tls import CLIENT_HELLO
 
 FIN, SYN, RST, ACK = 1, 2, 4, 16
-_MAX_CHAIN = 20
-_NAMED_CURVE = 3
 
 
 class Direction:
@@ -64,8 +46,7 @@ class Assembly:
 
     __slots__ = ("acknowledged_syn", "directions", "first", "last", "opener", "reset_by")
 
-    def __init__(self, segment: Segment, time: float) -> None:
-        one, other = (segment.source, segment.source_port), (segment.target, segment.target_port)
+    def __init__(self, one: tuple[bytes, int], other: tuple[bytes, int], time: float) -> None:
         self.directions = {one: Direction(one), other: Direction(other)}
         if one == other:
             # A socket connected to itself: both directions are one and cannot be distinguished.
@@ -134,24 +115,31 @@ class Assembly:
             direction.side.finish()
         client, by = self._client(ends)
         server = next((item for item in ends if item is not client), client)
-        base = Connection(
+        content = _content(client.side, server.side)
+        sent, received = _traffic(client.stream), _traffic(server.stream)
+        shown: Inside = {}
+        if content is Content.TLS:
+            shown = inside(client.side, server.side, incomplete=bool(sent.missing or received.missing))
+        heads, left_out, statuses = _http(client.side, server.side)
+        return Connection(
             client=_endpoint(client.end),
             server=_endpoint(server.end),
             client_by=by,
-            content=_content(client.side, server.side),
+            content=content,
             started=self.first,
             ended=self.last,
             opening_captured=client.syn is not None,
             closed=self._closed(client),
-            sent=_traffic(client.stream),
-            received=_traffic(server.stream),
+            requests=heads if content is not Content.TLS else (),
+            requests_left_out=left_out if content is not Content.TLS else 0,
+            statuses=statuses,
+            sent=sent,
+            received=received,
             files=files,
             proxy_header=client.side.proxy_header,
             first_answer_after=_after(client.side.first, server.side.first),
+            **shown,
         )
-        if base.content is Content.TLS:
-            return _with_tls(base, client.side, server.side)
-        return _with_http(base, client.side, server.side)
 
     def _client(self, ends: list[Direction]) -> tuple[Direction, str]:
         for direction in ends:
@@ -173,7 +161,12 @@ class Assembly:
 
 
 def _endpoint(end: tuple[bytes, int]) -> Endpoint:
-    return Endpoint(str(ipaddress.ip_address(end[0])), end[1])
+    return Endpoint(_address(end[0]), end[1])
+
+
+@lru_cache(4096)
+def _address(packed: bytes) -> str:
+    return str(ipaddress.ip_address(packed))
 
 
 def _traffic(stream: Stream) -> Traffic:
@@ -194,105 +187,16 @@ def _content(client: Side, server: Side) -> Content:
     return Content.EMPTY if not found else Content.OTHER if Content.OTHER in found else Content.UNKNOWN
 
 
-def _with_http(base: Connection, client: Side, server: Side) -> Connection:
-    heads = tuple(client.requests.heads) if client.requests else ()
+def _http(client: Side, server: Side) -> tuple[tuple[HttpRequest, ...], int, tuple[int, ...]]:
+    """The requests that are kept, how many are not, and the answers' statuses."""
     statuses = tuple(server.answers.statuses) if server.answers else ()
+    if client.requests is None:
+        return (), 0, statuses
+    heads, left_out = client.requests.heads, client.requests.left_out
     # Which answer belongs to which request is only sure where all of both were seen.
-    paired = len(heads) == len(statuses) and not (client.requests and client.requests.left_out)
+    paired = len(heads) == len(statuses) and not left_out
     requests = tuple(
         replace(head, status=statuses[number] if paired or (number == 0 and statuses) else None)
         for number, head in enumerate(heads)
     )
-    left_out = client.requests.left_out if client.requests else 0
-    return replace(base, requests=requests, requests_left_out=left_out, statuses=statuses)
-
-
-def _with_tls(base: Connection, client: Side, server: Side) -> Connection:
-    sent, received = client.tls or TlsSide(False), server.tls or TlsSide(False)
-    hello, answer, notes = _hellos(sent, received)
-    if server.content is Content.HTTP:
-        notes.append("the server answered the ClientHello with HTTP in clear text")
-    renegotiated = _renegotiated(answer, sent, received)
-    requested, presented = inference.certificates(hello, answer, sent, received)
-    if base.sent.missing or base.received.missing:
-        notes.append("a part of it was not captured")
-    if hello is not None and hello.encrypted_client_hello:
-        notes.append("Encrypted Client Hello (or its GREASE): the server name may be an outer one")
-    return replace(
-        base,
-        hello=hello,
-        answer=answer,
-        server_chain=_chain(received, notes, "server"),
-        client_chain=_chain(sent, notes, "client"),
-        certificate_requested=requested,
-        certificate_sent=presented,
-        resumed=inference.resumption(hello, answer, received),
-        early_data=inference.early_data(hello, sent, received),
-        application_data=inference.data_exchanged(answer, sent, received),
-        renegotiated=renegotiated,
-        asked_later=inference.asked_later(hello, answer, sent, renegotiated),
-        alerts=(*_alerts("client", sent), *_alerts("server", received)),
-        encrypted_alerts=_encrypted_alerts(answer, sent, received),
-        statuses=tuple(server.answers.statuses) if server.answers else (),
-        notes=tuple(notes),
-    )
-
-
-def _hellos(sent: TlsSide, received: TlsSide) -> tuple[ClientHello | None, ServerHello | None, list[str]]:
-    notes: list[str] = []
-    hello, answer = None, None
-    try:
-        if CLIENT_HELLO in sent.messages:
-            hello = client_hello(sent.messages[CLIENT_HELLO])
-    except ValueError:
-        notes.append("the ClientHello is malformed")
-    try:
-        if SERVER_HELLO in received.messages:
-            answer = server_hello(received.messages[SERVER_HELLO])
-            if answer.retry and received.second_hello:
-                answer = server_hello(received.second_hello)
-                notes.append("the server asked for another key share (HelloRetryRequest)")
-    except ValueError:
-        notes.append("the ServerHello is malformed")
-    exchange = received.messages.get(KEY_EXCHANGE, b"")
-    if answer is not None and not answer.group and "ECDHE" in answer.cipher and exchange[:1] == bytes([_NAMED_CURVE]):
-        answer = replace(answer, group=named(GROUPS, int.from_bytes(exchange[1:3], "big")))
-    return hello, answer, notes
-
-
-def _chain(side: TlsSide, notes: list[str], whose: str) -> tuple[CertificateView, ...]:
-    """The certificates of a TLS 1.2 Certificate message; what cannot be parsed is noted."""
-    found: list[CertificateView] = []
-    try:
-        body = side.messages.get(CERTIFICATE)
-        certificates = Cursor(body).vector(3) if body else Cursor(b"")
-        while certificates.more and len(found) < _MAX_CHAIN:
-            found.append(_certificate(certificates.vector(3).data))
-    except Exception:  # whatever a stranger's bytes make a parser raise, they are no certificate
-        notes.append(f"the {whose}'s chain cannot be parsed")
-    return tuple(found)
-
-
-@lru_cache(1024)
-def _certificate(der: bytes) -> CertificateView:
-    """Servers present the same chain again and again: a certificate is parsed once."""
-    with warnings.catch_warnings(action="ignore"):
-        return view(x509.load_der_x509_certificate(der))
-
-
-def _alerts(sender: str, side: TlsSide) -> tuple[Alert, ...]:
-    levels = {1: "warning", 2: "fatal"}
-    return tuple(Alert(sender, levels.get(a, str(a)), ALERTS.get(b, str(b))) for a, b in side.alerts[:20])
-
-
-def _renegotiated(answer: ServerHello | None, sent: TlsSide, received: TlsSide) -> bool:
-    """Up to TLS 1.2 a Finished is the only encrypted handshake record of each side; more is a renegotiation."""
-    if answer is None or answer.version == "TLSv1.3":
-        return False
-    return sent.sealed_handshakes > 1 or received.sealed_handshakes > 1
-
-
-def _encrypted_alerts(answer: ServerHello | None, sent: TlsSide, received: TlsSide) -> int:
-    if answer is not None and answer.version == "TLSv1.3":
-        return sent.alert_sized + received.alert_sized
-    return sent.sealed_alerts + received.sealed_alerts
+    return requests, left_out, statuses

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from importlib import import_module
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 from harness.wire.packets.frames import Frames, Segment
 from harness.wire.packets.packet import Packet
 from harness.wire.packets.table import Key, Table, key_of
+from harness.wire.packets.whole import Columns, Whole
 
 # From the start of a frame: where its EtherType is (None: it has none), and where IP begins.
 _LINKS: dict[int, tuple[int | None, int]] = {
@@ -84,16 +84,15 @@ class Batches:
         if self._numpy is None or link is None or len(batch.starts) < _FEWEST:
             return self._one_by_one(batch, batch.starts)
         headers = _Headers(self._numpy, batch, *link)
-        if not headers.large:
-            return self._one_by_one(batch, batch.starts)
         left = self._numpy.ones(len(batch.starts), dtype=bool)
         left[headers.rows] = False
         others = self._dissected(batch, self._numpy.nonzero(left)[0].tolist())
         # A connection of which some packets are unusual is read one by one, so that all come in order.
         unusual = {key_of(segment) for segment, _ in others.values()}
         left[:] = True
+        left[headers.rows[self._whole(headers, unusual)]] = False
         for group in headers.large:
-            if headers.key(group[0]) not in unusual:
+            if left[headers.rows[group[0]]] and headers.key(group[0]) not in unusual:
                 left[headers.rows[group]] = False
                 self._connection(headers, group)
         usual = set(headers.rows.tolist()) if len(headers.rows) < len(batch.starts) else None
@@ -103,6 +102,13 @@ class Batches:
             elif usual is None or number in usual:
                 self._one_by_one(batch, (batch.starts[number],))
         return len(headers.rows) + len(others)
+
+    def _whole(self, headers: _Headers, unusual: Collection[Key]) -> Any:
+        """The rows of the short connections that begin here, which have been read."""
+        whole = Whole(self._numpy, headers.batch.buffer, headers.columns)
+        for key, assembly in whole.read(lambda key: key not in unusual and self._table.known(key) is None):
+            self._table.opened(key, assembly)
+        return whole.rows()
 
     def _dissected(self, batch: Batch, numbers: Iterable[int]) -> dict[int, tuple[Segment, float]]:
         """What is a segment of those *numbers* of which NumPy read nothing, and when it came."""
@@ -212,7 +218,12 @@ class _Headers:
         self.acknowledged = words[:, 7]
         self._flags = ip[:, 33]
         self.times = self._moments(records[self.rows])
-        self.large = self._connections()
+        order, number = self._ordered()
+        self.columns = Columns(
+            self.source, self._target, self._sequence, self.acknowledged, self._flags, self.sizes, self._payloads,
+            self.times, order, number,
+        )  # fmt: skip
+        self.large = self._many(order, number)
 
     def _moments(self, records: Any) -> Any:
         numpy, batch = self._numpy, self.batch
@@ -221,15 +232,22 @@ class _Headers:
             return batch.offset + ((one << numpy.uint64(32)) | two).astype(numpy.float64) * batch.unit
         return one.astype(numpy.float64) + two.astype(numpy.float64) * batch.unit
 
-    def _connections(self) -> list[Any]:
-        """The rows of each connection with many, in order."""
+    def _ordered(self) -> tuple[Any, Any]:
+        """The rows by connection and then by time, and the number of each one's connection."""
         numpy = self._numpy
         low, high = numpy.minimum(self.source, self._target), numpy.maximum(self.source, self._target)
         order = numpy.lexsort((high, low))
         low, high = low[order], high[order]
-        edges = numpy.nonzero((low[1:] != low[:-1]) | (high[1:] != high[:-1]))[0] + 1
-        bounds = [0, *edges.tolist(), len(order)]
-        return [order[first:last] for first, last in pairwise(bounds) if last - first >= _FEWEST]
+        number = numpy.zeros(len(order), dtype=numpy.int64)
+        number[1:] = numpy.cumsum((low[1:] != low[:-1]) | (high[1:] != high[:-1]))
+        return order, number
+
+    def _many(self, order: Any, number: Any) -> list[Any]:
+        """The rows of each connection with many, in order."""
+        counts = self._numpy.bincount(number) if len(number) else number
+        ends = self._numpy.cumsum(counts)
+        large = self._numpy.nonzero(counts >= _FEWEST)[0].tolist()
+        return [order[ends[at] - counts[at] : ends[at]] for at in large]
 
     def key(self, row: int) -> Key:
         """How the table calls the connection of *row*."""

@@ -144,7 +144,7 @@ class Capture:
             if which < len(interfaces):
                 yield single(interfaces[which], (high, low, length), body[20 : 20 + captured])
             else:
-                self._note("packets of an interface that the file does not describe were left out")
+                self._note("packets of an interface that the file does not describe were skipped")
         elif number == _SIMPLE and len(body) >= 4 and interfaces:
             length = struct.unpack_from(f"{order}I", body)[0]
             captured = min(length, interfaces[0].snaplen or length)

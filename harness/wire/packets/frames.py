@@ -168,7 +168,7 @@ class Frames:
         self, key: tuple[bytes, bytes, int, int], start: int, more: bool, body: bytes, size: int
     ) -> _Datagram | None:
         if len(body) < size:
-            self.left_out["fragment not captured whole"] += 1
+            self.left_out["fragment not captured completely"] += 1
             return None
         pieces = self._fragments.setdefault(key, _Pieces())
         self._fragments.move_to_end(key)

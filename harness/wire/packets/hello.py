@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping
 from enum import Enum
 from functools import lru_cache
 from hashlib import sha256
+from typing import NamedTuple
 
 from harness.model.connection import ClientHello, KeyShare, ServerHello
 from harness.wire.packets.names import CIPHERS, GROUPS, HASH_SIZES, VERSIONS, is_grease, named
@@ -17,6 +17,7 @@ _SNI, _GROUPS, _SIGNATURES, _ALPN, _TICKET, _PSK, _EARLY, _VERSIONS, _POST_AUTH,
 # The random of a ServerHello that is a HelloRetryRequest (RFC 8446, 4.1.3).
 _RETRY = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
 _KINDS_KEPT = 512
+_NUMBER = struct.Struct("!H").unpack_from
 _TWO_NUMBERS = struct.Struct("!HH").unpack_from
 _JA4_VERSIONS = {0x0304: "13", 0x0303: "12", 0x0302: "11", 0x0301: "10", 0x0300: "s3"}
 
@@ -51,29 +52,22 @@ class Cursor:
 
 def client_hello(body: bytes) -> ClientHello:
     """The ClientHello whose message body is *body*."""
-    cursor = Cursor(body)
-    legacy, random = cursor.take(2), cursor.take(32)
-    session, ciphers = cursor.vector(1).data, cursor.vector(2).data
-    cursor.vector(1)
-    extensions = _extensions(cursor)
-    versions = Cursor(extensions[_VERSIONS]).vector(1).data if _VERSIONS in extensions else legacy
-    alpn = _alpn(extensions)
+    session, at = _vector(body, 34, 1)
+    ciphers, at = _vector(body, at, 2)
+    _, at = _vector(body, at, 1)
+    extensions = _extensions(body, at)
+    versions, groups, signatures, alpn, name = map(extensions.get, (_VERSIONS, _GROUPS, _SIGNATURES, _ALPN, _SNI))
+    kind = _kind(body[:2], ciphers, tuple(extensions), versions, groups, signatures, alpn, name)
     return ClientHello(
-        random=random.hex(),
+        random=body[2:34].hex(),
         session_id=session.hex(),
-        versions=_named(_Table.VERSIONS, versions),
-        ciphers=_named(_Table.CIPHERS, ciphers),
-        groups=_named(_Table.GROUPS, _list(extensions, _GROUPS)),
-        key_shares=tuple(_shares(extensions)),
-        server_name=_server_name(extensions),
-        alpn=tuple(_text(name) for name in alpn),
-        ja4=_ja4(
-            versions if _numbers(versions) else legacy,
-            ciphers,
-            tuple(extensions),
-            _list(extensions, _SIGNATURES),
-            alpn[0] if alpn else b"",
-        ),
+        versions=kind.versions,
+        ciphers=kind.ciphers,
+        groups=kind.groups,
+        key_shares=_shares(extensions[_SHARES]) if _SHARES in extensions else (),
+        server_name=kind.server_name,
+        alpn=kind.alpn,
+        ja4=kind.ja4,
         sha256=sha256(body).hexdigest(),
         early_data=_EARLY in extensions,
         offers_resumption=_PSK in extensions or bool(extensions.get(_TICKET)),
@@ -84,15 +78,16 @@ def client_hello(body: bytes) -> ClientHello:
 
 def server_hello(body: bytes) -> ServerHello:
     """The ServerHello (or HelloRetryRequest) whose message body is *body*."""
-    cursor = Cursor(body)
-    version, random = cursor.number(2), cursor.take(32)
-    session, cipher = cursor.vector(1).data, cursor.number(2)
-    cursor.take(1)
-    extensions = _extensions(cursor)
+    session, at = _vector(body, 34, 1)
+    if at + 3 > len(body):
+        raise ValueError("too short")
+    version, cipher = _NUMBER(body)[0], _NUMBER(body, at)[0]
+    extensions = _extensions(body, at + 3)
     if len(extensions.get(_VERSIONS, b"")) == 2:
         version = int.from_bytes(extensions[_VERSIONS], "big")
     share = extensions.get(_SHARES, b"")[:2]
-    alpn = _alpn(extensions)
+    alpn = _alpn(extensions.get(_ALPN))
+    random = body[2:34]
     return ServerHello(
         random=random.hex(),
         version=named(VERSIONS, version),
@@ -106,13 +101,57 @@ def server_hello(body: bytes) -> ServerHello:
     )
 
 
+class _Kind(NamedTuple):
+    """What a ClientHello says of the client rather than of this connection."""
+
+    versions: tuple[str, ...]
+    ciphers: tuple[str, ...]
+    groups: tuple[str, ...]
+    server_name: str
+    alpn: tuple[str, ...]
+    ja4: str
+
+
+# Clients of one kind offer the same lists again and again: what they mean is worked out once.
+@lru_cache(_KINDS_KEPT)
+def _kind(
+    legacy: bytes,
+    ciphers: bytes,
+    extensions: tuple[int, ...],
+    versions: bytes | None,
+    groups: bytes | None,
+    signatures: bytes | None,
+    alpn: bytes | None,
+    name: bytes | None,
+) -> _Kind:
+    offered = legacy if versions is None else _vector(versions, 0, 1)[0]
+    protocols = _alpn(alpn)
+    first = protocols[0] if protocols else b""
+    return _Kind(
+        versions=_named(_Table.VERSIONS, offered),
+        ciphers=_named(_Table.CIPHERS, ciphers),
+        groups=_named(_Table.GROUPS, _list(groups)),
+        server_name=_server_name(name),
+        alpn=tuple(_text(protocol) for protocol in protocols),
+        ja4=_ja4(offered if _numbers(offered) else legacy, ciphers, extensions, _list(signatures), first),
+    )
+
+
+def _vector(data: bytes, at: int, size: int) -> tuple[bytes, int]:
+    """The part of *data* whose length stands in *size* bytes at *at*, and where it ends; raises ``ValueError``."""
+    begin = at + size
+    end = begin + int.from_bytes(data[at:begin], "big")
+    if end > len(data):
+        raise ValueError("too short")
+    return data[begin:end], end
+
+
 class _Table(Enum):
     """Tables of names, to tell them apart where names are kept."""
 
     VERSIONS, CIPHERS, GROUPS = VERSIONS, CIPHERS, GROUPS
 
 
-# Clients of one kind offer the same lists again and again: what a list means is worked out once.
 @lru_cache(_KINDS_KEPT)
 def _numbers(data: bytes) -> tuple[int, ...]:
     """The numbers of two bytes in *data*, but those that mean nothing."""
@@ -125,49 +164,55 @@ def _named(table: _Table, data: bytes) -> tuple[str, ...]:
     return tuple(named(table.value, number) for number in _numbers(data))
 
 
-def _list(extensions: Mapping[int, bytes], kind: int) -> bytes:
-    return Cursor(extensions[kind]).vector(2).data if kind in extensions else b""
+def _list(value: bytes | None) -> bytes:
+    return b"" if value is None else _vector(value, 0, 2)[0]
 
 
-def _extensions(cursor: Cursor) -> dict[int, bytes]:
-    if not cursor.more:
-        return {}
-    found, block, at = dict[int, bytes](), cursor.vector(2).data, 0
-    while at < len(block):
-        if at + 4 > len(block):
+def _extensions(body: bytes, at: int) -> dict[int, bytes]:
+    found = dict[int, bytes]()
+    if at >= len(body):
+        return found
+    _, end = _vector(body, at, 2)
+    at += 2
+    while at < end:
+        if at + 4 > end:
             raise ValueError("too short")
-        kind, size = _TWO_NUMBERS(block, at)
+        kind, size = _TWO_NUMBERS(body, at)
         at += 4 + size
-        if at > len(block):
+        if at > end:
             raise ValueError("too short")
-        found.setdefault(kind, block[at - size : at])
+        if kind not in found:
+            found[kind] = body[at - size : at]
     return found
 
 
-def _server_name(extensions: Mapping[int, bytes]) -> str:
-    if _SNI not in extensions:
+def _server_name(value: bytes | None) -> str:
+    if value is None:
         return ""
-    names = Cursor(extensions[_SNI]).vector(2)
+    names = Cursor(value).vector(2)
     return _text(names.vector(2).data) if names.number(1) == 0 else ""
 
 
-def _alpn(extensions: Mapping[int, bytes]) -> list[bytes]:
-    if _ALPN not in extensions:
-        return []
-    names, found = Cursor(extensions[_ALPN]).vector(2), []
+@lru_cache(_KINDS_KEPT)
+def _alpn(value: bytes | None) -> tuple[bytes, ...]:
+    if value is None:
+        return ()
+    names, found = Cursor(value).vector(2), []
     while names.more:
         found.append(names.vector(1).data)
-    return found
+    return tuple(found)
 
 
-def _shares(extensions: Mapping[int, bytes]) -> Iterator[KeyShare]:
-    if _SHARES not in extensions:
-        return
-    shares = Cursor(extensions[_SHARES]).vector(2)
-    while shares.more:
-        group, value = shares.number(2), shares.vector(2).data
+def _shares(value: bytes) -> tuple[KeyShare, ...]:
+    shares, _ = _vector(value, 0, 2)
+    found, at = list[KeyShare](), 0
+    while at < len(shares):
+        public, end = _vector(shares, at + 2, 2)
+        group = _NUMBER(shares, at)[0]
+        at = end
         if not is_grease(group):
-            yield KeyShare(named(GROUPS, group), sha256(value).hexdigest())
+            found.append(KeyShare(named(GROUPS, group), sha256(public).hexdigest()))
+    return tuple(found)
 
 
 def _text(value: bytes) -> str:

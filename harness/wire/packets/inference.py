@@ -13,6 +13,8 @@ did not ask.  Padding can hide all this; it only makes records larger, so it tur
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from harness.model.connection import UNSEEN, ClientHello, Confidence, Inference, Seen, ServerHello
 from harness.wire.packets.hello import Cursor
 from harness.wire.packets.tls import CERTIFICATE, DONE, REQUEST, VERIFY, TlsSide
@@ -30,10 +32,13 @@ _SIGNATURES = frozenset(
 Pair = tuple[Inference, Inference]
 
 
+# Connections of one kind show the same: a sentence is made once.
+@lru_cache(1024)
 def _certain(seen: Seen, why: str) -> Inference:
     return Inference(seen, Confidence.CERTAIN, why)
 
 
+@lru_cache(1024)
 def _unknown(why: str) -> Inference:
     return Inference(Seen.UNKNOWN, Confidence.NONE, why)
 
@@ -56,8 +61,8 @@ def resumption(hello: ClientHello | None, answer: ServerHello | None, server: Tl
     if CERTIFICATE in server.messages:
         return _certain(Seen.NO, "the server sent its certificate")
     if server.change_cipher and server.whole:
-        return _certain(Seen.YES, "the server sent no certificate and changed to the session's keys")
-    return _unknown("the server's side was not captured whole")
+        return _certain(Seen.YES, "the server sent no certificate and resumed the session")
+    return _unknown("the server's side was not captured completely")
 
 
 def early_data(hello: ClientHello | None, client: TlsSide, server: TlsSide) -> Inference:
@@ -67,7 +72,9 @@ def early_data(hello: ClientHello | None, client: TlsSide, server: TlsSide) -> I
     if not hello.early_data:
         return _certain(Seen.NO, "not offered in the ClientHello")
     if client.sealed and (server.hello_time is None or client.sealed[0].time < server.hello_time):
-        return _certain(Seen.YES, "encrypted records before the ServerHello; whether they were taken is encrypted")
+        return _certain(
+            Seen.YES, ("encrypted records before the ServerHello; whether the server accepted them cannot be seen")
+        )
     return _unknown("offered in the ClientHello; no record before the ServerHello was seen")
 
 
@@ -135,7 +142,7 @@ def _clear(client: TlsSide, server: TlsSide) -> Pair:
     elif server.whole and (DONE in server.messages or server.change_cipher):
         requested = _certain(Seen.NO, "no CertificateRequest in the handshake")
     else:
-        requested = _unknown("the server's side was not captured whole")
+        requested = _unknown("the server's side was not captured completely")
     if CERTIFICATE in client.messages:
         proved = " and CertificateVerify" if VERIFY in client.messages else ", but no CertificateVerify was seen,"
         if _chain_length(client.messages[CERTIFICATE]):
@@ -143,7 +150,7 @@ def _clear(client: TlsSide, server: TlsSide) -> Pair:
         return requested, _certain(Seen.NO, "an empty Certificate message in the clear")
     if requested.seen is Seen.NO or (client.whole and client.change_cipher):
         return requested, _certain(Seen.NO, "no Certificate message from the client")
-    return requested, _unknown("the client's side was not captured whole")
+    return requested, _unknown("the client's side was not captured completely")
 
 
 def _chain_length(body: bytes) -> int:
@@ -175,15 +182,15 @@ def _encrypted(hello: ClientHello, answer: ServerHello, client: TlsSide) -> Pair
 def _why_not(hello: ClientHello, answer: ServerHello, client: TlsSide) -> str:
     """Why sizes say nothing here; '' where they do."""
     if answer.resumes:
-        return "the session is resumed, and no certificate is asked for then (RFC 8446, 4.3.2)"
+        return "the session is resumed, and no certificate is requested then (RFC 8446, 4.3.2)"
     if answer.retry:
         return "the ServerHello after the HelloRetryRequest was not captured"
     if hello.early_data:
         return "early data was offered, and its records cannot be distinguished from the handshake's"
     if not answer.hash_size:
-        return f"the sizes of records under {answer.cipher} are not known here"
+        return f"the record sizes of {answer.cipher} are not known"
     if not client.whole or not client.aligned:
-        return "the client's side was not captured whole"
+        return "the client's side was not captured completely"
     return "" if client.sealed else "the client sent no encrypted record"
 
 
@@ -191,9 +198,9 @@ def _larger(sizes: list[int], finished: int, listed: str) -> Pair:
     why = f"the client's encrypted records have {listed} bytes"
     end = sizes.index(finished) if finished in sizes else None
     if end is not None and end >= 2 and sizes[0] >= _MIN_CHAIN and sizes[end - 1] in _SIGNATURES:
-        text = f"{why}: a chain, a signature's size, Finished"
+        text = f"{why}: a chain, a signature, Finished"
         return (Inference(Seen.YES, Confidence.HIGH, text),) * 2
     if sizes[0] >= _MIN_CHAIN:
         text = f"{why}: more than a Finished before it; padding could look the same"
         return (Inference(Seen.YES, Confidence.MEDIUM, text),) * 2
-    return (_unknown(f"{why}, which fit no known flight"),) * 2
+    return (_unknown(f"{why}, which match no known flight"),) * 2

@@ -66,7 +66,7 @@ class Recorder:
                 return
             said.append(text)
         self._process.wait()
-        why = next((line for line in reversed(said) if line), "it ended without a word")
+        why = next((line for line in reversed(said) if line), "it ended without a message")
         raise UsageError(f"packets cannot be captured here: {why}", hint=_HINT)
 
     def _drain(self, messages: IO[bytes]) -> None:
@@ -95,7 +95,7 @@ class Recorder:
             with suppress(OSError):
                 self._send_mark()
             if not self._marked.wait(STOP_SECONDS):
-                raise LabError(f"the captured packets did not come through in {STOP_SECONDS:.0f} s")
+                raise LabError(f"the captured packets were not read within {STOP_SECONDS:.0f} s")
         finally:
             self.end()
         if self._full:

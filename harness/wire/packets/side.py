@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from harness.model.connection import Content
 from harness.wire.packets.cleartext import HTTP2_PREFACE, AnswerSide, RequestSide, is_request
-from harness.wire.packets.tls import Skimmed, TlsSide, starts_record
+from harness.wire.packets.tls import Skimmed, TlsSide, starts_hello, starts_record
 
 _PROXY1, _PROXY2 = b"PROXY ", b"\r\n\r\n\0\r\nQUIT\n"
 _MAX_PROXY = 4096
@@ -20,6 +20,10 @@ def _nothing() -> None:
 
 class Side:
     """One direction's content.  ``tls`` or ``requests`` / ``answers`` is set once the content is known."""
+
+    __slots__ = (
+        "_start", "_tries", "aligned", "answers", "content", "first", "proxy_header", "requests", "tls",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.content = Content.EMPTY
@@ -42,6 +46,18 @@ class Side:
             self.answers.feed(data, time)
         elif self.content in (Content.EMPTY, Content.UNKNOWN):
             self._begin(data, time)
+
+    def begin(self, data: bytes, ends: Sequence[int], times: Sequence[float]) -> None:
+        """The first bytes, all that are there: pieces that end at *ends* and came at *times*."""
+        if ends[0] >= 5 and starts_record(data):
+            self.first, self.content = times[0], Content.TLS
+            self.tls = TlsSide()
+            self.tls.begin(data, ends, times)
+            return
+        at = 0
+        for end, time in zip(ends, times, strict=True):
+            self.feed(data[at:end], time)
+            at = end
 
     def skim(self, pieces: Skimmed) -> Callable[[], None] | None:
         """What counts *pieces*, the next bytes, where nothing of them needs to be read; None where something does."""
@@ -82,6 +98,8 @@ class Side:
             self._start = b""
             if self._tries > _TRIES:
                 return
+            # A capture of handshakes alone has no SYN: what it begins with is a hello.
+            self.aligned = self._tries == 1 and self.content is Content.EMPTY and starts_hello(data)
         start = self._without_proxy(self._start + data)
         if start is None:
             self._start += data
@@ -114,6 +132,8 @@ class Side:
         self.content, self._start = found, b""
         if found is Content.TLS:
             self.tls = TlsSide(self.aligned)
+            # Without a SYN there is no telling what else the capture leaves out.
+            self.tls.holes = self._tries > 0
             self.tls.feed(start, time)
         elif found is Content.HTTP and not start.startswith(b"HTTP/"):
             self.requests = RequestSide()

@@ -55,14 +55,20 @@ class Table:
         if found is None or (segment.flags & (SYN | ACK) == SYN and found.reopened(segment)):
             if found is not None:
                 self._end(key)
-            found = self._open[key] = Assembly(segment, time)
-            if len(self._open) > self._max_open:
-                first = next(iter(self._open))
-                self._reading.ended_early += not self._open[first].ended
-                self._end(first)
+            source, target = (segment.source, segment.source_port), (segment.target, segment.target_port)
+            found = Assembly(source, target, time)
+            self.opened(key, found)
         else:
             self._open.move_to_end(key)
         found.segment(segment, time)
+
+    def opened(self, key: Key, assembly: Assembly) -> None:
+        """One more connection; the one that was idle longest is ended where there are too many."""
+        self._open[key] = assembly
+        if len(self._open) > self._max_open:
+            first = next(iter(self._open))
+            self._reading.ended_early += not self._open[first].ended
+            self._end(first)
 
     def known(self, key: Key) -> Assembly | None:
         """The connection *key*, if it is under way."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 MAX_MESSAGES = 1 << 18
@@ -24,6 +24,14 @@ class Sealed(NamedTuple):
     time: float
 
 
+def _repeated_hello(data: bytes | bytearray, at: int) -> bool:
+    """A HelloRetryRequest may be followed by change_cipher_spec and hellos in the clear (RFC 8446, D.4)."""
+    head = data[at + 3 : at + 9]
+    if len(head) < 6 or head[2] not in (CLIENT_HELLO, SERVER_HELLO):
+        return False
+    return int.from_bytes(head[3:6], "big") == int.from_bytes(head[:2], "big") - 4
+
+
 def starts_record(data: bytes | bytearray, sealed_only: bool = False) -> bool:
     """Whether *data* starts like a TLS record; *sealed_only*: like one of application data."""
     if len(data) < 5 or data[1] != 3 or data[2] > 4:
@@ -32,6 +40,13 @@ def starts_record(data: bytes | bytearray, sealed_only: bool = False) -> bool:
     if sealed_only:
         return data[0] == APPLICATION and data[2] == 3 and 0 < size <= MAX_RECORD
     return CHANGE_CIPHER <= data[0] <= APPLICATION and 0 < size <= MAX_RECORD
+
+
+def starts_hello(data: bytes) -> bool:
+    """Whether *data* starts like a record with a ClientHello or a ServerHello."""
+    if not starts_record(data) or len(data) < 11 or data[0] != HANDSHAKE:
+        return False
+    return data[5] in (CLIENT_HELLO, SERVER_HELLO) and data[6] == 0 and data[9] == 3 and data[10] <= 4
 
 
 class Skimmed(Protocol):
@@ -52,6 +67,12 @@ class TlsSide:
     the handshake in the clear is missing.  ``holes``: some byte is, so that what follows may carry a later time.
     """
 
+    __slots__ = (
+        "_buffer", "_handshake", "_lost", "_opaque", "_skip", "_tries", "alert_sized", "alerts", "aligned",
+        "application_records", "change_cipher", "hello_time", "holes", "messages", "sealed", "sealed_alerts",
+        "sealed_handshakes", "second_hello", "whole",
+    )  # fmt: skip
+
     def __init__(self, aligned: bool = True) -> None:
         self.messages: dict[int, bytes] = {}
         self.second_hello = b""
@@ -64,7 +85,7 @@ class TlsSide:
         self.whole, self.aligned, self.holes = aligned, aligned, False
         self._opaque = not aligned
         self._buffer = bytearray()
-        self._handshake = bytearray()
+        self._handshake = b""
         self._skip = 0
         self._lost = not aligned
         self._tries = 0
@@ -80,6 +101,40 @@ class TlsSide:
         self._buffer += data[self._skip :]
         self._skip = 0
         self._records(time)
+
+    def begin(self, data: bytes, ends: Sequence[int], times: Sequence[float]) -> None:
+        """The first bytes, all that are there: pieces that end at *ends* and came at *times*."""
+        at, total = 0, len(data)
+        while total - at >= 5:
+            kind, size = data[at], data[at + 3] << 8 | data[at + 4]
+            if not CHANGE_CIPHER <= kind <= APPLICATION or data[at + 1] != 3 or data[at + 2] > 4:
+                break
+            if not 0 < size <= MAX_RECORD or (kind == HANDSHAKE and total - at < min(9, 5 + size)):
+                break
+            end = at + 5 + size
+            if self._clear(kind, data, at):
+                if end > total:
+                    break
+                self._open(kind, data[at + 5 : end], times[bisect_right(ends, end - 1)])
+            else:
+                # A record counts when its header is there.
+                self._count(kind, size, times[bisect_right(ends, at + 4)])
+            at = end
+        if at >= total:
+            self._skip = at - total
+        else:
+            self._resume(data, at, ends, times)
+
+    def _resume(self, data: bytes, at: int, ends: Sequence[int], times: Sequence[float]) -> None:
+        """Go on from *at*, with a record that is not whole, or is none, as if the pieces had come one by one."""
+        piece = bisect_right(ends, min(at + 4, len(data) - 1))
+        before = ends[piece - 1] if piece else 0
+        if at < before:
+            self._buffer += data[at:before]
+        at = max(at, before)
+        for end, time in zip(ends[piece:], times[piece:], strict=True):
+            self.feed(data[at:end], time)
+            at = end
 
     def skim(self, pieces: Skimmed) -> Callable[[], None] | None:
         """What counts *pieces*, the next bytes, where they are whole records of application data; None elsewhere."""
@@ -127,7 +182,7 @@ class TlsSide:
         if rest < 0:
             return False
         kind = self._buffer[0]
-        clear = self._clear(kind)
+        clear = self._clear(kind, self._buffer, 0)
         self._buffer.clear()
         self._skip = rest
         if clear:
@@ -159,7 +214,7 @@ class TlsSide:
             kind, size = buffer[0], int.from_bytes(buffer[3:5], "big")
             if kind == HANDSHAKE and len(buffer) < min(9, 5 + size):
                 return
-            if self._clear(kind):
+            if self._clear(kind, buffer, 0):
                 if len(buffer) < 5 + size:
                     return
                 self._open(kind, bytes(buffer[5 : 5 + size]), time)
@@ -168,19 +223,11 @@ class TlsSide:
             self._skip = max(5 + size - len(buffer), 0)
             del buffer[: 5 + size]
 
-    def _clear(self, kind: int) -> bool:
-        """Whether a record of this *kind* can be read."""
+    def _clear(self, kind: int, data: bytes | bytearray, at: int) -> bool:
+        """Whether a record of this *kind*, which begins in *data* at *at*, can be read."""
         if kind == APPLICATION or self._opaque:
             return False
-        return kind == CHANGE_CIPHER or not self.change_cipher or (kind == HANDSHAKE and self._repeated_hello())
-
-    def _repeated_hello(self) -> bool:
-        """A HelloRetryRequest may be followed by change_cipher_spec and hellos in the clear (RFC 8446, D.4)."""
-        buffer = self._buffer
-        length = int.from_bytes(buffer[3:5], "big")
-        if len(buffer) < 9:
-            return False
-        return buffer[5] in (CLIENT_HELLO, SERVER_HELLO) and int.from_bytes(buffer[6:9], "big") == length - 4
+        return kind == CHANGE_CIPHER or not self.change_cipher or (kind == HANDSHAKE and _repeated_hello(data, at))
 
     def _open(self, kind: int, body: bytes, time: float) -> None:
         if kind == CHANGE_CIPHER:
@@ -188,21 +235,21 @@ class TlsSide:
         elif kind == ALERT and len(body) == 2:
             self.alerts.append((body[0], body[1]))
         elif kind == HANDSHAKE and len(self._handshake) < MAX_MESSAGES:
-            self._handshake += body
-            self._split(time)
+            self._handshake = self._split(self._handshake + body if self._handshake else body, time)
 
-    def _split(self, time: float) -> None:
-        pending = self._handshake
-        while len(pending) >= 4:
-            kind, size = pending[0], int.from_bytes(pending[1:4], "big")
+    def _split(self, pending: bytes, time: float) -> bytes:
+        """Take the messages in *pending*; returns what is not whole yet."""
+        at = 0
+        while len(pending) - at >= 4:
+            kind, size = pending[at], int.from_bytes(pending[at + 1 : at + 4], "big")
             if kind not in _KNOWN_MESSAGES or size > MAX_MESSAGES:
                 self.whole, self._opaque = False, True
-                pending.clear()
-                return
-            if len(pending) < 4 + size:
-                return
-            self._message(kind, bytes(pending[4 : 4 + size]), time)
-            del pending[: 4 + size]
+                return b""
+            if len(pending) - at < 4 + size:
+                break
+            self._message(kind, pending[at + 4 : at + 4 + size], time)
+            at += 4 + size
+        return pending[at:]
 
     def _message(self, kind: int, body: bytes, time: float) -> None:
         if kind in self.messages:

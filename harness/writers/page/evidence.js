@@ -48,23 +48,23 @@ function part(title, ...children) { return el("div", {}, el("h3", {}, title), ..
 
 function stimulusWords(row) {
   const words = index.words.stimulus || {};
-  return value("stimulus", row).split("+").map((name) => name + (words[name] ? ": " + words[name] : name === "good" ? ": nothing wrong, everything as the real client would send it" : "")).join("; ");
+  return value("stimulus", row).split("+").map((name) => name + (words[name] ? ": " + words[name] : name === "good" ? ": nothing wrong, everything as the real client does send it" : "")).join("; ");
 }
 
 function sentPart(row, seen) {
   const observed = [seen.balancer, seen.server].map((view) => view && view.requests && view.requests[0]).find((item) => item && item.token);
   const own = seen.client || {};
-  return part("What was sent", facts([["presented", stimulusWords(row)], index.modes[value("flow", row)] ? ["asks its clients for", index.modes[value("flow", row)]] : ["posture", value("posture", row) + ": " + ((index.words.posture || {})[value("posture", row)] || "")],
+  return part("What was sent", facts([["presented", stimulusWords(row)], index.modes[value("flow", row)] ? ["client authentication", index.modes[value("flow", row)]] : ["posture", value("posture", row) + ": " + ((index.words.posture || {})[value("posture", row)] || "")],
     ["path", value("path", row) + ": " + ((index.words.path || {})[value("path", row)] || "")],
     ["client's chain", own.client_chain ? chain(own.client_chain) : seen.server ? chain(seen.server.client_chain) : undefined],
-    ["token", own.token ? token(own.token) : observed ? token(observed.token) : own.authorization_sha256 ? "an Authorization header (sha256 " + own.authorization_sha256.slice(0, 16) + "…) that no side decoded" : seen.client ? "no Authorization header" : undefined],
+    ["token", own.token ? token(own.token) : observed ? token(observed.token) : own.authorization_sha256 ? "an Authorization header (sha256 " + own.authorization_sha256.slice(0, 16) + "…) that was not decoded" : seen.client ? "no Authorization header" : undefined],
     ["body sha256", own.body_sha256]]));
 }
 
 function backPart(seen) {
   const view = seen.client, answer = view && view.response;
-  if (!view) return part("What came back", el("p", {}, seen.lab_fault ? "The lab failed: " + seen.lab_fault : seen.extra && seen.extra.steps ? "What came of each step stands under Effect and controls." : "The harness sent no request of its own here; what happened stands beside."));
-  return part("What came back", facts([["TLS", view.established ? view.tls_version + ", handshake completed" : "no handshake completed"], ["alert", view.alert], ["closed", view.closed && "the connection ended without an answer"],
+  if (!view) return part("What came back", el("p", {}, seen.lab_fault ? "The lab failed: " + seen.lab_fault : seen.extra && seen.extra.steps ? "The result of each step is under Effect and controls." : "The harness sent no request itself; see the other parts."));
+  return part("What came back", facts([["TLS", view.established ? view.tls_version + ", handshake completed" : "no handshake completed"], ["alert", view.alert], ["closed", view.closed && "the connection ended without a response"],
     ["deadline", view.timed_out && "passed"], ["network", view.fault], ["server refused", view.server_refused], ["status", answer && answer.status],
     ["headers", answer && answer.headers && el("pre", {}, answer.headers.map((pair) => pair.join(": ")).join("\n"))], ["body", answer && answer.body && el("pre", {}, answer.body)],
     ["server's chain", view.server_chain && chain(view.server_chain)], ["took", view.ms && view.ms + " ms"]]));
@@ -73,13 +73,13 @@ function backPart(seen) {
 function sidePart(title, view, absent) {
   if (!view) return part(title, el("p", {}, absent));
   return part(title, facts([...connection(view), ["rejected", view.rejected], ["mode", view.mode], ["handshake with the server", view.mode && (view.upstream_established ? "completed" : "none of its own")], ["towards the server", view.upstream_error]]),
-    ...(view.requests || []).map(request), view.mode === "passthrough" && !(view.requests || []).length ? el("p", {}, "It read no request: TLS passed through.") : "");
+    ...(view.requests || []).map(request), view.mode === "passthrough" && !(view.requests || []).length ? el("p", {}, "It could read no request: TLS was passed through.") : "");
 }
 
 function said(step) {
   const { step: what, status, ended, reason, effect, read_on_the_way: read, ...more } = step;
-  const words = [status && "answered " + status, ended && "ended with " + ended, reason && "the server says " + reason,
-    effect === true && "acted upon", effect === false && "not acted upon", read && "the balancer reads its " + read, ...Object.entries(more).map(([key, item]) => key + " " + item)];
+  const words = [status && "answered " + status, ended && "ended with " + ended, reason && "the server reports " + reason,
+    effect === true && "acted upon", effect === false && "not acted upon", read && "the balancer can read its " + read, ...Object.entries(more).map(([key, item]) => key + " " + item)];
   const facts = words.filter(Boolean).join(", ");
   return what ? what + (facts ? ": " + facts : "") : facts || "nothing was sent";
 }
@@ -87,7 +87,7 @@ function said(step) {
 function extraPart(seen) {
   const extra = { ...(seen.extra || {}) };
   for (const name of ["server_leaf_sha256", "curl", "reads"]) delete extra[name];
-  const done = seen.effect === undefined || seen.effect === null ? undefined : seen.effect ? "yes, the server acted upon it" : "no, the server did nothing";
+  const done = seen.effect === undefined || seen.effect === null ? undefined : seen.effect ? "yes, the server acted upon it" : "no, the server did not act upon it";
   const twin = seen.twin && ["opening", "closing"].map((end) => end + " " + (seen.twin[end] || "served")).join("; ");
   const steps = extra.steps && el("ol", {}, ...extra.steps.map((step) => el("li", {}, said(step))));
   delete extra.steps;

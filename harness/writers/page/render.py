@@ -33,7 +33,7 @@ _SCRIPTS = ("state.js", "matrix.js", "evidence.js", "main.js")
 _LEGEND = {
     **{str(name): text for name, text in LEGEND.items()},
     data.WITHHELD: "does not apply to this target; never run",
-    data.SKIPPED: "left out on purpose (--skip)",
+    data.SKIPPED: "skipped (--skip)",
 }
 
 

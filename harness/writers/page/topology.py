@@ -170,7 +170,7 @@ def _path(path: str, rows: Sequence[Row], cells: Mapping[str, Shield], here: Map
     works = [named(posture, cell) for posture, cell in cells.items() if path in cell.get("works_over", ())]
     declared = any(cell.get("path_as_declared") for cell in cells.values())
     ended = path == Path.PASSTHROUGH and any(ENDED in cell.get("clear_text_at", ()) for cell in cells.values())
-    opens = "ends TLS: payload readable" if ended else _OPEN.get(path, "")
+    opens = "terminates TLS: payload readable" if ended else _OPEN.get(path, "")
     text = f"{path}: {passed} of {len(rows)} as required" + (f", {opens}" if works and opens else "")
     readable = bool(works) and (path == Path.TERMINATING or ended)
     first = Line(text, y, f"#{urlencode({**here, 'path': path})}", SYMBOLS.get(outcome, ""), outcome, readable)
@@ -178,7 +178,7 @@ def _path(path: str, rows: Sequence[Row], cells: Mapping[str, Shield], here: Map
         said = "the flow works" + (f" where the server is: {', '.join(works)}" if len(cells) > 1 else " here")
         said += "; the path is as declared" if declared and opens and not ended else ""
     else:
-        said = "nothing gets through, which an mTLS flow is to do" if path == Path.TERMINATING else "not shown to work"
+        said = "no request succeeds, as required of an mTLS flow" if path == Path.TERMINATING else "not shown to work"
     return [first, *(Line(f"    {line}", y + TIGHT * n) for n, line in enumerate(textwrap.wrap(said, _COLUMNS), 1))]
 
 
@@ -189,7 +189,7 @@ def _verified(cells: Mapping[str, Shield]) -> list[str]:
         named(posture, cell): str(cell.get("server_verified_by", "not shown")) for posture, cell in cells.items()
     }
     modes = dict.fromkeys(cell["modes"] for cell in cells.values() if cell.get("modes"))
-    asked = [f"asks its clients for: {words}" for words in modes]
+    asked = [f"client authentication: {words}" for words in modes]
     message = [*asked, f"client verified by: {_grouped(clients)}", f"server verified by: {_grouped(servers)}"]
     return [line for text in message for line in textwrap.wrap(text, _COLUMNS, subsequent_indent="    ")]
 

@@ -37,7 +37,7 @@ def renewal(inventory: Inventory, heading: str, remarks: Sequence[str]) -> Runbo
     trust = Trust(inventory.links)
     steps = (
         Step(
-            "Look before you start",
+            "Check the current state",
             "apicup lists the certificates of each subsystem, and in the column Validation errors what is due. Run it"
             " in the project directory.",
             tuple(Command.of("apicup", "certs", "list", name) for name in all_three),
@@ -55,8 +55,8 @@ def renewal(inventory: Inventory, heading: str, remarks: Sequence[str]) -> Runbo
             requirements=("PKI-11",),
         ),
         Step(
-            "Clear what ingress-ca signed",
-            "What is cleared is generated again in the next step. Nothing changes on the appliances yet.",
+            "Clear the certificates that ingress-ca signed",
+            "The cleared certificates are generated again in the next step. Nothing changes on the appliances yet.",
             tuple(Command.of("apicup", "certs", "set", "--clear", management, name) for name in USER_FACING),
             by_hand=(
                 "clear every other ingress certificate in the lists of step 1 in the same way; leave out your own",
@@ -65,7 +65,7 @@ def renewal(inventory: Inventory, heading: str, remarks: Sequence[str]) -> Runbo
             requirements=("PKI-11",),
         ),
         Step(
-            "Generate what was cleared",
+            "Generate the cleared certificates",
             "generate fills in whatever is empty, under the new ingress-ca.",
             tuple(Command.of("apicup", "certs", "generate", name) for name in all_three),
             down=trust.down(),
@@ -73,8 +73,8 @@ def renewal(inventory: Inventory, heading: str, remarks: Sequence[str]) -> Runbo
         ),
         Step(
             "Install on the appliances, management last",
-            "Each takes the new certificates with this. Until the last is done, those that have them and those that do"
-            " not refuse each other.",
+            "Each picks up the new certificates with this. Until the last is done, appliances with new and with former"
+            " certificates refuse each other.",
             tuple(Command.of("apicup", "subsys", "install", name) for name in (*all_three[1:], management)),
             by_hand=(
                 "update the gateways as DataPower's documentation says, where they use certificates of ingress-ca",

@@ -72,13 +72,16 @@ class Kubectl:
         )
 
     def issued_by(self, site: Site, issuers: Sequence[str]) -> Command:
-        """The documented command: every secret that names one of *issuers* in its annotation."""
+        """The documented command: every secret that names one of *issuers* in its annotation.
+
+        By sed, for grep fails where it finds none, and a script would stop there.
+        """
         columns = (
             r"--output=custom-columns=NAME:.metadata.name,ISSUER:.metadata.annotations.cert-manager\.io/issuer-name"
         )
         one = issuers[0] if len(issuers) == 1 else f"({'|'.join(issuers)})"
         listed = Command.of(*self.at(site, "get", "secrets", columns, "--no-headers"))
-        return listed.into("grep", "-E", "--", f"[ -]{one}$")
+        return listed.into("sed", "-n", "-E", f"/[ -]{one}$/p")
 
     def signer(self, site: Site, name: str) -> Command:
         """Who issued the certificate in the secret *name*, and until when."""

@@ -73,4 +73,4 @@ def protection(validates: bool, jwks: bool, kind: str) -> str:
         return "certificate; the JWT is ignored" if kind == ANALYTICS else "certificate and JWT"
     if validates:
         return "certificate (mTLS)"
-    return "JWT, over TLS" if jwks else "nobody is verified; TLS only"
+    return "JWT, over TLS" if jwks else "no client authentication; TLS only"

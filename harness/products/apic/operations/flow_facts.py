@@ -61,15 +61,18 @@ FLOWS = {
 OUTAGE: Mapping[str, tuple[str, str]] = {
     PORTAL: (
         "registrations and changes need management anyway",
-        "keys are kept for 30 minutes (public portal code); after that a token is refused",
+        "keys are cached for 30 minutes (public portal code); after that a token is refused",
     ),
     ANALYTICS: (
-        "API events are accepted while the fetched keys live, 24 hours; then they are refused until management is back",
+        (
+            "API events are accepted while the fetched keys are valid, 24 hours; then they are "
+            "refused until management is back"
+        ),
         "24 hours (documented)",
     ),
     GATEWAY: (
-        "registrations and publishing need management anyway; API calls go on",
-        "how long a gateway keeps keys is not documented",
+        "registrations and publishing need management anyway; API calls continue",
+        "how long a gateway caches keys is not documented",
     ),
 }
 """By server: what stops when management is down, and after how long."""

@@ -94,7 +94,7 @@ def _prerequisites(wanted: Wanted) -> Table:
             rows.append((f"{change.title} validates the platform API's CA, so that keys come from management", state))
         rows.append((f"{change.title} reaches {wanted.url}", "check, from its pods"))
         if change.server.kind == ANALYTICS:
-            rows.append((f"{change.title} with JWT stands the expected rate of events (JWT-12)", "measure it first"))
+            rows.append((f"{change.title} with JWT handles the expected event rate (JWT-12)", "measure it first"))
     return Table("Prerequisites", ("what", "state"), tuple(rows))
 
 
@@ -118,7 +118,7 @@ def _protections(wanted: Wanted) -> Table:
         now = protection(server.validates, bool(server.jwks), server.kind)
         after = protection(False, True, server.kind) if server in changed else now
         rows.append((each.flow.name, now, after if after != now else "the same", _balancer(wanted, each)))
-    return Table("Who is verified, by what", ("flow", "today", "afterwards", "balancer"), tuple(rows))
+    return Table("How clients are authenticated", ("flow", "today", "afterwards", "balancer"), tuple(rows))
 
 
 def _balancer(wanted: Wanted, each: Met) -> str:
@@ -129,14 +129,14 @@ def _balancer(wanted: Wanted, each: Met) -> str:
 
 def _readable(wanted: Wanted) -> Table:
     rows = [
-        (each.flow.name, each.flow.content, "the JWT; whoever reads it can use it until it expires")
+        (each.flow.name, each.flow.content, "the JWT; anyone who reads it can use it until it expires")
         for each in wanted.asked
     ]
     return Table(
         "What becomes readable at the balancer",
         ("flow", "payload", "credential"),
         tuple(rows),
-        "With mTLS none of it was readable there. The leg behind the balancer stays TLS.",
+        "With mTLS none of it was readable there. The connection behind the balancer stays TLS.",
     )
 
 

@@ -15,7 +15,7 @@ _CA = "mgmtPlatformEndpointCASecret"
 
 
 class Change:
-    """What has to change on *server*, whose settings stand in ``place``."""
+    """What has to change on *server*, whose settings are in ``place``."""
 
     def __init__(self, view: View, server: Subsystem, url: str) -> None:
         self.view, self.server, self.url = view, server, url
@@ -76,9 +76,7 @@ def _keys(change: Change) -> Iterator[Step]:
     server = change.server
     if not server.jwks:
         restart = (
-            "It does not restart for that."
-            if server.kind == GATEWAY
-            else "Its pods restart for that: a short outage (JWT-11)."
+            "This needs no restart." if server.kind == GATEWAY else "This restarts its pods: a short outage (JWT-11)."
         )
         settings: dict[str, object] = {KEYS: change.url}
         if not (change.place.top_level or in_cluster(server) or server.spec.text(_CA, "secretName")):
@@ -98,7 +96,7 @@ def _sender(change: Change) -> Iterator[Step]:
     if change.server.kind == ANALYTICS and gateways:
         yield Step(
             f"Let the API gateways send a JWT with their events ({', '.join(each.title for each in gateways)})",
-            "Analytics does not look at it while mTLS is on. Without it, the next step stops ingestion.",
+            "Analytics ignores it while mTLS is on. Without it, the next step stops ingestion.",
             by_hand=(
                 "Cloud Manager, the gateway service, Use JWT for gateway to analytics; with the CLI"
                 " communication_to_analytics_with_jwt: true in gateway-services:update",
@@ -111,14 +109,14 @@ def _sender(change: Change) -> Iterator[Step]:
 
 def _switch(change: Change) -> Iterator[Step]:
     if change.server.validates:
-        only = " It is the first time that analytics looks at the JWT: have the way back ready." * (
+        only = " Analytics now verifies the JWT for the first time: have the rollback ready." * (
             change.server.kind == ANALYTICS
         )
         yield Step(
-            f"{change.title}: verify the certificate no longer ({_where(change)})",
+            f"{change.title}: stop verifying the certificate ({_where(change)})",
             f"TLS is still passed through.{only} {change.now(False, True)}",
             change.set(**{SWITCH: False}),
-            by_hand=(*change.hands, "check that its flows are served before you go on"),
+            by_hand=(*change.hands, "check that its flows are served before you continue"),
             requirements=("CFG-1", "CFG-4"),
             states=False,
         )
@@ -127,10 +125,10 @@ def _switch(change: Change) -> Iterator[Step]:
 def _terminate(change: Change) -> Step:
     host = host_of(change.server) or "its host"
     return Step(
-        f"Balancer before {change.title}: terminate TLS for {host}:{PORT}",
-        f"Towards clients it presents a certificate for {host} under a CA that they trust ({INGRESS_CA}, unless they"
-        f" are told another); it encrypts again, verifies the server's certificate for {host} under {INGRESS_CA}, and"
-        " passes the Authorization header on unchanged.",
+        f"Balancer in front of {change.title}: terminate TLS for {host}:{PORT}",
+        f"To clients it presents a certificate for {host} from a CA that they trust ({INGRESS_CA}, unless they are"
+        f" configured with another); it re-encrypts, verifies the server's certificate for {host} under {INGRESS_CA},"
+        " and forwards the Authorization header unchanged.",
         by_hand=("the network team does this, with the sheet (--sheet)",),
         requirements=("FLW-4",),
         states=False,

@@ -82,7 +82,7 @@ class _Book:
             before=(self._objects(),),
             steps=steps,
             after=(Table("Wrong orders", ("order", "what it does"), wrong_orders(self.all.row)),),
-            closing=("Nothing has been executed. Meanwhile flows fail closed: none becomes open.",),
+            closing=("Nothing has been executed. During the renewal flows fail closed: none becomes open.",),
         )
 
     def _remarks(self) -> Iterator[str]:
@@ -112,7 +112,7 @@ class _Book:
             if policy == "Never":
                 yield (
                     f"{each.resource.label} keeps its key when cert-manager renews it (rotationPolicy: Never), so that"
-                    " such a renewal orphans nothing; deleting the secret makes a new key all the same."
+                    " such a renewal orphans nothing; deleting the secret still creates a new key."
                 )
 
     def _objects(self) -> Table:
@@ -120,7 +120,7 @@ class _Book:
         rows = [
             (
                 f"{each.name} ({each.site.title})" if several else each.name,
-                each.row.purpose if each.row else "in no table of the documents",
+                each.row.purpose if each.row else "not in the documents' tables",
                 _fate(each),
             )
             for each in self.all.leaves
@@ -137,7 +137,7 @@ class _Book:
 
 def _fate(leaf: Leaf) -> str:
     if leaf.own:
-        return "nothing: an issuer of your own issues it; check whom its peers trust"
+        return "nothing: an issuer of your own issues it; check which CA its peers trust"
     if legacy(leaf):
         return "nothing: legacy"
     return "renew; a former key of the CA signed it" if leaf.former else "renew"

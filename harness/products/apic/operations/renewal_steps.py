@@ -75,8 +75,8 @@ class Steps:
         issuers = list(dict.fromkeys((self.issuer, *((self.row.short,) if self.issuer == self.row.name else ()))))
         commands += [self.kubectl.issued_by(each, issuers) for each in self.sites]
         return Step(
-            "Look before you start",
-            "What signs what today, to compare with afterwards. Add to step"
+            "Check the current state",
+            "Which CA signs which certificate today, for comparison afterwards. Add to step"
             f" {3 + bool(self.copies)} any secret that is listed here and not there.",
             tuple(commands),
             states=False,
@@ -100,8 +100,8 @@ class Steps:
             )
         return Step(
             f"Renew {name} in {site.title}",
-            "cert-manager issues it again, with another key, once its secret is gone. What it signed stays valid for"
-            " whoever still trusts the former certificate.",
+            "cert-manager issues it again, with a new key, once its secret is deleted. Certificates it signed stay"
+            " valid for peers that still trust the former CA certificate.",
             (*self.kubectl.delete_secrets(site, [name]), *self.kubectl.wait(site, [name])),
             by_hand=self._management_ca_hands(),
             down=self.trust.down(),
@@ -114,8 +114,8 @@ class Steps:
         if any(each.two_data_centres for each in self.view.of(MANAGEMENT)):
             return ("IBM's ManagementSecretRotation resource is not for two data centres; these steps are.",)
         return (
-            "IBM's ManagementSecretRotation resource does this step and the next in one; use it in place of them where"
-            " your release has it.",
+            "IBM's ManagementSecretRotation resource does this step and the next in one; use it instead if your"
+            " release has it.",
         )
 
     def _kind(self, part: str) -> str:
@@ -203,7 +203,7 @@ class Steps:
             yield Step(
                 "Restart the gateways",
                 "gateway-peering was issued again; gateways with the former and with the new one do not form a group.",
-                by_hand=("restart the gateway pods of each cluster of gateways, in the window that you have for that",),
+                by_hand=("restart the gateway pods of each cluster of gateways, in your maintenance window",),
                 down=self.trust.down(),
                 requirements=("PKI-13",),
             )

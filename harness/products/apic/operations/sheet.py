@@ -21,15 +21,16 @@ def sheet(wanted: Wanted, heading: str) -> Runbook:
         "Balancers between API Connect's subsystems",
         heading,
         before=(
-            *_table("May terminate TLS, once the plan's last change is done", terminate),
+            *_table("May terminate TLS, once the plan is complete", terminate),
             *_table("Must pass TLS through", [each for each in others if _passes(wanted, each)]),
             *_table("May do either", either),
             Table("To the platform REST API (JWKS, REST calls)", ("from", "to", "rule"), tuple(_platform(wanted))),
         ),
         closing=(
-            f"Where TLS is terminated: present a certificate for the host name in the table, under {INGRESS_CA} or a CA"
-            " that the clients trust; encrypt again to the server, verify its certificate for the same name under"
-            f" {INGRESS_CA}; send that name as SNI; leave Authorization and the body as they are; ask clients for no"
+            "Where TLS is terminated: present a certificate for the host name in the table, "
+            f"issued by {INGRESS_CA} or a CA"
+            " that the clients trust; re-encrypt to the server, verify its certificate for the same name under"
+            f" {INGRESS_CA}; send that name as SNI; do not change Authorization or the body; request no client"
             " certificate; hold no client's key.",
             "Where TLS is passed through: choose the server by SNI or address alone. A balancer that terminates there"
             " breaks the flow, since it does not hold the client's key.",

@@ -311,7 +311,7 @@ def headed(question: Question, view: View) -> Judgement:
         raise UsageError(f"{question.release!r} is not a release", hint="such as --release 10.0.8")
     name = ".".join(map(str, view.release))
     judgement = Judgement(name, view.platform)
-    said = "as asked" if question.release else "as the files say"
+    said = "from --release" if question.release else "from the files"
     judgement.heading = f"API Connect {name or 'of an unknown release'}{f' ({said})' if name else ''} on "
     judgement.heading += f"{_PLATFORM_NAMES[view.platform]}{f', top-level {view.tops[0].label}' if view.tops else ''}"
     if profile_of(view.release) is None:

@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from functools import cached_property
+from itertools import pairwise
 
 from cryptography import x509
 
@@ -16,7 +17,7 @@ from harness.decode.exported_certificates import Held, public_key
 from harness.model.finding import Finding
 from harness.pki.signatures import issuer_key_id, key_id, may_sign, self_signed, unchecked
 from harness.products.apic.rules.certificates import CA, INGRESS_CA, Row, row_of
-from harness.products.apic.rules.view import View
+from harness.products.apic.rules.view import MANAGEMENT, View
 
 _RENEWED_BEFORE = timedelta(days=30)  # cert-manager's ingress-ca; the documents' renewBefore is 720h
 _DEEPEST = 10
@@ -81,9 +82,10 @@ class Page:
         yield from self._timeline()
         yield from self._uses()
         yield from self._shared_keys()
+        yield from self._overlaps()
 
     def _tree(self) -> Iterator[str]:
-        yield "\nWho signed whom (by signature):"
+        yield "\nCertificate hierarchy (by signature):"
         for top in sorted(self._tops, key=self._name):
             yield from self._branch(top, 1)
         if self._lost:
@@ -132,7 +134,7 @@ class Page:
 
     @cached_property
     def _sizes(self) -> Counter[tuple[str, str, str, str]]:
-        """How many certificates stand in each place."""
+        """How many certificates are in each place."""
         held = self._view.question.certificates.held
         return Counter((each.file, each.name, each.namespace, each.entry) for each in held)
 
@@ -141,7 +143,7 @@ class Page:
         return f"{certificate.not_valid_after_utc:%Y-%m-%d}"
 
     def _timeline(self) -> Iterator[str]:
-        yield "\nWhat ends when:"
+        yield "\nExpiry:"
         for certificate in sorted(self._places, key=lambda each: (each.not_valid_after_utc, self._name(each))):
             left = certificate.not_valid_after_utc - self._view.now
             yield f"  {self._end(certificate)}  {_when(left)}  {self._name(certificate)}{self._renewal(certificate)}"
@@ -149,7 +151,9 @@ class Page:
     def _renewal(self, certificate: x509.Certificate) -> str:
         row = self._row(certificate)
         if row is None or row.name != INGRESS_CA:
-            return ""
+            return self._outlives(certificate)
+        if self._copied(certificate):
+            return "; a copy: cert-manager does not renew it here"
         day = certificate.not_valid_after_utc - _RENEWED_BEFORE
         number = len(self._children[certificate])
         signed = f"the {_counted(number, 'certificate')} that it signed" if number else "what it signed"
@@ -157,12 +161,29 @@ class Page:
             return f"; renewed by hand on virtual appliances, and so {'are' if number > 1 else 'is'} {signed}"
         return f"; cert-manager renews it on {day:%Y-%m-%d}, and not {signed}"
 
+    def _outlives(self, certificate: x509.Certificate) -> str:
+        """That what signed *certificate* ends before it does."""
+        signers = [] if self_signed(certificate) else self._view.signers(certificate)
+        last = max((each.not_valid_after_utc for each in signers), default=certificate.not_valid_after_utc)
+        before = last < certificate.not_valid_after_utc - timedelta(days=1)
+        return f"; its CA ends before it, on {last:%Y-%m-%d}" if before else ""
+
+    def _copied(self, certificate: x509.Certificate) -> bool:
+        """Whether the certificate of a CA is in other namespaces than management's alone."""
+        view = self._view
+        homes = {(each.namespace, each.cluster) for each in view.of(MANAGEMENT)}
+        homes = homes or {(top.namespace, view.cluster(top)) for top in view.tops}
+        places = {
+            (each.namespace, each.cluster) for each in view.held if each.held and each.held.certificate == certificate
+        }
+        return bool(homes and places) and "" not in {namespace for namespace, _ in places} and not homes & places
+
     def _row(self, certificate: x509.Certificate) -> Row | None:
         names = (held.name for held in self._places[certificate] if held.entry in ("tls.crt", "") and held.place == 0)
         return next((row for name in names if (row := row_of(name, self._view.instances))), None)
 
     def _uses(self) -> Iterator[str]:
-        yield "\nWhat each is for:"
+        yield "\nPurpose:"
         for (name, row), number in sorted(
             Counter((known.name, known.row) for known in self._view.held).items(), key=_name
         ):
@@ -171,7 +192,7 @@ class Page:
         unknown = sum(1 for certificate in self._places if self._row(certificate) is None)
         if unknown:
             more = " more" if self._view.held else ""
-            yield f"  {unknown}{more} {'is' if unknown == 1 else 'are'} in no table of the documents"
+            yield f"  {unknown}{more} {'is' if unknown == 1 else 'are'} not in the documents' tables"
 
     def _shared_keys(self) -> Iterator[str]:
         keys: defaultdict[bytes, set[x509.Certificate]] = defaultdict(set)
@@ -179,9 +200,29 @@ class Page:
             keys[public_key(certificate)].add(certificate)
         shared = [certificates for key, certificates in keys.items() if key and len(certificates) > 1]
         if shared:
-            yield "\nOne key for several certificates (the holder of one can pose as the others):"
+            yield "\nOne key for several certificates (the holder of one can impersonate the others):"
             for certificates in shared:
                 yield f"  {', '.join(sorted(self._described(certificates)))}"
+
+    def _overlaps(self) -> Iterator[str]:
+        """The CAs of one deployment that have one name and different keys, and when two are valid at once."""
+        if not self._view.alone():
+            return
+        named: defaultdict[bytes, dict[bytes, x509.Certificate]] = defaultdict(dict)
+        for certificate in sorted(self._places, key=lambda each: each.not_valid_before_utc):
+            if may_sign(certificate) and self_signed(certificate):
+                named[certificate.subject.public_bytes()][public_key(certificate)] = certificate
+        found = [list(each.values()) for each in named.values() if len(each) > 1]
+        if found:
+            yield "\nCAs with one name and different keys (who trusts one of them refuses what the other signed):"
+        for held in found:
+            yield from (f"  {self._overlap(one, other)}" for one, other in pairwise(held))
+
+    def _overlap(self, former: x509.Certificate, later: x509.Certificate) -> str:
+        first, last = later.not_valid_before_utc, min(former.not_valid_after_utc, later.not_valid_after_utc)
+        keys = " and ".join(identifier.hex()[:8] if (identifier := key_id(each)) else "?" for each in (former, later))
+        when = f"both valid from {first:%Y-%m-%d} to {last:%Y-%m-%d}" if first < last else "never valid at once"
+        return f"{self._name(later)}, keys {keys}: {when}"
 
     def _described(self, certificates: Iterable[x509.Certificate]) -> Iterator[str]:
         return (f"{self._name(each)} (until {self._end(each)})" for each in certificates)

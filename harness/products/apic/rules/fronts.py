@@ -181,8 +181,8 @@ def flw_3(view: View, log: Log) -> None:
 
 def _unknown(front: Front) -> str:
     if front.is_route:
-        return f"{front.termination or 'no word'} is no kind of termination"
-    whose = f"the controller {front.controller}" if front.controller else "a controller that is not named"
+        return f"{front.termination or 'no word'} is not a valid termination"
+    whose = f"the controller {front.controller}" if front.controller else "an unnamed controller"
     return f"whether {whose} passes TLS through to {front.what}, is not in its annotations"
 
 
@@ -260,7 +260,7 @@ def _route(front: Front, log: Log) -> None:
     if root.text(*policy) == "Allow" and front.termination in (_EDGE, _REENCRYPT):
         log.error(
             front.at(*policy),
-            f"This route offers {front.what}, in clear text as well: who reads it has every token.",
+            f"This route offers {front.what}, in clear text as well: anyone who reads it has every token.",
             "insecureEdgeTerminationPolicy: Redirect  # or None",
             patch(front.resource, put(front.resource, "Redirect", *policy)),
         )
@@ -283,7 +283,7 @@ def _ingress(front: Front, log: Log) -> None:
         missing = not front.resource.root.items(*_TLS)
         log.error(
             front.at("spec") if missing else front.at(*annotations, redirect),
-            f"This ingress offers {front.what}, in clear text as well: who reads it has every token.",
+            f"This ingress offers {front.what}, in clear text as well: anyone who reads it has every token.",
             "tls: [{hosts: [...], secretName: ...}]" if missing else f'{redirect}: "true"',
             None if missing else patch(front.resource, put(front.resource, "true", *annotations, redirect)),
         )

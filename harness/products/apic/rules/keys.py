@@ -135,7 +135,7 @@ def _well_formed(view: View, log: Log, each: Subsystem, parts: SplitResult) -> b
     if parts.scheme not in ("https", ""):
         log.error(
             each.at(KEYS),
-            f"{KEYS} begins with {parts.scheme}://. Whoever can change that traffic can have any token accepted.",
+            f"{KEYS} begins with {parts.scheme}://. Anyone who can change that traffic can have any token accepted.",
             f"{KEYS}: https://{parts.netloc}{_PATH}",
             right,
         )
@@ -272,7 +272,7 @@ def cfg_18(view: View, log: Log) -> None:
             log.warning(
                 each.at(KEYS),
                 f"{KEYS} is set without {name}: the keys are fetched from a server that is not verified;"
-                " an impostor of it can have any token accepted.",
+                " an impostor can have any token accepted.",
                 f"{name}: {{secretName: {ca}}}",
                 setting(view, each, ca, name, "secretName"),
             )

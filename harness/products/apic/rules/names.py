@@ -311,6 +311,10 @@ def required(view: View, known: Known) -> list[list[str]]:
         if ("{instance}" in pattern and instance is None) or ("{site}" in pattern and not site):
             continue
         full = instance.instance if instance else ""
-        forms = dict.fromkeys((full, full[:_LONGEST_INSTANCE], full[:_LONGEST_INSTANCE].rstrip("-")))
+        short = full[:_LONGEST_INSTANCE]
+        # The documents shorten the portal's names; the form that they name first is the one that is asked for.
+        forms = dict.fromkeys(
+            (short, short.rstrip("-"), full) if known.row.subsystem == PORTAL else (full, short, short.rstrip("-"))
+        )
         found.append([pattern.format(namespace=known.namespace, instance=form, site=site) for form in forms])
     return found

@@ -48,7 +48,5 @@ def _note(found: Departure, places: list[Held], log: Log) -> None:
     """One note, however many certificates it is about."""
     names = list(dict.fromkeys(held.name for held in places))
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    text = f"A departure from RFC 5280 that no verifier in use minds: {found.message} ({found.code})."
-    log.note(
-        held_place(places[0]), f"{text} It is in {', '.join(names[:_NAMED])}{more}.", "nothing has to be done about it"
-    )
+    text = f"A departure from RFC 5280 that the verifiers in use accept: {found.message} ({found.code})."
+    log.note(held_place(places[0]), f"{text} It is in {', '.join(names[:_NAMED])}{more}.", "no action is needed")

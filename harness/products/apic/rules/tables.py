@@ -188,10 +188,10 @@ def pki_3(view: View, log: Log) -> None:
     for known in (*view.requests, *view.held):
         log.checked()
         if known.row.legacy:
-            log.note(place(known), f"{known.name} is {known.row.legacy}.", "nothing has to be done")
+            log.note(place(known), f"{known.name} is {known.row.legacy}.", "no action is needed")
         elif known.row.name in view.profile.not_in_force and view.release:
             why = view.profile.not_in_force[known.row.name]
-            log.note(place(known), f"{known.name} exists {why}, according to the tables.", "nothing has to be done")
+            log.note(place(known), f"{known.name} exists {why}, according to the tables.", "no action is needed")
         if known.row.use in _OID and not _allows(known):
             log.error(
                 place(known, "usages"),

@@ -147,7 +147,7 @@ def _alike(log: Log, copies: list[Known]) -> None:
 def _same(log: Log, copy: Known, held: Held, original: Held | None) -> None:
     if original is None or held.fingerprint == original.fingerprint:
         return
-    at, fix = held_place(held), f"copy the secret {original.label.removesuffix(' tls.crt')} there again"
+    at, fix = held_place(held), f"copy {original.label.removesuffix(' tls.crt')} there again"
     if public_key(held.certificate) == public_key(original.certificate):
         log.warning(at, f"This copy of {INGRESS_CA} is an earlier certificate of the same key; it ends sooner.", fix)
         return

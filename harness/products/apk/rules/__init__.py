@@ -126,7 +126,7 @@ def lint(question: Question) -> Judgement:
     view = _viewed(question)
     name = ".".join(map(str, view.release))
     judgement = Judgement(name, question.platform)
-    said = "as asked" if question.release else "as the files say"
+    said = "from --release" if question.release else "from the files"
     judgement.heading = f"WSO2 APK {f'{name} ({said})' if name else 'of an unknown release'}, profile {view.profile}"
     return apply(RULES, view, judgement)
 

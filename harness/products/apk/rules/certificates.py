@@ -66,7 +66,7 @@ def _reference(view: View, reference: Reference, log: Log) -> None:
         return
     log.undecided(at, f"{reference.named} is not in these files")
     if any(True for _ in view.question.files.of(reference.kind)):
-        log.warning(at, f"{reference.named} is not in these files", "add it to what is judged, or correct the name")
+        log.warning(at, f"{reference.named} is not in these files", "add it to the files, or correct the name")
 
 
 def pem(view: View, log: Log) -> None:
@@ -96,17 +96,13 @@ def _pem(reference: Reference, text: str, view: View, log: Log) -> None:
         constraints = certificate.extensions
     except (ValueError, KeyError, TypeError) as error:
         what = str(error).partition("\n")[0]
-        log.error(at, f"{reference.named}: the certificate cannot be parsed ({what}); it may be cut", whole)
+        log.error(at, f"{reference.named}: the certificate cannot be parsed ({what}); it may be truncated", whole)
         return
     if _BEGIN in rest:
         log.warning(at, f"{reference.named}: APK reads the first of its certificates only", "an entry for each")
     if any(isinstance(one.value, x509.BasicConstraints) and one.value.ca for one in constraints):
-        message = (
-            f"{reference.named}: {subject} is a CA; APK trusts the certificate itself, so it vouches for no client"
-        )
+        message = f"{reference.named}: {subject} is a CA; APK trusts the certificate itself, so it matches no client"
         log.warning(at, message, "the clients' own certificates")
     elif ends < view.question.now:
-        message = (
-            f"{reference.named}: {subject} expired on {ends:%Y-%m-%d}; APK looks at no date and goes on trusting it"
-        )
-        log.note(at, message, "the client's present certificate")
+        message = f"{reference.named}: {subject} expired on {ends:%Y-%m-%d}; APK ignores the date and still trusts it"
+        log.note(at, message, "the client's current certificate")

@@ -28,7 +28,7 @@ def auth_types(view: View, log: Log) -> None:
         if part.kind in known or (part.kind == "mtls" and known is FORMER):
             continue  # what v1alpha1 has not is said of its place
         at = part.place("authType") if part.is_conf else part.place()
-        message = f"{part.kind or 'no authType'} is no kind of authentication that APK knows"
+        message = f"{part.kind or 'no authType'} is not an authType that APK knows"
         right = meant(part.kind, known)
         corrected = part.put(right, "authType") if right and part.is_conf else None
         log.error(at, message, nearest(part.kind, known), corrected)
@@ -54,7 +54,7 @@ def _unknown_field(part: Part, name: str, known: frozenset[str], log: Log) -> No
     if part.is_conf and part.kind == MTLS and name in SOURCES:
         return  # APK-1-SOURCE
     how = "APK refuses the file" if part.is_conf else "Kubernetes drops it, so it has no effect"
-    message = f"{name} is no field of {part.kind}: {how}"
+    message = f"{name} is not a field of {part.kind}: {how}"
     log.error(part.place(name), message, nearest(name, sorted(known)), _renamed(part, name, meant(name, sorted(known))))
 
 
@@ -84,11 +84,11 @@ def sources_of_conf(view: View, log: Log) -> None:
 
 
 def explicit(view: View, log: Log) -> None:
-    """APK-1-EXPLICIT: mTLS says whether it is mandatory."""
+    """APK-1-EXPLICIT: The configuration of mTLS sets `required` explicitly."""
     for part in view.mtls():
         log.checked()
         if part.root.at(_MODE) is None:
-            message = "required is not set: the document takes mTLS as mandatory then, APK 1.2 as optional"
+            message = "required is not set: the document then treats mTLS as mandatory, APK 1.2 as optional"
             log.warning(part.place(_MODE), message, "required: mandatory  # or optional")
         names = {other.kind for other in view.parts if other.resource is part.resource}
         if part.is_conf and "OAuth2" not in names:
@@ -105,7 +105,7 @@ def release(view: View, log: Log) -> None:
         log.checked()
         if view.release[:2] >= _NONE_FROM:
             name = ".".join(map(str, view.release))
-            message = f"APK {name} has no mTLS: from 1.3 on it looks at no client certificate, whatever is configured"
+            message = f"APK {name} has no mTLS: from 1.3 on it ignores client certificates, whatever is configured"
             log.error(part.place(), message, "APK 1.2, or verify clients in the proxy")
 
 
@@ -145,14 +145,14 @@ def place(view: View, log: Log) -> None:
         log.checked()
         if view.profile != DOCUMENT:
             message = (
-                "mtls stands beside authTypes, where the document's sample has it: the CRD of APK 1.2 does not know "
+                "mtls is beside authTypes, where the document's sample has it: the CRD of APK 1.2 does not know "
                 "that field, and Kubernetes drops it without an error"
             )
             log.error(part.place(), message, f"spec.{part.at[1]}.authTypes.mtls", _into_auth_types(part))
 
 
 def _into_auth_types(part: Part) -> Patch | None:
-    """mTLS under authTypes, where none stands there yet."""
+    """mTLS under authTypes, where there is none yet."""
     inside = (*part.at[:-1], "authTypes")
     if part.resource.root.at(*inside, part.kind) is not None:
         return None

@@ -26,7 +26,7 @@ def resources(view: View) -> bool:
 
 
 def resource_mtls(view: View) -> bool:
-    """mTLS in an Authentication resource, wherever it stands there."""
+    """mTLS in an Authentication resource, wherever it is."""
     return any(part.kind == "mtls" and not part.is_conf for part in (*view.parts, *view.misplaced))
 
 

@@ -21,7 +21,7 @@ def _lines(view: View) -> Iterator[str]:
         yield f"{label(part.resource)} ({where}): mTLS {_mode(part.root.text('required'))}"
         for reference in view.references(part):
             yield f"  {reference.named}: {_certificate(view.text(reference))}"
-    yield "APK trusts these certificates themselves: it looks at no issuer, no date and no revocation."
+    yield "APK trusts these certificates themselves: it checks no issuer, date or revocation."
 
 
 def _mode(written: str) -> str:
@@ -35,5 +35,5 @@ def _certificate(text: str | None) -> str:
         found = x509.load_pem_x509_certificate(text.encode())
         subject, digest = found.subject.rfc4514_string(), found.fingerprint(SHA256()).hex()
     except (ValueError, KeyError, TypeError):
-        return "no certificate that can be parsed"
+        return "no parsable certificate"
     return f"{subject}, until {found.not_valid_after_utc:%Y-%m-%d}, SHA-256 {digest}"

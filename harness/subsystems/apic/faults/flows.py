@@ -50,7 +50,7 @@ def starts_unprotected(rules: ServerPolicy) -> ServerPolicy:
     implies=("accepts-no-client-certificate",),
 )
 def default_is_tls_only(rules: ServerPolicy) -> ServerPolicy:
-    """takes mtlsValidateClient as false where it is not set"""
+    """treats mtlsValidateClient as false if it is not set"""
     return replace(rules, default_validate=lambda documented: False)
 
 
@@ -60,7 +60,7 @@ def default_is_tls_only(rules: ServerPolicy) -> ServerPolicy:
     implies=("BYP-*", "FLW-7", *BAD_TOKENS, "CFG-5", "JWT-*", "STS-*"),
 )
 def ignores_token(rules: ServerPolicy) -> ServerPolicy:
-    """verifies no token although a JWKS URL is set"""
+    """does not verify tokens although a JWKS URL is set"""
     return replace(rules, verifies_token=lambda protection: False)
 
 
@@ -74,7 +74,7 @@ def ignores_token(rules: ServerPolicy) -> ServerPolicy:
     ),
 )
 def verifies_token_by_default(rules: ServerPolicy) -> ServerPolicy:
-    """demands a well-formed, unexpired token although no JWKS URL is set"""
+    """requires a well-formed, unexpired token although no JWKS URL is set"""
 
     def proof(token: Token, keys: Keys) -> None:
         if keys:  # without a JWKS URL there are none, and the signature stays unverified
@@ -136,7 +136,7 @@ def portal_skips_mtls_when_both(rules: ServerPolicy) -> ServerPolicy:
     ),
 )
 def demands_certificate_under_jwt(rules: ServerPolicy) -> ServerPolicy:
-    """demands a client certificate although mtlsValidateClient is false, so no balancer may terminate TLS before it"""
+    """requires a client certificate although mtlsValidateClient is false, so that no balancer can terminate TLS"""
     return replace(rules, demand=lambda protection: Demand.REQUIRED)
 
 
@@ -152,7 +152,7 @@ def demands_certificate_under_jwt(rules: ServerPolicy) -> ServerPolicy:
     ),
 )
 def acts_before_verifying(rules: ServerPolicy) -> ServerPolicy:
-    """does what is asked and answers 401 afterwards"""
+    """acts on the request and answers 401 afterwards"""
     return replace(rules, acts_first=True)
 
 
@@ -179,7 +179,7 @@ def skips_server_verification(rules: ServerPolicy) -> ServerPolicy:
 
 @fault("skips-host-name", on=CALLERS, implies=("JWT-4",))
 def skips_host_name(rules: ServerPolicy) -> ServerPolicy:
-    """sends its own requests to any server of the CA, whatever name its certificate is for"""
+    """sends its own requests to any server with a certificate from the CA, whatever its name"""
     return replace(rules, verifies_host=False)
 
 
@@ -221,25 +221,25 @@ def v5c_sends_token(rules: ServerPolicy) -> ServerPolicy:
 
 @fault("demands-certificate-by-default", on=GATEWAYS, implies=("CFG-*", "JWT-*"))
 def demands_certificate_by_default(rules: ServerPolicy) -> ServerPolicy:
-    """a gateway demands a client certificate although nothing switched that on"""
+    """a gateway requires a client certificate although that is not enabled"""
     return replace(rules, default_validate=lambda documented: True)
 
 
 @fault("protects-only-registration", on=GATEWAYS)
 def protects_only_registration(rules: ServerPolicy) -> ServerPolicy:
-    """a gateway verifies the registration of a service, but not the publishing of APIs"""
+    """a gateway protects the registration of a service, but not the publishing of APIs"""
     return replace(rules, protects=lambda path: not path.startswith("/mgmt/apis/"))
 
 
 @fault("keeps-old-ingestion-certificate", on=("api-gateway",))
 def keeps_old_ingestion_certificate(rules: ServerPolicy) -> ServerPolicy:
-    """a gateway goes on presenting the client certificate it was given first"""
+    """a gateway keeps presenting the first client certificate it was given"""
     return replace(rules, presents_newest=False)
 
 
 @fault("ignores-old-switch-name", on=GATEWAYS)
 def ignores_old_switch_name(rules: ServerPolicy) -> ServerPolicy:
-    """a gateway does not know validateApimClient, the old name of mtlsValidateClient"""
+    """a gateway does not know validateApimClient, the deprecated name of mtlsValidateClient"""
     return replace(rules, reads_old_switch=False)
 
 

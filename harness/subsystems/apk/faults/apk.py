@@ -83,48 +83,48 @@ def _first_source(profile: Profile, lists: Sequence[tuple[str, ...]]) -> tuple[s
 
 _fault(
     "gateway-mandatory-certificate-optional",
-    "takes a mandatory client certificate as optional",
+    "treats a mandatory client certificate as optional",
     mtls_mode=_mode(Mode.MANDATORY, Mode.OPTIONAL),
 )
 _fault(
     "gateway-token-replaces-certificate",
-    "takes a bearer token in place of a mandatory client certificate",
+    "accepts a bearer token in place of a mandatory client certificate",
     missing_stops=lambda has_token: not has_token,
 )
 _fault(
     "gateway-trusts-any-certificate",
-    "takes any certificate in the header for one that is configured",
+    "accepts any certificate in the header as a configured one",
     trusted=lambda presented, pool: True,
 )
 _fault(
     "gateway-mandatory-wrong-certificate-ignored",
-    "goes on to the token when a mandatory certificate is the wrong one",
+    "falls back to the token when a mandatory certificate is wrong",
     wrong_stops=lambda mode: mode is not Mode.MANDATORY,
 )
 _fault(
     "gateway-optional-wrong-certificate-ignored",
-    "goes on to the token when an optional certificate is the wrong one",
+    "falls back to the token when an optional certificate is wrong",
     wrong_stops=lambda mode: mode is not Mode.OPTIONAL,
 )
-_fault("gateway-unreadable-certificate-passes", "lets a header in that cannot be parsed", unreadable_stops=False)
+_fault("gateway-unreadable-certificate-passes", "accepts a header that cannot be parsed", unreadable_stops=False)
 _fault(
     "gateway-optional-certificate-mandatory",
-    "takes an optional client certificate as mandatory",
+    "treats an optional client certificate as mandatory",
     mtls_mode=_mode(Mode.OPTIONAL, Mode.MANDATORY),
 )
 _fault(
     "gateway-optional-certificate-alone-passes",
-    "lets everybody in where the certificate is optional and OAuth2 is off",
+    "accepts every client where the certificate is optional and OAuth2 is off",
     alone=lambda mtls, oauth2: True,
 )
 _fault(
     "gateway-optional-means-nothing",
-    "lets a request without any credential in where OAuth2 is optional",
+    "accepts a request without any credential where OAuth2 is optional",
     bare=lambda mtls, oauth2: oauth2 is Mode.OPTIONAL,
 )
 _fault(
     "gateway-optional-token-unverified",
-    "lets a broken token in where OAuth2 is optional",
+    "accepts a broken token where OAuth2 is optional",
     broken_token_stops=lambda oauth2: oauth2 is Mode.MANDATORY,
 )
 _fault(
@@ -139,13 +139,13 @@ _fault(
 )
 _fault(
     "gateway-certificate-replaces-token",
-    "asks for no token once the certificate is right, though OAuth2 is mandatory",
+    "requires no token once the certificate is right, although OAuth2 is mandatory",
     goes_on=lambda mtls, oauth2: False,
 )
-_fault("gateway-skips-token-signature", "verifies no signature of a token", proof=lambda token, keys: None)
+_fault("gateway-skips-token-signature", "does not verify a token's signature", proof=lambda token, keys: None)
 _fault(
     "gateway-optional-token-demanded",
-    "asks for a token beside the right certificate where OAuth2 is optional",
+    "requires a token besides the right certificate where OAuth2 is optional",
     goes_on=lambda mtls, oauth2: oauth2 is not Mode.DISABLED,
 )
 _fault(
@@ -155,7 +155,7 @@ _fault(
 )
 _fault(
     "gateway-disabled-oauth2-verified",
-    "asks for a token where OAuth2 is disabled",
+    "requires a token where OAuth2 is disabled",
     oauth2_mode=_mode(Mode.DISABLED, Mode.MANDATORY),
 )
 _fault(
@@ -164,22 +164,22 @@ _fault(
 _fault("gateway-mtls-off", "deploys no mTLS at all", mtls_enabled=lambda written: False)
 _fault(
     "gateway-default-optional",
-    "takes mTLS without `required` as optional",
+    "treats mTLS without `required` as optional",
     default_mode=lambda profile: Mode.OPTIONAL,
 )
 _fault(
     "gateway-default-mandatory",
-    "takes mTLS without `required` as mandatory",
+    "treats mTLS without `required` as mandatory",
     default_mode=lambda profile: Mode.MANDATORY,
 )
 _fault(
     "gateway-reads-document-place",
-    "puts mTLS in force that stands under spec.default.mtls, which the schema does not know",
+    "enforces mTLS under spec.default.mtls, which the schema does not have",
     mtls_part=lambda profile, api: api.written or api.documented,
 )
 _fault(
     "gateway-ignores-document-place",
-    "leaves mTLS out that stands under spec.default.mtls, where the document has it",
+    "ignores mTLS under spec.default.mtls, where the document has it",
     mtls_part=lambda profile, api: api.written,
 )
 _fault(
@@ -197,9 +197,9 @@ _fault(
     "reads the default header where the configured one is missing",
     header=_default_too,
 )
-_fault("gateway-needs-no-markers", "takes a certificate without PEM markers", certificate=_without_markers)
-_fault("gateway-refuses-folded-pem", "refuses PEM with blanks between its lines", certificate=_no_blanks)
-_fault("gateway-blank-header-counts", "takes a blank header for a wrong certificate", header=_blank_counts)
+_fault("gateway-needs-no-markers", "accepts a certificate without PEM markers", certificate=_without_markers)
+_fault("gateway-refuses-folded-pem", "refuses PEM with spaces in place of line breaks", certificate=_no_blanks)
+_fault("gateway-blank-header-counts", "treats a blank header as a wrong certificate", header=_blank_counts)
 _fault(
     "gateway-always-url-decodes",
     "URL-decodes the header although it is not configured to",
@@ -228,31 +228,31 @@ _fault(
     trusted=_same("subject"),
 )
 _fault("gateway-trusts-same-key", "trusts every certificate with the key of a configured one", trusted=_same_key)
-_fault("gateway-trusts-issued-by", "takes a configured certificate for a CA", trusted=_issued_by)
+_fault("gateway-trusts-issued-by", "treats a configured certificate as a CA", trusted=_issued_by)
 _fault(
     "gateway-skips-path-validation",
-    "validates no certification path although it is configured to",
+    "does not validate the certification path although it is configured to",
     path=lambda presented, pool: True,
 )
 _fault(
     "gateway-hands-certificate-header-on",
-    "hands the certificate header on to the backend",
+    "forwards the certificate header to the backend",
     hides=lambda names: names & {"authorization"},
 )
 _fault(
-    "gateway-hands-token-on", "hands the bearer token on to the backend", hides=lambda names: names - {"authorization"}
+    "gateway-hands-token-on", "forwards the bearer token to the backend", hides=lambda names: names - {"authorization"}
 )
 _fault(
     "gateway-withholds-outbound-header",
-    "withholds the certificate header although it is configured to hand it on",
+    "drops the certificate header although it is configured to forward it",
     hides=lambda names: names | {HEADER.lower(), "x-client-cert"},
 )
 _fault("gateway-other-error-code", "answers with another error code", code="900902")
 _fault("gateway-no-challenge", "sends no challenge with a 401", challenge="")
 _fault("gateway-answers-forbidden", "answers 403 to bad credentials", gateway_status=403)
-_fault("gateway-forwards-first", "hands the request on before it authenticates the client", acts_first=True)
+_fault("gateway-forwards-first", "forwards the request before it authenticates the client", acts_first=True)
 _fault(
     "gateway-open-operation-skips-certificate",
-    "asks for no mandatory certificate on an operation that is not secured",
+    "does not require the mandatory certificate on an operation that is not secured",
     exempt=lambda api, path: True,
 )

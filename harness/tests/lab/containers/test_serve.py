@@ -29,7 +29,7 @@ def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running
 
 
 def test_the_printed_command_works_when_pasted_and_ends_with_ctrl_c(running: Running) -> None:
-    message = running.until_told("Ctrl-C ends it").splitlines()
+    message = running.until_told("Press Ctrl-C to stop").splitlines()
     line = next(curl for entrypoint, curl in pairwise(message) if entrypoint.startswith("  jwt, terminating: ")).strip()
     for changed, status in ((line, "201"), (re.sub(r" -H @\S+", "", line), "401")):
         asked = ["bash", "-c", f"{changed} -o /dev/null -w '%{{http_code}}'"]

@@ -9,7 +9,8 @@ import pytest
 from cryptography import x509
 
 from harness.model.finding import RANK, Finding, Severity
-from harness.pki.issue import Profile, issue
+from harness.pki.issue import Identity, Profile, issue
+from harness.pki.signatures import key_id
 from harness.products.apic.rules import certificates, lint
 from harness.products.apic.rules.certificates import BY_NAME, ROWS, TABLES
 from harness.products.apic.rules.names import covers, difference, parse
@@ -28,6 +29,10 @@ from harness.tests.exports import (
 )
 
 Change = Callable[[Deployment], None]
+
+
+def key(identity: Identity) -> str:
+    return (key_id(identity.certificate) or b"").hex()[:8]
 
 
 def judged(deployment: Deployment) -> list[Finding]:
@@ -158,6 +163,29 @@ def test_the_same_key_with_a_later_certificate_is_an_earlier_copy(deployment: De
     assert [each.severity for each in judged(deployment) if each.requirement == "PKI-14"] == [Severity.WARNING]
 
 
+def test_names_that_are_missing_are_shortened_as_the_documents_say(deployment: Deployment) -> None:
+    ca, name_ = authority("portal-ca"), "my-very-long-portal-name"
+    deployment.objects["portal"] = resource("PortalCluster", name_, siteName="dallas")
+    deployment.objects["portal-ca"] = secret("portal-ca", ca, ca, issuer="selfsigning-issuer")
+    server = leaf("portal-server", ca, SERVER, hosts=["*.apic"])
+    deployment.objects["portal-server"] = secret("portal-server", server, ca, issuer="portal-ca")
+    (found,) = [each for each in judged(deployment) if each.requirement == "PKI-10"]
+    assert "*.my-very-long-po-dallas-db-all.apic.svc," in found.message and name_ not in found.message
+
+
+def test_a_copy_is_renewed_where_it_came_from(deployment: Deployment) -> None:
+    old = authority(start=NOW - timedelta(days=900))
+    deployment.objects["copy"] = secret("ingress-ca", old, old, namespace="ptl", issuer=None)
+    outlives = leaf("gateway-client-client", old, CLIENT, life=timedelta(days=4000))
+    deployment.objects["gateway-client-client"] = secret("gateway-client-client", outlives, old)
+    page = certificates(question(deployment.text()))
+    end = f"{old.certificate.not_valid_after_utc:%Y-%m-%d}"
+    assert f"gateway-client-client; its CA ends before it, on {end}" in page
+    assert page.count("; its CA ends before it") == 1
+    assert f"ingress-ca, keys {key(old)} and {key(deployment.ca)}: both valid from 2026-05-02 to {end}" in page
+    assert page.count("a copy: cert-manager does not renew it here") == page.count("; cert-manager renews it on") == 1
+
+
 def test_two_deployments_may_have_two_cas(deployment: Deployment) -> None:
     deployment.objects["other"] = resource("ManagementCluster", "management", "other")
     ca = authority()
@@ -207,7 +235,7 @@ def test_the_page_shows_orphans_and_former_cas(deployment: Deployment) -> None:
     deployment.objects["portal-web"] = secret("portal-web", shared, authority())
     deployment.objects["hub-endpoint"] = secret("hub-endpoint", shared, authority())
     page = certificates(question(deployment.text()))
-    assert "API Connect 10.0.8.1 (as the files say) on Kubernetes" in page
+    assert "API Connect 10.0.8.1 (from the files) on Kubernetes" in page
     assert "a former certificate of that CA" in page
     assert "; cert-manager renews it on 2036-03-30, and not what it signed" in page
     assert "after its renewal restart apim, taskmanager, analytics-proxy" in page

@@ -55,7 +55,7 @@ def asked(tmp_path: Path) -> Question:
 def test_release_and_platform_of_a_top_level_resource_without_sections(asked: Question) -> None:
     asked.files.resources[:] = [each for each in asked.files.resources if each.kind == TOP["kind"]]
     heading = lint(asked).heading
-    assert heading.startswith("API Connect 10.0.5.2 (as the files say) on OpenShift")
+    assert heading.startswith("API Connect 10.0.5.2 (from the files) on OpenShift")
 
 
 def test_what_a_kustomization_puts_into_a_namespace_is_there(asked: Question) -> None:
@@ -75,7 +75,7 @@ def test_a_secret_of_any_name_is_for_what_its_endpoint_is(asked: Question) -> No
 def test_one_line_for_many_copies(asked: Question) -> None:
     page = certificates(asked)
     assert page.count(": signs every certificate between subsystems") == 1
-    assert "apic-ingress-ca (2 of them): signs" in page and "and not what it signed" in page
+    assert "apic-ingress-ca (2 of them): signs" in page and "a copy: cert-manager does not renew it here" in page
 
 
 def test_a_copy_that_differs_is_found_in_another_namespace(asked: Question, tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def commands(found: Plan) -> list[str]:
 def test_the_token_before_the_certificate_before_the_balancer() -> None:
     found = plan("management-to-portal")
     titles = [step.title for step in found.steps.steps]
-    words = ["verify the JWT", "verify the certificate no longer", "terminate TLS for ptl.acme.com:443", "Verify"]
+    words = ["verify the JWT", "stop verifying the certificate", "terminate TLS for ptl.acme.com:443", "Verify"]
     assert [next(word for word in words if word in title) for title in titles] == words
     first, second, _ = commands(found)
     assert '{"spec": {"jwksUrl": "https://api.acme.com/api/cloud/oauth2/certs"}}' in first
@@ -57,7 +57,7 @@ def test_before_and_after() -> None:
     rows = {row[0]: row[1:] for row in plan("management-to-portal").steps.before[1].rows}
     assert rows["management-to-portal"] == ("certificate (mTLS)", "JWT, over TLS", "terminates")
     assert rows["management-to-analytics"] == ("certificate (mTLS)", "the same", "passes through")
-    assert rows["management-to-api-gateway"] == ("nobody is verified; TLS only", "the same", "as today")
+    assert rows["management-to-api-gateway"] == ("no client authentication; TLS only", "the same", "as today")
 
 
 def test_a_gateway_gains_a_token() -> None:
@@ -71,7 +71,7 @@ def test_the_sender_comes_before_the_switch() -> None:
     found = plan("api-gateway-to-analytics").steps
     titles = [step.title for step in found.steps]
     sender = next(number for number, title in enumerate(titles) if "send a JWT" in title)
-    assert sender < next(number for number, title in enumerate(titles) if "certificate no longer" in title)
+    assert sender < next(number for number, title in enumerate(titles) if "stop verifying the certificate" in title)
     assert any("management-to-analytics" in remark for remark in found.remarks)
 
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from harness import paths
-from harness.wire.packets import batch
+from harness.model.connection import Seen
+from harness.wire.packets import batch, capture, source
 from harness.wire.packets.capture import Capture
 from harness.wire.packets.frames import Frames, Segment
 from harness.wire.packets.packet import Packet
@@ -127,6 +128,84 @@ def test_the_same_as_one_by_one(seed: int, form: Any, monkeypatch: pytest.Monkey
     assert (together.segments, together.left_out, together.notes) == (alone.segments, alone.left_out, alone.notes)
     assert (together.first, together.last) == (alone.first, alone.last)
     assert [asdict(item) for item in together.connections] == [asdict(item) for item in alone.connections]
+
+
+def disturbed(frames: list[Frame], generator: random.Random) -> list[Frame]:
+    """*frames*, few of which are lost, swapped, repeated, cut or say something else."""
+    found = list(frames)
+    for _ in range(generator.choice((0, 1, 2, 4))):
+        at = generator.randrange(1, len(found))
+        data, length = found[at]
+        match generator.randrange(6):
+            case 0:
+                del found[at]
+            case 1:
+                found[at - 1 : at + 1] = found[at], found[at - 1]
+            case 2:
+                found.insert(generator.randrange(len(found)), found[at])
+            case 3:
+                found[at] = data[: generator.randrange(14, len(data) + 1)], length
+            case 4:
+                found[at] = (
+                    data[:47] + bytes([generator.choice((0x02, 0x04, 0x10, 0x11, 0x12, 0x14, 0x19))]) + data[48:],
+                    length,
+                )
+            case _:
+                place = generator.randrange(38, min(len(data), 60))
+                found[at] = data[:place] + generator.randbytes(1) + data[place + 1 :], length
+    return found
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_short_connections_are_the_same_as_one_by_one(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = random.Random(seed)
+    frames = [(packet.data, packet.length) for file in FILES for packet in Capture(str(file)) if packet.link == 1]
+    data = pcap(disturbed(frames, generator))
+    together = read(data)
+    monkeypatch.setattr(batch, "_numpy", lambda: None)
+    alone = read(data)
+    assert [asdict(item) for item in together.connections] == [asdict(item) for item in alone.connections]
+    assert (together.segments, together.left_out) == (alone.segments, alone.left_out)
+
+
+def test_short_connections_are_not_read_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = [(packet.data, packet.length) for file in FILES for packet in Capture(str(file)) if packet.link == 1]
+    single: list[int] = []
+    one_by_one = batch.Batches._one_by_one
+
+    def counted(self: batch.Batches, of: batch.Batch, starts: Any) -> int:
+        starts = list(starts)
+        single.append(len(starts))
+        return one_by_one(self, of, starts)
+
+    monkeypatch.setattr(batch.Batches, "_one_by_one", counted)
+    assert len(read(pcap(frames)).connections) >= 10
+    assert sum(single) < len(frames) / 5
+
+
+def test_a_short_connection_goes_on_in_the_next_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = [(packet.data, packet.length) for file in FILES for packet in Capture(str(file)) if packet.link == 1]
+    whole = read(pcap(frames)).connections
+    for size in (4000, 9000, 20000):
+        monkeypatch.setattr(source, "CHUNK", size)
+        monkeypatch.setattr(capture, "CHUNK", size)
+        assert [asdict(item) for item in read(pcap(frames)).connections] == [asdict(item) for item in whole]
+
+
+def test_a_capture_of_hellos_alone() -> None:
+    """A display filter leaves them: without a SYN, they are still what the connection begins with."""
+    frames, found = Frames(), list[Frame]()
+    files = [file for file in FILES if next(iter(Capture(str(file)))).link == 1]
+    for packet in (packet for file in files for packet in Capture(str(file))):
+        segment = frames.segment(packet)
+        if segment is not None and segment.payload[:1] == b"\x16" and segment.payload[5:6] in (b"\1", b"\2"):
+            found.append((packet.data, packet.length))
+    whole = {item.hello.random for file in files for item in read(file.read_bytes()).connections if item.hello}
+    alone = read(pcap(found)).connections
+    assert {item.hello.random for item in alone if item.hello} == whole and len(whole) > 5
+    assert all(item.answer is not None and not item.opening_captured for item in alone)
+    # What else there was is not known.
+    assert {item.application_data for item in alone} == {Seen.UNKNOWN}
 
 
 def test_most_of_a_transfer_is_not_read_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:

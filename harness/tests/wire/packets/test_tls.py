@@ -302,7 +302,7 @@ def test_a_hole_in_an_encrypted_record(kept: int) -> None:
 
 
 def test_a_renegotiation_is_seen() -> None:
-    from harness.wire.packets.assembly import _renegotiated
+    from harness.wire.packets.over_tls import _renegotiated
     from harness.wire.packets.tls import TlsSide
 
     def side(handshakes: int) -> TlsSide:

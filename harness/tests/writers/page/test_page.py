@@ -109,9 +109,9 @@ def test_the_first_screen_counts_what_the_record_counts(tmp_path: Path) -> None:
     skipped = [{"case": "flows/FLW-2/x/jwt/direct/good", "reason": "no time"}]
     text = _words(_written(tmp_path, rows, skipped=skipped))
     assert "both-sides client-only Meaning" in text
-    assert "✓ PASS 2 0 as the requirement says" in text
+    assert "✓ PASS 2 0 the requirement is met" in text
     assert "✗ FAIL 1 1 the requirement is broken" in text
-    assert "○ skipped 1 left out" in text
+    assert "○ skipped 1 skipped" in text
     assert "skipped 1 no time" in text
 
 
@@ -159,9 +159,9 @@ def test_only_our_own_script_and_style_may_run(tmp_path: Path) -> None:
 
 def test_what_stands_behind_exit_status_0_is_said(tmp_path: Path) -> None:
     foreseen = _words(_written(tmp_path, [_row(1), _row(2, "FAIL"), _row(3, "UNOBSERVED")]))
-    assert "it does not conform" in foreseen and "1 cases break a MUST, as was foreseen" in foreseen
+    assert "does not conform" in foreseen and "1 cases break a MUST, as expected (--expected)" in foreseen
     unseen = _words(_written(tmp_path, [_row(1), _row(3, "UNOBSERVED"), _row(2, "FAIL", level="SHOULD")]))
-    assert "what could be seen conforms" in unseen and "1 cases of a MUST could not be seen" in unseen
+    assert "what could be observed conforms" in unseen and "1 cases of a MUST could not be observed" in unseen
     assert "✓ conforms" in _words(_written(tmp_path, [_row(1), _row(2, "FAIL", level="SHOULD")]))
 
 
@@ -216,7 +216,7 @@ def test_what_is_not_shown_stands_in_the_head(tmp_path: Path) -> None:
     }
     footer = {"answer": "not-shown", "exit_status": 3, "not_shown": [{**gap, "give": "a key"}]}
     text = _written(tmp_path, [_row(1)], footer=footer)
-    assert "? not shown" in _words(text) and "nothing was seen of exp-past: " in _words(text)
+    assert "? not shown" in _words(text) and "not tested: exp-past: " in _words(text)
     assert "Give a key." in _words(text) and HOSTILE not in text
 
 
@@ -263,13 +263,13 @@ def test_the_kill_matrix_of_the_same_catalogue_only(tmp_path: Path, digest: str,
     (tmp_path / "mutants.json").write_text(json.dumps(kills), "utf-8")
     text = _Read(_written(tmp_path, [_row(1)])).text
     assert ("lets-all-in" in text) is shown
-    assert ("No kill matrix of this catalogue" in text) is not shown
+    assert ("no kill matrix of this catalogue" in text) is not shown
 
 
 @pytest.mark.parametrize("text", ["", "[]", json.dumps({"catalogue_sha256": SHA})])
 def test_a_broken_kill_matrix_breaks_no_page(tmp_path: Path, text: str) -> None:
     (tmp_path / "mutants.json").write_text(text, "utf-8")
-    assert "No kill matrix of this catalogue" in _Read(_written(tmp_path, [_row(1)])).text
+    assert "no kill matrix of this catalogue" in _Read(_written(tmp_path, [_row(1)])).text
 
 
 def test_the_old_page_stays_until_the_new_one_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
