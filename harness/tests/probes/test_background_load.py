@@ -56,5 +56,5 @@ def test_without_a_before_there_is_nothing_to_measure(monkeypatch: pytest.Monkey
 
 def test_a_load_that_breaks_off_is_reported() -> None:
     answers = iter([SERVED])
-    with pytest.raises(LabError, match="broke off"), Load(lambda _: next(answers), 202):
+    with pytest.raises(LabError, match="the load failed"), Load(lambda _: next(answers), 202):
         threading.Event().wait(0.05)

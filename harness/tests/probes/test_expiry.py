@@ -41,7 +41,7 @@ def test_what_is_served_is_judged_where_an_unseen_token_is_refused_before_and_af
 
 @pytest.mark.parametrize("answers", [(201, 201, 201), (201, 401), (401, 201, 201)])
 def test_a_leeway_or_another_clock_hides_it(answers: tuple[int, ...]) -> None:
-    with pytest.raises(StimulusUnavailable, match="leeway hides it"):
+    with pytest.raises(StimulusUnavailable, match="hidden by the server's leeway"):
         again(*answers)
 
 
