@@ -138,11 +138,13 @@ def _number(flag: str, text: str, low: float, high: float) -> float:
 
 
 def _seconds(text: str) -> float:
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([sm]?)", text.strip())
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
     if found is None:
         raise UsageError(f"--for: {text!r} is not a time", hint="such as 60s or 5m")
-    value = float(found[1]) * (60 if found[2] == "m" else 1)
-    return _number("--for", str(value), 1, _LONGEST)
+    value = float(found[1]) * {"m": 60, "h": 3600}.get(found[2], 1)
+    if not 1 <= value <= _LONGEST:
+        raise UsageError(f"--for: {text!r} is not between one second and one hour", hint="such as 60s or 5m")
+    return value
 
 
 def _refuse_others_production(arguments: argparse.Namespace) -> None:

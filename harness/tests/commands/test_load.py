@@ -32,7 +32,7 @@ from harness.tests.places import Place
         (["--users", "0"], "is not a number between 1 and"),
         (["--for", "1s"], "too short to measure"),
         (["--for", "soon"], "is not a time"),
-        (["--for", "2h"], "is not a time"),
+        (["--for", "2h"], "is not between one second and one hour"),
         (["--flow", "nope"], "unknown flow"),
         (["--compare", "tls"], "not one of mtls, jwt, both"),
         (["--compare", "mtls", "--path", "terminating"], "works in none of the combinations"),
