@@ -14,7 +14,7 @@ from harness.errors import UsageError
 from harness.model.finding import Severity
 from harness.model.resource import Unread
 from harness.probes import manifests
-from harness.products.registry import file_rules, product, product_of_files
+from harness.products.registry import file_rules, judged_files, product, product_of_files
 from harness.products.rules import PLATFORMS, FileRules, Question
 from harness.writers import file_findings, patches
 
@@ -85,8 +85,10 @@ def question_of(arguments: Arguments) -> tuple[FileRules, Question, list[Unread]
 def _lint(arguments: Arguments) -> int:
     if arguments.patches:
         patches.refuse(Path(arguments.patches), arguments.paths)
+    asked = arguments.product
     rules, question, unread = question_of(arguments)
     judgement = rules.lint(question)
+    manifests.refuse_unrelated(question.files, judgement, judged_files(asked), arguments.paths)
     fail_on = Severity(arguments.fail_on)
     if arguments.format == "json":
         shown = file_findings.as_json(judgement, question.files, unread)

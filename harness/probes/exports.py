@@ -16,7 +16,7 @@ from harness.model.observations import Configured
 from harness.model.observations import Files as Facts
 from harness.model.resource import Files
 from harness.probes import manifests
-from harness.products.registry import file_rules, product_of_files
+from harness.products.registry import file_rules, judged_files, product_of_files
 from harness.products.rules import Export, FileRules, Question
 
 Said = Mapping[str, tuple[bool, bool]]
@@ -88,6 +88,7 @@ class Exports:
             where = f"{unread[0].file}:{unread[0].line}"
             raise UsageError(f"cannot be read: {unread[0].message}", where=where, hint="correct it, or leave it out")
         manifests.refuse_nothing(files, bool(certificates.held), (*files.unread, *certificates.unread), paths)
+        manifests.refuse_unrelated(files, exports._judged[0].judgement, judged_files(product), paths)
         return exports
 
     @property

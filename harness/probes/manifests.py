@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import ssl
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from harness.decode.manifests import MOST_BYTES, read
 from harness.errors import UsageError
+from harness.model.finding import Judgement
 from harness.model.resource import Files, Resource, Unread
 
 _MANIFESTS = frozenset({".yaml", ".yml", ".json", ".apk-conf"})
@@ -22,6 +24,7 @@ _OTHER_PEM = re.compile(rb"-----BEGIN [A-Z0-9 ]*(KEY|REQUEST|CRL|PARAMETERS)----
 _DER = b"\x30\x82"
 _KUSTOMIZATION = frozenset({"kustomization.yaml", "kustomization.yml", "kustomization"})
 _MOST_FILES = 20_000
+_NAMED = 5
 
 
 def load(paths: Iterable[str]) -> Files:
@@ -52,6 +55,22 @@ def refuse_nothing(files: Files, held: bool, unread: Iterable[Unread], paths: It
     raise UsageError(
         f"nothing usable in {' '.join(paths)}{first}",
         hint="give manifests (YAML, JSON) or PEM certificates, such as the output of kubectl get -o yaml",
+    )
+
+
+def refuse_unrelated(files: Files, judgement: Judgement, known: Mapping[str, str], paths: Iterable[str]) -> None:
+    """Raise :class:`UsageError` where no rule is about anything in the files; *known* says, by product, what is."""
+    open_ends = judgement.checked or judgement.undecided or judgement.findings
+    if open_ends or any(item.matters for item in files.unread):
+        return
+    kinds = Counter(each.kind or "document without a kind" for each in files.resources)
+    named = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common(_NAMED))
+    more = f", {len(kinds) - _NAMED} more kinds" if len(kinds) > _NAMED else ""
+    held = [f"{named}{more}"] if kinds else []
+    held += [f"{len(files.pem)} PEM files"] if files.pem else []
+    raise UsageError(
+        f"no rule is about what is in {' '.join(paths)}: {' and '.join(held)}",
+        hint="; or ".join(f"for {title}: {judges}" for title, judges in known.items() if judges),
     )
 
 

@@ -48,6 +48,12 @@ def file_rules() -> dict[str, FileRules]:
     return {name: item.files for name, item in _PRODUCTS.items() if item.files is not None}
 
 
+def judged_files(name: str = "") -> dict[str, str]:
+    """What the rules on files are about, by the title of the product; *name* takes one product."""
+    known = (item for item in _PRODUCTS.values() if name in ("", item.name))
+    return {item.title: item.files.judges for item in known if item.files is not None}
+
+
 def product_of_files(files: Files) -> str:
     """Whose *files* are, as far as they show; the first product with rules on files where they show nothing."""
     rules = file_rules()

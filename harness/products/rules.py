@@ -182,7 +182,7 @@ class FileRules:
     for the renewal of a CA, ``termination`` the plan for flows whose balancers are to terminate TLS, ``rehearsal``
     what the embedded lab does of a renewal.  ``reference`` are installations without a mistake, ``faults`` has one with
     exactly one mistake for each fault; ``configured`` reads how the servers are protected, ``concerns`` says whether
-    files are the product's.
+    files are the product's, ``judges`` names what is judged and how to export it.
     """
 
     lint: Callable[[Question], Judgement]
@@ -195,3 +195,4 @@ class FileRules:
     termination: Callable[[Question, Sequence[str]], Plan] | None = None
     rehearsal: Callable[[str], Rehearsal] | None = None
     concerns: Callable[[Files], bool] = lambda files: False
+    judges: str = ""

@@ -145,6 +145,18 @@ def test_standard_input(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
     assert status == 1 and "\n-:7: ✗ error CFG-1\n" in out
 
 
+def test_what_no_rule_is_about_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    kinds = ["ConfigMap", "ConfigMap", "A", "B", "C", "D", "E"]
+    text = "---\n".join(f"apiVersion: v1\nkind: {kind}\nmetadata: {{name: x{n}}}\n" for n, kind in enumerate(kinds))
+    (tmp_path / "others.yaml").write_text(text, "utf-8")
+    for form in ("text", "json"):
+        status, out, err = run(capsys, "lint", tmp_path, "--format", form)
+        assert (status, out) == (2, "") and "2 ConfigMap, 1 A, 1 B, 1 C, 1 D, 1 more kinds" in err
+        assert "for IBM API Connect: ManagementCluster" in err and "for WSO2 APK: apk-conf files" in err
+    _, _, err = run(capsys, "lint", tmp_path, "--product", "apk")
+    assert "WSO2 APK" in err and "IBM API Connect" not in err
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

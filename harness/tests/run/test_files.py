@@ -108,8 +108,9 @@ def test_a_mode_that_cannot_be_read_is_not_taken_for_an_api_gateway(tmp_path: Pa
 
 def test_nothing_that_anything_is_about(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n")
-    with pytest.raises(UsageError, match="no case of the catalogue applies here"):
+    with pytest.raises(UsageError, match=r"no rule is about what is in .*a.yaml: 1 ConfigMap") as caught:
         run(tmp_path / "report", f"exports:{tmp_path / 'a.yaml'}")
+    assert "for IBM API Connect: ManagementCluster" in caught.value.hint and "WSO2 APK: apk-conf" in caught.value.hint
 
 
 def test_what_is_not_yaml_is_named_with_its_line(tmp_path: Path) -> None:

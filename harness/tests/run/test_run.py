@@ -124,7 +124,7 @@ def test_a_report_folder_that_cannot_be_written(lab: Lab, make: Make, tmp_path: 
 def test_a_bench_that_cannot_be_had_leaves_no_lab(monkeypatch: pytest.MonkeyPatch, lab: Lab) -> None:
     monkeypatch.setattr(builtin, "embedded_lab", lambda *_: lab)
     monkeypatch.setattr(builtin, "Stimuli", raising(OSError("disk full")))
-    monkeypatch.setattr(builtin, "HeldTokenIssuer", SimpleNamespace(of=lambda *_: None))
+    monkeypatch.setattr(builtin, "HeldTokenIssuer", SimpleNamespace(of=lambda *_: None, others=lambda *_: None))
     for name in ("pki", "folder"):
         monkeypatch.setattr(lab, name, Path(), raising=False)
     with pytest.raises(OSError, match="disk full"):

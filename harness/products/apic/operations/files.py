@@ -34,8 +34,14 @@ def terminate(question: Question, flows: Sequence[str]) -> Plan:
     )
 
 
+_JUDGES = (
+    "ManagementCluster, PortalCluster, AnalyticsCluster, GatewayCluster, APIConnectCluster, EventGateway, Certificate,"
+    " Issuer, and Secrets or PEM files under the names of its tables (kubectl get mgmt,ptl,a7s,gw,certificates,issuers,"
+    "secrets -n NAMESPACE -o yaml)"
+)
 OPERATIONS = replace(
     FILE_RULES,
+    judges=_JUDGES,
     renewal=renew,
     termination=terminate,
     rehearsal=rehearsal,

@@ -317,7 +317,8 @@ def headed(question: Question, view: View) -> Judgement:
     if profile_of(view.release) is None:
         known = f"release {name} is not known" if name else "the files do not say which release they are for"
         judgement.remarks.append(
-            f"{known}; judged as {NEWEST.name}, the newest that is. Give --release to change that."
+            f"{known}; judged as {NEWEST.name}, the newest that is."
+            f"{'' if question.release else ' Give --release to change that.'}"
         )
     return judgement
 

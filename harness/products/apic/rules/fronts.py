@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from harness.model.patch import Operation, patch, put, take_out
 from harness.model.resource import Resource
-from harness.products.apic.rules.certificates import row_of
+from harness.products.apic.rules.certificates import CA, row_of
 from harness.products.apic.rules.view import (
     ANALYTICS,
     GATEWAY,
@@ -212,6 +212,24 @@ def _pass_on(front: Front) -> list[Operation]:
     if root.text(*_TLS, "insecureEdgeTerminationPolicy") == "Allow":
         gone.append(put(front.resource, "Redirect", *_TLS, "insecureEdgeTerminationPolicy"))
     return [*gone, put(front.resource, _PASSED, *_TLS, "termination")]
+
+
+def ca_presented(view: View, log: Log) -> None:
+    """No Ingress is given the Secret of a CA in the place of a server's."""
+    homes = {(each.namespace, each.cluster) for each in view.stated}
+    for ingress in view.question.files.of("Ingress"):
+        if (ingress.namespace, view.cluster(ingress)) not in homes:
+            continue
+        for number, block in enumerate(ingress.root.items(*_TLS)):
+            row = row_of(block.text("secretName"), view.instances)
+            if row is not None and row.use == CA:
+                log.checked()
+                log.error(
+                    Place.of(ingress, *_TLS, number, "secretName"),
+                    f"{block.text('secretName')} is a CA: the controller would present the CA's own certificate, which"
+                    " is for no host, and is given the key that signs every other.",
+                    "secretName: the server certificate's, as the resource of the subsystem names it for this host",
+                )
 
 
 def flw_0(view: View, log: Log) -> None:

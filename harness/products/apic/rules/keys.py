@@ -182,6 +182,7 @@ def cfg_11(view: View, log: Log) -> None:
         log.checked()
         if _well_formed(view, log, each, parts):
             _service(view, log, each, parts, services)
+            _listens(view, log, each, parts)
 
 
 def _service(view: View, log: Log, each: Subsystem, parts: SplitResult, services: list[tuple[Resource, str]]) -> None:
@@ -195,6 +196,24 @@ def _service(view: View, log: Log, each: Subsystem, parts: SplitResult, services
         f"{KEYS}: https://{min(known)}{_PATH}",
         _keys(view, each, min(known)) if len(known) == 1 else None,
     )
+
+
+def _listens(view: View, log: Log, each: Subsystem, parts: SplitResult) -> None:
+    """The service, where it is in the files, has the port of the URL."""
+    name, _, rest = (parts.hostname or "").partition(".")
+    port, where = str(parts.port or 443), (name, rest.partition(".")[0], each.cluster)
+    for service in view.question.files.of("Service"):
+        if (service.name, service.namespace, view.cluster(service)) != where or service.group:
+            continue
+        ports = [item.text("port") for item in service.root.items("spec", "ports")]
+        if ports and port not in ports and service.root.text("spec", "type") != "ExternalName":
+            log.error(
+                each.at(KEYS),
+                f"{KEYS} names port {port}, and {service.label} has {', '.join(ports)}: there are no keys, so every"
+                " token is refused.",
+                f"{KEYS}: https://{parts.hostname}:{ports[0] if len(ports) == 1 else '<port>'}{_PATH}",
+                _keys(view, each, f"{parts.hostname}:{ports[0]}") if len(ports) == 1 else None,
+            )
 
 
 def _address(url: str) -> str:

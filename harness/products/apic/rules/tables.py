@@ -22,6 +22,7 @@ from harness.products.apic.rules.certificates import (
     USER,
     issuer_matches,
 )
+from harness.products.apic.rules.fronts import ca_presented
 from harness.products.apic.rules.profiles import CA_HOURS, LEAF_HOURS
 from harness.products.apic.rules.remedies import issuer, requested
 from harness.products.apic.rules.trust import authorities, held_place, issued_by_name, place, renew
@@ -183,6 +184,7 @@ def _issuers(view: View, log: Log) -> None:
 
 def pki_3(view: View, log: Log) -> None:
     """The catalogue of certificates: use, release, legacy."""
+    ca_presented(view, log)
     for known in (*view.requests, *view.held):
         log.checked()
         if known.row.legacy:

@@ -149,4 +149,7 @@ def concerns(files: Files) -> bool:
     return any(is_conf(each) or each.group == GROUP for each in files.resources)
 
 
-FILE_RULES = FileRules(lint, certificates_of, SOURCES, reference=REFERENCE, faults=FAULTS, concerns=concerns)
+_JUDGES = "apk-conf files, and Authentication and API resources (kubectl get authentications,apis -A -o yaml)"
+FILE_RULES = FileRules(
+    lint, certificates_of, SOURCES, reference=REFERENCE, faults=FAULTS, concerns=concerns, judges=_JUDGES
+)

@@ -157,3 +157,41 @@ def test_rest_calls_to_management_need_no_passthrough() -> None:
     assert judged(made, route(None)) == {"FLW-0": ["error"], "FLW-3": []}
     (found,) = lint(question(yaml.safe_dump_all([made, route(None)]))).findings
     assert found.severity is Severity.ERROR and found.patch is None  # reencrypt, or passthrough
+
+
+@pytest.mark.parametrize(
+    ("ports", "kind", "expected"),
+    [
+        (["2000"], "ClusterIP", 0),
+        (["443", "2000"], "ClusterIP", 0),
+        (["2001"], "ClusterIP", 1),
+        (["1"], "ExternalName", 0),
+    ],
+)
+def test_a_service_has_the_port_that_keys_are_fetched_from(ports: list[str], kind: str, expected: int) -> None:
+    keys = "https://management-juhu.apic.svc:2000/api/cloud/oauth2/certs"
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "management-juhu", "namespace": "apic"},
+        "spec": {"type": kind, "ports": [{"name": "juhu", "port": int(port)} for port in ports]},
+    }
+    text = yaml.safe_dump_all([portal({"jwksUrl": keys}), service])
+    found = [each for each in lint(question(text)).findings if each.requirement == "CFG-11"]
+    assert len(found) == expected
+    for each in found:
+        assert each.patch is not None and each.patch.operations[0].value == keys.replace("2000", "2001")
+
+
+@pytest.mark.parametrize(
+    ("secret", "namespace", "expected"),
+    [("ingress-ca", "apic", 1), ("portal-ca", "apic", 1), ("portal-admin", "apic", 0), ("ingress-ca", "elsewhere", 0)],
+)
+def test_an_ingress_presents_no_ca(secret: str, namespace: str, expected: int) -> None:
+    text = yaml.safe_dump_all([portal(MTLS, namespace), ingress({f"{NGINX}/ssl-passthrough": "true"})])
+    found = lint(
+        question(
+            text.replace("- api.portal.acme.com\n    secretName: portal-admin", f"- {HOST}\n    secretName: {secret}")
+        )
+    ).findings
+    assert len([each for each in found if each.requirement == "PKI-3"]) == expected
