@@ -150,7 +150,7 @@ def _once(found: Files) -> None:
     for each in found.resources:
         name = (str(Path(each.file).parent), each.group, each.kind, each.namespace, each.name)
         before = first.setdefault(name, each) if each.kind and each.name else each
-        differs = before.root.digest() != each.root.digest()
+        differs = before is not each and before.root.digest() != each.root.digest()
         if before is each or differs:
             kept.append(each)
         if before is not each:

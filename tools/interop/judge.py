@@ -66,7 +66,8 @@ def judge(role: str, fresh: bool) -> tuple[str, int]:
     if version is None:
         return f"{role:16} {product} is not installed", 3
     if kind == BALANCER:
-        status = hopproof(role, "tools.interop.run_behind_balancer", product, fresh=fresh)
+        known = expected_of(FIXTURES / role, version)
+        status = hopproof(role, known, "tools.interop.run_behind_balancer", product, fresh=fresh)
         return line(role, version, status), status
     with tempfile.TemporaryDirectory(prefix=prefix("realworld")) as name:
         folder = Path(name)
@@ -74,7 +75,8 @@ def judge(role: str, fresh: bool) -> tuple[str, int]:
         values["CONFIG"] = str(filled(template(role), folder, values))
         target = str(filled(FIXTURES / role / "target.yaml", folder, values))
         with running(server.command(values), values, folder):
-            status = hopproof(role, "harness", "run", "--target", target, "--depth", "full", fresh=fresh)
+            known = expected_of(FIXTURES / role, version)
+            status = hopproof(role, known, "harness", "run", "--target", target, "--depth", "full", fresh=fresh)
     return line(role, version, status), status
 
 
@@ -143,10 +145,15 @@ def listening(port: int) -> bool:
     return True
 
 
-def hopproof(role: str, module: str, *arguments: str, fresh: bool) -> int:
-    """Run *module*, a command of ours, on *arguments* and what is expected of *role*; its exit status."""
+def expected_of(folder: Path, version: str) -> Path:
+    """What is expected of a role's server in *version*: of its major version alone, if that differs from the others."""
+    own = folder / f"expected-{version.removeprefix('v').partition('.')[0]}.yaml"
+    return own if own.exists() else folder / "expected.yaml"
+
+
+def hopproof(role: str, expected: Path, module: str, *arguments: str, fresh: bool) -> int:
+    """Run *module*, a command of ours, on *arguments* and what is *expected* of *role*; its exit status."""
     shutil.rmtree(REPORTS / role, ignore_errors=True)  # a run that never begins must not show an earlier one's figures
-    expected = FIXTURES / role / "expected.yaml"
     known = () if fresh or not expected.exists() else ("--expected", str(expected))
     command = [sys.executable, "-m", module, *arguments, *known, "--seed", "1", "--report", str(REPORTS / role)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}

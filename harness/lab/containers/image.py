@@ -41,7 +41,7 @@ _TESTS = (
     "pytest-xdist>=3.6,<4",
     "scapy>=2.6,<3",
     "tlslite-ng>=0.8.2,<0.9",
-    "xmlschema>=4,<5",
+    "lxml>=6,<7",
 )
 _LEFT_OUT = shutil.ignore_patterns("tests", "__pycache__", "_data", "*.pyc")
 

@@ -107,7 +107,7 @@ class Process:
         return result
 
     def connection(self, listener_port: int, local_port: int) -> dict[str, Any]:
-        """The record of the connection from *local_port* to *listener_port*, once it is told."""
+        """The record of the latest connection from *local_port* to *listener_port*, as soon as there is one."""
         ports = (listener_port, local_port)
 
         def found() -> list[dict[str, Any]]:
@@ -115,8 +115,7 @@ class Process:
 
         with self._news:
             assert self._news.wait_for(found, PATIENCE), "no record"
-            (record,) = found()
-            return record
+            return found()[-1]  # the kernel gives a port out again
 
     def end(self) -> int:
         """Close stdin; the exit status."""

@@ -26,8 +26,8 @@ CLAIM = {"flow": "management-to-portal", "posture": "mtls", "path": "direct", "c
 OPEN = {**CLAIM, "posture": "tls-only", "certificate": False}
 
 
-def footer(told: str, status: int, **more: Any) -> Footer:
-    return builders.footer(answer=told, exit_status=status, trustworthy=told != "untrustworthy", **more)
+def footer(answer: str, status: int, **more: Any) -> Footer:
+    return builders.footer(answer=answer, exit_status=status, trustworthy=answer != "untrustworthy", **more)
 
 
 def old_footer(status: int) -> Footer:
@@ -113,14 +113,14 @@ def test_a_gap_in_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "only", "conforms"),
+    ("answer", "only", "conforms"),
     [("conforms", [], True), ("conforms", ["FLW-1"], False), ("not-shown", [], False), ("untrustworthy", [], False)],
 )
-def test_the_conformance_report_says_it(told: str, only: list[str], conforms: bool) -> None:
-    status = 0 if told == "conforms" else 3
-    gaps = [GAP] if told == "not-shown" else []
-    said = report(builders.header(claims=[OPEN], only=only), [row(ONE)], footer(told, status, not_shown=gaps), b"")
-    assert (said["answer"], said["conforms"], said["not_shown"]) == (told, conforms, gaps)
+def test_the_conformance_report_says_it(answer: str, only: list[str], conforms: bool) -> None:
+    status = 0 if answer == "conforms" else 3
+    gaps = [GAP] if answer == "not-shown" else []
+    said = report(builders.header(claims=[OPEN], only=only), [row(ONE)], footer(answer, status, not_shown=gaps), b"")
+    assert (said["answer"], said["conforms"], said["not_shown"]) == (answer, conforms, gaps)
     assert said["claims_no_client_authentication"] == [
         "management-to-portal (tls-only) claims no client authentication"
     ]

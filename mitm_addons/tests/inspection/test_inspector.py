@@ -18,10 +18,10 @@ from mitm_addons.tests.inspection.conftest import Exchange, data, token
 
 
 def _addon(
-    context: taddons.context, folder: Path, told: dict[str, object] | None = None, **options: object
+    context: taddons.context, folder: Path, changes: dict[str, object] | None = None, **options: object
 ) -> inspector.Inspector:
     file = folder / "session.json"
-    file.write_text(json.dumps({**data(), **(told or {})}), "utf-8")
+    file.write_text(json.dumps({**data(), **(changes or {})}), "utf-8")
     addon = inspector.Inspector()
     context.master.addons.add(addon)
     context.configure(addon, hopproof_session=str(file), **options)

@@ -234,11 +234,11 @@ class View:
 
     def _once(self, resources: Iterable[Resource]) -> Iterator[Resource]:
         """*resources* without what was exported twice."""
-        met = set()
+        met: defaultdict[tuple[str, ...], list[Resource]] = defaultdict(list)
         for each in resources:
-            key = (self.cluster(each), each.kind, each.namespace, each.name, each.root.digest())
-            if key not in met:
-                met.add(key)
+            same = met[self.cluster(each), each.kind, each.namespace, each.name]
+            if not any(other.root.digest() == each.root.digest() for other in same):
+                same.append(each)
                 yield each
 
 
