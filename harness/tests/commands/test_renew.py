@@ -52,7 +52,7 @@ def test_a_file_that_cannot_be_read_stops_it(capsys: pytest.CaptureFixture[str],
     (tmp_path / "a.yaml").write_text(Deployment().text())
     (tmp_path / "b.yaml").write_text("apiVersion: v1\nkind: Secret\nmetadata: [\n")
     assert main(["renew", "ingress-ca", str(tmp_path)]) == 2
-    assert "leave out" in capsys.readouterr().err
+    assert "incomplete without it" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("text", ["apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n", "a: b\n"])
