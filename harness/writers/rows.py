@@ -53,17 +53,18 @@ def row(case: Case, exchange: Exchange, verdict: Verdict, controls: Twin | None,
 
 
 def _finding(requirement: Requirement, verdict: Verdict) -> str:
-    """What a verdict that is none to be glad of means, in one sentence; rows with the same one have the same cause."""
+    """What is broken, as a heading without a full stop, or ''.  Rows with the same one have the same cause."""
     if verdict.outcome not in BROKEN:
         return ""
+    rule = requirement.text.rstrip(".")
     if verdict.code in LET_IN | DISAGREE:
-        return requirement.finding or f"Not met: {requirement.text}"
+        return requirement.finding or f"Not met: {rule}"
     if verdict.code in KEPT_OUT:
-        return f"Something that must work does not: {requirement.text}"
+        return f"Something that must work does not: {rule}"
     if verdict.code == "server-error":
-        return f"The server fails on a request that it must refuse: {requirement.text}"
+        return f"The server fails on a request that it must refuse: {rule}"
     what = "Refused, but not in the required way" if verdict.outcome is Outcome.WRONG_REASON else "Not met"
-    return f"{what}: {requirement.text}"
+    return f"{what}: {rule}"
 
 
 def _redacted(value: Any) -> Any:

@@ -102,10 +102,10 @@ def test_a_case_that_never_ran() -> None:
         (Outcome.UNOBSERVED, "accepted", ""),
         (Outcome.FAIL, "accepted", "Anybody gets in"),
         (Outcome.WRONG_REASON, "acted-upon", "Anybody gets in"),
-        (Outcome.FAIL, "not-served", "Something that must work does not: It holds."),
-        (Outcome.FAIL, "server-error", "The server fails on a request that it must refuse: It holds."),
-        (Outcome.WRONG_REASON, "other-status", "Refused, but not in the required way: It holds."),
-        (Outcome.FAIL, "private-key", "Not met: It holds."),
+        (Outcome.FAIL, "not-served", "Something that must work does not: It holds"),
+        (Outcome.FAIL, "server-error", "The server fails on a request that it must refuse: It holds"),
+        (Outcome.WRONG_REASON, "other-status", "Refused, but not in the required way: It holds"),
+        (Outcome.FAIL, "private-key", "Not met: It holds"),
     ],
 )
 def test_a_finding_is_one_sentence(outcome: Outcome, code: str, sentence: str) -> None:
@@ -115,7 +115,7 @@ def test_a_finding_is_one_sentence(outcome: Outcome, code: str, sentence: str) -
 
 def test_without_a_sentence_of_its_own_the_requirement_speaks() -> None:
     accepted = Verdict(Outcome.FAIL, "accepted", "r", Grade.BOTH_SIDES)
-    assert row(case(), exchange(), accepted, None, 1.0)["finding"] == "Not met: It holds."
+    assert row(case(), exchange(), accepted, None, 1.0)["finding"] == "Not met: It holds"
 
 
 def test_a_token_is_shown_with_all_it_says() -> None:
