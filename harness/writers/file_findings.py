@@ -35,9 +35,8 @@ def text(judgement: Judgement, files: Files, unread: Sequence[Unread]) -> str:
     """For a person: what was judged, the findings with their remedies, what was not checked."""
     objects = sum(bool(resource.kind) for resource in files.resources)
     client = client_of(judgement.platform)
-    lines = [
-        f"{plain(judgement.heading)}; {_count(objects, 'object')} and {len(files.pem)} PEM files of {files.read} files."
-    ]
+    amount = f"{_count(objects, 'object')} and {_count(len(files.pem), 'PEM file')} in {_count(files.read, 'file')}"
+    lines = [f"{plain(judgement.heading)}; {amount}."]
     lines += [f"Note: {plain(remark)}" for remark in judgement.remarks]
     for finding in judgement.sorted():
         lines += ["", f"{finding.file}:{finding.line}: {_MARK[finding.severity]} {finding.requirement}"]

@@ -44,8 +44,8 @@ def write(folder: Path, judgement: Judgement) -> str:
     except OSError as problem:
         raise UsageError(f"cannot be written: {problem.strerror}", where=str(folder)) from problem
     without = sum(finding.patch is None for finding in judgement.findings)
-    left = f"; {without} findings have none, their fix says what to decide or to do" if without else ""
-    return f"{len(changes)} patches in {folder}, {SCRIPT} applies them{left}."
+    left = f"; findings without one: {without}, whose fix says what to decide or to do" if without else ""
+    return f"Patches in {folder}: {len(changes)}, applied by {SCRIPT}{left}."
 
 
 def refuse(folder: Path, paths: Iterable[str]) -> None:

@@ -92,7 +92,9 @@ def test_patches_as_a_folder(capsys: pytest.CaptureFixture[str], tmp_path: Path)
     status, out, err = run(capsys, "lint", *files, "--platform", "openshift", "--patches", folder, "--format", "json")
     written = [finding["patch"]["operations"] for finding in json.loads(out)["findings"] if finding["patch"]]
     names = sorted(path.name for path in folder.glob("*.json"))
-    assert status == 1 and err.startswith(f"{len(names)} patches in {folder}, apply.sh applies them; 1 findings")
+    assert status == 1 and err.startswith(
+        f"Patches in {folder}: {len(names)}, applied by apply.sh; findings without one: 1"
+    )
     assert [name.partition("-")[2] for name in names] == [
         "CFG-1-analyticscluster-apic-analytics.json",  # CFG-16 asks for the same
         "CFG-17-CFG-17.json",
