@@ -40,6 +40,9 @@ class FakeStimuli:
     def identity(self, secret: str) -> None:
         """Nothing: no call is signed."""
 
+    def issuer_key(self, issuer: str) -> None:
+        """Nothing: no token is minted."""
+
     def presented(self, secret: str, certificate: str) -> None:
         """Nothing, as no context is used."""
 

@@ -142,9 +142,10 @@ def expected(
 
     Under mTLS nothing may get through such a place, whatever the token; with *as_client*, where it presents the
     client's own certificate, what holds directly holds here too.  Of a gateway, by class of certificate and token.
+    Of a service of which no single request is judged, what holds for any service.
     """
     first = Path.DIRECT if as_client else Path.TERMINATING
-    cases = [case for case in expand(known, features)[0] if case.flow is flow and case.posture is posture]
+    cases = _cases(known, features, flow, posture)
     if flow.modes:
         return _combined(cases)
     cases = sorted((case for case in cases if _plain(case)), key=lambda case: case.path is not first)
@@ -163,6 +164,15 @@ def expected(
     if as_client and (bare := next(filter(_without_certificate, cases), None)):
         found[NO_CERTIFICATE] = _credential(bare)
     return found
+
+
+def _cases(known: Catalogue, features: Collection[str], flow: Flow, posture: Posture) -> list[Case]:
+    """The cases of *flow*; of one with scripts only those of the same product's service that stands for any."""
+    of_posture = [case for case in expand(known, features)[0] if case.posture is posture]
+    own = [case for case in of_posture if case.flow is flow]
+    if any(map(_plain, own)):
+        return own
+    return [case for case in of_posture if case.flow.any_service and case.flow.server.product == flow.server.product]
 
 
 def _combined(cases: Iterable[Case]) -> dict[str, ExpectedForm]:

@@ -238,10 +238,19 @@ def test_one_bad_credential_beside_a_good_one_is_a_violation_where_it_is_let_in(
     assert found[stimulus][0] == "violates", found
 
 
-@pytest.mark.parametrize(("fault", "verdict"), [("", "satisfies"), ("ignores-audience", "violates")])
-def test_sent_again_for_another_audience(fault: str, verdict: str) -> None:
-    """To a service that must look."""
-    assert _sent_again(InspectOptions(flow="client-to-service", fault=fault))["aud-wrong"] == (verdict, "STS-5")
+@pytest.mark.parametrize(
+    ("flow", "fault", "verdict"),
+    [
+        ("client-to-service", "", "satisfies"),
+        ("client-to-service", "ignores-audience", "violates"),
+        ("order-processing-to-inventory", "", "satisfies"),
+        ("order-processing-to-inventory", "ignores-audience", "violates"),
+        ("client-to-edge-gateway", "", "satisfies"),
+    ],
+)
+def test_sent_again_for_another_audience(flow: str, fault: str, verdict: str) -> None:
+    """To a service that must look; between microservices the catalogue has scripts only."""
+    assert _sent_again(InspectOptions(flow=flow, fault=fault))["aud-wrong"] == (verdict, "STS-5")
 
 
 def test_a_token_must_name_what_a_requirement_speaks_of() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.decode.exported_certificates import Held
-from harness.pki.signatures import chain_problem, may_sign, self_signed
+from harness.pki.signatures import chain_problem, issuer_key_id, key_id, may_sign, self_signed
 from harness.products.apic.rules.certificates import CA
 from harness.products.apic.rules.rfc5280 import profile
 from harness.products.apic.rules.trust import held_place, renew
@@ -48,7 +48,10 @@ def _taken_for_root(held: Held, problem: str) -> str:
     certificate = held.certificate
     if "signed certificate" not in problem or certificate.subject != certificate.issuer or self_signed(certificate):
         return ""
-    return ", for its subject is the name of its issuer, and no authority key identifier tells the two apart"
+    named = issuer_key_id(certificate)
+    if named is None or named == key_id(certificate):
+        return ", for its subject is the name of its issuer, and no authority key identifier tells the two apart"
+    return ", for its subject is the name of its issuer; before 4.0 it went by the authority key identifier"
 
 
 def _chain(view: View, held: Held) -> str | None:
