@@ -16,7 +16,7 @@ from cryptography import x509
 
 from harness.errors import UsageError
 from harness.model.vocabulary import Reason
-from harness.subsystems.microservices.oauth import ACCESS_TOKEN, GRANT, INTROSPECTION_PATH, JWT_TYPE, TOKEN_PATH
+from harness.subsystems.microservices.oauth import ACCESS_TOKEN, GRANT, JWT_TYPE, TOKEN_PATH
 from harness.subsystems.microservices.upstreams import NONCE, Upstreams, is_reference
 from harness.subsystems.server.access import Gate
 from harness.subsystems.server.application import Application, HttpResponse, Outgoing
@@ -98,8 +98,7 @@ class EdgeGateway(Application):
         return claims if claims and lasts else None
 
     async def _asked(self, reference: str, nonce: str) -> Mapping[str, Any]:
-        form = {"token": reference, "token_type_hint": "access_token"}
-        status, claims = await self._upstreams.post("identity-provider", INTROSPECTION_PATH, form, nonce)
+        status, claims = await self._upstreams.introspect("identity-provider", reference, nonce)
         now, expiry = self._clock.now(), claims.get("exp")
         if status != 200:
             raise Rejected(Reason.KEYS_UNAVAILABLE, f"introspection was answered {status}")

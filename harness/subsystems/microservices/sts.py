@@ -87,8 +87,7 @@ class TokenService(Application):
         """What :meth:`act` answers; a reference of the identity provider is introspected there first (RFC 7662)."""
         reference = self._foreign_reference(ask)
         if reference:
-            form = {"token": reference, "token_type_hint": "access_token"}
-            status, claims = await self._upstreams.post(self._domain.provider, INTROSPECTION_PATH, form, ask.nonce)
+            status, claims = await self._upstreams.introspect(self._domain.provider, reference, ask.nonce)
             if status == 200 and claims.get("active") is True:
                 self._introspected[reference] = claims
             elif "sts-takes-inactive-tokens" in self._slips:

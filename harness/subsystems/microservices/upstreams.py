@@ -10,7 +10,7 @@ from urllib.parse import urlencode, urlsplit
 import yaml
 
 from harness.model.vocabulary import Reason
-from harness.subsystems.microservices.oauth import basic, client_secret
+from harness.subsystems.microservices.oauth import INTROSPECTION_PATH, basic, client_secret
 from harness.subsystems.server.application import Outgoing
 from harness.subsystems.server.certificates import certificates, read_file
 from harness.subsystems.server.client import Call, CallFailed, Reply, Trust
@@ -52,6 +52,11 @@ class Upstreams:
         except ValueError:
             members = {}
         return reply.status, members if isinstance(members, dict) else {}
+
+    async def introspect(self, server: str, reference: str, nonce: str) -> tuple[int, dict[str, Any]]:
+        """The status and the members of *server*'s answer about *reference* (RFC 7662)."""
+        form = {"token": reference, "token_type_hint": "access_token"}
+        return await self.post(server, INTROSPECTION_PATH, form, nonce)
 
     async def call(self, server: str, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """The answer of *server*; raises Rejected where there is none."""
