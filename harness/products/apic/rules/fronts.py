@@ -39,8 +39,8 @@ _SECRETS = {
     GATEWAY: ("gwv6-manager-endpoint",),
     MANAGEMENT: ("api-endpoint", "consumer-endpoint"),
 }
-_NGINX = "nginx.ingress.kubernetes.io"
-_PASSTHROUGH, _PROTOCOL = f"{_NGINX}/ssl-passthrough", f"{_NGINX}/backend-protocol"
+_NGINX, _SWITCHES = "nginx.ingress.kubernetes.io", "/ssl-passthrough"
+_PASSTHROUGH, _PROTOCOL = f"{_NGINX}{_SWITCHES}", f"{_NGINX}/backend-protocol"
 _OF_THE_ROUTER = ("certificate", "key", "caCertificate", "destinationCACertificate")
 _TLS = ("spec", "tls")
 _EDGE, _REENCRYPT, _PASSED = "edge", "reencrypt", "passthrough"
@@ -89,18 +89,15 @@ class Front:
         """Whether TLS reaches the subsystem as the client sent it; None where it cannot be told."""
         if self.is_route:
             return {_PASSED: True, _EDGE: False, _REENCRYPT: False}.get(self.termination)
-        written = [
-            (name, self.annotation(name))
-            for name in self.resource.root.fields("metadata", "annotations")
-            if name.endswith("/ssl-passthrough")
-        ]
-        for name, value in written:
+        for name in self.switches():
             whose = not self.controller or any(part in name for part in self.controller.split("-") if part)
-            if value == "true" and whose:
-                return True
-            if value == "false" and whose:
-                return False
+            if whose and (value := self.annotation(name)) in ("true", "false"):
+                return value == "true"
         return False if self.of_nginx else None
+
+    def switches(self) -> list[str]:
+        """The annotations that ask a controller to pass TLS through, whatever they say."""
+        return [name for name in self.resource.root.fields("metadata", "annotations") if name.endswith(_SWITCHES)]
 
     def at(self, *path: str | int) -> Place:
         """The place of a field."""
@@ -168,9 +165,8 @@ def _mtls(server: Subsystem) -> bool:
 def flw_3(view: View, log: Log) -> None:
     """TLS reaches a server that verifies certificates as its client sent it."""
     for front in needing_passthrough(view):
-        passes = front.passes()
-        if front.server.unfilled(SWITCH) or passes is None:
-            unfilled = front.server.unfilled(SWITCH)
+        passes, unfilled = front.passes(), front.server.unfilled(SWITCH)
+        if unfilled or passes is None:
             known = f"{SWITCH} of {front.server.title} is a placeholder" if unfilled else _unknown(front)
             log.undecided(front.at(*(_TLS if front.is_route else ("metadata", "annotations"))), known)
             continue
@@ -196,10 +192,7 @@ def _terminated(front: Front, log: Log) -> None:
         fix = f"tls: {{termination: passthrough}}  # {plan}"
         log.error(front.at(*_TLS, "termination"), message, fix, patch(front.resource, *_pass_on(front)))
         return
-    name = next(
-        (each for each in front.resource.root.fields("metadata", "annotations") if each.endswith("/ssl-passthrough")),
-        _PASSTHROUGH,
-    )
+    name = next(iter(front.switches()), _PASSTHROUGH)
     path = ("metadata", "annotations", name)
     fix = f'{name}: "true"  # {plan}'
     log.error(front.at(*path), message, fix, patch(front.resource, put(front.resource, "true", *path)))
@@ -238,9 +231,9 @@ def flw_0(view: View, log: Log) -> None:
         if front.is_route:
             log.checked()
             _route(front, log)
-        elif front.passes() or front.of_nginx:
+        elif (passes := front.passes()) or front.of_nginx:
             log.checked()
-            if not front.passes():
+            if not passes:
                 _ingress(front, log)
 
 
@@ -278,9 +271,8 @@ def _ingress(front: Front, log: Log) -> None:
     """What ingress-nginx makes of an Ingress that it terminates."""
     annotations = ("metadata", "annotations")
     redirect = f"{_NGINX}/ssl-redirect"
-    forced = front.annotation(f"{_NGINX}/force-ssl-redirect") == "true"
-    if not forced and (not front.resource.root.items(*_TLS) or front.annotation(redirect) == "false"):
-        missing = not front.resource.root.items(*_TLS)
+    forced, missing = front.annotation(f"{_NGINX}/force-ssl-redirect") == "true", not front.resource.root.items(*_TLS)
+    if not forced and (missing or front.annotation(redirect) == "false"):
         log.error(
             front.at("spec") if missing else front.at(*annotations, redirect),
             f"This ingress offers {front.what}, in clear text as well: anyone who reads it has every token.",
