@@ -168,23 +168,34 @@ def test_short_connections_are_the_same_as_one_by_one(seed: int, monkeypatch: py
     assert (together.segments, together.left_out) == (alone.segments, alone.left_out)
 
 
-def test_short_connections_are_not_read_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    frames = [(packet.data, packet.length) for file in FILES for packet in Capture(str(file)) if packet.link == 1]
-    single: list[int] = []
+@pytest.fixture
+def single(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many packets were read one by one, call by call."""
+    counts: list[int] = []
     one_by_one = batch.Batches._one_by_one
 
     def counted(self: batch.Batches, of: batch.Batch, starts: Any) -> int:
         starts = list(starts)
-        single.append(len(starts))
+        counts.append(len(starts))
         return one_by_one(self, of, starts)
 
     monkeypatch.setattr(batch.Batches, "_one_by_one", counted)
+    return counts
+
+
+def short_connections() -> list[Frame]:
+    """All packets of the kept captures, as Ethernet has them."""
+    return [(packet.data, packet.length) for file in FILES for packet in Capture(str(file)) if packet.link == 1]
+
+
+def test_short_connections_are_not_read_one_by_one(single: list[int]) -> None:
+    frames = short_connections()
     assert len(read(pcap(frames)).connections) >= 10
     assert sum(single) < len(frames) / 5
 
 
 def test_a_short_connection_goes_on_in_the_next_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    frames = [(packet.data, packet.length) for file in FILES for packet in Capture(str(file)) if packet.link == 1]
+    frames = short_connections()
     whole = read(pcap(frames)).connections
     for size in (4000, 9000, 20000):
         monkeypatch.setattr(source, "CHUNK", size)
@@ -208,19 +219,10 @@ def test_a_capture_of_hellos_alone() -> None:
     assert {item.application_data for item in alone} == {Seen.UNKNOWN}
 
 
-def test_most_of_a_transfer_is_not_read_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_most_of_a_transfer_is_not_read_one_by_one(single: list[int]) -> None:
     way = Segment(b"\x0a\0\0\1", b"\x0a\0\0\2", 5000, 443, 0, 0, 0x10, b"", 0)
     stream = b"".join(b"\x17\x03\x03\x40\x00" + bytes(0x4000) for _ in range(100))
     parts = [(at, stream[at : at + 1400]) for at in range(0, len(stream), 1400)]
-    single: list[int] = []
-    one_by_one = batch.Batches._one_by_one
-
-    def counted(self: batch.Batches, of: batch.Batch, starts: Any) -> int:
-        starts = list(starts)
-        single.append(len(starts))
-        return one_by_one(self, of, starts)
-
-    monkeypatch.setattr(batch.Batches, "_one_by_one", counted)
     reading = read(pcap([(frame(way, 1, part, at), 54 + len(part)) for at, part in parts]))
     (connection,) = reading.connections
     assert connection.sent.bytes == len(stream) and connection.sent.packets == len(parts) > 1000
