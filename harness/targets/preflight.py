@@ -209,7 +209,8 @@ class Preflight:
                 if good
                 else "a client without credentials and one with an untrusted credential"
             )
-            self._bench.everybody[flow.name] = f"{endpoint.host} answers {flow.success} to {who} alike"
+            same = f"{endpoint.host} answers {flow.success} to {who} alike"
+            self._bench.everybody[flow.name] = same + _refusal_in_words(good, others)
 
     def _reissued(self, endpoint: Endpoint, flow: Flow) -> None:
         """What our copy of the CA signs must be served, or the refusal of what it signs badly proves nothing.
@@ -263,6 +264,14 @@ class Preflight:
             return 0, f"nothing: {missing}"
         answer = self._bench.send(address_of(endpoint), request, context)
         return (answer.response.status, "") if answer.response else (0, answer.fault or "nothing")
+
+
+def _refusal_in_words(good: ClientView | None, others: Sequence[ClientView | None]) -> str:
+    """What to try where the status is the good one's and the body is not: some services refuse in the body alone."""
+    bodies = [view.response.body if view and view.response else "" for view in (good, *others)]
+    if good is None or bodies[0] in bodies[1:]:
+        return ""
+    return ", but with another body than the good one's (if it refuses that way, describe it under dialect.refusal)"
 
 
 def _status(seen: ClientView) -> int | None:

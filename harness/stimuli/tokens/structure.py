@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 from harness.stimuli.registry import Intrusiveness, MadeBy
 from harness.stimuli.tokens.issuer import TokenIssuer
@@ -52,10 +53,12 @@ def _two_segments(token_issuer: TokenIssuer) -> str:
     return token_issuer.token().rpartition(".")[0]
 
 
-@CLASSES.token("str-empty-sig")
-def _empty_signature(token_issuer: TokenIssuer) -> str:
-    """the right algorithm in the header, the signature segment empty"""
-    return token_issuer.token().rpartition(".")[0] + "."
+@CLASSES.forms("str-empty-sig")
+def _empty_signature(token_issuer: TokenIssuer) -> Iterator[tuple[str, str]]:
+    """the right algorithm in the header, the signature segment empty or absent"""
+    signed = token_issuer.token().rpartition(".")[0]
+    yield "empty", f"{signed}."
+    yield "absent", signed
 
 
 @CLASSES.token("str-empty-payload")

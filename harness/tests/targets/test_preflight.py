@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Iterator
 from dataclasses import replace
 from email.utils import formatdate
+from itertools import repeat
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,7 @@ class World:
         self.pki = PartialPki({NAME: ClientCredential(NAME, pki.secrets[NAME], pki.issuer(NAME))})
         stimuli = PartialStimuli(self.pki, ServiceTokenIssuer(pki.signing_key, {}, None, 300), folder / "c")
         self._answers: Iterator[int] = iter(answers)
+        self.bodies: Iterator[str] = repeat("")
         self._date = formatdate(pki.now.timestamp() + skew, usegmt=True)
         self.lab = ExternalLab(self.file)
         self.bench = Bench(self.lab, stimuli, 1, send=self.send, twins={})
@@ -62,7 +64,8 @@ class World:
 
     def send(self, address: Address, request: Prepared, context: ssl.SSLContext | None) -> ClientView:
         status = next(self._answers)
-        return ClientView(1, address.port, established=True, response=Response(status, (("date", self._date),)))
+        answer = Response(status, (("date", self._date),), next(self.bodies))
+        return ClientView(1, address.port, established=True, response=answer)
 
     def attempt(self, certificate: str) -> dict[str, object]:
         row = next(row for row in catalogue().requirements if row.id == "PKI-16-CA")
@@ -86,6 +89,13 @@ def test_one_that_answers_all_alike(pki: Pki, tmp_path: Path) -> None:
     assert message == (
         "a.test answers 201 to a good client, one without any credential and one with an untrusted credential alike"
     )
+
+
+def test_one_that_may_refuse_in_the_body_alone(pki: Pki, tmp_path: Path) -> None:
+    world = World(pki, tmp_path, 201, 201, 201, 201)
+    world.bodies = iter(["{}", *['{"error": "no"}'] * 2, "{}"])
+    world.preflight.run([world.flow])
+    assert "describe it under dialect.refusal" in world.bench.everybody["management-to-portal"]
 
 
 @pytest.mark.parametrize("answers", [(201, 201, 403, 201), (201, 403, 201, 201), (201, 302, 302, 201)])
