@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 from harness.stimuli.registry import Intrusiveness, MadeBy
 from harness.stimuli.tokens.issuer import TokenIssuer
@@ -29,10 +30,11 @@ def _no_token(token_issuer: TokenIssuer) -> Presented:
     return Presented()
 
 
-@CLASSES.add("str-empty-bearer")
-def _empty_bearer(token_issuer: TokenIssuer) -> Presented:
-    """the scheme Bearer with nothing after it"""
-    return authorization("Bearer ")
+@CLASSES.several("str-empty-bearer")
+def _empty_bearer(token_issuer: TokenIssuer) -> Iterator[Presented]:
+    """the scheme Bearer with nothing after it, a word, or two dots"""
+    for name, text in (("nothing", ""), ("a word", "abc"), ("two dots", "..")):
+        yield replace(authorization(f"Bearer {text}"), form=name)
 
 
 @CLASSES.token("str-opaque")

@@ -59,7 +59,15 @@ class World:
         self.lab = ExternalLab(self.file)
         self.bench = Bench(self.lab, stimuli, 1, send=self.send, twins={})
         self.shown = Handshake(connected=True, established=True, asked=True)
-        self.preflight = Preflight(self.bench, stimuli, self.file, self.pki, shown=lambda _address: self.shown)
+        self.speaks = "http/1.1"
+        self.preflight = Preflight(
+            self.bench,
+            stimuli,
+            self.file,
+            self.pki,
+            shown=lambda _address: self.shown,
+            chosen=lambda _address, _context: self.speaks,
+        )
         self.flow = catalogue().flows["management-to-portal"]
 
     def send(self, address: Address, request: Prepared, context: ssl.SSLContext | None) -> ClientView:
@@ -79,6 +87,14 @@ def test_a_target_that_can_be_judged(pki: Pki, tmp_path: Path) -> None:
     world = World(pki, tmp_path, 201, 400, 400, 201)
     world.preflight.run([world.flow])
     assert world.pki.issuer(NAME).key is not None
+
+
+@pytest.mark.parametrize(("speaks", "notes"), [("h2", 1), ("http/1.1", 0), ("", 0)])
+def test_that_http2_is_not_judged_is_said(pki: Pki, tmp_path: Path, speaks: str, notes: int) -> None:
+    world = World(pki, tmp_path, 201, 400, 400, 201)
+    world.speaks = speaks
+    world.preflight.run([world.flow])
+    assert len([note for note in world.bench.notes if "HTTP/2, which is not judged" in note]) == notes
 
 
 def test_one_that_answers_all_alike(pki: Pki, tmp_path: Path) -> None:
