@@ -230,12 +230,13 @@ def _data(row: Row) -> Mapping[str, Any]:
 def _table(rows: Sequence[Row]) -> str:
     width = max(len(row.run.name) for row in rows)
     lines = []
-    for row in rows:
+    for row in sorted(rows, key=lambda row: row.word != "ok"):  # a log that is cut keeps its end
         verdict = row.run.verdict
         right = f"exit {'/'.join(map(str, verdict.exit))} {' '.join(verdict.fails)}".rstrip()
         now = row.result.summary() if row.result else "not run"
         lines += [f"{row.run.name:{width}}  {row.word:7}  right: {right}; now: {now}"]
-        lines += [f"{'':{width}}           - {text}" for text in row.wrong]
+        explained = row.result.explained() if row.wrong and row.result else ()
+        lines += [f"{'':{width}}           - {text}" for text in (*row.wrong, *explained)]
     counts = {word: sum(row.word == word for row in rows) for word in ("ok", "WRONG", "NOT RUN")}
     return "\n".join([*lines, "", ", ".join(f"{number} {word}" for word, number in counts.items())])
 

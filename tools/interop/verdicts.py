@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ MOST_UNOBSERVED = 3
 """What a right server may leave unobserved when every credential is at hand."""
 MOST_SECONDS = 100.0
 """How long a full run on one fast endpoint may take."""
+_MOST_EXPLAINED, _MOST_CHARACTERS = 8, 600
 _BAD = frozenset({"FAIL", "WRONG_REASON"})
 _NEVER_SAID = ("Traceback (most recent call last)", "internal error")
 
@@ -83,6 +85,15 @@ class RunResult:
         counts = [f"{self.count(name)} {name}" for name in ("PASS", "UNOBSERVED", "HARNESS_ERROR") if self.count(name)]
         broken = [f"{requirement} {number}" for requirement, number in sorted(must.items())]
         return ", ".join([f"exit {self.exit}", *broken, *counts])
+
+    def explained(self) -> Iterator[str]:
+        """Rows that did not pass, each with its reason and what the server answered; the first few of many."""
+        rows = [row for row in self.rows if row["outcome"] != "PASS"]
+        for row in rows[:_MOST_EXPLAINED]:
+            answer = json.dumps(row.get("evidence", {}).get("client", {}))[:_MOST_CHARACTERS]
+            yield f"{row['outcome']} {row['case']}: {row.get('reason', '')}: {answer}"
+        if not self.rows:
+            yield f"no record; printed: {self.text[-_MOST_CHARACTERS:]}"
 
 
 def runs(table: Mapping[str, Mapping[str, Any]]) -> Iterator[Run]:

@@ -81,3 +81,10 @@ def test_what_is_broken_names_the_requirement(file: Any) -> None:
     for run in runs(yaml.safe_load(file.read_text("utf-8"))):
         if run.verdict.exit == (1,) and not run.verdict.known:
             assert run.verdict.fails, run.name
+
+
+def test_a_run_that_went_wrong_is_explained() -> None:
+    unobserved = {"case": "tokens/A/y", "reason": "the connection was closed", "evidence": {"client": {"closed": True}}}
+    seen = result(row("A/x", "PASS"), {**row("A/y", "UNOBSERVED"), **unobserved})
+    assert list(seen.explained()) == ['UNOBSERVED tokens/A/y: the connection was closed: {"closed": true}']
+    assert list(result(text="no such file").explained()) == ["no record; printed: no such file"]

@@ -9,7 +9,7 @@ import pytest
 
 from harness.checks.passage import Passage
 from harness.model.case import CAPTURE, Case
-from harness.model.connection import Seen
+from harness.model.connection import Connection, Seen
 from harness.model.exchange import BalancerView, ClientView, Exchange, ServerView
 from harness.model.observations import Packets
 from harness.model.verdict import Verdict
@@ -39,8 +39,8 @@ def asked(path: FlowPath = FlowPath.TERMINATING) -> Case:
     return case("tls-reencrypted", row=requirement(needs=(CAPTURE,)), path=path)
 
 
-def packets(about: Case, exchange: Exchange, *connections: object) -> tuple[Packets, Verdict]:
-    reading = Reading(connections=list(connections), first=90.0, last=200.0)  # type: ignore[arg-type]
+def packets(about: Case, exchange: Exchange, *connections: Connection) -> tuple[Packets, Verdict]:
+    reading = Reading(connections=list(connections), first=90.0, last=200.0)
     found: list[Result] = []
     held = Result(about, exchange, None, Verdict(Outcome.PASS, "", "", Grade.BOTH_SIDES), 1.0)
     PacketJudge(reading, {}).run([held], found.append)
@@ -129,8 +129,8 @@ def test_a_lossy_capture_says_why_a_connection_is_not_in_it(both: Pair) -> None:
     assert verdict.reason.startswith("its connection is not in the capture (the capture lost 7 packets")
 
 
-def judged_of(last: object, dropped: int, *others: object) -> Verdict:
-    reading = Reading(connections=[*others, last], first=90.0, last=200.0)  # type: ignore[list-item]
+def judged_of(last: Connection, dropped: int, *others: Connection) -> Verdict:
+    reading = Reading(connections=[*others, last], first=90.0, last=200.0)
     found: list[Result] = []
     held = Result(asked(), WHOLE, None, Verdict(Outcome.PASS, "", "", Grade.BOTH_SIDES), 1.0)
     PacketJudge(reading, {}, dropped).run([held], found.append)

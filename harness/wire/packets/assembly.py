@@ -116,9 +116,10 @@ class Assembly:
         client, by = self._client(ends)
         server = next((item for item in ends if item is not client), client)
         content = _content(client.side, server.side)
+        tls = content is Content.TLS
         sent, received = _traffic(client.stream), _traffic(server.stream)
         shown: Inside = {}
-        if content is Content.TLS:
+        if tls:
             shown = inside(client.side, server.side, incomplete=bool(sent.missing or received.missing))
         heads, left_out, statuses = _http(client.side, server.side)
         return Connection(
@@ -130,8 +131,8 @@ class Assembly:
             ended=self.last,
             opening_captured=client.syn is not None,
             closed=self._closed(client),
-            requests=heads if content is not Content.TLS else (),
-            requests_left_out=left_out if content is not Content.TLS else 0,
+            requests=() if tls else heads,
+            requests_left_out=0 if tls else left_out,
             statuses=statuses,
             sent=sent,
             received=received,
@@ -160,6 +161,7 @@ class Assembly:
         return f"half closed by the {'client' if finished[0] else 'server'}" if finished else ""
 
 
+@lru_cache(4096)
 def _endpoint(end: tuple[bytes, int]) -> Endpoint:
     return Endpoint(_address(end[0]), end[1])
 
@@ -178,6 +180,8 @@ def _after(asked: float | None, answered: float | None) -> float | None:
 
 
 def _content(client: Side, server: Side) -> Content:
+    if client.content is server.content:
+        return client.content
     for wanted in (Content.TLS, Content.HTTP2, Content.HTTP):
         if client.content is wanted or (
             client.content in (Content.EMPTY, Content.UNKNOWN) and server.content is wanted

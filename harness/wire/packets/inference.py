@@ -17,9 +17,8 @@ from functools import lru_cache
 
 from harness.model.connection import UNSEEN, ClientHello, Confidence, Inference, Seen, ServerHello
 from harness.wire.packets.hello import Cursor
-from harness.wire.packets.tls import CERTIFICATE, DONE, REQUEST, VERIFY, TlsSide
+from harness.wire.packets.tls import ALERT_SIZE, CERTIFICATE, DONE, REQUEST, VERIFY, TlsSide
 
-ALERT_SIZE = 19
 _OVERHEAD = 17
 _EMPTY = 8 + _OVERHEAD
 _MIN_CHAIN = 150
@@ -71,7 +70,7 @@ def early_data(hello: ClientHello | None, client: TlsSide, server: TlsSide) -> I
         return UNSEEN
     if not hello.early_data:
         return _certain(Seen.NO, "not offered in the ClientHello")
-    if client.sealed and (server.hello_time is None or client.sealed[0].time < server.hello_time):
+    if client.sealed_times and (server.hello_time is None or client.sealed_times[0] < server.hello_time):
         return _certain(
             Seen.YES, ("encrypted records before the ServerHello; whether the server accepted them cannot be seen")
         )
@@ -90,10 +89,10 @@ def asked_later(hello: ClientHello | None, answer: ServerHello | None, client: T
     if not hello.post_handshake_auth:
         return Seen.NO
     end = _finished(answer, client)
-    if end is None or not client.aligned or client.application_records > len(client.sealed):
+    if end is None or not client.aligned or client.application_records > len(client.sealed_sizes):
         return Seen.UNKNOWN
-    size = client.sealed[end].size
-    return Seen.UNKNOWN if any(record.size == size for record in client.sealed[end + 1 :]) else Seen.NO
+    size = client.sealed_sizes[end]
+    return Seen.UNKNOWN if size in client.sealed_sizes[end + 1 :] else Seen.NO
 
 
 def data_exchanged(answer: ServerHello | None, client: TlsSide, server: TlsSide) -> Seen:
@@ -108,32 +107,33 @@ def data_exchanged(answer: ServerHello | None, client: TlsSide, server: TlsSide)
     end = _finished(answer, client)
     if end is None:
         # Before its Finished a client sends no data but early data; a record of an alert's size may be all there is.
-        broken_off = (
-            complete
-            and client.application_records == len(client.sealed)
-            and all(item.size == ALERT_SIZE for item in client.sealed)
-        )
-        return Seen.NO if broken_off and (client.alerts or client.sealed) else Seen.UNKNOWN
-    data = [record for record in client.sealed[end + 1 :] if record.size != ALERT_SIZE]
+        broken_off = complete and client.application_records == client.sealed_sizes.count(ALERT_SIZE)
+        return Seen.NO if broken_off and (client.alerts or client.sealed_sizes) else Seen.UNKNOWN
+    first = next((at for at in range(end + 1, len(client.sealed_sizes)) if client.sealed_sizes[at] != ALERT_SIZE), None)
     none = Seen.NO if complete else Seen.UNKNOWN
-    if not data:
+    if first is None:
         return none
-    later = [record for record in server.sealed if record.time > client.sealed[end].time]
-    if server.application_records > len(server.sealed):
+    if server.application_records > len(server.sealed_sizes):
         return Seen.YES  # so many are neither tickets nor alerts
+    return _answered(client.sealed_times[end], client.sealed_times[first], server, none)
+
+
+def _answered(finished: float, asked: float, server: TlsSide, none: Seen) -> Seen:
+    """Whether the server answered what the client sent when it *asked*; *none* where it sent nothing that could."""
+    later = [
+        (size, time) for size, time in zip(server.sealed_sizes, server.sealed_times, strict=True) if time > finished
+    ]
     # The first after the client's Finished may be a session ticket, as may others of its size: no answer to data.
-    tickets = {record.size for record in later[:1]} | {ALERT_SIZE}
-    if any(record.size not in tickets and record.time > data[0].time for record in later):
+    tickets = {ALERT_SIZE, *(size for size, _ in later[:1])}
+    if any(time > asked and size not in tickets for size, time in later):
         return Seen.YES
-    return Seen.UNKNOWN if any(record.size != ALERT_SIZE for record in later) else none
+    return Seen.UNKNOWN if any(size != ALERT_SIZE for size, _ in later) else none
 
 
 def _finished(answer: ServerHello, client: TlsSide) -> int | None:
     """Which of the client's encrypted records holds its Finished alone; None where that is unknown."""
-    size = answer.hash_size + 4 + _OVERHEAD
-    if not answer.hash_size:
-        return None
-    return next((number for number, record in enumerate(client.sealed[:6]) if record.size == size), None)
+    first, size = client.sealed_sizes[:6], answer.hash_size + 4 + _OVERHEAD
+    return first.index(size) if answer.hash_size and size in first else None
 
 
 def _clear(client: TlsSide, server: TlsSide) -> Pair:
@@ -164,7 +164,7 @@ def _encrypted(hello: ClientHello, answer: ServerHello, client: TlsSide) -> Pair
     doubt = _why_not(hello, answer, client)
     if doubt:
         return (_unknown(doubt),) * 2
-    sizes = [record.size for record in client.sealed[:6]]
+    sizes = client.sealed_sizes[:6]
     finished = answer.hash_size + 4 + _OVERHEAD
     listed = ", ".join(map(str, sizes[:4]))
     if sizes[0] == finished:
@@ -191,7 +191,7 @@ def _why_not(hello: ClientHello, answer: ServerHello, client: TlsSide) -> str:
         return f"the record sizes of {answer.cipher} are not known"
     if not client.whole or not client.aligned:
         return "the client's side was not captured completely"
-    return "" if client.sealed else "the client sent no encrypted record"
+    return "" if client.sealed_sizes else "the client sent no encrypted record"
 
 
 def _larger(sizes: list[int], finished: int, listed: str) -> Pair:

@@ -37,6 +37,9 @@ def _no_collection() -> Iterator[None]:
         yield
     finally:
         if before:
+            # Moves what was made to the oldest generation: otherwise the next allocation would search all of it.
+            gc.freeze()
+            gc.unfreeze()
             gc.enable()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from harness.model.connection import Content
@@ -9,6 +10,7 @@ from harness.wire.packets.cleartext import HTTP2_PREFACE, AnswerSide, RequestSid
 from harness.wire.packets.tls import Skimmed, TlsSide, starts_hello, starts_record
 
 _PROXY1, _PROXY2 = b"PROXY ", b"\r\n\r\n\0\r\nQUIT\n"
+_PROXY1_LINE = re.compile(rb"PROXY (?:TCP4|TCP6|UNKNOWN)[ -~]{0,96}\r\n")
 _MAX_PROXY = 4096
 _UNDECIDED = 108
 _TRIES = 64
@@ -98,8 +100,13 @@ class Side:
             self._start = b""
             if self._tries > _TRIES:
                 return
-            # A capture of handshakes alone has no SYN: what it begins with is a hello.
-            self.aligned = self._tries == 1 and self.content is Content.EMPTY and starts_hello(data)
+            if self._tries == 1 and self.content is Content.EMPTY:
+                data = self._after_proxy(data)
+                if not data:
+                    self._tries = 0
+                    return
+                # A capture of handshakes alone has no SYN: what it begins with is a hello.
+                self.aligned = starts_hello(data)
         start = self._without_proxy(self._start + data)
         if start is None:
             self._start += data
@@ -108,19 +115,22 @@ class Side:
         if start:
             self._decide(start, time, last=len(start) >= _UNDECIDED)
 
+    def _after_proxy(self, data: bytes) -> bytes:
+        """The first *data* of a capture that has no SYN, without the PROXY protocol header that it begins with."""
+        if self.proxy_header or not (data.startswith(_PROXY2) or _PROXY1_LINE.match(data)):
+            return data
+        end = _proxy_end(data) or 0
+        self.proxy_header = end > 0
+        return data[end:]
+
     def _without_proxy(self, start: bytes) -> bytes | None:
         """*start* without a PROXY protocol header; None while it is not whole."""
         if not self.aligned or self.proxy_header:
             return start
         if not start.startswith((_PROXY1, _PROXY2)):
             return None if _PROXY1.startswith(start) or _PROXY2.startswith(start) else start
-        if start.startswith(_PROXY1):
-            end = start.find(b"\r\n") + 2
-            whole = end >= 2
-        else:
-            end = 16 + int.from_bytes(start[14:16], "big")
-            whole = 16 <= end <= len(start) and len(start) >= 16
-        if not whole:
+        end = _proxy_end(start)
+        if end is None:
             return None if len(start) < _MAX_PROXY else start
         self.proxy_header = True
         return start[end:]
@@ -156,3 +166,12 @@ class Side:
         if request is None and not last:
             return None
         return Content.HTTP if request else Content.OTHER if self.aligned else Content.UNKNOWN
+
+
+def _proxy_end(start: bytes) -> int | None:
+    """Where the PROXY protocol header that *start* begins with ends; None if it is not whole."""
+    if start.startswith(_PROXY1):
+        end = start.find(b"\r\n") + 2
+        return end if end >= 2 else None
+    end = 16 + int.from_bytes(start[14:16], "big")
+    return end if end <= len(start) else None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import struct
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 MAX_MESSAGES = 1 << 18
 """Handshake bytes in the clear that are kept for one side."""
@@ -15,13 +16,10 @@ CHANGE_CIPHER, ALERT, HANDSHAKE, APPLICATION = 20, 21, 22, 23
 CLIENT_HELLO, SERVER_HELLO, CERTIFICATE, KEY_EXCHANGE, REQUEST, DONE, VERIFY = 1, 2, 11, 12, 13, 14, 15
 _KNOWN_MESSAGES = frozenset({0, 1, 2, 4, 11, 12, 13, 14, 15, 16, 21, 22, 23})
 _RESYNCHRONISATIONS = 64
-
-
-class Sealed(NamedTuple):
-    """An encrypted record: its size, and when it began."""
-
-    size: int
-    time: float
+_RECORD = struct.Struct("!BHH").unpack_from
+_RECORD_VERSIONS = frozenset(range(0x0300, 0x0305))
+ALERT_SIZE = 19
+"""The size of a record with an encrypted alert in TLS 1.3."""
 
 
 def _repeated_hello(data: bytes | bytearray, at: int) -> bool:
@@ -65,19 +63,21 @@ class TlsSide:
 
     ``messages`` are the handshake messages in the clear, the first of each type but two hellos.  ``whole``: no byte of
     the handshake in the clear is missing.  ``holes``: some byte is, so that what follows may carry a later time.
+    ``sealed_sizes`` and ``sealed_times``: of the first encrypted records, how large each is and when it began.
     """
 
     __slots__ = (
         "_buffer", "_handshake", "_lost", "_opaque", "_skip", "_tries", "alert_sized", "alerts", "aligned",
-        "application_records", "change_cipher", "hello_time", "holes", "messages", "sealed", "sealed_alerts",
-        "sealed_handshakes", "second_hello", "whole",
+        "application_records", "change_cipher", "hello_time", "holes", "messages", "sealed_alerts", "sealed_handshakes",
+        "sealed_sizes", "sealed_times", "second_hello", "whole",
     )  # fmt: skip
 
     def __init__(self, aligned: bool = True) -> None:
         self.messages: dict[int, bytes] = {}
         self.second_hello = b""
         self.alerts: list[tuple[int, int]] = []
-        self.sealed: list[Sealed] = []
+        self.sealed_sizes: list[int] = []
+        self.sealed_times: list[float] = []
         self.application_records = self.sealed_alerts = self.sealed_handshakes = 0
         self.alert_sized = 0
         self.hello_time: float | None = None
@@ -104,21 +104,28 @@ class TlsSide:
 
     def begin(self, data: bytes, ends: Sequence[int], times: Sequence[float]) -> None:
         """The first bytes, all that are there: pieces that end at *ends* and came at *times*."""
-        at, total = 0, len(data)
+        at, total, sizes = 0, len(data), self.sealed_sizes
         while total - at >= 5:
-            kind, size = data[at], data[at + 3] << 8 | data[at + 4]
-            if not CHANGE_CIPHER <= kind <= APPLICATION or data[at + 1] != 3 or data[at + 2] > 4:
-                break
-            if not 0 < size <= MAX_RECORD or (kind == HANDSHAKE and total - at < min(9, 5 + size)):
-                break
+            kind, version, size = _RECORD(data, at)
             end = at + 5 + size
-            if self._clear(kind, data, at):
-                if end > total:
-                    break
-                self._open(kind, data[at + 5 : end], times[bisect_right(ends, end - 1)])
-            else:
+            if version not in _RECORD_VERSIONS or not 0 < size <= MAX_RECORD:
+                break
+            if kind == APPLICATION:
                 # A record counts when its header is there.
+                self.application_records += 1
+                if size == ALERT_SIZE:
+                    self.alert_sized += 1
+                if len(sizes) < KEPT_SIZES:
+                    sizes.append(size)
+                    self.sealed_times.append(times[bisect_right(ends, at + 4)])
+            elif not CHANGE_CIPHER <= kind <= HANDSHAKE or (kind == HANDSHAKE and total - at < min(9, 5 + size)):
+                break
+            elif not self._clear(kind, data, at):
                 self._count(kind, size, times[bisect_right(ends, at + 4)])
+            elif end > total:
+                break
+            else:
+                self._open(kind, data[at + 5 : end], times[bisect_right(ends, end - 1)])
             at = end
         if at >= total:
             self._skip = at - total
@@ -140,7 +147,8 @@ class TlsSide:
         """What counts *pieces*, the next bytes, where they are whole records of application data; None elsewhere."""
         if self._lost or self._buffer:
             return None
-        at, piece, sealed, ends, total = self._skip, 0, list[Sealed](), pieces.ends, pieces.size
+        at, piece, ends, total = self._skip, 0, pieces.ends, pieces.size
+        sizes, times = list[int](), list[float]()
         while at + 5 <= total:
             piece = bisect_right(ends, at, piece)
             head = pieces.read(at, 5, piece)
@@ -148,16 +156,19 @@ class TlsSide:
                 return None
             size = head[3] << 8 | head[4]
             # A record counts when its header is there.
-            sealed.append(Sealed(size, pieces.times[bisect_right(ends, at + 4, piece)]))
+            sizes.append(size)
+            times.append(pieces.times[bisect_right(ends, at + 4, piece)])
             at += 5 + size
         tail = pieces.read(at, total - at, bisect_right(ends, at, piece)) if at < total else b""
 
         def count() -> None:
             self._buffer += tail
             self._skip = max(at - total, 0)
-            self.application_records += len(sealed)
-            self.alert_sized += sum(record.size == 19 for record in sealed)
-            self.sealed += sealed[: KEPT_SIZES - len(self.sealed)]
+            self.application_records += len(sizes)
+            self.alert_sized += sizes.count(ALERT_SIZE)
+            room = KEPT_SIZES - len(self.sealed_sizes)
+            self.sealed_sizes += sizes[:room]
+            self.sealed_times += times[:room]
 
         return count
 
@@ -263,9 +274,10 @@ class TlsSide:
     def _count(self, kind: int, size: int, time: float) -> None:
         if kind == APPLICATION:
             self.application_records += 1
-            self.alert_sized += size == 19
-            if len(self.sealed) < KEPT_SIZES:
-                self.sealed.append(Sealed(size, time))
+            self.alert_sized += size == ALERT_SIZE
+            if len(self.sealed_sizes) < KEPT_SIZES:
+                self.sealed_sizes.append(size)
+                self.sealed_times.append(time)
         elif kind == ALERT:
             self.sealed_alerts += 1
         elif kind == HANDSHAKE:

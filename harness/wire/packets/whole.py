@@ -45,13 +45,17 @@ class Columns(NamedTuple):
 
 
 class _Way(NamedTuple):
-    """One direction: from where to where its segments are among all, and its data among the data of all."""
+    """One direction: from where to where its segments are among all, and its data among the data of all.
+
+    ``fin`` is the sequence number of its FIN, ``acknowledging`` the last segment that acknowledges; -1 without one.
+    """
 
     first: int
     end: int
     data: int
     data_end: int
     fin: int
+    acknowledging: int
 
 
 class Whole:
@@ -84,7 +88,7 @@ class Whole:
         fine = ~(odd[one] | odd[other]) & ~answers[one] & answers[other] & (ends[one] - begins[one] > 1)
         fine &= (rows[begins[one]] < rows[begins[other]]) & (ends[pair + 1] - begins[pair] <= MOST)
         carried = numpy.append(0, numpy.cumsum(self._sizes > 0))
-        ways = numpy.stack((begins, ends, carried[begins], carried[ends], self._fins(ends)), axis=1)
+        ways = numpy.stack((begins, ends, carried[begins], carried[ends], *self._lasts(ends)), axis=1)
         pairs = zip(ways[one[fine]].tolist(), ways[other[fine]].tolist(), strict=True)
         yield from ((_Way(*opening), _Way(*answering)) for opening, answering in pairs)
 
@@ -102,13 +106,16 @@ class Whole:
         counts = numpy.diff(numpy.append(self._begins, len(first)))
         return odd | (data & (earlier > numpy.repeat(earlier[self._begins], counts)))
 
-    def _fins(self, ends: Any) -> Any:
-        """The sequence number of each direction's FIN, -1 without one."""
+    def _lasts(self, ends: Any) -> tuple[Any, Any]:
+        """Of each direction the sequence number of its FIN, and its last segment that acknowledges; -1 without one."""
         numpy = self._numpy
-        found = numpy.full(len(ends), -1, dtype=numpy.int64)
+        fins, acknowledging = (numpy.full(len(ends), -1, dtype=numpy.int64) for _ in range(2))
         at = numpy.nonzero(self._flags & _FIN)[0]
-        found[numpy.searchsorted(ends, at, side="right")] = self._sequence[at] + self._sizes[at]
-        return found
+        fins[numpy.searchsorted(ends, at, side="right")] = self._sequence[at] + self._sizes[at]
+        # Where several are assigned to one direction, the last one stays.
+        at = numpy.nonzero(self._flags & _ACK)[0]
+        acknowledging[numpy.searchsorted(ends, at, side="right")] = at
+        return fins, acknowledging
 
     def read(self, wanted: Callable[[Key], bool]) -> Iterator[tuple[Key, Assembly]]:
         """Each connection of which *wanted* says of the key that it is to be read here."""
@@ -117,7 +124,6 @@ class Whole:
         pieces = (of.payloads[data].tolist(), of.sizes[data].tolist(), of.times[data].tolist())
         source, times, acknowledged = of.source[rows].tolist(), of.times[rows].tolist(), of.acknowledged[rows].tolist()
         order, sequence, resets = rows.tolist(), self._sequence.tolist(), self._resets()
-        acks = (self._flags & _ACK).tolist()
         self.taken = list[tuple[int, int]]()
         for opening, answering in self.connections():
             ends = [_end(source[way.first]) for way in (opening, answering)]
@@ -126,15 +132,16 @@ class Whole:
                 continue
             assembly = Assembly(ends[0], ends[1], times[opening.first])
             assembly.opener, assembly.acknowledged_syn = ends[0], True
-            last = max(opening.end, answering.end, key=lambda end: order[end - 1]) - 1
-            assembly.last = times[last]
+            last, other = opening.end - 1, answering.end - 1
+            assembly.last = times[last if order[last] > order[other] else other]
             for number in resets.get(min(opening.first, answering.first), ()):
                 # The first of the two sides' that came.
                 assembly.reset_by = ends[0] if opening.first <= number < opening.end else ends[1]
             for way, end in zip((opening, answering), ends, strict=True):
-                self._side(assembly.directions[end], way, sequence[way.first], pieces)
-                at = next((at for at in range(way.end - 1, way.first - 1, -1) if acks[at]), None)
-                assembly.directions[end].acknowledged = None if at is None else acknowledged[at]
+                direction = assembly.directions[end]
+                self._side(direction, way, sequence[way.first], pieces)
+                if way.acknowledging >= 0:
+                    direction.acknowledged = acknowledged[way.acknowledging]
             self.taken.append((min(opening.first, answering.first), max(opening.end, answering.end)))
             yield key, assembly
 

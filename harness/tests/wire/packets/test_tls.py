@@ -249,16 +249,6 @@ def test_a_snaplen_makes_nothing_up(one: One, contexts: Contexts, version: ssl.T
     assert found.application_data in (Seen.YES, Seen.UNKNOWN)
 
 
-def test_a_proxy_header_is_stepped_over(one: One, contexts: Contexts) -> None:
-    turns = talk.Talk(*contexts(V13)).run()
-    for header in (
-        b"PROXY TCP4 10.0.0.9 10.0.0.2 1 2\r\n",
-        b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + bytes(12),
-    ):
-        found = one(talk.Frames(mss=11).all([(True, header), *turns]))
-        assert found.proxy_header and found.hello is not None and found.certificate_sent.seen is Seen.NO
-
-
 @pytest.mark.parametrize(
     ("sizes", "expected"),
     [
