@@ -20,6 +20,15 @@ class Flaw(StrEnum):
     UNSIGNED = "unsigned"
 
 
+_FLAWS = {
+    Flaw.STRANGER: "signed with an unknown key",
+    Flaw.ALTERED: "altered",
+    Flaw.EXPIRED: "expired",
+    Flaw.OWN_KEY: "signed with the key in its own header (jwk)",
+    Flaw.UNSIGNED: "not signed (alg none)",
+}
+
+
 class Nesting(StrEnum):
     """Where one token stands in another: in a claim, or as its payload (``cty: JWT``, RFC 7519 section 5.2)."""
 
@@ -59,19 +68,20 @@ class Mint:
 
     def __str__(self) -> str:
         parts = {
-            "of": self.issuer,
-            "for": self.audience,
+            "iss": self.issuer,
+            "aud": self.audience,
+            "sub": self.subject,
             "signed by": self.signed_by or self.key,
             "with the key id of": self.kid,
-            "round": self.embeds,
+            "embeds": self.embeds,
             "encrypted for": self.encrypted_for,
             "bound to": self.bound_to,
             "may_act": self.may_act,
             "act": " < ".join(self.act[:3]) + (" ..." if len(self.act) > 3 else ""),
         }
-        words = "".join(f" {word} {value}" for word, value in parts.items() if value)
-        flaw = f", {self.flaw}" if self.flaw is not Flaw.NONE else ""
-        return f"mint {self.name}{words}{flaw}"
+        words = [f"{word} {value}" for word, value in parts.items() if value]
+        flaw = [_FLAWS[self.flaw]] if self.flaw is not Flaw.NONE else []
+        return f"make token {self.name}: {', '.join([*words, *flaw])}"
 
 
 @dataclass(frozen=True)
@@ -87,7 +97,8 @@ class Take:
     actor: bool = False
 
     def __str__(self) -> str:
-        return f"take {self.name}" + (f", {self.flaw}" if self.flaw is not Flaw.NONE else "")
+        held = "the actor's token" if self.actor else "the client's own token"
+        return f"take token {self.name}: {held}" + (f", {_FLAWS[self.flaw]}" if self.flaw is not Flaw.NONE else "")
 
 
 class Aspect(StrEnum):

@@ -28,7 +28,7 @@ def _fault(name: str, summary: str, **changes: Any) -> None:
 
     def change(rules: ServerPolicy) -> ServerPolicy:
         if not isinstance(rules, GatewayPolicy):
-            raise UsageError(f"the fault {name!r} is for a gateway with a policy of its own")
+            raise UsageError(f"the fault {name!r} applies only to a gateway with a GatewayPolicy")
         return replace(rules, **changes)
 
     change.__doc__ = summary
