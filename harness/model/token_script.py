@@ -27,6 +27,7 @@ _FLAWS = {
     Flaw.OWN_KEY: "signed with the key in its own header (jwk)",
     Flaw.UNSIGNED: "not signed (alg none)",
 }
+_SIGNED_OTHERWISE = frozenset({Flaw.STRANGER, Flaw.OWN_KEY, Flaw.UNSIGNED})
 
 
 class Nesting(StrEnum):
@@ -71,7 +72,7 @@ class Mint:
             "iss": self.issuer,
             "aud": self.audience,
             "sub": self.subject,
-            "signed by": self.signed_by or self.key,
+            "signed by": "" if self.flaw in _SIGNED_OTHERWISE else self.signed_by or self.key,
             "with the key id of": self.kid,
             "embeds": self.embeds,
             "encrypted for": self.encrypted_for,

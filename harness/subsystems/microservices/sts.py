@@ -41,7 +41,7 @@ _DISCLOSED = ("iss", "sub", "aud", "act", "exp", "iat", "client_id")
 
 @dataclass(frozen=True)
 class Client:
-    """A registered client: the secret with its key file, the audience of tokens for it, and those it ``may`` request."""
+    """A registered client: the secret with its key file, the audience of its tokens, and those it ``may`` request."""
 
     secret: str
     audience: str
@@ -221,7 +221,7 @@ class TokenService(Application):
             raise OAuthError("invalid_request", "a token of that type cannot be issued")
 
     def _subject(self, compact: str, client: Client, delegates: bool) -> dict[str, Any]:
-        """The verified claims of the subject token; with an actor token (*delegates*) may_act may name another party."""
+        """The verified claims of the subject token; with an actor token (*delegates*) may_act may name others."""
         claims = self._verified(compact)
         self._check_claims(claims, date(claims, "exp"), client, delegates)
         return claims
