@@ -141,6 +141,14 @@ class ExchangeRefused:
         return "then refused" + (f": {' or '.join(self.errors)}" if self.errors else "")
 
 
+@dataclass(frozen=True)
+class NotAnswered:
+    """The request is sent in clear text, and gets no response from the application."""
+
+    def __str__(self) -> str:
+        return "in clear text, then not answered"
+
+
 class ClientSecret(StrEnum):
     """How the client proves who it is: rightly, wrongly, or not at all."""
 
@@ -164,7 +172,7 @@ class Exchange:
     client: str
     subject: str
     audience: str
-    then: Issued | ExchangeRefused
+    then: Issued | ExchangeRefused | NotAnswered
     lifetime: int = 600
     secret: ClientSecret = ClientSecret.GOOD
     certificate: str = ""
