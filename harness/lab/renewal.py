@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from harness.errors import LabError
-from harness.lab.plan import Instance
+from harness.lab.plan import FolderKind, FolderSpec, Instance
 from harness.lab.protocol import Entrypoint
 from harness.lab.reference import ReferenceLab
 from harness.model.case import Setup
@@ -23,15 +24,20 @@ class Renewals:
         for secret in secrets:
             self._lab.pki.renew(secret, self._instances.folders.deployment)
 
-    def restart_server(self, setup: Setup) -> None:
-        """Restart the server of *setup* at its port; raises LabError if it does not start."""
-        self._restart(setup, self._instances.server(setup))
+    def restart_server(self, setup: Setup, *, other_ca: bool = False) -> None:
+        """Restart the server of *setup* at its port; raises LabError if it does not start.
 
-    def restart_client(self, setup: Setup, flow: Flow) -> None:
+        With *other_ca* all that it reads is of CAs with the deployment's names and other keys.
+        """
+        self._restart(setup, self._instances.server(setup), other_ca)
+
+    def restart_client(self, setup: Setup, flow: Flow, *, other_ca: bool = False) -> None:
         """Restart the client under test of *flow*; a gateway loses what its registration brought."""
-        self._restart(setup, self._lab.plan.client(setup, flow))
+        self._restart(setup, self._lab.plan.client(setup, flow), other_ca)
 
-    def _restart(self, setup: Setup, instance: Instance) -> None:
+    def _restart(self, setup: Setup, instance: Instance, other_ca: bool) -> None:
+        if other_ca:
+            instance = replace(instance, folder=FolderSpec(FolderKind.IMPOSTOR))
         with self._instances.changing:  # a registration must not come in between
             self._lab.forget_registration(instance)
             self._instances.restart(setup, instance)

@@ -16,12 +16,14 @@ class Part:
 @dataclass(frozen=True)
 class LabStep:
     """One step: the secrets in ``renew`` are issued again, then ``restart`` restarts, then the clients of the flows in
-    ``register`` are registered.  ``down`` are the flows that the runbook's model says do not work afterwards."""
+    ``register`` are registered.  What is in ``other_ca`` restarts as in a namespace where another CA has replaced the
+    copy.  ``down`` are the flows that the runbook's model says do not work afterwards."""
 
     title: str
     renew: tuple[str, ...] = ()
     restart: tuple[Part, ...] = ()
     register: tuple[str, ...] = ()
+    other_ca: tuple[Part, ...] = ()
     down: tuple[str, ...] = ()
 
 

@@ -31,7 +31,7 @@ from harness.wire.packets.capture import Capture
 from harness.wire.packets.frames import Frames
 from harness.wire.packets.packet import Packet
 from harness.wire.packets.reader import read
-from harness.wire.packets.recorder import Recorder
+from harness.wire.packets.recorder import Recorder, between_ephemeral_ports
 from harness.wire.packets.table import Reading
 
 FOLDER, WHOLE, AGAIN, INDEX, KEYS = "capture", "run.pcap", "again.pcap", "packets.jsonl", "keys.log"
@@ -49,13 +49,16 @@ def started(options: Options, *, own_lab: bool) -> RunCapture | None:
         raise UsageError("--keylog writes TLS secrets, which is for the labs alone", hint="leave out --keylog")
     if not options.capture:
         return None
-    return RunCapture(options.report, "lo" if options.target == "embedded" else "any", keys=options.keylog)
+    if options.target == "embedded":
+        return RunCapture(options.report, "lo", keys=options.keylog, wanted=between_ephemeral_ports())
+    # A service's port is fixed, and what a balancer connects to is known only once it is captured: all TCP.
+    return RunCapture(options.report, "any", keys=options.keylog)
 
 
 class RunCapture:
     """Captures from now on; :meth:`finish` writes what the cases' own packets show."""
 
-    def __init__(self, report: Path, interface: str, *, keys: bool) -> None:
+    def __init__(self, report: Path, interface: str, *, keys: bool, wanted: str = "tcp") -> None:
         self._folder = report / FOLDER
         self._held: list[Result] = []
         try:
@@ -64,8 +67,8 @@ class RunCapture:
             self.keys = private_file(self._folder / KEYS, b"") if keys else None
         except OSError as error:
             raise UsageError(f"cannot write the capture: {error.strerror}", where=str(self._folder)) from error
-        self._interface = interface
-        self._recorder = Recorder(self._folder / WHOLE, interface)
+        self._source = (interface, wanted)
+        self._recorder = Recorder(self._folder / WHOLE, *self._source)
         self._dropped = 0
         self._when: dict[str, When] = {}
 
@@ -106,7 +109,7 @@ class RunCapture:
         done: Callable[[Result], None],
     ) -> None:
         held, before = list[Result](), self._dropped
-        self._recorder = Recorder(self._folder / AGAIN, self._interface)
+        self._recorder = Recorder(self._folder / AGAIN, *self._source)
         try:
             send([result.case for result in unseen], held.append)
             self.stop()

@@ -191,15 +191,17 @@ class Player:
         self._renewals.reissue(step.renew)
         for part in step.restart:
             self._restart(part)
+        for part in step.other_ca:
+            self._restart(part, other_ca=True)
         for name in step.register:
             self._renewals.try_to_register(self._entrypoints[name], self._all[name])
 
-    def _restart(self, part: Part) -> None:
+    def _restart(self, part: Part, *, other_ca: bool = False) -> None:
         if part.server:
-            self._renewals.restart_server(self._at(part.server))
+            self._renewals.restart_server(self._at(part.server), other_ca=other_ca)
         else:
             flow = self._all[part.client_of]
-            self._renewals.restart_client(self._setup(flow), flow)
+            self._renewals.restart_client(self._setup(flow), flow, other_ca=other_ca)
 
     def _request(self, name: str, number: int) -> str:
         flow = self._all[name]

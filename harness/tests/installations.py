@@ -16,16 +16,14 @@ from cryptography import x509
 
 from harness.pki.issue import Identity, Profile, issue
 from harness.products.apic.rules.certificates import CA, CLIENT, CP4I, ROWS, SELF_SIGNING, SERVER, TESTING, Row
-from harness.products.apic.rules.profiles import parse, profile_of
+from harness.products.apic.rules.profiles import before, parse, profile_of
 from harness.tests.cert_manager import Object, issued, leaf, name_of, subject_of
 
 _USAGES = {CA: ["digital signature", "key encipherment", "cert sign"], CLIENT: ["client auth"], SERVER: ["server auth"]}
 _GROUP = ".apiconnect.ibm.com/v1beta1"
-_LATER = {  # 12.1 has a second portal and two gateways more; no table names their certificates
-    "devportal-admin-client": CLIENT,
+_LATER = {  # of the other gateways of 12.1; no table names their certificates
     "wmapigateway-mgmt-client": CLIENT,
     "nano-gateway-mgmt-client": CLIENT,
-    "devportal-admin": SERVER,
     "gateway-proxy-endpoint": SERVER,
 }
 
@@ -42,13 +40,15 @@ class Installation:
     sites: tuple[str, ...] = ("",)
 
     def called(self, row: Row) -> str:
-        """The name of a certificate's object."""
+        """The name of a certificate's object; the developer portal's are never prefixed."""
+        if row.since:
+            return row.name
         return f"{self.top}-{row.short}" if self.top else row.name
 
     def resource(self, kind: str) -> str:
         """The name of a subsystem's resource."""
         short = {"management": "mgmt", "portal": "ptl", "analytics": "a7s", "gateway": "gw"}
-        return f"{self.top}-{short[kind]}" if self.top else {"gateway": "gwv6"}.get(kind, kind)
+        return f"{self.top}-{short[kind]}" if self.top and kind in short else {"gateway": "gwv6"}.get(kind, kind)
 
     def subject(self, row: Row) -> str:
         """The common name of a certificate."""
@@ -103,7 +103,7 @@ def rows(here: Installation) -> Iterator[Row]:
         double = row.condition == "2DCDR" and len(here.sites) < 2
         if double or row.condition == TESTING or (row.condition == CP4I and here.platform != "cp4i"):
             continue
-        if row.name not in profile.not_in_force:
+        if row.name not in profile.not_in_force and not before(parse(here.release), row.since):
             yield row
 
 
@@ -190,18 +190,36 @@ def _resources(here: Installation, site: str) -> Iterator[Object]:
             assert isinstance(metadata, dict)
             metadata["ownerReferences"] = [{"kind": "APIConnectCluster", "name": here.top}]
         yield made
-    if here.release.startswith("12.") and not here.top:
-        dn = "CN=devportal-admin-client,O=cert-manager\nCN=wmapigateway-devportal-client,O=cert-manager\n"
-        spec = {"version": here.release, "adminClientSubjectDN": dn}
-        yield _object(f"devportal{_GROUP}", "DevPortalCluster", here.namespace, "devportal", spec)
+    if here.release.startswith("12."):
+        yield _developer_portal(here, site)
 
 
-_MTLS = ("portal-admin", "analytics-ai-endpoint", "gwv6-manager-endpoint")
+def _developer_portal(here: Installation, site: str) -> Object:
+    """As in the helper files of 12.1.0.1; a top-level resource has no section for it."""
+
+    def endpoint(name: str) -> Object:
+        hosts = [{"name": _hosts(here, here.row(name), site)[0], "secretName": name}]
+        return {"annotations": {"cert-manager.io/issuer": _issuer(here, "ingress-issuer")}, "hosts": hosts}
+
+    clients = ("devportal-admin-client", "wmapigateway-devportal-client")
+    spec: Object = {
+        "version": here.release,
+        "devportalAdminEndpoint": endpoint("devportal-admin"),
+        "devportalUIEndpoint": endpoint("devportal-web"),
+        "adminClientSubjectDN": "".join(f"CN={name},O=cert-manager\n" for name in clients),
+        "analyticsRef": {"name": here.resource("analytics"), "namespace": here.namespace},
+        "isStandalone": False,
+    }
+    return _object(f"devportal{_GROUP}", "DevPortalCluster", here.namespace, "devportal", spec)
+
+
+_MTLS = ("portal-admin", "devportal-admin", "analytics-ai-endpoint", "gwv6-manager-endpoint")
 
 
 def _fronts(here: Installation, site: str) -> Iterator[Object]:
     """What passes TLS through to the endpoints between subsystems."""
-    for name in _MTLS:
+    there = {row.name for row in rows(here)}
+    for name in (each for each in _MTLS if each in there):
         host = _hosts(here, here.row(name), site)[0]
         if here.platform != "kubernetes":
             route = {"host": host, "tls": {"termination": "passthrough", "insecureEdgeTerminationPolicy": "None"}}

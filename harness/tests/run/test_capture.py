@@ -107,7 +107,7 @@ def test_what_was_lost_is_captured_once_more(tmp_path: Path, monkeypatch: pytest
     """The first capture lost all; the second is made of the unseen cases alone, and its verdict is the one."""
     made = list[FakeRecorder]()
 
-    def record(file: Path, _interface: str) -> FakeRecorder:
+    def record(file: Path, _interface: str, _wanted: str) -> FakeRecorder:
         made.append(FakeRecorder(file))
         return made[-1]
 
@@ -182,6 +182,42 @@ def test_a_real_capture(tmp_path: Path) -> None:
     assert {path.stat().st_mode & 0o777 for path in (file, file.with_name("run.pcap"), file.with_name("keys.log"))} == {
         0o600
     }
+
+
+@pytest.mark.parametrize(
+    ("target", "interface", "wanted"),
+    [("embedded", "lo", "src portrange 20000-20009 and dst portrange 20000-20009"), ("target.yaml", "any", "tcp")],
+)
+def test_what_is_captured(
+    tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str, interface: str, wanted: str
+) -> None:
+    tool(f'echo "$@" > {tmp_path}/arguments\n{LISTENING}exec cat > /dev/null\n')
+    (tmp_path / "range").write_text("20000\t20009\n")
+    monkeypatch.setattr(recorder, "_PORT_RANGE", tmp_path / "range")
+    capture = started(Options(report=tmp_path, capture=True, target=target), own_lab=True)
+    assert capture is not None
+    capture._recorder.end()
+    text = (tmp_path / "arguments").read_text()
+    assert f"-i {interface} " in text and text.rstrip().endswith(wanted)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("32768\t60999\n", "tcp and src portrange 32768-60999 and dst portrange 32768-60999"),
+        ("", "tcp"),
+        ("many", "tcp"),
+        (None, "tcp"),
+    ],
+)
+def test_ports_that_the_system_assigns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None, wanted: str
+) -> None:
+    file = tmp_path / "range"
+    if text is not None:
+        file.write_text(text)
+    monkeypatch.setattr(recorder, "_PORT_RANGE", file)
+    assert recorder.between_ephemeral_ports() == wanted
 
 
 def test_pcapng_reads_back(tmp_path: Path) -> None:

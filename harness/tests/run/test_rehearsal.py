@@ -37,9 +37,11 @@ def play(order: Order, flows: tuple[str, ...] = FLOWS, variant: str = "") -> Res
         ("ingress-ca", 0, 5),
         ("ingress-ca", 1, 10),
         ("ingress-ca", 2, 10),
+        ("ingress-ca", 3, 5),
         ("management-ca", 0, 2),
         ("management-ca", 1, 3),
         ("mgmt-ca", 2, 3),
+        ("management-ca", 3, 2),
     ],
 )
 def test_the_lab_does_what_the_runbook_says(ca: str, number: int, down: int) -> None:
@@ -79,6 +81,16 @@ def test_management_trusts_the_copy_in_its_database_until_it_restarts() -> None:
     leaf = LabStep("leaf", ("ingress-ca", "portal-admin"), (Part(server="portal"),), down=("management-to-portal",))
     apim = LabStep("apim", ("portal-admin-client",), (Part(client_of="management-to-portal"),))
     assert play(Order("x", (leaf, apim)), FLOWS[:1]).as_predicted
+
+
+@pytest.mark.parametrize(
+    ("part", "broken"),
+    [(Part(server="portal"), "management-to-portal"), (Part(client_of="portal-to-management"), "portal-to-management")],
+)
+def test_another_ca_in_the_place_of_a_copy_breaks_what_reads_it(part: Part, broken: str) -> None:
+    replaced = LabStep("a Certificate object beside the copy", other_ca=(part,), down=(broken,))
+    again = LabStep("copied again", restart=(part,))
+    assert play(Order("x", (replaced, again))).as_predicted
 
 
 def test_outages_have_a_beginning_an_end_and_a_reason() -> None:

@@ -2,6 +2,9 @@
 
 The packets come through a pipe, so that the end is known: :meth:`Recorder.stop` opens a connection of its own, and the
 capture ends once that has come through.  Whatever went before it is then in the file.
+
+Where both ends of every connection take their port from the system (the embedded lab), only TCP between two such ports
+is captured, so that what other programs say to services on fixed ports stays out of the file.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ _PIPE = 1 << 20
 """What waits for us in the pipe; the tool's own buffer is behind it, and the kernel's behind that."""
 _BUFFER_MIB = 64
 # tcpdump's words, and dumpcap's.
+_PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _DROPPED = re.compile(rb"(\d+) packets? dropped by (?:kernel|interface)|received/dropped on interface .*: \d+/(\d+)")
 _HINT = "run as root, or let tcpdump capture: setcap cap_net_raw,cap_net_admin=eip $(command -v tcpdump)"
 
@@ -35,7 +39,7 @@ _HINT = "run as root, or let tcpdump capture: setcap cap_net_raw,cap_net_admin=e
 class Recorder:
     """One capture of *interface* into *file*.  Raises :class:`UsageError` where capturing is not possible here."""
 
-    def __init__(self, file: Path, interface: str) -> None:
+    def __init__(self, file: Path, interface: str, wanted: str = "tcp") -> None:
         self.file = file
         self._mark = secrets.token_bytes(32)
         self.dropped = 0
@@ -43,7 +47,7 @@ class Recorder:
         self._marked, self._full = threading.Event(), ""
         # A group of its own: Ctrl-C is for us, who end it once all packets are in.
         self._process = subprocess.Popen(  # noqa: S603 - a tool found on PATH, with arguments of ours alone
-            command(interface),
+            command(interface, wanted),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -121,11 +125,20 @@ class Recorder:
                 pipe.close()
 
 
-def command(interface: str) -> list[str]:
-    """The command that writes TCP packets to its standard output; raises :class:`UsageError` if there is no tool."""
+def between_ephemeral_ports() -> str:
+    """A filter for TCP between two ports that the system assigns; for all TCP where that range cannot be read."""
+    try:
+        first, last = (int(number) for number in _PORT_RANGE.read_text("ascii").split())
+    except (OSError, ValueError):
+        return "tcp"
+    return f"tcp and src portrange {first}-{last} and dst portrange {first}-{last}"
+
+
+def command(interface: str, wanted: str = "tcp") -> list[str]:
+    """The command that writes the packets *wanted* to its standard output; :class:`UsageError` if there is no tool."""
     tool = next((found for name in TOOLS if (found := shutil.which(name))), None)
     if tool is None:
         raise UsageError("packets are captured with tcpdump or dumpcap; neither is on PATH", hint="install tcpdump")
     if Path(tool).name == "dumpcap":
-        return [tool, "-q", "-i", interface, "-f", "tcp", "-s", "0", "-B", str(_BUFFER_MIB), "-w", "-"]
-    return [tool, "-n", "-i", interface, "-s", "0", "-B", str(_BUFFER_MIB * 1024), "-U", "-w", "-", "tcp"]
+        return [tool, "-q", "-i", interface, "-f", wanted, "-s", "0", "-B", str(_BUFFER_MIB), "-w", "-"]
+    return [tool, "-n", "-i", interface, "-s", "0", "-B", str(_BUFFER_MIB * 1024), "-U", "-w", "-", wanted]

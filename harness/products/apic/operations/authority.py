@@ -6,7 +6,7 @@ from harness.errors import UsageError
 from harness.products.apic.rules.certificates import CA, ROWS, Row, row_of
 
 _ROOT = "root-ca"
-"""Above ingress-ca on virtual appliances.  Source: Certificate expiry and renewal (10.0.8)."""
+"""Above ingress-ca on virtual appliances.  Source: Certificate reference VMware (10.0.8): "Do not update this"."""
 
 
 def authority(name: str, instances: frozenset[str] = frozenset()) -> Row:
@@ -22,5 +22,5 @@ def _what(name: str, row: Row | None) -> str:
     if row is not None:
         return "is not a CA; cert-manager renews it when its secret is deleted"
     if name == _ROOT:
-        return "is the root above ingress-ca on virtual appliances; the documents describe no renewal of it"
+        return "is the root above ingress-ca on virtual appliances; the documents say not to update it"
     return "is not a CA of API Connect"

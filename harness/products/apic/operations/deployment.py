@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from harness.products.apic.operations.flow_facts import FLOWS, Flow
 from harness.products.apic.operations.inventory import flow_to
-from harness.products.apic.rules.view import ANALYTICS, EVENTS, GATEWAY, MANAGEMENT, PORTAL, Subsystem, View
+from harness.products.apic.rules.view import ANALYTICS, DEVPORTAL, EVENTS, GATEWAY, MANAGEMENT, PORTAL, Subsystem, View
 
 _PATH = "/api/cloud/oauth2/certs"
 _BLOCKS = {
     PORTAL: ("portalAdminEndpoint",),
+    DEVPORTAL: ("devportalAdminEndpoint",),
     ANALYTICS: ("ingestion", "endpoint"),
     GATEWAY: ("gatewayManagerEndpoint",),
     MANAGEMENT: ("platformAPIEndpoint",),
@@ -30,7 +31,7 @@ class Met:
 def flows_of(view: View) -> Iterator[Met]:
     """Every flow between management and the others, and from gateways to analytics."""
     analytics = list(view.of(ANALYTICS))
-    for each in view.of(PORTAL, ANALYTICS, GATEWAY, EVENTS):
+    for each in view.of(PORTAL, DEVPORTAL, ANALYTICS, GATEWAY, EVENTS):
         yield Met(FLOWS[flow_to(each)], each)
         if each.kind in (GATEWAY, EVENTS):
             sender = flow_to(each).removeprefix("management-to-")

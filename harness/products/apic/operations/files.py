@@ -35,9 +35,9 @@ def terminate(question: Question, flows: Sequence[str]) -> Plan:
 
 
 _JUDGES = (
-    "ManagementCluster, PortalCluster, AnalyticsCluster, GatewayCluster, APIConnectCluster, EventGateway, Certificate,"
-    " Issuer, and Secrets or PEM files under the names of its tables (kubectl get mgmt,ptl,a7s,gw,certificates,issuers,"
-    "secrets -n NAMESPACE -o yaml)"
+    "ManagementCluster, PortalCluster, DevPortalCluster, AnalyticsCluster, GatewayCluster, APIConnectCluster,"
+    " EventGateway, Certificate, Issuer, and Secrets or PEM files under the names of its tables (kubectl get"
+    " mgmt,ptl,a7s,gw,certificates,issuers,secrets -n NAMESPACE -o yaml; from 12.1 also devptl)"
 )
 OPERATIONS = replace(
     FILE_RULES,

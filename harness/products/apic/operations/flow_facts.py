@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.products.apic.rules.profiles import INGESTION_JWT_SINCE, JWT_SINCE, Release
-from harness.products.apic.rules.view import ANALYTICS, EVENTS, GATEWAY, MANAGEMENT, PORTAL
+from harness.products.apic.rules.view import ANALYTICS, DEVPORTAL, EVENTS, GATEWAY, MANAGEMENT, PORTAL
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,13 @@ FLOWS = {
     flow.name: flow
     for flow in (
         Flow("management-to-portal", MANAGEMENT, PORTAL, "portal registration, sites and their settings", JWT_SINCE),
+        Flow(
+            "management-to-developer-portal",
+            MANAGEMENT,
+            DEVPORTAL,
+            "portal registration, products, applications",
+            forbidden="FLW-3: its resource has neither mtlsValidateClient nor jwksUrl (12.1.0.1), so mTLS stays on",
+        ),
         Flow("management-to-analytics", MANAGEMENT, ANALYTICS, "queries of analytics and health checks", JWT_SINCE),
         Flow("management-to-api-gateway", MANAGEMENT, GATEWAY, _REGISTRATION, JWT_SINCE),
         Flow("management-to-v5c-gateway", MANAGEMENT, GATEWAY, _REGISTRATION, JWT_SINCE),

@@ -20,13 +20,23 @@ from harness.products.apic.rules.certificates import (
     OF_ISSUER,
     Row,
     issuer_matches,
-    row_of,
 )
 from harness.products.apic.rules.trust import issued_by_name
-from harness.products.apic.rules.view import ANALYTICS, EVENTS, GATEWAY, MANAGEMENT, PORTAL, Known, Subsystem, View
+from harness.products.apic.rules.view import (
+    ANALYTICS,
+    DEVPORTAL,
+    EVENTS,
+    GATEWAY,
+    MANAGEMENT,
+    PORTAL,
+    Known,
+    Subsystem,
+    View,
+)
 
 COPIED = (INGRESS_CA, MANAGEMENT_CA)
 """The CAs that subsystems in other namespaces and data centres have copies of."""
+_UNDER_INGRESS = (MANAGEMENT, PORTAL, DEVPORTAL, ANALYTICS, GATEWAY)
 _ANNOTATION = "cert-manager.io/issuer-name"
 
 
@@ -105,7 +115,7 @@ class Inventory:
             return []
         sites = {Site(each.cluster, each.namespace) for each in self.held}
         if self.row.name == INGRESS_CA:
-            sites |= {_site(each) for each in self.view.of(MANAGEMENT, PORTAL, ANALYTICS, GATEWAY)}
+            sites |= {_site(each) for each in self.view.of(*_UNDER_INGRESS)}
         return sorted(sites - {self.origin})
 
     @property
@@ -131,7 +141,7 @@ class Inventory:
             if held.resource is None or held.resource.kind != "Secret" or may_sign(held.certificate):
                 continue
             named = held.resource.root.text("metadata", "annotations", _ANNOTATION)
-            row = row_of(held.name, self.view.instances)
+            row = self.view.row(held.name)
             under = issuer_matches(named, issuer, self.view.instances) or self._signed(held)
             if under or (row is not None and row.issuer == issuer and not named):
                 site = Site(self.view.cluster(held.resource), held.namespace)
@@ -161,7 +171,7 @@ class Inventory:
         """Certificates that the tables do not know and this CA's issuer is asked for."""
         for each in self.view.certificate_objects:
             named = each.root.text("spec", "issuerRef", "name")
-            if row_of(each.name, self.view.instances) is None and issuer_matches(named, issuer, self.view.instances):
+            if self.view.row(each.name) is None and issuer_matches(named, issuer, self.view.instances):
                 yield Leaf(each.root.text("spec", "secretName") or each.name, self._at(each), None)
 
     def _at(self, resource: Resource) -> Site:
@@ -169,12 +179,12 @@ class Inventory:
 
     def _named(self, issuer: str) -> Iterator[Leaf]:
         """Server secrets that custom resources name; cert-manager's ingress shim asks for those with an annotation."""
-        for each in self.view.of(MANAGEMENT, PORTAL, ANALYTICS, GATEWAY) if issuer == INGRESS else ():
+        for each in self.view.of(*_UNDER_INGRESS) if issuer == INGRESS else ():
             for name, annotated, served in secrets_of(each):
                 held = self.view.secrets_called(name, each)
                 elsewhere = any(not self._signed(one) and not self._former(one) for one in held) and self.current
                 if issuer_matches(annotated, issuer, self.view.instances) and not elsewhere:
-                    yield Leaf(name, _site(each), row_of(name, self.view.instances) or OF_ENDPOINT.get(served))
+                    yield Leaf(name, _site(each), self.view.row(name) or OF_ENDPOINT.get(served))
 
     @property
     def links(self) -> tuple[Link, ...]:

@@ -23,7 +23,8 @@ from harness.products.rehearsal import LabStep, Order, Part, Rehearsal
 class _Move:
     """A step: the secrets in ``renews`` are issued again, ``restarts`` restart, the clients of the flows in
     ``registers`` are registered.  Afterwards the parts in ``presents`` have new certificates and trust the new CA, and
-    those in ``trusts`` only trust it."""
+    those in ``trusts`` only trust it.  ``replaced`` restarts where another CA has replaced the copy of this one; those
+    parts are ``apart`` then."""
 
     title: str
     renews: tuple[str, ...] = ()
@@ -31,6 +32,11 @@ class _Move:
     registers: tuple[str, ...] = ()
     presents: tuple[str, ...] = ()
     trusts: tuple[str, ...] = ()
+    replaced: tuple[Part, ...] = ()
+    apart: tuple[str, ...] = ()
+
+
+_Copy = tuple[str, tuple[_Move, ...]]
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,18 @@ def _servers(*names: str) -> tuple[Part, ...]:
 
 _REST = ("analytics-to-management", "gateway-to-management")
 _SENDERS = ("api-gateway-to-analytics", "v5c-gateway-to-analytics")
-_PORTAL = _Move("Restart portal-www", restarts=_clients("portal-to-management"), trusts=(parts.PORTAL_REST,))
+_WWW = _clients("portal-to-management")
+_PORTAL = _Move("Restart portal-www", restarts=_WWW, trusts=(parts.PORTAL_REST,))
+
+
+def _overwritten(authority: str, renews: tuple[str, ...], servers: tuple[Part, ...], apart: tuple[str, ...]) -> _Copy:
+    """The portal in a namespace of its own, where a Certificate object asks for the CA whose secret is a copy."""
+    title = f"Wrong: a Certificate object for {authority} beside the copy in the portal's namespace"
+    theirs = (*servers, *_WWW)
+    return title, (
+        _Move(f"cert-manager replaces the copy of {authority} with another CA", replaced=theirs, apart=apart),
+        _Move("Remove the Certificate object, copy again, renew what the copy signed", renews, theirs),
+    )
 
 
 def _ingress_ca() -> _Scenario:
@@ -95,12 +112,16 @@ def _ingress_ca() -> _Scenario:
         apim,
         mtls_gw,
     )
+    right = (authority, leaves, apim, mtls_gw, _PORTAL)
+    both = (parts.DIRECTOR, parts.PORTAL_REST)
+    copied, overwritten = _overwritten(INGRESS_CA, ("portal-admin",), _servers("portal"), both)
     return _Scenario(
         (*DEFAULT_LINKS, Link("management-to-event-gateway", parts.MANAGEMENT, parts.EVENT_GATEWAY)),
         {
-            _RIGHT: (authority, leaves, apim, mtls_gw, _PORTAL),
+            _RIGHT: right,
             _ALONE: former,
             _LEAVES_FIRST: (_Move("Renew what ingress-ca signed", signed, by_themselves), *former),
+            copied: (*right, *overwritten),
         },
         "Not shown: gateway peering, replication between data centres, and what browsers and toolkits of users see.",
     )
@@ -115,13 +136,15 @@ def _management_ca() -> _Scenario:
         trusts=(parts.ANALYTICS_REST, parts.GATEWAY_REST),
     )
     leaves = _Move("Renew what management-ca signed", signed, platform, presents=(parts.PLATFORM,))
-    former = (authority, _PORTAL, leaves)
+    right, former = (authority, leaves, _PORTAL), (authority, _PORTAL, leaves)
+    copied, overwritten = _overwritten(MANAGEMENT_CA, (), (), (parts.PORTAL_REST,))
     return _Scenario(
         tuple(link for link in DEFAULT_LINKS if link.server == parts.PLATFORM),
         {
-            _RIGHT: (authority, leaves, _PORTAL),
+            _RIGHT: right,
             _ALONE: former,
             _LEAVES_FIRST: (_Move("Renew what management-ca signed", signed, platform), *former),
+            copied: (*right, *overwritten),
         },
         "Not shown: the connections between management's own pods and to its database; here management is one process.",
         variant="in-cluster",
@@ -158,4 +181,5 @@ def _played(links: tuple[Link, ...], moves: Iterable[_Move]) -> Iterator[LabStep
     for move in moves:
         trust.renew(move.presents)
         trust.trust(move.trusts)
-        yield LabStep(move.title, move.renews, move.restarts, move.registers, trust.down())
+        trust.separate(move.apart)
+        yield LabStep(move.title, move.renews, move.restarts, move.registers, move.replaced, trust.down())

@@ -17,9 +17,9 @@ from harness.products.apic.operations.authority import authority
 from harness.products.apic.operations.inventory import COPIED, Inventory, Leaf
 from harness.products.apic.operations.renewal_steps import RENEWED_BEFORE, Steps, legacy
 from harness.products.apic.rules.certificates import INGRESS_CA, MANAGEMENT_CA, Row
-from harness.products.apic.rules.view import ANALYTICS, EVENTS, GATEWAY, MANAGEMENT, PORTAL, View
+from harness.products.apic.rules.view import ANALYTICS, DEVPORTAL, EVENTS, GATEWAY, MANAGEMENT, PORTAL, View
 
-_SUBSYSTEMS = (MANAGEMENT, PORTAL, ANALYTICS, GATEWAY, EVENTS)
+_SUBSYSTEMS = (MANAGEMENT, PORTAL, DEVPORTAL, ANALYTICS, GATEWAY, EVENTS)
 _LEAVES_FIRST = (
     "End-entity certificates first, then the CA",
     "the former CA signs them once more; all of them have to be renewed again",
@@ -100,6 +100,11 @@ class _Book:
         if former:
             yield (f"A former key of {self.all.name} signed {', '.join(former)}: the CA has been renewed since.")
         yield from self._policy()
+        for each in self.all.view.of(DEVPORTAL) if self.steps.is_ingress else ():
+            yield (
+                f"{each.title}: which of its pods take renewed certificates without a restart is not documented. Try"
+                " management-to-developer-portal after the last step; where it does not work, restart its pods."
+            )
         if not self.steps.is_ingress or not self.steps.trust.links:
             return
         if not list(self.all.view.of(PORTAL, ANALYTICS, GATEWAY)):

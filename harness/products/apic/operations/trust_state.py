@@ -31,11 +31,15 @@ class Link:
 
 @dataclass
 class Trust:
-    """Which parts present a certificate of the new CA, and which trust it; the others do the former."""
+    """Which parts present a certificate of the new CA, and which trust it; the others do the former.
+
+    Those in ``apart`` have, for both, a third CA: another one has replaced the copy in their namespace.
+    """
 
     links: tuple[Link, ...]
     presents: set[str] = field(default_factory=set)
     trusts: set[str] = field(default_factory=set)
+    apart: set[str] = field(default_factory=set)
 
     def renew(self, parts: Iterable[str]) -> None:
         """*parts* have new certificates and their CA, and use them."""
@@ -47,13 +51,18 @@ class Trust:
         """*parts* trust the new CA, and no longer the former."""
         self.trusts.update(parts)
 
+    def separate(self, parts: Iterable[str]) -> None:
+        """*parts*, and no others, have a third CA."""
+        self.apart = set(parts)
+
     def down(self) -> tuple[str, ...]:
         """The flows that do not work now."""
         return tuple(dict.fromkeys(link.flow for link in self.links if not self._works(link)))
 
     def _works(self, link: Link) -> bool:
-        server_is_known = (link.client in self.trusts) == (link.server in self.presents)
-        client_is_known = (link.server in self.trusts) == (link.client in self.presents)
+        together = (link.client in self.apart) == (link.server in self.apart)
+        server_is_known = together and (link.client in self.trusts) == (link.server in self.presents)
+        client_is_known = together and (link.server in self.trusts) == (link.client in self.presents)
         return (server_is_known or not link.validated) and (client_is_known or not link.mutual)
 
 

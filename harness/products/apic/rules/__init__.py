@@ -15,6 +15,7 @@ from harness.products.apic.rules import (
     names,
     presence,
     renewals,
+    subjects,
     tables,
     trust,
 )
@@ -177,15 +178,16 @@ def _rules() -> tuple[Rule[View], ...]:
             _TLS,
             "no analytics-ingestion-client beside an analytics resource with clientSubjectDN in the files",
             presence.ingestion_client,
-            names.pki_5,
+            subjects.pki_5,
         ),
         Rule(
             "PKI-6",
             "The admin client is the one that the portal names",
             _TLS,
-            "no portal-admin-client beside a portal resource with adminClientSubjectDN in the files",
+            "no portal-admin-client beside a portal resource with adminClientSubjectDN in the files"
+            " (12.1's developer portal: devportal-admin-client)",
             presence.admin_client,
-            names.pki_6,
+            subjects.pki_6,
         ),
         Rule(
             "PKI-7",
@@ -314,6 +316,8 @@ def headed(question: Question, view: View) -> Judgement:
     said = "from --release" if question.release else "from the files"
     judgement.heading = f"API Connect {name or 'of an unknown release'}{f' ({said})' if name else ''} on "
     judgement.heading += f"{_PLATFORM_NAMES[view.platform]}{f', top-level {view.tops[0].label}' if view.tops else ''}"
+    if view.unknown_kinds:
+        judgement.remarks.append(f"no rule judges {', '.join(view.unknown_kinds)}")
     if profile_of(view.release) is None:
         known = f"release {name} is not known" if name else "the files do not say which release they are for"
         judgement.remarks.append(

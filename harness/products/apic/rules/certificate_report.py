@@ -16,7 +16,7 @@ from cryptography import x509
 from harness.decode.exported_certificates import Held, public_key
 from harness.model.finding import Finding
 from harness.pki.signatures import issuer_key_id, key_id, may_sign, self_signed, unchecked
-from harness.products.apic.rules.certificates import CA, INGRESS_CA, Row, row_of
+from harness.products.apic.rules.certificates import CA, INGRESS_CA, Row
 from harness.products.apic.rules.view import MANAGEMENT, View
 
 _RENEWED_BEFORE = timedelta(days=30)  # cert-manager's ingress-ca; the documents' renewBefore is 720h
@@ -180,7 +180,7 @@ class Page:
 
     def _row(self, certificate: x509.Certificate) -> Row | None:
         names = (held.name for held in self._places[certificate] if held.entry in ("tls.crt", "") and held.place == 0)
-        return next((row for name in names if (row := row_of(name, self._view.instances))), None)
+        return next((row for name in names if (row := self._view.row(name))), None)
 
     def _uses(self) -> Iterator[str]:
         yield "\nPurpose:"

@@ -1,5 +1,7 @@
 """The certificates of API Connect: tables 1 to 5 of "API Connect TLS certificates", a row each.  Data only.
 
+The developer portal of 12.1 is in none of them; its rows are those of the helper files of 12.1.0.1
+(``ingress-issuer-v1.yaml``, ``custom-certs-external.yaml``), without what these leave open.
 ``short`` is the name on Cloud Pak for Integration and with a top-level custom resource, prefixed with the instance.
 """
 
@@ -7,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+from harness.products.apic.rules.profiles import DEVELOPER_PORTAL_SINCE, Release
 
 SELF_SIGNING, INGRESS = "selfsigning-issuer", "ingress-issuer"
 MANAGEMENT_CA, PORTAL_CA, ANALYTICS_CA, INGRESS_CA = "management-ca", "portal-ca", "analytics-ca", "ingress-ca"
@@ -33,6 +37,7 @@ class Row:
     restart: tuple[str, ...] = ()
     legacy: str = ""
     dns: tuple[str, ...] = ()
+    since: Release = ()
 
 
 _NAMESPACE = ("*.{namespace}", "*.{namespace}.svc", "*.{instance}-server.{namespace}.svc", "{instance}-server")
@@ -257,7 +262,19 @@ EVENT_GATEWAY = (
         condition=CP4I,
     ),
 )
-TABLES = (MANAGEMENT, ANALYTICS, PORTAL, GATEWAY, EVENT_GATEWAY)
+_ADMIN, _SITES = "the developer portal's admin endpoint", "the developer portal's sites"
+_PRESENTED = "what the developer portal presents to webMethods gateways"
+DEVELOPER_PORTAL = tuple(
+    Row(name, name, subsystem, INGRESS, use, scope, purpose, since=DEVELOPER_PORTAL_SINCE)
+    for name, subsystem, use, scope, purpose in (
+        ("devportal-admin-client", "management", CLIENT, INTER, f"what management presents to {_ADMIN}"),
+        ("wmapigateway-devportal-client", "gateway", CLIENT, INTER, f"what webMethods gateways present to {_ADMIN}"),
+        ("devportal-wmapigateway-client", "developer-portal", CLIENT, INTER, _PRESENTED),
+        ("devportal-admin", "developer-portal", SERVER, INTER, _ADMIN),
+        ("devportal-web", "developer-portal", SERVER, USER, _SITES),
+    )
+)
+TABLES = (MANAGEMENT, ANALYTICS, PORTAL, GATEWAY, EVENT_GATEWAY, DEVELOPER_PORTAL)
 ROWS: tuple[Row, ...] = tuple(row for table in TABLES for row in table)
 BY_NAME = {name: row for row in ROWS for name in (row.name, row.short)}
 OF_ENDPOINT = {
@@ -269,6 +286,8 @@ OF_ENDPOINT = {
         ("cloudManagerEndpoint", "cm-endpoint"),
         ("portalAdminEndpoint", "portal-admin"),
         ("portalUIEndpoint", "portal-web"),
+        ("devportalAdminEndpoint", "devportal-admin"),
+        ("devportalUIEndpoint", "devportal-web"),
         ("gatewayManagerEndpoint", "gwv6-manager-endpoint"),
         ("ingestion", "analytics-ai-endpoint"),
     )

@@ -5,7 +5,18 @@ from __future__ import annotations
 from harness.model.patch import Patch, patch, put
 from harness.model.resource import Located
 from harness.products.apic.rules.remedies import home, set_in, setting, without
-from harness.products.apic.rules.view import ANALYTICS, EVENTS, GATEWAY, KEYS, PORTAL, SWITCH, TOP, Subsystem, View
+from harness.products.apic.rules.view import (
+    ANALYTICS,
+    DEVPORTAL,
+    EVENTS,
+    GATEWAY,
+    KEYS,
+    PORTAL,
+    SWITCH,
+    TOP,
+    Subsystem,
+    View,
+)
 from harness.products.rules import Log
 
 _OLD_SWITCH = "validateApimClient"
@@ -58,6 +69,14 @@ def cfg_1(view: View, log: Log) -> None:
 
 def cfg_2(view: View, log: Log) -> None:
     """The switch is a truth value; where it is missing its default holds."""
+    for each in view.of(DEVPORTAL):
+        for name in (SWITCH, KEYS):
+            if each.sets(name):
+                log.undecided(
+                    each.at(name),
+                    f"a DevPortalCluster of 12.1.0.1 has no {name}; whether another release reads it is not known, and"
+                    " it is judged with mTLS on",
+                )
     for each in view.stated:
         if each.kind not in (PORTAL, ANALYTICS, GATEWAY):
             continue

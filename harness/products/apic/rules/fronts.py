@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 
 from harness.model.patch import Operation, patch, put, take_out
 from harness.model.resource import Resource
-from harness.products.apic.rules.certificates import CA, row_of
+from harness.products.apic.rules.certificates import CA
 from harness.products.apic.rules.view import (
     ANALYTICS,
+    DEVPORTAL,
     GATEWAY,
     MANAGEMENT,
     PORTAL,
@@ -28,6 +29,7 @@ from harness.products.rules import Log, Place
 
 _ENDPOINTS = {
     PORTAL: (("portalAdminEndpoint",),),
+    DEVPORTAL: (("devportalAdminEndpoint",),),
     ANALYTICS: (("ingestion", "endpoint"),),
     GATEWAY: (("gatewayManagerEndpoint",),),
     MANAGEMENT: (("platformAPIEndpoint",), ("consumerAPIEndpoint",)),
@@ -35,6 +37,7 @@ _ENDPOINTS = {
 """The endpoints between subsystems; management's are for REST calls, which never use mTLS."""
 _SECRETS = {
     PORTAL: ("portal-admin",),
+    DEVPORTAL: ("devportal-admin",),
     ANALYTICS: ("analytics-ai-endpoint",),
     GATEWAY: ("gwv6-manager-endpoint",),
     MANAGEMENT: ("api-endpoint", "consumer-endpoint"),
@@ -108,7 +111,7 @@ def fronts(view: View) -> Iterator[Front]:
     """Every Route and Ingress, once for each endpoint that it stands in front of."""
     servers: dict[str, list[Subsystem]] = {}
     for each in view.of(*_ENDPOINTS):
-        for host in {*_hosts(each), *_reported(each, view.instances)}:
+        for host in {*_hosts(each), *_reported(each, view)}:
             servers.setdefault(host, []).append(each)
     for resource in view.question.files.of("Route", "Ingress") if servers else ():
         if resource.group not in ("route.openshift.io", "networking.k8s.io", "extensions"):
@@ -128,10 +131,10 @@ def _hosts(each: Subsystem) -> Iterator[str]:
                 yield name
 
 
-def _reported(each: Subsystem, instances: frozenset[str]) -> Iterator[str]:
+def _reported(each: Subsystem, view: View) -> Iterator[str]:
     """The hosts of its endpoints by its status, which names their secrets."""
     for endpoint in each.resource.root.items("status", "endpoints"):
-        row = row_of(endpoint.text("secretName"), instances)
+        row = view.row(endpoint.text("secretName"))
         if row is not None and row.name in _SECRETS.get(each.kind, ()):
             try:
                 yield (urlsplit(endpoint.text("uri")).hostname or "").lower()
@@ -183,11 +186,14 @@ def _unknown(front: Front) -> str:
 
 
 def _terminated(front: Front, log: Log) -> None:
+    switched = front.server.kind != DEVPORTAL
     message = (
-        f"TLS ends here, in front of {front.what}, which verifies its clients' certificates ({SWITCH}). What terminates"
-        " TLS does not hold the client's key, so every client is refused."
+        f"TLS ends here, in front of {front.what}, which verifies its clients' certificates"
+        f"{f' ({SWITCH})' if switched else ''}. What terminates TLS does not hold the client's key, so every client is"
+        " refused."
     )
     plan = f"or move the flow to JWT first (hopproof plan --terminate); {SWITCH}: false comes before this change"
+    plan = plan if switched else "the developer portal has no JWT in place of mTLS"
     if front.is_route:
         fix = f"tls: {{termination: passthrough}}  # {plan}"
         log.error(front.at(*_TLS, "termination"), message, fix, patch(front.resource, *_pass_on(front)))
@@ -214,7 +220,7 @@ def ca_presented(view: View, log: Log) -> None:
         if (ingress.namespace, view.cluster(ingress)) not in homes:
             continue
         for number, block in enumerate(ingress.root.items(*_TLS)):
-            row = row_of(block.text("secretName"), view.instances)
+            row = view.row(block.text("secretName"))
             if row is not None and row.use == CA:
                 log.checked()
                 log.error(

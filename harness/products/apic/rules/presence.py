@@ -11,6 +11,7 @@ from harness.pki.signatures import may_sign
 from harness.products.apic.rules.certificates import CA, INGRESS_CA, OF_ISSUER, ROWS, USER
 from harness.products.apic.rules.fronts import fronts, needing_passthrough
 from harness.products.apic.rules.keys import to_service
+from harness.products.apic.rules.subjects import ADMIN_CLIENTS
 from harness.products.apic.rules.view import ANALYTICS, EVENTS, GATEWAY, KEYS, MANAGEMENT, PORTAL, Known, View
 
 Presence = Callable[[View], bool]
@@ -133,8 +134,11 @@ def ingestion_client(view: View) -> bool:
 
 def admin_client(view: View) -> bool:
     """The admin client, and a portal that names it or presents a certificate."""
-    named = any(each.spec.at("adminClientSubjectDN") is not None for each in view.of(PORTAL))
-    return _pair(view, PORTAL, "portal-admin-client", "portal-admin", named)
+    for kind, client, server in ADMIN_CLIENTS:
+        named = any(each.spec.at("adminClientSubjectDN") is not None for each in view.of(kind))
+        if _pair(view, kind, client, server, named):
+            return True
+    return False
 
 
 def _pair(view: View, kind: str, client: str, server: str, named: bool) -> bool:

@@ -13,6 +13,7 @@ from datetime import date
 Release = tuple[int, ...]
 JWT_SINCE: Release = (10, 0, 5, 3)
 INGESTION_JWT_SINCE: Release = (10, 0, 5, 4)
+DEVELOPER_PORTAL_SINCE: Release = (12, 1)
 CA_HOURS, LEAF_HOURS = 10 * 365 * 24, 2 * 365 * 24
 _TWENTY_YEARS = 2 * CA_HOURS
 _FROZEN = date(2026, 11, 26)  # when the rows were taken from the documents

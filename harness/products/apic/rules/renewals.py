@@ -13,8 +13,8 @@ from itertools import pairwise
 
 from harness.model.resource import Resource
 from harness.products.apic.rules.certificates import BY_NAME, CLIENT, INGRESS_CA, ROWS, issuer_matches
-from harness.products.apic.rules.names import of_certificate, of_request, parse, same_authority, written_out
 from harness.products.apic.rules.remedies import setting
+from harness.products.apic.rules.subjects import of_certificate, of_request, parse, same_authority, written_out
 from harness.products.apic.rules.tables import hours_of
 from harness.products.apic.rules.trust import held_place, issued_by_name, place
 from harness.products.apic.rules.view import ANALYTICS, GATEWAY, MANAGEMENT, PORTAL, Known, Subsystem, View, placeholder

@@ -13,6 +13,7 @@ from harness.products.apic.rules.profiles import Release, parse
 from harness.products.rules import Place
 
 MANAGEMENT, PORTAL, ANALYTICS, GATEWAY, EVENTS = "management", "portal", "analytics", "gateway", "event-gateway"
+DEVPORTAL = "developer-portal"  # of 12.1, beside the CMS portal
 SWITCH, KEYS = "mtlsValidateClient", "jwksUrl"
 TOP = "APIConnectCluster"
 SHORT = {MANAGEMENT: "mgmt", PORTAL: "ptl", ANALYTICS: "a7s", GATEWAY: "gw"}
@@ -75,7 +76,9 @@ class Subsystem:
 
     @property
     def validates(self) -> bool:
-        """Whether it verifies client certificates, its default included."""
+        """Whether it verifies client certificates, its default included; a developer portal has no switch."""
+        if self.kind == DEVPORTAL:
+            return True
         said = self.spec.flag(SWITCH)
         if said is None and self.kind == GATEWAY:
             said = self.spec.flag("validateApimClient")

@@ -17,10 +17,11 @@ from harness.decode.exported_certificates import Held
 from harness.model.resource import Resource
 from harness.pki.signatures import Issuers
 from harness.products.apic.rules import certificates as table
-from harness.products.apic.rules.certificates import row_of
-from harness.products.apic.rules.profiles import NEWEST, Profile, Release, parse, profile_of
+from harness.products.apic.rules.certificates import Row, row_of
+from harness.products.apic.rules.profiles import NEWEST, Profile, Release, before, parse, profile_of
 from harness.products.apic.rules.subsystem import (
     ANALYTICS,
+    DEVPORTAL,
     EVENTS,
     GATEWAY,
     KEYS,
@@ -39,6 +40,7 @@ from harness.products.rules import Question
 _KINDS = {
     "ManagementCluster": MANAGEMENT,
     "PortalCluster": PORTAL,
+    "DevPortalCluster": DEVPORTAL,
     "AnalyticsCluster": ANALYTICS,
     "GatewayCluster": GATEWAY,
     "EventGateway": EVENTS,
@@ -110,6 +112,17 @@ class View:
         """The facts in force."""
         return profile_of(self.release) or NEWEST
 
+    def row(self, name: str) -> Row | None:
+        """The row of the tables that the object called *name* stands for; in a release without it, the name is free."""
+        row = row_of(name, self.instances)
+        return None if row is None or before(self.release, row.since) else row
+
+    @cached_property
+    def unknown_kinds(self) -> list[str]:
+        """The kinds of subsystems in the files that no rule is about."""
+        clusters = (each for each in self.question.files.resources if each.kind.endswith("Cluster") and _is_ours(each))
+        return sorted({each.kind for each in clusters} - {*_KINDS, TOP})
+
     @cached_property
     def platform(self) -> str:
         """Where it runs, as far as the files show."""
@@ -126,7 +139,7 @@ class View:
     @cached_property
     def requests(self) -> list[Known]:
         """The cert-manager ``Certificate`` objects that the tables know."""
-        known = ((row_of(each.name, self.instances), each) for each in self.certificate_objects)
+        known = ((self.row(each.name), each) for each in self.certificate_objects)
         return [Known(row, it.name, it.namespace, self.cluster(it), it) for row, it in known if row is not None]
 
     @cached_property
@@ -139,7 +152,7 @@ class View:
         """The certificates that the tables know: what each presents, or a CA."""
         found = []
         for held in self.question.certificates.presented():
-            row = row_of(held.name, self.instances)
+            row = self.row(held.name)
             if row is not None and (held.resource is None or held.resource.kind == "Secret"):
                 cluster = self.cluster(held.resource, held.file)
                 found.append(Known(row, held.name, held.namespace, cluster, held.resource, held))
@@ -153,7 +166,7 @@ class View:
             each
             for each in self._once(self.question.files.of("Secret"))
             if id(each) not in full
-            and row_of(each.name, self.instances) is not None
+            and self.row(each.name) is not None
             and (each.root.text("type") == "kubernetes.io/tls" or each.root.at("data", "tls.crt") is not None)
         ]
 
@@ -228,8 +241,10 @@ class View:
         for reference in resource.root.items("metadata", "ownerReferences"):
             if reference.text("kind") == TOP:
                 return reference.text("name")
+        if kind not in _SECTIONS:
+            return ""  # no section of a top-level resource makes one
         beside = (top for top in self.tops if top.namespace == resource.namespace)
-        suffix = f"-{SHORT.get(kind, kind)}"
+        suffix = f"-{SHORT[kind]}"
         return next((top.name for top in beside if resource.name == f"{top.name}{suffix}"), "")
 
     def _once(self, resources: Iterable[Resource]) -> Iterator[Resource]:
@@ -262,6 +277,7 @@ def _clusters(resources: Iterable[Resource]) -> bool:
 
 __all__ = [
     "ANALYTICS",
+    "DEVPORTAL",
     "EVENTS",
     "GATEWAY",
     "KEYS",
