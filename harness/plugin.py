@@ -9,12 +9,17 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import allure
 import pytest
+from allure_commons.types import ParameterMode
 
+from harness.catalogue.glossary import sent
+from harness.checks import CHECKS
 from harness.config import OPTIONS, refuse_former_names, resolve
 from harness.errors import HopproofError, UsageError
 from harness.model.case import Case
@@ -35,8 +40,8 @@ class HarnessError(Exception):
 class Verdict:
     """The verdict of one case, as a test sees it."""
 
-    def __init__(self, case: Case, row: Row | None) -> None:
-        self.case, self.row = case, row
+    def __init__(self, case: Case, row: Row | None, sent: Sequence[str] = ()) -> None:
+        self.case, self.row, self.sent = case, row, sent
 
     def hold(self) -> None:
         """Pass, fail, skip or break, as the row says."""
@@ -44,7 +49,7 @@ class Verdict:
             raise HarnessError("the run ended without a row for this case")
         dynamic: Any = allure.dynamic  # no annotations; what a fixture sets of these would not last
         dynamic.title(self.case.id)
-        dynamic.description(_description(self.case, self.row))
+        dynamic.description(_description(self.case, self.row, self.sent))
         outcome, reason = self.row["outcome"], self.row["reason"]
         if excuse := self.row.get("known"):
             pytest.skip(f"{known_words(excuse)}: {reason}")
@@ -97,15 +102,28 @@ def verdict(request: pytest.FixtureRequest) -> Verdict:
     run = request.config.stash[RUN]
     case: Case = request.param
     row = run.wait(case)
-    if row is not None:
-        _label(run.catalogue.product, case, row)
-    return Verdict(case, row)
+    if row is None:
+        return Verdict(case, None)
+    _label(run.catalogue.product, case, row)
+    return Verdict(case, row, () if case.reads_files else tuple(sent(run.catalogue, case)))
 
 
-def _description(case: Case, row: Row) -> str:
-    """What the requirement asks, where it is written, and the steps of a script."""
-    steps = "".join(f"\n{number}. {step}" for number, step in enumerate(case.params.script, start=1))
-    return f"{case.requirement.text}\n\n{row['source']} ({row['basis']})" + (f"\n{steps}" if steps else "")
+def _description(case: Case, row: Row, sent: Sequence[str]) -> str:
+    """What the requirement asks, where it is written, what is sent, what must happen, and the steps of a script."""
+    asked = [*(f"- {line}" for line in sent), f"- what must happen: {CHECKS[case.expected].summary}"]
+    steps = [f"{number}. {step}" for number, step in enumerate(case.params.script, start=1)]
+    parts = [case.requirement.text, f"{row['source']} ({row['basis']})", "\n".join(asked), "\n".join(steps)]
+    return "\n\n".join(part for part in parts if part)
+
+
+@dataclass(frozen=True)
+class _Plain:
+    """A text that Allure shows without quotes: of anything but a string it shows the ``repr``."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
 
 
 def _label(product: str, case: Case, row: Row) -> None:
@@ -115,6 +133,11 @@ def _label(product: str, case: Case, row: Row) -> None:
     dynamic.story(case.requirement.id)
     dynamic.severity(allure.severity_level.CRITICAL if row["level"] == "MUST" else allure.severity_level.NORMAL)
     dynamic.tag(row["outcome"], row["posture"], row["path"], row["stimulus"])
+    # The fixture's own parameter tells one case's history from another's, and says nothing that the title does not.
+    dynamic.parameter("verdict", case, mode=ParameterMode.HIDDEN)
+    words = {"path": row["path"], "authentication": row["modes"] or row["posture"], "sent": row["stimulus"]}
+    for name, value in words.items():
+        dynamic.parameter(name, _Plain(value), excluded=True)
     allure.attach(json.dumps(row, indent=1), name="row", attachment_type=allure.attachment_type.JSON)
 
 

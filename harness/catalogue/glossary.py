@@ -129,6 +129,17 @@ def _request(catalogue: Catalogue, case: Case, here: Here | None) -> Iterator[st
     if case.params.variant:
         yield f"  set up as: {case.params.variant}"
     yield "  what is sent:"
+    for line in sent(catalogue, case):
+        yield f"    {line}"
+    if header := case.flow.server.certificate_header:
+        encoding = case.flow.server.certificate_encoding
+        as_it_is = "" if encoding is CertificateEncoding.PEM else f" as {encoding}"
+        yield f"    header: {header} carries the client's certificate{as_it_is}; it is set by {_who_sets(case)}"
+    yield f"  effect on the server: {intrusiveness(case)} (a read-only run withholds writes and stress)"
+
+
+def sent(catalogue: Catalogue, case: Case) -> Iterator[str]:
+    """What the client of *case* presents: its certificate and token, and how it sends them."""
     stimulus = case.stimulus
     for kind, name in (
         ("certificate", stimulus.certificate),
@@ -136,15 +147,11 @@ def _request(catalogue: Catalogue, case: Case, here: Here | None) -> Iterator[st
         ("transport", stimulus.transport),
     ):
         if kind == "token" and case.params.script:
-            continue  # the steps below say which tokens are sent
-        summary = catalogue.classes[name].summary if name != GOOD else f"as the real client does ({kind} good)"
-        if name != GOOD or kind != "transport":
-            yield f"    {kind}: {name} - {summary}" if name != GOOD else f"    {kind}: {summary}"
-    if header := case.flow.server.certificate_header:
-        encoding = case.flow.server.certificate_encoding
-        as_it_is = "" if encoding is CertificateEncoding.PEM else f" as {encoding}"
-        yield f"    header: {header} carries the client's certificate{as_it_is}; it is set by {_who_sets(case)}"
-    yield f"  effect on the server: {intrusiveness(case)} (a read-only run withholds writes and stress)"
+            continue  # the steps of the script say which tokens are sent
+        if name != GOOD:
+            yield f"{kind}: {name} - {catalogue.classes[name].summary}"
+        elif kind != "transport":
+            yield f"{kind}: as the real client does ({kind} good)"
 
 
 def _reasons(catalogue: Catalogue, stimulus: Stimulus) -> Iterator[str]:

@@ -69,7 +69,7 @@ class Case:
     params: Params = field(default_factory=Params, hash=False)
 
     def __repr__(self) -> str:
-        # What Allure shows as the test's parameter, and tells one run's test from another's by.
+        # By this Allure tells one case from another in its history: it must not change.
         return f"Case({self.id!r})"
 
     @property

@@ -32,7 +32,7 @@ class MustBeRefused:
     acceptable_reasons: tuple[Reason, ...]
 
     def __str__(self) -> str:
-        return f"then refused: {' or '.join(self.acceptable_reasons)}"
+        return "then refused" + (f": {' or '.join(self.acceptable_reasons)}" if self.acceptable_reasons else "")
 
 
 Expectation = MustBeServed | MustBeRefused

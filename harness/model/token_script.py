@@ -9,14 +9,15 @@ from harness.model.expectation import Expectation, MustBeRefused
 
 
 class Flaw(StrEnum):
-    """What is wrong with a token that the harness makes: nothing, a stranger's key, its content, its time,
-    or a stranger's key that it brings along (``jwk``)."""
+    """What is wrong with a token that the harness makes: nothing; it is signed with an unknown key; its claims were
+    altered; it has expired; it is signed with the key in its own header (``jwk``); it is not signed (``alg: none``)."""
 
     NONE = "none"
     STRANGER = "stranger"
     ALTERED = "altered"
     EXPIRED = "expired"
     OWN_KEY = "own-key"
+    UNSIGNED = "unsigned"
 
 
 class Nesting(StrEnum):

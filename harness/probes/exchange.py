@@ -154,7 +154,7 @@ class Parties:
             client = self._target.send(endpoint.address, prepared, context)
         else:
             client = send(endpoint.address, prepared, context, KEPT_HEADERS, KEPT_CHARACTERS)
-        observed, issued = facts(self.sockets.sent(client), subject)
+        observed, issued = facts(self.sockets.sent(client), subject, self.offset)
         if issued:
             self._tokens[step.name] = issued
         return observed

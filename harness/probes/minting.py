@@ -17,7 +17,7 @@ from harness.pki.deployment import key_id
 from harness.pki.issue import Identity
 from harness.pki.jwk import Private, public_jwk
 from harness.pki.keys import new_key
-from harness.stimuli.tokens.jose import as_json, compact, encode, jwe
+from harness.stimuli.tokens.jose import as_json, compact, encode, jwe, unsigned
 from harness.stimuli.tokens.jwa import signer
 
 USER_TOKEN = "user_token"
@@ -46,7 +46,9 @@ class Minting:
             payload = tokens[step.embeds].encode()
         else:
             payload = as_json(self._claims(step, tokens, int(time.time() + offset)))
-        signed = compact(header, payload, signer(header["alg"], key))
+        if step.flaw is Flaw.UNSIGNED:
+            header["alg"] = "none"
+        signed = compact(header, payload, unsigned if step.flaw is Flaw.UNSIGNED else signer(header["alg"], key))
         if step.flaw is Flaw.ALTERED:
             signed = _altered(signed, payload)
         if not step.encrypted_for:

@@ -26,7 +26,7 @@ KEPT_HEADERS = frozenset({"cache-control"})
 KEPT_CHARACTERS = 65_536
 """Of an answer's body: a token may be longer than what a report needs of any other answer."""
 WRONG_SECRET = "hopproof-wrong-secret"
-_LONGEST = 200
+_LONGEST, _SKEW = 200, 60.0
 
 
 class Authentication(StrEnum):
@@ -168,8 +168,11 @@ def _proof(endpoint: TokenEndpoint, kind: ClientSecret) -> tuple[tuple[tuple[str
     return (("Authorization", b"Basic " + base64.b64encode(pair)),), {}
 
 
-def facts(client: ClientView, subject: str) -> tuple[Exchanged, str]:
-    """What came of a request, and the token that was issued ('' for none); *subject* is the one that was exchanged."""
+def facts(client: ClientView, subject: str, offset: float = 0.0) -> tuple[Exchanged, str]:
+    """What came of a request, and the token that was issued ('' for none).
+
+    *subject* is the token that was exchanged, *offset* how far the issuer's clock has been moved, in seconds.
+    """
     response = client.response
     if response is None:
         return Exchanged(None, client.alert or client.fault or ("timed out" if client.timed_out else "")), ""
@@ -199,7 +202,7 @@ def facts(client: ClientView, subject: str) -> tuple[Exchanged, str]:
             subject=_text(claims.get("sub")),
             actor=_text(actor.get("sub")) if isinstance(actor, dict) else "",
             earlier_actor=_text(earlier.get("sub")) if isinstance(earlier, dict) else "",
-            lifetime=_lifetime(claims),
+            lifetime=_lifetime(claims, time.time() + offset),
         ),
         compact,
     )
@@ -221,8 +224,10 @@ def _text(value: object) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
-def _lifetime(claims: Mapping[str, Any]) -> int:
+def _lifetime(claims: Mapping[str, Any], now: float) -> int:
+    """How long the token lives, 0 for one without ``exp``; an ``iat`` beyond clock skew does not shorten that."""
     issued, expiry = claims.get("iat"), claims.get("exp")
     if not isinstance(expiry, int | float):
         return 0
-    return int(expiry - (issued if isinstance(issued, int | float) else time.time()))
+    begins = issued if isinstance(issued, int | float) and issued <= now + _SKEW else now
+    return int(expiry - begins)

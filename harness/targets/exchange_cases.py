@@ -81,7 +81,7 @@ def _policy(of: _Exchanging) -> Iterator[Step]:
 
 
 def _subject_tokens(of: _Exchanging) -> Iterator[Step]:
-    bad = [Flaw.ALTERED, Flaw.STRANGER, *([Flaw.EXPIRED] if of.sts.expired else [])]
+    bad = [Flaw.ALTERED, Flaw.STRANGER, Flaw.UNSIGNED, Flaw.OWN_KEY, *([Flaw.EXPIRED] if of.sts.expired else [])]
     yield Take(_MINE)
     yield of.issued()
     for flaw in bad:

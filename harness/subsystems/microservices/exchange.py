@@ -17,6 +17,8 @@ SLIPS = {
     "sts-keeps-audience": "issues a token for the subject token's audience, not for the requested one",
     "sts-exchanges-for-anybody": "issues tokens for any audience, whatever its policy says",
     "sts-skips-subject-signature": "does not verify the subject token's signature",
+    "sts-accepts-unsigned-subject": "exchanges a subject token without a signature (alg none)",
+    "sts-takes-key-from-subject": "verifies a subject token with the key in its own header",
     "sts-accepts-expired-subject": "exchanges a subject token that has expired",
     "sts-pools-issuers-keys": (
         "verifies a token with the keys of every issuer that it trusts, not only those of the one it names"
@@ -77,6 +79,7 @@ SERVICE_SLIPS = {
     "service-lets-callers-share-a-key": "starts although two callers share one key",
     "caller-claims-another": "accepts the caller named in a token whichever known caller signed it",
     "caller-key-from-token": "accepts the key in a token's own header",
+    "caller-token-unsigned": "accepts a caller's token without a signature (alg none)",
     "caller-signature-skipped": "does not verify the signature of a caller's self-signed token",
     "caller-token-lives-long": "accepts a caller's self-signed token with any lifetime",
     "evidence-says-yes": "accepts any text as evidence that a caller signed",

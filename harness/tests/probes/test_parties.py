@@ -6,17 +6,19 @@ import base64
 import json
 import ssl
 import time
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from harness.model.exchange import ClientView, Response
 from harness.model.token_script import ClientSecret, Exchange, ExchangeRefused, Flaw, Mint
 from harness.pki.deployment import Pki
 from harness.probes.minting import Minting
-from harness.probes.taken_token import altered, signed_with_unknown_key
+from harness.probes.taken_token import altered, signed_with_unknown_key, unsigned
 from harness.probes.token_endpoint import Authentication, TokenEndpoint, facts, request
 from harness.wire.send import Address
 
@@ -87,6 +89,19 @@ def test_of_an_answer_facts_are_kept_and_the_token_is_not() -> None:
     assert token not in json.dumps(found.to_json())
 
 
+@pytest.mark.parametrize(
+    ("issued", "expires", "lifetime"), [(30, 90, 60), (86_000, 86_060, 86_060), (None, 60, 60), (0, None, 0)]
+)
+def test_an_iat_in_the_future_does_not_shorten_a_lifetime(
+    monkeypatch: pytest.MonkeyPatch, issued: int | None, expires: int | None, lifetime: int
+) -> None:
+    monkeypatch.setattr("time.time", lambda: 1000.0)
+    stated = {"iat": issued, "exp": expires}
+    claims = {name: 1000 + value for name, value in stated.items() if value is not None}
+    token = jwt.encode(claims, "x" * 32, algorithm="HS256")
+    assert facts(_answer({"access_token": token}), "")[0].lifetime == lifetime
+
+
 @pytest.mark.parametrize("body", ["", "[]", '"x"', "{", {"access_token": ""}, {"access_token": 1}, "[" * 3000])
 def test_what_is_no_token_is_none(body: Any) -> None:
     found, issued = facts(_answer(body), "")
@@ -114,6 +129,38 @@ def test_a_bad_token_is_made_of_any_good_one(pki: Pki, change: Any) -> None:
     opaque = change("an-opaque-token")
     assert opaque != "an-opaque-token"
     assert len(opaque) == len("an-opaque-token")
+
+
+@pytest.mark.parametrize("alg", ["RS256", "PS384", "ES256", "ES384", "ES512", "EdDSA"])
+def test_an_unknown_key_signs_as_the_good_one_does(alg: str) -> None:
+    made: Mapping[str, Callable[[], Any]] = {
+        "ES256": lambda: ec.generate_private_key(ec.SECP256R1()),
+        "ES384": lambda: ec.generate_private_key(ec.SECP384R1()),
+        "ES512": lambda: ec.generate_private_key(ec.SECP521R1()),
+        "EdDSA": ed25519.Ed25519PrivateKey.generate,
+    }
+    key = made.get(alg, lambda: rsa.generate_private_key(public_exponent=65537, key_size=2048))()
+    good = jwt.encode({"sub": "peter"}, key, algorithm=alg, headers={"kid": "1"})
+    bad, brought = signed_with_unknown_key(good), signed_with_unknown_key(good, shown=True)
+    for one in (bad, brought):
+        with pytest.raises(jwt.InvalidSignatureError):
+            jwt.decode(one, key.public_key(), algorithms=[alg])
+    carried = jwt.PyJWK(jwt.get_unverified_header(brought)["jwk"], alg)
+    assert jwt.decode(brought, carried, algorithms=[alg]) == {"sub": "peter"}
+    assert "jwk" not in jwt.get_unverified_header(bad)
+
+
+def test_a_symmetric_token_is_forged_with_a_key_pair() -> None:
+    good = jwt.encode({"sub": "peter"}, "x" * 32, algorithm="HS256")
+    assert jwt.get_unverified_header(signed_with_unknown_key(good))["alg"] == "RS256"
+
+
+def test_an_unsigned_token_says_what_the_good_one_says() -> None:
+    good = jwt.encode({"sub": "peter"}, "x" * 32, algorithm="HS256", headers={"kid": "1"})
+    bad = unsigned(good)
+    assert bad.endswith(".") and jwt.get_unverified_header(bad) == {"alg": "none", "typ": "JWT", "kid": "1"}
+    assert jwt.decode(bad, options={"verify_signature": False}) == {"sub": "peter"}
+    assert len(unsigned("an-opaque-token")) == len("an-opaque-token")
 
 
 def test_a_minted_token_says_what_its_step_says(pki: Pki) -> None:

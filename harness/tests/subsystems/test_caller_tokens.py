@@ -95,6 +95,7 @@ def _with(step: Mint, **changes: object) -> Mint:
         ("self-issued", [_with(OWN, issuer="nobody.test")], Reason.TOKEN_KEY),
         ("self-issued", [_with(OWN, flaw=Flaw.OWN_KEY)], Reason.TOKEN_SIGNATURE),
         ("self-issued", [_with(OWN, flaw=Flaw.ALTERED)], Reason.TOKEN_SIGNATURE),
+        ("self-issued", [_with(OWN, flaw=Flaw.UNSIGNED)], Reason.TOKEN_ALGORITHM),
         ("self-issued", [_with(OWN, flaw=Flaw.EXPIRED)], Reason.TOKEN_EXPIRED),
         ("self-issued", [_with(OWN, audience="fn.ecomm.test")], Reason.TOKEN_CLAIMS),
         ("self-issued", [_with(OWN, lifetime=601)], Reason.TOKEN_CLAIMS),
@@ -126,6 +127,7 @@ def test_each_form_is_verified_in_all_its_parts(made: Make, form: str, steps: li
     [
         ("caller-claims-another", "self-issued", [_with(OWN, issuer="gateway.ecomm.test")]),
         ("caller-key-from-token", "self-issued", [_with(OWN, flaw=Flaw.OWN_KEY)]),
+        ("caller-token-unsigned", "self-issued", [_with(OWN, flaw=Flaw.UNSIGNED)]),
         ("caller-signature-skipped", "self-issued", [_with(OWN, flaw=Flaw.ALTERED)]),
         ("caller-token-lives-long", "self-issued", [_with(OWN, lifetime=86_400)]),
         ("nested-takes-inner-alone", "nested-claim", [USER]),

@@ -7,6 +7,7 @@ import hashlib
 import json
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -16,6 +17,7 @@ import pytest
 from cryptography import x509
 
 from harness.pki.deployment import Pki, key_id
+from harness.probes.taken_token import signed_with_unknown_key, unsigned
 from harness.subsystems.microservices.oauth import ACCESS_TOKEN, GRANT, INTROSPECTION_PATH, JWT_TYPE, TOKEN_PATH
 from harness.subsystems.microservices.sts import Client, Domain, TokenService
 from harness.subsystems.server.application import HttpResponse
@@ -126,6 +128,21 @@ def test_a_request_that_is_not_right_gets_its_error(
 def test_a_subject_token_that_is_not_acceptable_is_an_invalid_request(sts: Asked, claims: dict[str, Any]) -> None:
     answer = sts.exchange(sts.token(**claims))
     assert (answer.status, answer.body["error"]) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    ("slip", "made"),
+    [
+        ("sts-accepts-unsigned-subject", unsigned),
+        ("sts-takes-key-from-subject", lambda good: signed_with_unknown_key(good, shown=True)),
+    ],
+)
+def test_a_subject_token_signed_by_nobody_or_by_its_bearer_is_refused(
+    pki: Pki, deployment: Path, slip: str, made: Callable[[str], str]
+) -> None:
+    bad = made(Asked(pki, deployment).token())
+    assert Asked(pki, deployment).exchange(bad).status == 400
+    assert Asked(pki, deployment, slip).exchange(bad).status == 200
 
 
 def test_a_parameter_that_stands_twice_is_refused(sts: Asked) -> None:

@@ -67,6 +67,8 @@ def test_a_right_token_service_conforms(place: Place) -> None:
         ("sts-exchanges-for-anybody", {"x-policy"}),
         ("sts-skips-subject-signature", {"x-subject-token", "x-request"}),
         ("sts-accepts-expired-subject", {"x-subject-token"}),
+        ("sts-accepts-unsigned-subject", {"x-subject-token"}),
+        ("sts-takes-key-from-subject", {"x-subject-token"}),
         ("sts-skips-client-authentication", {"x-client"}),
         ("sts-ignores-token-types", {"x-request"}),
         ("sts-answers-invalid-grant", {"x-request"}),
