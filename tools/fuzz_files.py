@@ -173,15 +173,15 @@ def look(data: bytes, generator: random.Random) -> str:
     certificates = collect(files)
     release, platform = generator.choice(("", "", "10.0.5.2", "12.1")), generator.choice(("", "", *PLATFORMS))
     question = Question(files, certificates, NOW, release, platform)
-    return "\n".join(_printed(question, generator))
+    return "\n".join(_printed(question, data.decode("utf-8", "replace"), generator))
 
 
-def _printed(question: Question, generator: random.Random) -> Iterator[str]:
+def _printed(question: Question, text: str, generator: random.Random) -> Iterator[str]:
     rules, unread = file_rules()["apic"], [*question.files.unread, *question.certificates.unread]
     judgement = rules.lint(question)
     yield file_findings.text(judgement, question.files, unread)
     yield file_findings.as_json(judgement, question.files, unread)
-    yield file_findings.sarif(judgement, rules.sources, unread)
+    yield file_findings.sarif(judgement, rules.sources, unread, lambda _: text)
     yield file_findings.junit(judgement, rules.sources, unread, Severity.ERROR)
     yield rules.certificates(question)
     assert rules.renewal is not None and rules.termination is not None and rules.configured is not None

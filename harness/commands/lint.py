@@ -94,7 +94,7 @@ def _lint(arguments: Arguments) -> int:
         shown = file_findings.as_json(judgement, question.files, unread)
     elif arguments.format == "sarif":
         again = [replace(item, matters=False) for item in question.files.again]
-        shown = file_findings.sarif(judgement, rules.sources, [*unread, *again])
+        shown = file_findings.sarif(judgement, rules.sources, [*unread, *again], manifests.text_of)
     elif arguments.format == "junit":
         shown = file_findings.junit(judgement, rules.sources, unread, fail_on)
     else:

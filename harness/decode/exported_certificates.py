@@ -8,6 +8,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import PurePath
 
 from cryptography import x509
@@ -18,7 +19,8 @@ from cryptography.utils import CryptographyDeprecationWarning
 
 from harness.model.resource import Files, Located, Resource, Unread
 
-_PEM = re.compile(rb"-----BEGIN (X509 )?CERTIFICATE-----.*?-----END (X509 )?CERTIFICATE-----", re.DOTALL)
+_BEGIN = re.compile(rb"-----BEGIN (X509 )?CERTIFICATE-----")
+_END = re.compile(rb"-----END (X509 )?CERTIFICATE-----")
 _CERTIFICATE_FIELDS = (".crt", ".pem", ".cer", ".cert")
 _MOST_IN_ONE = 500
 _UNREADABLE = (
@@ -119,26 +121,32 @@ def _decoded(value: Located, encoded: bool) -> bytes | None:
 
 
 def _load(text: bytes, file: str, line: int, found: Collection) -> Iterator[x509.Certificate]:
-    for number, match in enumerate(_PEM.finditer(text)):
+    begins = [match.start() for match in _BEGIN.finditer(text)]
+    for number, (begin, following) in enumerate(pairwise((*begins, len(text)))):
         if number >= _MOST_IN_ONE:
             found.unread.append(Unread(file, line, f"more than {_MOST_IN_ONE} certificates in one place"))
             return
+        end = _END.search(text, begin, following)
+        if end is None:
+            found.unread.append(Unread(file, line, "a certificate that is cut off: BEGIN CERTIFICATE without its END"))
+            continue
         try:
-            certificate = x509.load_pem_x509_certificate(match[0])
+            certificate = x509.load_pem_x509_certificate(text[begin : end.end()])
             # A hostile certificate can parse and fail only when a part of it is first looked at.
             certificate.subject.rfc4514_string(), certificate.issuer.rfc4514_string(), certificate.extensions
         except _UNREADABLE as problem:
-            found.unread.append(Unread(file, line, f"a certificate that cannot be read: {_in_words(problem)}"))
+            found.unread.append(Unread(file, line, f"a certificate that cannot be read: {in_words(problem)}"))
             continue
         yield certificate
 
 
-def _in_words(problem: Exception) -> str:
+def in_words(problem: Exception) -> str:
+    """Why a certificate cannot be read, from what cryptography raised."""
     if isinstance(problem, KeyError):
         return "a name of an unknown type"
     text = str(problem).partition("\n")[0]
     if "Unable to load PEM file" in text:
         return "what stands between BEGIN and END is not Base64"
     if "error parsing asn1 value" in text:
-        return "its DER is damaged, or it is no certificate"
+        return "its DER is damaged or cut off, or it is no certificate"
     return text

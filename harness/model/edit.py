@@ -1,4 +1,4 @@
-"""A patch as changes of the text that its object was read from, where the positions allow it.  Pure."""
+"""An operation of a patch as a change of the text that its object was read from, by its positions alone.  Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.model.patch import Op, Operation, Patch
+from harness.model.patch import Op, Operation
 from harness.model.resource import Located
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9./_-]*")
@@ -15,21 +15,20 @@ _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9./_-]*")
 
 @dataclass(frozen=True)
 class Edit:
-    """``text`` in the place of what stands on ``line`` from ``column`` (from 1) up to and without ``end``."""
+    """``text`` in the place of what stands on ``line`` from ``column`` (from 1) up to and without ``end``.
+
+    ``end`` is a column of the line ``last``, 0 where that is the same line.
+    """
 
     line: int
     column: int
     end: int
     text: str
+    last: int = 0
 
 
-def edits(patch: Patch) -> list[Edit]:
-    """What to change in the file, all of it; [] where an operation cannot be made so."""
-    made = [_edit(patch.resource.root, operation) for operation in patch.operations]
-    return [each for each in made if each is not None] if all(made) else []
-
-
-def _edit(root: Located, operation: Operation) -> Edit | None:
+def edit(root: Located, operation: Operation) -> Edit | None:
+    """What has *operation* set a scalar that is there, or add a key; None for everything else."""
     if operation.op not in (Op.ADD, Op.REPLACE):
         return None
     present = root.at(*operation.path)

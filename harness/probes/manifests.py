@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from harness.decode.manifests import MOST_BYTES, read
@@ -67,7 +68,7 @@ def refuse_unrelated(files: Files, judgement: Judgement, known: Mapping[str, str
     named = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common(_NAMED))
     more = f", {len(kinds) - _NAMED} more kinds" if len(kinds) > _NAMED else ""
     held = [f"{named}{more}"] if kinds else []
-    held += [f"{len(files.pem)} PEM files"] if files.pem else []
+    held += [f"{len(files.pem)} PEM file{'s' if len(files.pem) > 1 else ''}"] if files.pem else []
     raise UsageError(
         f"no rule is about what is in {' '.join(paths)}: {' and '.join(held)}",
         hint="; or ".join(f"for {title}: {judges}" for title, judges in known.items() if judges),
@@ -176,3 +177,13 @@ def _once(found: Files) -> None:
             how = f"otherwise than in {before.file}:{before.root.line}" if differs else "with the same content"
             found.again.append(Unread(each.file, each.root.line, f"{each.label}, {how}", differs))
     found.resources = kept
+
+
+@lru_cache(maxsize=1)
+def text_of(file: str) -> str:
+    """The text of *file*; '' where it cannot be read, or is not UTF-8."""
+    try:
+        with Path(file).open("rb") as stream:
+            return stream.read(MOST_BYTES).decode("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
 from harness import __version__
 from harness.decode.redaction import redact
-from harness.model.edit import edits
+from harness.model.edit import Edit
 from harness.model.finding import Finding, Judgement, Severity
 from harness.model.patch import Patch
 from harness.model.resource import Files, Unread
+from harness.writers.file_edits import file_edits
 from harness.writers.patches import client_of
 
 Json: TypeAlias = "Sequence[Json] | Mapping[str, Json] | str | int | bool | None"
@@ -119,8 +120,8 @@ def _patch(patch: Patch, client: str) -> Json:
     }
 
 
-def sarif(judgement: Judgement, sources: Sources, unread: Sequence[Unread]) -> str:
-    """SARIF 2.1.0, which code hosts show beside the lines."""
+def sarif(judgement: Judgement, sources: Sources, unread: Sequence[Unread], text_of: Callable[[str], str]) -> str:
+    """SARIF 2.1.0, which code hosts show beside the lines; *text_of* gives the text of a file, '' where it cannot."""
     rules: list[Json] = [
         {"id": name, "shortDescription": {"text": words}, "help": {"text": source}}
         for name, (words, source) in sources.items()
@@ -131,7 +132,7 @@ def sarif(judgement: Judgement, sources: Sources, unread: Sequence[Unread]) -> s
             "level": _LEVEL[finding.severity],
             "message": {"text": f"{redact(finding.message)} Fix: {redact(finding.fix)}"},
             "locations": [_location(finding.file, finding.line, redact(finding.object), redact(finding.path))],
-            **_fixes(finding),
+            **_fixes(finding, text_of),
         }
         for finding in judgement.sorted()
     ]
@@ -153,20 +154,24 @@ def sarif(judgement: Judgement, sources: Sources, unread: Sequence[Unread]) -> s
     return json.dumps({"$schema": _SARIF, "version": "2.1.0", "runs": [run]}, indent=1)
 
 
-def _fixes(finding: Finding) -> Mapping[str, Json]:
+def _fixes(finding: Finding, text_of: Callable[[str], str]) -> Mapping[str, Json]:
     """The patch as a change of the file, where there is one."""
     patch = finding.patch
-    if patch is None or patch.resource.file == "-" or not (made := edits(patch)):
+    if patch is None or patch.resource.file == "-":
         return {}
-    replacements: list[Json] = [
-        {
-            "deletedRegion": {"startLine": each.line, "startColumn": each.column, "endColumn": each.end},
-            "insertedContent": {"text": each.text},
-        }
-        for each in made
-    ]
+    made = file_edits(patch, text_of(patch.resource.file))
+    if not made:
+        return {}
+    replacements: list[Json] = [_replacement(each) for each in made]
     change: Json = {"artifactLocation": {"uri": _uri(patch.resource.file)}, "replacements": replacements}
     return {"fixes": [{"description": {"text": redact(finding.fix)}, "artifactChanges": [change]}]}
+
+
+def _replacement(edit: Edit) -> Json:
+    region: dict[str, Json] = {"startLine": edit.line, "startColumn": edit.column, "endColumn": edit.end}
+    if edit.last > edit.line:
+        region["endLine"] = edit.last
+    return {"deletedRegion": region, "insertedContent": {"text": edit.text}}
 
 
 def _location(file: str, line: int, name: str = "", path: str = "") -> Json:

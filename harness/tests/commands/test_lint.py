@@ -251,7 +251,17 @@ def test_der_and_pem_without_a_certificate(capsys: pytest.CaptureFixture[str], t
     assert status == 0 and "1 certificate in 2 places" in out
     (tmp_path / "cut.der").write_bytes(deployment.ca.certificate.public_bytes(Encoding.DER)[:90])
     status, out, _ = run(capsys, "certs", tmp_path)
-    assert status == 2 and "cut.der:1: a certificate that cannot be read: its DER is damaged" in out
+    assert status == 2 and "cut.der:1: a certificate that cannot be read: its DER is damaged or cut off" in out
+
+
+@pytest.mark.parametrize("whole_first", [True, False])
+def test_pem_that_is_cut_off(capsys: pytest.CaptureFixture[str], tmp_path: Path, whole_first: bool) -> None:
+    pem = Deployment().ca.pem()
+    cut = pem[: pem.index(b"-----END")]
+    (tmp_path / "ingress-ca.pem").write_bytes(pem + cut if whole_first else cut + pem)
+    status, out, _ = run(capsys, "certs", tmp_path)
+    assert status == 2 and "1 certificate in 1 place" in out
+    assert "ingress-ca.pem:1: a certificate that is cut off: BEGIN CERTIFICATE without its END" in out
 
 
 def test_an_object_that_a_folder_has_several_times(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import jsonpatch
@@ -13,12 +13,12 @@ import yaml
 from harness import paths
 from harness.decode.exported_certificates import collect
 from harness.decode.manifests import read
-from harness.model.edit import Edit, edits
 from harness.model.finding import Finding
-from harness.model.patch import Value, patch, put
 from harness.model.resource import Files
 from harness.products.registry import file_rules
 from harness.products.rules import Export, Question
+from harness.tests.edited import edited
+from harness.writers.file_edits import file_edits
 
 DECIDE = {
     "export-override-incomplete": "which image it is",
@@ -45,10 +45,6 @@ DECIDE = {
     "apk-mtls-on-resource": "which API",
     "apk-former-version": "apiVersion cannot be patched",
     "apk-several-sources": "which source",
-}
-NO_EDIT = {  # what is removed, moved or in the place of a list: the end of it is not known
-    *("export-old-switch-name", "export-top-level-mtls", "export-other-use", "export-other-site-host"),
-    *("export-missing-name", "apk-misspelt-required", "apk-document-place"),
 }
 FAULTS = {
     name: (product, export) for product, rules in file_rules().items() for name, (_, export) in rules.faults.items()
@@ -114,53 +110,11 @@ def test_the_edit_of_the_file_is_what_the_patch_says(fault: str) -> None:
     text = text_of(export)
     asked = question(text)
     for finding in lint(asked).findings:
-        changes = edits(finding.patch) if finding.patch is not None else []
-        assert bool(changes) is (finding.patch is not None and fault not in NO_EDIT)
-        if changes:
-            edited = applied(text.decode(), changes).encode()
-            assert list(objects(edited)) == list(objects(patched(text, asked, finding)))
-
-
-SAMPLES = (
-    ("a: 1\nspec:\n  b: old\n", ("spec", "b"), "new", 'a: 1\nspec:\n  b: "new"\n'),
-    ("spec:\n  b: 'o''ld'  # why\n", ("spec", "b"), True, "spec:\n  b: true  # why\n"),
-    ("spec:\n  b:\n", ("spec", "b"), "new", 'spec:\n  b: "new"\n'),
-    ("spec:\n  b: 1\n", ("spec", "c/d"), ["x"], 'spec:\n  c/d: ["x"]\n  b: 1\n'),
-    ("spec:\n  b: 1\n", ("spec", "1 c"), False, 'spec:\n  "1 c": false\n  b: 1\n'),
-    ("spec: {b: 1}\n", ("spec", "c"), "x", 'spec: {"c": "x", b: 1}\n'),
-    ("spec: {}\n", ("spec", "c"), "x", 'spec: {"c": "x"}\n'),
-    ("é: 1\nspec: {\U0001f600: é, b: x}\n", ("spec", "b"), "y", 'é: 1\nspec: {\U0001f600: é, b: "y"}\n'),
-    ("l:\n- a: 1\n  b: 2\n", ("l", 0, "c"), "x", 'l:\n- c: "x"\n  a: 1\n  b: 2\n'),
-    ("l: [a, b]\n", ("l", 1), "x", 'l: [a, "x"]\n'),
-    ('{"spec":\t{"b": "o\\u0041"}}', ("spec", "b"), "x", '{"spec":\t{"b": "x"}}'),
-    ("\ufeffb: 1\r\nc: 2\r\n", ("c",), "x", '\ufeffb: 1\r\nc: "x"\r\n'),
-    # Another value may hang on these, or where they end is not known.
-    ("b: &x 1\nc: *x\n", ("b",), "x", ""),
-    ("b: &x\n  d: 1\nc: *x\n", ("b", "d"), "x", ""),
-    ("b: &x\n  d: 1\nc:\n  <<: *x\n", ("b", "e"), "x", ""),
-    ("b: !!str 1\n", ("b",), "x", ""),
-    ("b: |\n  text\n", ("b",), "x", ""),
-    ("b: one\n  two\n", ("b",), "x", ""),
-    ("b:\n- 1\n", ("b",), "x", ""),
-    ("b: {c: 1}\n", ("b",), "x", ""),
-    ('{"a": "\\ud83d\\ude00", "b": 1}', ("b",), "x", ""),
-)
-
-
-@pytest.mark.parametrize(("text", "path", "value", "right"), SAMPLES)
-def test_an_edit_changes_one_place(text: str, path: tuple[str | int, ...], value: Value, right: str) -> None:
-    (resource,), unread = read(text.encode(), "any.yaml")
-    assert unread == []
-    changes = edits(patch(resource, put(resource, value, *path)))
-    assert (applied(text, changes) if changes else "") == right
-
-
-def applied(text: str, changes: Sequence[Edit]) -> str:
-    lines = text.removeprefix("\ufeff").splitlines(keepends=True)
-    for each in sorted(changes, key=lambda change: (-change.line, -change.column)):
-        line = lines[each.line - 1]
-        lines[each.line - 1] = line[: each.column - 1] + each.text + line[each.end - 1 :]
-    return ("\ufeff" if text.startswith("\ufeff") else "") + "".join(lines)
+        if finding.patch is not None:
+            changes = file_edits(finding.patch, text.decode())
+            assert changes
+            changed = edited(text.decode(), changes).encode()
+            assert list(objects(changed)) == list(objects(patched(text, asked, finding)))
 
 
 @pytest.mark.parametrize("fault", DECIDE)

@@ -58,7 +58,7 @@ def wrong_junit(text: str) -> list[str]:
 def test_findings_on_files(file: Path) -> None:
     judgement, sources = judged(file)
     assert judgement.findings
-    assert wrong_sarif(file_findings.sarif(judgement, sources, UNREAD)) == []
+    assert wrong_sarif(file_findings.sarif(judgement, sources, UNREAD, manifests.text_of)) == []
     for fail_on in (Severity.ERROR, Severity.WARNING):
         assert wrong_junit(file_findings.junit(judgement, sources, UNREAD, fail_on)) == []
 
@@ -66,13 +66,13 @@ def test_findings_on_files(file: Path) -> None:
 def test_nothing_found() -> None:
     judgement, sources = judged(paths.FIXTURES / "exports" / "sound" / "kubernetes")
     assert judgement.findings == []
-    assert wrong_sarif(file_findings.sarif(judgement, sources, [])) == []
+    assert wrong_sarif(file_findings.sarif(judgement, sources, [], manifests.text_of)) == []
     assert wrong_junit(file_findings.junit(judgement, sources, [], Severity.ERROR)) == []
 
 
 def test_a_file_has_a_fix_where_its_position_is_known() -> None:
     judgement, sources = judged(paths.FIXTURES / "exports" / "broken" / "CFG-1.yaml")
-    (result,) = json.loads(file_findings.sarif(judgement, sources, []))["runs"][0]["results"]
+    (result,) = json.loads(file_findings.sarif(judgement, sources, [], manifests.text_of))["runs"][0]["results"]
     (change,) = result["fixes"][0]["artifactChanges"]
     assert change["artifactLocation"] == result["locations"][0]["physicalLocation"]["artifactLocation"]
     assert change["replacements"] == [
@@ -92,7 +92,7 @@ def test_the_rows_of_a_run(tmp_path: Path) -> None:
 
 def test_the_schemas_refuse_what_is_wrong() -> None:
     judgement, sources = judged(FILES[0])
-    log = json.loads(file_findings.sarif(judgement, sources, []))
+    log = json.loads(file_findings.sarif(judgement, sources, [], manifests.text_of))
     log["runs"][0]["results"][0]["fix"] = {}
     assert wrong_sarif(json.dumps(log))
     assert wrong_junit('<?xml version="1.0"?><testsuites><testcase name="x"/></testsuites>')

@@ -6,6 +6,7 @@ import re
 
 from cryptography import x509
 
+from harness.decode.exported_certificates import in_words
 from harness.products.apk.rules.view import CERTIFICATES, SOURCES, Reference, View
 from harness.products.rules import Log
 
@@ -95,8 +96,7 @@ def _pem(reference: Reference, text: str, view: View, log: Log) -> None:
         subject, ends = certificate.subject.rfc4514_string(), certificate.not_valid_after_utc
         constraints = certificate.extensions
     except (ValueError, KeyError, TypeError) as error:
-        what = str(error).partition("\n")[0]
-        log.error(at, f"{reference.named}: the certificate cannot be parsed ({what}); it may be truncated", whole)
+        log.error(at, f"{reference.named}: the certificate cannot be read: {in_words(error)}", whole)
         return
     if _BEGIN in rest:
         log.warning(at, f"{reference.named}: APK reads the first of its certificates only", "an entry for each")
