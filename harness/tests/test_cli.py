@@ -20,7 +20,7 @@ from harness.cli import VERBS, main
 from harness.model.vocabulary import Level
 from harness.model.vocabulary import Path as FlowPath
 from harness.tests.builders import row
-from harness.tests.command import ROOT, environment, python
+from harness.tests.command import PATIENCE, ROOT, environment, python
 from harness.tests.conftest import Finished
 from harness.writers import junit, record
 
@@ -259,7 +259,7 @@ def test_a_reader_who_has_seen_enough() -> None:
     process.stdout.close()
     assert process.stderr.read() == b""
     process.stderr.close()
-    assert process.wait(30) == 0
+    assert process.wait(PATIENCE) == 0
 
 
 # Records
