@@ -92,7 +92,7 @@ def _facts(row: Row, own: Sequence[Connection], leg: Leg | None) -> list[tuple[s
     """Every fact that both observed, with the contradiction ('' for none)."""
     evidence, first, last = row["evidence"], own[0], own[-1]
     found = [_end_to_end(evidence, leg), _path(row, leg), _encrypted(evidence, first)]
-    found += [_version(evidence, first), _served(evidence, first)]
+    found += [_version(evidence, first), _served(evidence, first), _refused(evidence, first), _alert(evidence, first)]
     found += [_certificate(evidence, last), _exposed(row, first)]
     return [fact for fact in found if fact is not None]
 
@@ -145,6 +145,24 @@ def _served(evidence: Evidence, first: Connection) -> tuple[str, str] | None:
         return None
     wrong = first.application_data is Seen.NO
     return "answered", "the client received a response over TLS, the packets show no application data" if wrong else ""
+
+
+def _refused(evidence: Evidence, first: Connection) -> tuple[str, str] | None:
+    client, data = evidence.get("client", {}), first.application_data
+    if client.get("established") is not False or first.content is not Content.TLS or data is Seen.UNKNOWN:
+        return None
+    wrong = data is Seen.YES
+    return "refused", "the client's handshake failed, the packets show application data of both sides" if wrong else ""
+
+
+def _alert(evidence: Evidence, first: Connection) -> tuple[str, str] | None:
+    """The alert that the client received, where the server's fatal one was sent in the clear."""
+    received = evidence.get("client", {}).get("alert")
+    sent = [alert.name for alert in first.alerts if alert.sender == "server" and alert.level == "fatal"]
+    if not received or not sent:
+        return None
+    wrong = received not in sent
+    return "alert", f"the client received the alert {received}, the packets show {', '.join(sent)}" if wrong else ""
 
 
 def _certificate(evidence: Evidence, last: Connection) -> tuple[str, str] | None:

@@ -20,6 +20,9 @@ _T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.2
 
 _KEPT = 0.9
 """Below this share of what was asked for a rate counts as not kept."""
+_BUSY = 0.9
+"""Above this share of a core, for each process that sends, sending counts as the limit."""
+_AT_ITS_LIMIT = "what sends the load was at its limit, so the server may serve more; --workers N sends from N processes"
 
 
 @dataclass(frozen=True)
@@ -137,9 +140,17 @@ def remarks(record: LoadRecord) -> list[str]:
             found.append(f"{item.arm.name}: {item.per_second:.1f} of {record.rate:g} events per second were served.")
         elif item.errors and not record.rate:
             found.append(f"{item.arm.name}: errors beside {item.served} events served: {_wrong(item)}.")
+    found += [f"{arm.name}: {_AT_ITS_LIMIT}." for arm in record.arms if _at_its_limit(record, arm)]
     if record.stopped:
         found.append(f"Stopped early: {record.stopped}.")
     return found
+
+
+def _at_its_limit(record: LoadRecord, arm: Arm) -> bool:
+    """Whether the processes that send the load, a core for each, had no CPU time left."""
+    slices = record.of(arm)
+    used, seconds = sum(item["client_cpu"] for item in slices), sum(item["seconds"] for item in slices)
+    return used > _BUSY * seconds * max(record.workers, 1)
 
 
 def _wrong(item: Figures) -> str:

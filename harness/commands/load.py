@@ -82,7 +82,7 @@ def _load(arguments: Arguments) -> int:
     bench = target.bench(known, arguments.seed)
     try:
         record = run(bench, known, applicable, wanted, arguments.target, _progress)
-        if wanted.outage:
+        if wanted.outage and not record.stopped:
             record = replace(record, outage=outage(bench, known, wanted, _hour))
     finally:
         bench.lab.close()
@@ -94,9 +94,9 @@ def _load(arguments: Arguments) -> int:
 
 
 def _wanted(arguments: argparse.Namespace) -> Wanted:
-    users = int(_number("--users", arguments.users or str(_USERS), 1, MOST_USERS))
+    users = _whole("--users", arguments.users or str(_USERS), 1, MOST_USERS)
     rate = _number("--rate", arguments.rate, 1, _HIGHEST_RATE) if arguments.rate else 0.0
-    workers = int(_number("--workers", arguments.workers, 0, _MOST_WORKERS))
+    workers = _whole("--workers", arguments.workers, 0, _MOST_WORKERS)
     if rate:
         # A client waits for its answer: at a tenth of a second an event, so many keep the rate.
         users = min(MOST_USERS, max(_USERS, round(rate / 10)))
@@ -135,6 +135,13 @@ def _number(flag: str, text: str, low: float, high: float) -> float:
     if not low <= value <= high:
         raise UsageError(f"{flag}: {text!r} is not a number between {low:g} and {high:g}")
     return value
+
+
+def _whole(flag: str, text: str, low: int, high: int) -> int:
+    value = _number(flag, text, low, high)
+    if not value.is_integer():
+        raise UsageError(f"{flag}: {text!r} is not a whole number between {low} and {high}")
+    return int(value)
 
 
 def _seconds(text: str) -> float:

@@ -46,7 +46,7 @@ from harness.run.packets import PacketJudge
 from harness.targets.builtin import EMBEDDED
 from harness.targets.reference_exports import reference_exports
 from harness.wire.packets.reader import read
-from harness.wire.packets.recorder import Recorder
+from harness.wire.packets.recorder import Recorder, between_ephemeral_ports
 
 Progress = Callable[[str, int, int], None]
 
@@ -221,7 +221,7 @@ def _captured(engine: Engine, cases: Sequence[Case]) -> list[Result]:
 
 def _once_captured(engine: Engine, cases: Sequence[Case]) -> list[Result]:
     with tempfile.TemporaryDirectory(prefix=prefix("mutants")) as folder:
-        recorder = Recorder(FilePath(folder) / "run.pcap", "lo")
+        recorder = Recorder(FilePath(folder) / "run.pcap", "lo", between_ephemeral_ports())
         try:
             results = _run(engine, cases)
             recorder.stop()

@@ -90,7 +90,9 @@ def run(
     plan = planned(orders, schedule, [wanted.rate] * len(schedule), length, wanted)
     before = _fetches(bench, setups)
     slices, stopped = generate(plan, arms, tell)
-    steps = [] if stopped or not wanted.knee else _steps(plan, arms, slices, seconds, tell)
+    steps = list[Slice]()
+    if wanted.knee and not stopped:
+        steps, stopped = _steps(plan, arms, slices, seconds, tell)
     fetched = {name: count - before[name] for name, count in _fetches(bench, setups).items() if name in before}
     rate, users = wanted.rate, wanted.users
     there = {(arm.posture, arm.path) for arm in arms}
@@ -141,8 +143,13 @@ def planned(
     }
 
 
-def _steps(plan: Plan, arms: Sequence[Arm], slices: Sequence[Slice], seconds: float, tell: Progress) -> list[Slice]:
-    """Each arm at rising shares of what it served at full load; all arms at one share before the next."""
+def _steps(
+    plan: Plan, arms: Sequence[Arm], slices: Sequence[Slice], seconds: float, tell: Progress
+) -> tuple[list[Slice], str]:
+    """Each arm at rising shares of what it served at full load; all arms at one share before the next.
+
+    Also says why that stopped early, or ''.
+    """
     most = [
         median([item["served"] / item["seconds"] for item in slices if item["arm"] == number] or [0.0])
         for number in range(len(arms))
@@ -157,7 +164,7 @@ def _steps(plan: Plan, arms: Sequence[Arm], slices: Sequence[Slice], seconds: fl
         "warm_up": min(_WARM_UP, length * _WARM_UP_SHARE),
         "users": min(MOST_USERS, max(plan["users"], _STEP_USERS)),
     }
-    return generate(stepped, arms, tell)[0] if steps else []
+    return generate(stepped, arms, tell) if steps else ([], "")
 
 
 def _ignores_token(flow: Flow, arm: Arm) -> bool:
@@ -263,7 +270,10 @@ def _fetches(bench: Bench, setups: Mapping[Arm, Setup]) -> dict[str, int]:
 
 
 def generate(plan: Plan, arms: Sequence[Arm], tell: Progress) -> tuple[list[Slice], str]:
-    """Have the generator send *plan*; returns the slices, and why it stopped early ('' where it did not)."""
+    """Have the generator send *plan*; returns the slices, and why it stopped early ('' where it did not).
+
+    Ctrl-C ends it; what was measured until then is kept.
+    """
     command = [sys.executable, "-m", "harness.probes.load.generator"]
     # A group of its own, for it and its workers: Ctrl-C is for us, who end them all.
     process = subprocess.Popen(  # noqa: S603
@@ -273,8 +283,9 @@ def generate(plan: Plan, arms: Sequence[Arm], tell: Progress) -> tuple[list[Slic
     slices: list[Slice] = []
     stopped = ""
     try:
-        process.stdin.write(json.dumps(plan) + "\n")
-        process.stdin.close()
+        with suppress(BrokenPipeError):  # it has ended already, which its status tells
+            process.stdin.write(json.dumps(plan) + "\n")
+            process.stdin.close()
         for line in process.stdout:
             message = json.loads(line)
             if message["kind"] == "stopped":
@@ -282,6 +293,10 @@ def generate(plan: Plan, arms: Sequence[Arm], tell: Progress) -> tuple[list[Slic
                 continue
             slices.append(cast(Slice, message["slice"]))
             tell(arms[slices[-1]["arm"]], slices[-1], len(slices), len(plan["schedule"]))
+    except KeyboardInterrupt:
+        if not slices:
+            raise
+        stopped = "it was interrupted"
     finally:
         with suppress(ProcessLookupError):  # the group has ended
             os.killpg(process.pid, signal.SIGTERM)

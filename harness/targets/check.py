@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path as FilePath
 
+from harness.decode import not_pem
 from harness.errors import UsageError
 from harness.model.catalogue import Flow
 from harness.stimuli.contexts import trusting
@@ -87,5 +88,12 @@ def holds_certificate(spot: str, file: FilePath) -> None:
     try:
         trusting(file)
     except OSError as error:
-        message = error.strerror if error.strerror and not isinstance(error, ssl.SSLError) else "no certificate in PEM"
-        raise UsageError(f"{spot}: {message}", where=str(file)) from error
+        raise unusable(spot, file, error) from error
+
+
+def unusable(spot: str, file: FilePath, error: OSError) -> UsageError:
+    """Why *file*, named at *spot*, cannot be used as a CA, and how to convert it if it is not PEM."""
+    if error.strerror and not isinstance(error, ssl.SSLError):
+        return UsageError(f"{spot}: {error.strerror}", where=str(file))
+    hint = not_pem.hint(file.read_bytes(), certificate=True)
+    return UsageError(f"{spot}: no certificate in PEM", where=str(file), hint=hint)

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import NameOID, PublicKeyAlgorithmOID
 
 from harness.catalogue.registry import catalogue
+from harness.decode import not_pem
 from harness.decode.names import readings
 from harness.errors import UsageError
 from harness.model.vocabulary import Posture
@@ -112,7 +113,11 @@ def _identity(client: Client) -> Identity:
     if end < datetime.now(UTC):
         raise UsageError(f"client.certificate expired on {end:%Y-%m-%d}", where=_place(client.certificate))
     if key.public_key() != chain[0].public_key():
-        raise UsageError("client.key is not the key of client.certificate", where=_place(client.key.secret))
+        later = any(key.public_key() == each.public_key() for each in chain[1:])
+        hint = (
+            "put the client's own certificate first in client.certificate, then its intermediate CAs" if later else ""
+        )
+        raise UsageError("client.key is not the key of client.certificate", where=_place(client.key.secret), hint=hint)
     return Identity(chain, key, written=_as_written(chain[0], client.key, "client.key"))
 
 
@@ -235,12 +240,14 @@ def _issued(leaf: x509.Certificate, by: x509.Certificate) -> bool:
 
 
 def _chain(secret: Secret, what: str) -> tuple[x509.Certificate, ...]:
+    content = secret.read(what)
     try:
-        chain = tuple(x509.load_pem_x509_certificates(secret.read(what)))
+        chain = tuple(x509.load_pem_x509_certificates(content))
         for certificate in chain:
             certificate.public_key()
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise UsageError(f"{what} has no usable PEM certificate", where=_place(secret)) from error
+        hint = not_pem.hint(content, certificate=True)
+        raise UsageError(f"{what} has no usable PEM certificate", where=_place(secret), hint=hint) from error
     for certificate in chain:
         _readable(certificate, what, _place(secret))
     return chain
@@ -267,7 +274,7 @@ def _key(private: PrivateKey, what: str) -> Key:
         ) from error
     except ValueError as error:
         message = f"{what} cannot be opened with {what}_password" if password else f"{what} holds no PEM private key"
-        raise UsageError(message, where=where) from error
+        raise UsageError(message, where=where, hint=not_pem.hint(pem, certificate=False)) from error
     except UnsupportedAlgorithm as error:
         raise UsageError(f"{what} is of an unsupported type", where=where) from error
     if not isinstance(key, KINDS):

@@ -13,6 +13,7 @@ from harness.errors import CannotJudge, UsageError
 from harness.lab.protocol import host_header
 from harness.model.exchange import ClientView
 from harness.stimuli.contexts import trusting
+from harness.targets.check import unusable
 from harness.targets.endpoint_report import Probe, ProbeOptions, plain
 from harness.targets.external import address_of
 from harness.targets.file import Endpoint
@@ -100,8 +101,7 @@ def _context(ca: str, cert: str, key: str) -> ssl.SSLContext:
     try:
         context = trusting(Path(ca)) if ca else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     except OSError as error:
-        message = error.strerror if error.strerror and not isinstance(error, ssl.SSLError) else "no certificate in PEM"
-        raise UsageError(f"--ca: {message}", where=ca) from error
+        raise unusable("--ca", Path(ca), error) from error
     if not ca:
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     if cert:

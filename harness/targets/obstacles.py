@@ -6,7 +6,9 @@ its posture, or what stands before it.
 
 from __future__ import annotations
 
+import html
 import math
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,6 +32,11 @@ _SKEW = 30.0
 _MOMENT = 0.3
 """Seconds that may pass between an answer and our looking at the clock."""
 TOO_MANY = 429
+_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+_REFUSED_CERTIFICATE = (
+    "the server refuses this client's certificate: see its log; the certificate may be expired, revoked or under a CA "
+    "that the server does not trust, or the server's CRL may have expired or be missing for one of the chain's CAs"
+)
 _LOG = "check client, tokens and request in the target file against the server's log"
 _ATTEMPTS = {
     400: "see the server's log for what it calls a bad request: check request.path, request.body and the Host in url",
@@ -101,6 +108,8 @@ class Refused:
             return f"if that is correct, put it in the target file: request: {{success: {self.status}}}"
         if self.status >= 500:
             return "the server, or the balancer in front of it, fails on a good request: see its log"
+        if self.posture in _CERTIFICATES and _names_certificate(self.seen):
+            return _REFUSED_CERTIFICATE
         return _ATTEMPTS.get(self.status, _LOG)
 
     def _likely(self) -> Iterator[Obstacle]:
@@ -217,10 +226,15 @@ def certificate_was_missing(bare: ClientView, good_token: bool) -> bool:
     """Whether a request without a certificate, to a server that asks for one, was turned away for that."""
     if bare.response is None:
         return bool(bare.alert) or (bare.closed and not bare.fault)
-    status, body = bare.response.status, bare.response.body.lower()
-    if status in (495, 496) or (status in _WITHOUT_CERTIFICATE and "certificate" in body):
-        return True
-    return good_token and status in _WITHOUT_CERTIFICATE
+    return _names_certificate(bare) or (good_token and bare.response.status in _WITHOUT_CERTIFICATE)
+
+
+def _names_certificate(seen: ClientView) -> bool:
+    """Whether a refusal says that it is about the certificate: an alert about one, nginx's statuses, or its text."""
+    if seen.response is None:
+        return "certificate" in (seen.alert or "") or seen.alert == "unknown_ca"
+    status, body = seen.response.status, seen.response.body.lower()
+    return status in (495, 496) or (status in _WITHOUT_CERTIFICATE and "certificate" in body)
 
 
 def answer(seen: ClientView) -> str:
@@ -230,10 +244,19 @@ def answer(seen: ClientView) -> str:
             return "not answered in time"
         return f"ended with alert {seen.alert}" if seen.alert else f"ended with {seen.fault or 'no answer'}"
     challenge = dict(seen.response.headers).get("www-authenticate", "")
-    body = seen.response.body.strip().split("\n", 1)[0]
+    body = _first_line(seen.response.body)
     message = [f"WWW-Authenticate: {_short(challenge)}"] if challenge else []
-    message += [f'"{_short(body)}"'] if body and not body.startswith("<") else []
+    message += [f'"{_short(body)}"'] if body else []
     return f"answered {seen.response.status}" + (f" ({'; '.join(message)})" if message else "")
+
+
+def _first_line(body: str) -> str:
+    """What a person would read first of a body: its first line, or the title of a page."""
+    body = body.strip()
+    if body.startswith("<"):
+        title = _TITLE.search(body)
+        body = " ".join(html.unescape(title[1]).split()) if title else ""
+    return body.split("\n", 1)[0]
 
 
 def _short(text: str) -> str:

@@ -48,9 +48,10 @@ class Preflight:
         pki: PartialPki,
         keys_asked: Callable[[], bool] | None = None,
         shown: Callable[[Address], Handshake] = look,
+        chosen: Callable[[Address, ssl.SSLContext], str] = chosen_protocol,
     ) -> None:
         self._bench, self._stimuli, self._file, self._pki = bench, stimuli, file, pki
-        self._keys_asked, self._shake = keys_asked, shown
+        self._keys_asked, self._shake, self._chosen = keys_asked, shown, chosen
         self._known: dict[Address, Handshake] = {}
 
     def run(self, flows: Iterable[Flow]) -> None:
@@ -63,6 +64,7 @@ class Preflight:
             good = self._try(endpoint, flow, Stimulus())
             if good is not None:
                 self._served(endpoint, flow, good, obstacles.now())
+                self._also_http2(endpoint, flow)
                 self._distinguished(endpoint, flow, good)
                 self._reissued(endpoint, flow)
                 self._look(endpoint, flow)
@@ -123,16 +125,24 @@ class Preflight:
         if seen.fault or seen.timed_out:
             raise CannotJudge(seen.fault or "no answer", where=where, hint="is this a TLS port?")
 
-    def _speaks_http2_only(self, endpoint: Endpoint, flow: Flow) -> bool:
-        def chosen(offered: str) -> str:
-            try:
-                context = self._stimuli.offering(offered, endpoint.ca, flow.client_secret)
-            except StimulusUnavailable:
-                context = self._stimuli.offering(offered, endpoint.ca, "")
-            return chosen_protocol(address_of(endpoint), context)
+    def _speaks(self, endpoint: Endpoint, flow: Flow, protocol: str) -> bool:
+        """Whether the server chooses *protocol* (ALPN) where it is offered nothing else."""
+        try:
+            context = self._stimuli.offering(protocol, endpoint.ca, flow.client_secret)
+        except StimulusUnavailable:
+            context = self._stimuli.offering(protocol, endpoint.ca, "")
+        return self._chosen(address_of(endpoint), context) == protocol
 
+    def _speaks_http2_only(self, endpoint: Endpoint, flow: Flow) -> bool:
         # A server may choose h2 of both and turn us away for another reason; only one that speaks nothing else counts.
-        return chosen("h2") == "h2" and chosen("http/1.1") != "http/1.1"
+        return self._speaks(endpoint, flow, "h2") and not self._speaks(endpoint, flow, "http/1.1")
+
+    def _also_http2(self, endpoint: Endpoint, flow: Flow) -> None:
+        if self._speaks(endpoint, flow, "h2"):
+            self._bench.notes.append(
+                f"servers.{endpoint.name} also speaks HTTP/2, which is not judged: whether it requires the same "
+                "credentials there is not shown"
+            )
 
     def _served(self, endpoint: Endpoint, flow: Flow, good: ClientView, at: float) -> None:
         """The good request is, and the certificate that it may carry is not what it is for in a posture without one."""
@@ -209,7 +219,8 @@ class Preflight:
                 if good
                 else "a client without credentials and one with an untrusted credential"
             )
-            self._bench.everybody[flow.name] = f"{endpoint.host} answers {flow.success} to {who} alike"
+            same = f"{endpoint.host} answers {flow.success} to {who} alike"
+            self._bench.everybody[flow.name] = same + _refusal_in_words(good, others)
 
     def _reissued(self, endpoint: Endpoint, flow: Flow) -> None:
         """What our copy of the CA signs must be served, or the refusal of what it signs badly proves nothing.
@@ -263,6 +274,14 @@ class Preflight:
             return 0, f"nothing: {missing}"
         answer = self._bench.send(address_of(endpoint), request, context)
         return (answer.response.status, "") if answer.response else (0, answer.fault or "nothing")
+
+
+def _refusal_in_words(good: ClientView | None, others: Sequence[ClientView | None]) -> str:
+    """What to try where the status is the good one's and the body is not: some services refuse in the body alone."""
+    bodies = [view.response.body if view and view.response else "" for view in (good, *others)]
+    if good is None or bodies[0] in bodies[1:]:
+        return ""
+    return ", but with another body than the good one's (if it refuses that way, describe it under dialect.refusal)"
 
 
 def _status(seen: ClientView) -> int | None:

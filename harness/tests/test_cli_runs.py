@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.tests.command import ROOT, Running, hopproof, python
+from harness.tests.command import PATIENCE, ROOT, Running, hopproof, python
 from harness.tests.conftest import SEED, Finished
 from harness.writers import record
 from harness.writers.rows import canonical
@@ -109,7 +109,7 @@ def test_a_reader_who_has_seen_enough(tmp_path: Path) -> None:
     running.process.stdout.close()
     errors = running.process.stderr.read()
     running.process.stderr.close()
-    assert (running.process.wait(60), quiet(errors)) == (0, True)
+    assert (running.process.wait(PATIENCE), quiet(errors)) == (0, True)
     assert record.read(tmp_path / "report")
 
 

@@ -187,6 +187,14 @@ def test_what_came_back_says_what_to_look_at(judged: Callable[..., Run], status:
     assert hint in message(judged(says(status), NONE, "jwt"))
 
 
+def test_a_refused_certificate_is_what_the_server_says(judged: Callable[..., Run]) -> None:
+    page = "<html><head><title>400 The SSL\r\ncertificate error</title></head></html>"
+    text = message(judged(says(400, body=page), OPTIONAL, "mtls"))
+    assert 'answered 400 ("400 The SSL certificate error")' in text
+    assert "the certificate may be expired, revoked" in text
+    assert "the certificate may be expired, revoked" not in message(judged(says(400, body="no"), OPTIONAL, "mtls"))
+
+
 def test_a_refusal_that_the_good_request_fits_is_refused(judged: Callable[..., Run]) -> None:
     run = judged(says(200, body='{"error": null}'), NONE, "jwt", dialect={"refusal": {"body": '"error"'}})
     assert "an acceptance would count as a refusal" in message(run)

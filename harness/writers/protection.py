@@ -12,11 +12,12 @@ from typing import Any
 from harness.catalogue.registry import STIMULUS_CLASSES
 from harness.checks import CHECKS
 from harness.model.record import Protection, Row, Shield
-from harness.model.vocabulary import Grade, Outcome, Path
+from harness.model.vocabulary import Grade, Level, Outcome, Path
 from harness.probes.exchange import EXCHANGES
 from harness.stimuli.registry import MadeBy, StimulusClass
 from harness.writers import combined
 
+_ADVICE = frozenset({Level.SHOULD, Level.MAY})
 _TRAITS = ("lets_in", "lets_anybody_in", "reads_start", "tries_another_way")
 _LET_IN, _ANYBODY, _START, _WAYS = (CHECKS.that(trait) for trait in _TRAITS)
 _SHOWS = tuple((CHECKS[name].shows, name) for name in CHECKS if CHECKS[name].shows)
@@ -55,6 +56,12 @@ def held_by_a_client(row: Row) -> bool:
     return not _loosely(row) and any(presented.made_by is not MadeBy.STRANGER for presented in _presented(row))
 
 
+def _without_right(row: Row) -> bool:
+    """Whether somebody was let in who must not be: what is only recommended takes nothing from the protection."""
+    let_in = row["reason_code"] in ("accepted", "flow-works") and row["level"] not in _ADVICE
+    return let_in and not held_by_a_client(row)
+
+
 def _cell(rows: list[Row]) -> Shield:
     passed = [row for row in rows if row["outcome"] == Outcome.PASS]
     # A setup of one case's own (x-) says nothing of the posture.
@@ -63,7 +70,7 @@ def _cell(rows: list[Row]) -> Shield:
     called = [row for row in passed if any(_calls(row))]
     served = {row["path"] for row in passed if row["expected"] in _LET_IN}
     served |= {row["path"] for row in called if any(_served(call) for call in _calls(row))}
-    let_in = [row for row in rows if row["reason_code"] in ("accepted", "flow-works") and not held_by_a_client(row)]
+    let_in = [row for row in rows if _without_right(row)]
     refused = any(not _served(call) for row in called for call in _calls(row))
     verified = [words for name, expected in _SHOWS if (words := _verified(name, expected, passed, let_in))]
     if refused and TOKEN not in verified and not let_in:

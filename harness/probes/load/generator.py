@@ -13,8 +13,10 @@ from locust.env import Environment  # isort: skip
 
 import http.client
 import json
+import logging
 import os
 import random
+import signal
 import socket
 import ssl
 import subprocess
@@ -31,6 +33,7 @@ from harness.model.load import Order, Plan, Slice
 
 _ANSWER_SECONDS = 10.0
 _LATE_SECONDS = 15.0
+_WATCH_SECONDS = 0.2
 
 
 @dataclass
@@ -193,8 +196,16 @@ def _say(**message: Any) -> None:
     print(json.dumps(message), flush=True)  # noqa: T201
 
 
+def _ends_with(parent: int) -> None:
+    """End this process and its workers, a group of their own, once *parent* is gone, in whatever way it ended."""
+    while os.getppid() == parent:
+        gevent.sleep(_WATCH_SECONDS)
+    os.killpg(0, signal.SIGKILL)
+
+
 def lead(plan: Plan) -> None:
     """Run the whole plan: alone, or as the master of Locust workers."""
+    gevent.spawn(_ends_with, os.getppid())
     load = _Load(plan)
     environment = Environment(user_classes=[_client(load)])
     workers: list[subprocess.Popen[bytes]] = []
@@ -299,6 +310,7 @@ def follow(plan: Plan, port: int) -> None:
 
 
 if __name__ == "__main__":
+    logging.disable(logging.WARNING)  # Locust's advice is about its own options; ours is in the report
     given: Plan = json.loads(sys.stdin.readline())
     if len(sys.argv) > 1:
         follow(given, int(sys.argv[1]))

@@ -13,6 +13,7 @@ from harness.stimuli.certificates.table import Changes, Classes, below, intermed
 from harness.stimuli.credentials import Credentials
 from harness.stimuli.registry import MadeBy, Need, needs
 
+_WHATEVER_DATES = "certificate (whatever its dates)"
 CLASSES = Classes()
 
 _FAR = timedelta(days=30)  # further off than a test moves the lab's clock
@@ -131,25 +132,25 @@ def _root_as_client(pki: Credentials, secret: str) -> Identity:
     return authority.along(behind)
 
 
-@CLASSES.add("v-expired-leaf")
+@CLASSES.add("v-expired-leaf", lets_in=_WHATEVER_DATES)
 def _expired_leaf(pki: Credentials, secret: str) -> Identity:
     """expired 30 days ago"""
     return leaf(pki, secret, **_over(pki, pki.profile(secret)))
 
 
-@CLASSES.add("v-notyet-leaf")
+@CLASSES.add("v-notyet-leaf", lets_in=_WHATEVER_DATES)
 def _notyet_leaf(pki: Credentials, secret: str) -> Identity:
     """becomes valid in 30 days"""
     return leaf(pki, secret, not_before=pki.now + _FAR, not_after=pki.profile(secret).not_after + _FAR)
 
 
-@CLASSES.add("v-expired-ica", twin="via-intermediate")
+@CLASSES.add("v-expired-ica", twin="via-intermediate", lets_in=_WHATEVER_DATES)
 def _expired_ica(pki: Credentials, secret: str) -> Identity:
     """issued by an intermediate CA that expired 30 days ago"""
     return below(pki, secret, intermediate(pki, secret, **_over(pki, pki.ca_profile("any"))))
 
 
-@CLASSES.add("tls-crl-revoked", needs=needs(Need.REVOKED))
+@CLASSES.add("tls-crl-revoked", needs=needs(Need.REVOKED), lets_in="certificate (even a revoked one)")
 def _revoked(pki: Credentials, secret: str) -> Identity:
     """an earlier certificate of the client, from the right CA, which has since been revoked"""
     return pki.revoked(secret)

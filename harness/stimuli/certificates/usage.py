@@ -10,6 +10,7 @@ from harness.pki.issue import Identity
 from harness.stimuli.certificates.table import Classes, below, intermediate, leaf
 from harness.stimuli.credentials import Credentials
 
+_WHATEVER_USE = "certificate (whatever its purpose)"
 CLASSES = Classes()
 
 # An arc for private use (RFC 3061 names 1.3.6.1.4.1 enterprises; 99999 is not assigned to anything a server reads).
@@ -28,13 +29,13 @@ def _eku_both(pki: Credentials, secret: str) -> Identity:
     return leaf(pki, secret, extended=(SERVER, ExtendedKeyUsageOID.CLIENT_AUTH))
 
 
-@CLASSES.add("eku-server-only")
+@CLASSES.add("eku-server-only", lets_in=_WHATEVER_USE)
 def _eku_server(pki: Credentials, secret: str) -> Identity:
     """extended key usage server authentication only"""
     return leaf(pki, secret, extended=(SERVER,))
 
 
-@CLASSES.add("eku-other")
+@CLASSES.add("eku-other", lets_in=_WHATEVER_USE)
 def _eku_other(pki: Credentials, secret: str) -> Identity:
     """extended key usage code signing only"""
     return leaf(pki, secret, extended=(ExtendedKeyUsageOID.CODE_SIGNING,))

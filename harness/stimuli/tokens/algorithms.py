@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
 from harness.pki.jwk import Published
 from harness.stimuli.registry import MadeBy, Need, needs
 from harness.stimuli.tokens import jwa
 from harness.stimuli.tokens.confusion import Form, as_der, as_jwk, as_number, as_pem
 from harness.stimuli.tokens.issuer import ABSENT, TokenIssuer
-from harness.stimuli.tokens.jose import as_json, encode, unsigned
+from harness.stimuli.tokens.jose import as_json, encode, jwe, unsigned
 from harness.stimuli.tokens.table import Classes
 from harness.stimuli.unavailable import StimulusUnavailable
 
@@ -71,10 +74,14 @@ def _unknown(token_issuer: TokenIssuer) -> str:
     return token_issuer.with_header(alg="FOO")
 
 
-@CLASSES.token("alg-jwe-name")
-def _jwe_name(token_issuer: TokenIssuer) -> str:
-    """the name of an encryption algorithm (RSA-OAEP) as alg"""
-    return token_issuer.with_header(alg="RSA-OAEP")
+@CLASSES.forms("alg-jwe-name")
+def _jwe_name(token_issuer: TokenIssuer) -> Iterator[tuple[str, str]]:
+    """an encryption algorithm as alg: in a signed token, or in an unsigned one encrypted to the issuer's public key"""
+    yield "signed", token_issuer.with_header(alg="RSA-OAEP")
+    plain = token_issuer.token(header=token_issuer.header(alg="none"), sign=unsigned)
+    for published in token_issuer.published:
+        if isinstance(published.key, RSAPublicKey | EllipticCurvePublicKey):
+            yield f"unsigned, encrypted to {published.label}", jwe(plain.encode(), published.key, token_issuer.kid)
 
 
 @CLASSES.forms("alg-hs-rsa-pem")

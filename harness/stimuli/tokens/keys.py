@@ -68,10 +68,11 @@ def _kid_url(token_issuer: TokenIssuer) -> Iterator[tuple[str, str]]:
         yield name, token_issuer.forged(kid=token_issuer.url(name))
 
 
-@CLASSES.token("kid-proto")
-def _kid_proto(token_issuer: TokenIssuer) -> str:
-    """the key id is __proto__"""
-    return token_issuer.forged(kid="__proto__")
+@CLASSES.forms("kid-proto")
+def _kid_proto(token_issuer: TokenIssuer) -> Iterator[tuple[str, str]]:
+    """signed with an attacker's key, with a key id that names none: __proto__, an empty one, no key id at all"""
+    for name, kid in (("__proto__", "__proto__"), ("empty", ""), ("absent", ABSENT)):
+        yield name, token_issuer.forged(kid=kid)
 
 
 @CLASSES.token("jku-attacker", needs=needs(Need.LISTENER))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 
 from harness.stimuli.registry import Intrusiveness, MadeBy
 from harness.stimuli.tokens.issuer import TokenIssuer
@@ -28,10 +30,11 @@ def _no_token(token_issuer: TokenIssuer) -> Presented:
     return Presented()
 
 
-@CLASSES.add("str-empty-bearer")
-def _empty_bearer(token_issuer: TokenIssuer) -> Presented:
-    """the scheme Bearer with nothing after it"""
-    return authorization("Bearer ")
+@CLASSES.several("str-empty-bearer")
+def _empty_bearer(token_issuer: TokenIssuer) -> Iterator[Presented]:
+    """the scheme Bearer with nothing after it, a word, or two dots"""
+    for name, text in (("nothing", ""), ("a word", "abc"), ("two dots", "..")):
+        yield replace(authorization(f"Bearer {text}"), form=name)
 
 
 @CLASSES.token("str-opaque")
@@ -52,10 +55,12 @@ def _two_segments(token_issuer: TokenIssuer) -> str:
     return token_issuer.token().rpartition(".")[0]
 
 
-@CLASSES.token("str-empty-sig")
-def _empty_signature(token_issuer: TokenIssuer) -> str:
-    """the right algorithm in the header, the signature segment empty"""
-    return token_issuer.token().rpartition(".")[0] + "."
+@CLASSES.forms("str-empty-sig")
+def _empty_signature(token_issuer: TokenIssuer) -> Iterator[tuple[str, str]]:
+    """the right algorithm in the header, the signature segment empty or absent"""
+    signed = token_issuer.token().rpartition(".")[0]
+    yield "empty", f"{signed}."
+    yield "absent", signed
 
 
 @CLASSES.token("str-empty-payload")

@@ -33,6 +33,7 @@ class Presented:
 Build = Callable[[TokenIssuer], Presented]
 BuildToken = Callable[[TokenIssuer], str]
 BuildForms = Callable[[TokenIssuer], Iterable[tuple[str, str]]]
+BuildEach = Callable[[TokenIssuer], Iterable[Presented]]
 BuildAll = Callable[[TokenIssuer], Sequence[Presented]]
 
 
@@ -73,6 +74,15 @@ class Classes(list[TokenClass]):
 
         def register(build: BuildToken) -> BuildToken:
             self._put(name, twin, build.__doc__, presented(build), traits)
+            return build
+
+        return register
+
+    def several(self, name: str, twin: str = GOOD, **traits: Unpack[Traits]) -> Callable[[BuildEach], BuildEach]:
+        """Register what makes each whole Presented of class *name*, with its form; its docstring is the summary."""
+
+        def register(build: BuildEach) -> BuildEach:
+            self._put(name, twin, build.__doc__, lambda token_issuer: tuple(build(token_issuer)), traits)
             return build
 
         return register

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 from harness.stimuli.registry import MadeBy
 from harness.stimuli.tokens.issuer import TokenIssuer
 from harness.stimuli.tokens.table import Classes, Presented, authorization
@@ -108,10 +111,13 @@ def _cookie_forged(token_issuer: TokenIssuer) -> Presented:
     return _headers(Cookie="; ".join(f"{name}={forged}" for name in ("access_token", "token", "jwt")))
 
 
-@CLASSES.add("t-alt-header-forged")
-def _alternative_forged(token_issuer: TokenIssuer) -> Presented:
-    """a forged token only in headers that proxies use"""
-    return _headers(**dict.fromkeys(_ALTERNATIVES, f"Bearer {_bad(token_issuer)}"))
+@CLASSES.several("t-alt-header-forged")
+def _alternative_forged(token_issuer: TokenIssuer) -> Iterator[Presented]:
+    """a forged token only in headers that proxies use, or under another scheme than Bearer"""
+    forged = _bad(token_issuer)
+    yield replace(_headers(**dict.fromkeys(_ALTERNATIVES, f"Bearer {forged}")), form="headers of proxies")
+    for scheme in ("Basic", "JWT", "Token"):
+        yield replace(authorization(f"{scheme} {forged}"), form=f"scheme {scheme}")
 
 
 @CLASSES.add("t-proxy-auth")

@@ -108,6 +108,34 @@ def test_client_certificate(passed: Captured, given: list[dict[str, str]], seen:
     assert "client-certificate" not in with_inference(Confidence.MEDIUM).compared
 
 
+@pytest.fixture
+def refused(tmp_path: Path) -> Connection:
+    """In TLS 1.2 a server that gets no certificate sends its alert in the clear, before the handshake is done."""
+    client, server = (talk.context(tmp_path, who, who is not None) for who in (None, talk.identity("server")))
+    client.maximum_version, server.verify_mode = ssl.TLSVersion.TLSv1_2, ssl.CERT_REQUIRED
+    return connection(FRONT, talk.Talk(client, server).run())
+
+
+@pytest.mark.parametrize(
+    ("alert", "data", "message"),
+    [
+        ("handshake_failure", Seen.NO, ""),
+        ("unknown_ca", Seen.NO, "the client received the alert unknown_ca, the packets show handshake_failure"),
+        ("", Seen.YES, "the client's handshake failed, the packets show application data of both sides"),
+    ],
+)
+def test_a_handshake_that_failed(refused: Connection, alert: str, data: Seen, message: str) -> None:
+    client = {**CLIENT, "established": False, "tls_version": None, "alert": alert}
+    evidence = {"client": client}
+    seen = replace(refused, application_data=data)
+    found = agreement(builders.row(path="direct", evidence=evidence), {(40000, 443): [seen]})
+    assert found.compared == (("refused", "alert") if alert else ("refused",))
+    assert "; ".join(found.contradictions) == message
+    unknown = replace(refused, application_data=Seen.UNKNOWN, alerts=())
+    found = agreement(builders.row(path="direct", evidence=evidence), {(40000, 443): [unknown]})
+    assert found.missing == "live run and packets have no fact in common"
+
+
 def test_what_cannot_be_compared(passed: Captured) -> None:
     assert agreement(builders.row(evidence={}), passed).missing == "it opens no connection"
     assert agreement(row(), {}).missing == "one of its connections is not in the capture"

@@ -14,7 +14,7 @@ from harness.model.vocabulary import Path, Posture
 MTLS, JWT = (Arm(posture, Path.DIRECT, Connections.KEPT) for posture in (Posture.MTLS, Posture.JWT))
 
 
-def measured(arm: int, served: int, cpu: float = 1.0, **more: int) -> Slice:
+def measured(arm: int, served: int, cpu: float = 1.0, sending: float = 0.5, **more: int) -> Slice:
     return {
         "arm": arm,
         "asked": 0.0,
@@ -23,7 +23,7 @@ def measured(arm: int, served: int, cpu: float = 1.0, **more: int) -> Slice:
         "errors": more,
         "milliseconds": [float(number + 1) for number in range(served)],
         "server_cpu": cpu,
-        "client_cpu": 0.5,
+        "client_cpu": sending,
     }
 
 
@@ -88,6 +88,14 @@ def test_what_cannot_be_compared() -> None:
         "mtls, direct, kept: errors beside 10 events served: 3 Refused.",
         "Stopped early: it fell over.",
     ]
+
+
+def test_a_sender_at_its_limit_is_told() -> None:
+    loaded = record(*(measured(0, 100, sending=used) for used in (1.7, 2.0)))
+    (found,) = remarks(loaded)
+    assert found.startswith("mtls, direct, kept: what sends the load was at its limit") and "--workers" in found
+    assert remarks(replace(loaded, workers=2)) == []
+    assert remarks(record(measured(0, 100, sending=1.7))) == []
 
 
 def test_what_was_never_served_is_named() -> None:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import socket
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +31,8 @@ from harness.tests.places import Place
     [
         (["--rate", "x"], "is not a number"),
         (["--users", "0"], "is not a number between 1 and"),
+        (["--users", "2.5"], "is not a whole number between 1 and"),
+        (["--workers", "0.5"], "is not a whole number between 0 and"),
         (["--for", "1s"], "too short to measure"),
         (["--for", "soon"], "is not a time"),
         (["--for", "2h"], "is not between one second and one hour"),
@@ -123,7 +126,8 @@ def test_a_target_is_loaded_in_the_posture_that_it_has(
 ) -> None:
     status = main(["load", "--target", str(jwt_target), *FEW, "--report", str(tmp_path / "report"), "--json"])
     data = json.loads(capsys.readouterr().out)
-    assert (status, [arm["arm"]["posture"] for arm in data["arms"]], data["remarks"]) == (0, ["jwt"], [])
+    remarks = [text for text in data["remarks"] if "at its limit" not in text]  # that depends on the machine
+    assert (status, [arm["arm"]["posture"] for arm in data["arms"]], remarks) == (0, ["jwt"], [])
 
 
 def test_a_posture_that_was_asked_for_and_never_served_is_not_shown(
@@ -134,12 +138,13 @@ def test_a_posture_that_was_asked_for_and_never_served_is_not_shown(
     assert capsys.readouterr().err.splitlines()[-1] == "hopproof: never served: mtls"
 
 
-def test_a_server_that_is_gone_is_told() -> None:
-    gone = socket.socket()  # bound and not listening: nobody else can be given the port meanwhile
-    gone.bind(("127.0.0.1", 0))
+ARM = Arm(Posture.JWT, Way.DIRECT, Connections.KEPT)
+
+
+def plan_for(port: int, seconds: float) -> Plan:
     order: Order = {
         "host": "127.0.0.1",
-        "port": gone.getsockname()[1],
+        "port": port,
         "server_name": "x",
         "ca": _any_ca(),
         "identity": "",
@@ -149,10 +154,10 @@ def test_a_server_that_is_gone_is_told() -> None:
         "success": 200,
         "kept": True,
     }
-    plan: Plan = {
+    return {
         "orders": [order],
         "schedule": [0] * 5,
-        "slice_seconds": 0.2,
+        "slice_seconds": seconds,
         "warm_up": 0.0,
         "users": 1,
         "rates": [50.0] * 5,
@@ -161,7 +166,12 @@ def test_a_server_that_is_gone_is_told() -> None:
         "limit": 100,
         "patience": 3,
     }
-    arm = Arm(Posture.JWT, Way.DIRECT, Connections.KEPT)
+
+
+def test_a_server_that_is_gone_is_told() -> None:
+    gone = socket.socket()  # bound and not listening: nobody else can be given the port meanwhile
+    gone.bind(("127.0.0.1", 0))
+    plan = plan_for(gone.getsockname()[1], 0.2)
     groups: set[int] = set()
     others = {child.pid for child in psutil.Process().children()}
 
@@ -171,13 +181,39 @@ def test_a_server_that_is_gone_is_told() -> None:
                 groups.update({os.getpgid(child.pid)} if child.pid not in others else ())
 
     with gone:
-        slices, stopped = generate(plan, [arm], said)
+        slices, stopped = generate(plan, [ARM], said)
     # Ctrl-C, which a terminal sends to our group, must not reach it: we end it.
     assert groups and os.getpgrp() not in groups
     assert len(slices) == 3 and stopped == "nothing was served in 3 consecutive slices"
     assert not any(each["served"] for each in slices)
     assert {name for each in slices for name in each["errors"]} == {"ConnectionRefusedError"}
     assert "locust" not in sys.modules and "gevent" not in sys.modules
+
+
+def test_what_was_measured_before_ctrl_c_is_kept() -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with socket.socket() as gone:
+        gone.bind(("127.0.0.1", 0))
+        slices, stopped = generate(plan_for(gone.getsockname()[1], 0.2), [ARM], interrupted)
+    assert len(slices) == 1 and stopped == "it was interrupted"
+
+
+def test_a_load_does_not_outlive_who_asked_for_it() -> None:
+    """Killed, the command can end nothing: the generator sees that it is gone, long before its slice ends."""
+    script = "import json, sys; from harness.run.load import generate; generate(json.load(sys.stdin), [], print)"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        plan = plan_for(listener.getsockname()[1], 600.0)
+        command = [sys.executable, "-c", script]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as asking:
+            assert asking.stdin is not None
+            asking.stdin.write(json.dumps(plan).encode())
+            asking.stdin.close()
+            asking.stdin = None
+            listener.accept()[0].close()
+            asking.kill()
+            asking.communicate(timeout=60)  # the generator has the other end of this pipe as well
 
 
 def _any_ca() -> str:

@@ -156,6 +156,18 @@ class ElsewhereUnverified(Verifier):
             super().verify(token)
 
 
+class OtherSchemesUnread(Verifier):
+    """What is no Bearer token is left to somebody else."""
+
+    def token(self, fields: Fields, query: str) -> str:
+        values = fields.get("authorization", [])
+        return "" if values and not values[0].lower().startswith("bearer") else super().token(fields, query)
+
+    def verify(self, token: str) -> None:
+        if token:
+            super().verify(token)
+
+
 class FromOtherHeaders(Verifier):
     """Looks for a token wherever a proxy or a gateway interface may have put it."""
 

@@ -58,6 +58,25 @@ class EmptyIsFine(Verifier):
             super().verify(token)
 
 
+class TwoSegments(Verifier):
+    """Takes a token without a third segment for one that somebody else has verified."""
+
+    def verify(self, token: str) -> None:
+        if token.count(".") != 1:
+            super().verify(token)
+
+
+class KeylessPasses(Verifier):
+    """Verifies only a token that names its key."""
+
+    def header(self, header: Members) -> None:
+        super().header({"kid": KID, **header})
+
+    def signature(self, header: Members, signed: bytes, signature: bytes) -> None:
+        if "kid" in header:
+            super().signature(header, signed, signature)
+
+
 class FirstThree(Verifier):
     """Looks at the first three segments only."""
 

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Iterator
 from dataclasses import replace
 from email.utils import formatdate
+from itertools import repeat
 from pathlib import Path
 
 import pytest
@@ -53,16 +54,26 @@ class World:
         self.pki = PartialPki({NAME: ClientCredential(NAME, pki.secrets[NAME], pki.issuer(NAME))})
         stimuli = PartialStimuli(self.pki, ServiceTokenIssuer(pki.signing_key, {}, None, 300), folder / "c")
         self._answers: Iterator[int] = iter(answers)
+        self.bodies: Iterator[str] = repeat("")
         self._date = formatdate(pki.now.timestamp() + skew, usegmt=True)
         self.lab = ExternalLab(self.file)
         self.bench = Bench(self.lab, stimuli, 1, send=self.send, twins={})
         self.shown = Handshake(connected=True, established=True, asked=True)
-        self.preflight = Preflight(self.bench, stimuli, self.file, self.pki, shown=lambda _address: self.shown)
+        self.speaks = "http/1.1"
+        self.preflight = Preflight(
+            self.bench,
+            stimuli,
+            self.file,
+            self.pki,
+            shown=lambda _address: self.shown,
+            chosen=lambda _address, _context: self.speaks,
+        )
         self.flow = catalogue().flows["management-to-portal"]
 
     def send(self, address: Address, request: Prepared, context: ssl.SSLContext | None) -> ClientView:
         status = next(self._answers)
-        return ClientView(1, address.port, established=True, response=Response(status, (("date", self._date),)))
+        answer = Response(status, (("date", self._date),), next(self.bodies))
+        return ClientView(1, address.port, established=True, response=answer)
 
     def attempt(self, certificate: str) -> dict[str, object]:
         row = next(row for row in catalogue().requirements if row.id == "PKI-16-CA")
@@ -78,6 +89,14 @@ def test_a_target_that_can_be_judged(pki: Pki, tmp_path: Path) -> None:
     assert world.pki.issuer(NAME).key is not None
 
 
+@pytest.mark.parametrize(("speaks", "notes"), [("h2", 1), ("http/1.1", 0), ("", 0)])
+def test_that_http2_is_not_judged_is_said(pki: Pki, tmp_path: Path, speaks: str, notes: int) -> None:
+    world = World(pki, tmp_path, 201, 400, 400, 201)
+    world.speaks = speaks
+    world.preflight.run([world.flow])
+    assert len([note for note in world.bench.notes if "HTTP/2, which is not judged" in note]) == notes
+
+
 def test_one_that_answers_all_alike(pki: Pki, tmp_path: Path) -> None:
     # Good, nobody, a stranger, and then the copy of the good one.
     world = World(pki, tmp_path, 201, 201, 201, 201)
@@ -86,6 +105,13 @@ def test_one_that_answers_all_alike(pki: Pki, tmp_path: Path) -> None:
     assert message == (
         "a.test answers 201 to a good client, one without any credential and one with an untrusted credential alike"
     )
+
+
+def test_one_that_may_refuse_in_the_body_alone(pki: Pki, tmp_path: Path) -> None:
+    world = World(pki, tmp_path, 201, 201, 201, 201)
+    world.bodies = iter(["{}", *['{"error": "no"}'] * 2, "{}"])
+    world.preflight.run([world.flow])
+    assert "describe it under dialect.refusal" in world.bench.everybody["management-to-portal"]
 
 
 @pytest.mark.parametrize("answers", [(201, 201, 403, 201), (201, 403, 201, 201), (201, 302, 302, 201)])

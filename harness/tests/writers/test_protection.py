@@ -24,6 +24,7 @@ def one(expected: str, outcome: str = "PASS", path: str = "direct", **changes: A
 SERVED = one("served")
 CERTIFICATE, TOKEN = one("certificate-refused"), one("token-refused")
 LET_IN = {"outcome": "FAIL", "reason_code": "accepted"}
+REVOKED = "certificate (even a revoked one)"
 ANY = "any certificate of the CA"
 FORGED = one("token-refused", stimulus="sig-wrong-key", **LET_IN)
 
@@ -40,6 +41,12 @@ FORGED = one("token-refused", stimulus="sig-wrong-key", **LET_IN)
         ([SERVED, CERTIFICATE, one("certificate-refused", stimulus="id-unregistered-dn", **LET_IN)], [ANY]),
         ([SERVED, CERTIFICATE, one("certificate-refused", stimulus="id-cn-only-match", **LET_IN)], ["certificate"]),
         ([SERVED, TOKEN, one("token-refused", stimulus="aud-wrong", **LET_IN)], ["JWT for any audience"]),
+        ([SERVED, CERTIFICATE, one("certificate-refused", stimulus="tls-crl-revoked", **LET_IN)], [REVOKED]),
+        # What is only recommended: Go's TLS, for one, ignores key usage.
+        (
+            [SERVED, CERTIFICATE, one("certificate-refused", level="SHOULD", stimulus="ku-no-digsig", **LET_IN)],
+            ["certificate"],
+        ),
         ([SERVED, TOKEN, one("token-refused", stimulus="aud-wrong", **LET_IN), FORGED], ["nobody"]),
         # Only who holds the signing key can send this one, so no stranger was let in.
         ([SERVED, TOKEN, one("token-refused", stimulus="alg-rs-to-ps", **LET_IN)], ["JWT"]),
