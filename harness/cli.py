@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import select
 import signal
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
@@ -51,9 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"hopproof: {error}", file=sys.stderr)  # noqa: T201
         status = error.exit_status
     except BrokenPipeError:
-        # The reader of our output has gone (a closed pipe): nothing more can be said.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 0
+        status = _broken_pipe()
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is taken down; the status is still to be told
         print("hopproof: interrupted before there was a result", file=sys.stderr)  # noqa: T201
@@ -63,6 +63,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         for number in _ENDING:
             signal.signal(number, signal.SIG_IGN)
     return status
+
+
+def _broken_pipe() -> int:
+    """The status where a pipe has lost its reader: 0 if it is that of our output, to whom nothing more can be said."""
+    poll = select.poll()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            poll.register(stream.fileno(), 0)
+    if poll.poll(0):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    print("hopproof: a process that it started ended early: there is no result", file=sys.stderr)  # noqa: T201
+    return 3
 
 
 def _run(argv: Sequence[str] | None) -> int:

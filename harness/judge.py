@@ -20,6 +20,7 @@ _PRECEDENCE = (
 )
 # What a served twin lets us blame on the stimulus; without one it may be anything.
 _NOT_SERVED = frozenset({"not-served", "no-answer", "server-error"})
+DROPPED = "a first connection was closed without an alert or a response; this is the second try"
 UNMADE = "cannot be made here: "
 _SETTLED = frozenset({Outcome.HARNESS_ERROR})
 _NOT_SEEN = frozenset({Outcome.UNOBSERVED, Outcome.UNSUPPORTED})
@@ -64,6 +65,8 @@ def judge(question: Question, controls: Controls | None = None) -> Verdict:
     if verdict.outcome is Outcome.PASS and (unseen := question.exchange.extra.get("effect_unseen")):
         text = f"{_seen(question)}, but whether it was acted upon could not be seen: {unseen}"
         return Verdict(Outcome.UNOBSERVED, "effect-unseen", text, question.grade)
+    if question.exchange.extra.get("dropped_before"):
+        verdict = replace(verdict, notes=(*verdict.notes, DROPPED))
     if let_in := str(question.exchange.extra.get("everybody_let_in", "")):
         verdict = _among_everybody(question, verdict, let_in)
     return _beside_its_twin(question, verdict, controls)

@@ -146,9 +146,12 @@ def _exchange(step: _Fields) -> script.Step:
     if not isinstance(change, Mapping) or not all(isinstance(item, str) for item in change.values()):
         raise step.error(f"change must map parameters to texts, not {change!r}")
     secret = step.choice("secret", token_script.ClientSecret) if "secret" in step.written else None
-    if "errors" in step.written:
-        errors = tuple(map(str, step.listed("errors")))
-        then: token_script.Issued | token_script.ExchangeRefused = token_script.ExchangeRefused(errors)
+    then: token_script.Issued | token_script.ExchangeRefused | token_script.NotAnswered
+    if "clear_text" in step.written:
+        _true(step, "clear_text")
+        then = token_script.NotAnswered()
+    elif "errors" in step.written:
+        then = token_script.ExchangeRefused(tuple(map(str, step.listed("errors"))))
     else:
         then = token_script.Issued(step.text("keeps"), step.text("actor"), _about(step), _optional(step, "after"))
     return token_script.Exchange(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.checks.question import note, unobserved, violation, wrong_reason
+from harness.checks.transport import CLEAR_TEXT_REFUSALS
 from harness.model.script_facts import Exchanged, Introspected
-from harness.model.token_script import Aspect, Exchange, ExchangeRefused, Introspect, Issued
+from harness.model.token_script import Aspect, Exchange, ExchangeRefused, Introspect, Issued, NotAnswered
 from harness.model.verdict import Finding
 
 _UNAUTHENTICATED = "invalid_client"
@@ -19,7 +20,9 @@ _UNDECIDED = frozenset({429, 502, 503, 504})
 def exchanged(name: str, step: Exchange, facts: Exchanged) -> Iterator[Finding]:
     """What is wrong with the answer to *step*."""
     then = step.then
-    if facts.status is None:
+    if isinstance(then, NotAnswered):
+        yield from _in_clear_text(name, facts)
+    elif facts.status is None:
         yield unobserved("no-answer", f"{name}: no answer ({facts.ended or 'closed'})")
     elif facts.status in _UNDECIDED or 300 <= facts.status < 400:
         yield unobserved("undecided", f"{name}: answered {facts.status}")
@@ -29,6 +32,19 @@ def exchanged(name: str, step: Exchange, facts: Exchanged) -> Iterator[Finding]:
         yield violation("not-issued", f"{name}: answered {facts.status} {facts.error}".rstrip())
     else:
         yield from _issued(name, step, then, facts)
+
+
+def _in_clear_text(name: str, facts: Exchanged) -> Iterator[Finding]:
+    """A request in clear text; what a server says of TLS itself is no answer of the application."""
+    if facts.status is None:
+        if facts.ended:
+            yield unobserved("no-answer", f"{name}: {facts.ended}")
+    elif facts.issued:
+        yield violation("issued", f"{name}: a token was issued")
+    elif facts.status in CLEAR_TEXT_REFUSALS and not facts.error:
+        yield note("refused-in-clear", f"{name}: answered {facts.status}, which is a refusal")
+    else:
+        yield violation("clear-text", f"{name}: the application answered {facts.status}")
 
 
 def _refused(name: str, then: ExchangeRefused, facts: Exchanged) -> Iterator[Finding]:

@@ -38,6 +38,7 @@ from harness.model.token_script import (
     Forward,
     Introspect,
     Kept,
+    NotAnswered,
     Obtain,
     Revoke,
 )
@@ -85,7 +86,7 @@ def as_scripted(question: Question) -> list[Finding]:
 def _stands_alone(step: Step, facts: Facts) -> bool:
     """Whether what came of *step* leaves the next ones as they are: a refusal, or a token in spite of an odd answer."""
     if isinstance(step, Exchange) and isinstance(facts, Exchanged):
-        return facts.issued or isinstance(step.then, ExchangeRefused)
+        return facts.issued or isinstance(step.then, ExchangeRefused | NotAnswered)
     if isinstance(step, Call | Forward):
         return isinstance(step.then, MustBeRefused)
     return isinstance(step, Evidence | Introspect)

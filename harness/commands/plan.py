@@ -39,7 +39,7 @@ def run(arguments: Arguments) -> int:
     rules, question, unread = question_of(arguments)
     if rules.termination is None:
         raise UsageError(f"no plan can be made for the flows of {arguments.product!r}", hint="--product apic")
-    refuse_unread(unread, question.files)
+    refuse_unread(unread, question.files, rules.kinds)
     plan = rules.termination(question, arguments.terminate)
     if arguments.apply_to_twin:
         return _twin(plan, arguments)

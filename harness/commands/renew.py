@@ -33,9 +33,9 @@ def add(verbs: Verbs) -> None:
     renew.add_argument("--format", choices=writer.FORMATS, default="text", help="output format (default text)")
 
 
-def refuse_unread(unread: Iterable[Unread], files: Files) -> None:
-    """Raise :class:`UsageError` where something could not be read that a procedure would have to name."""
-    if twice := next((item for item in files.again if item.matters), None):
+def refuse_unread(unread: Iterable[Unread], files: Files, kinds: frozenset[str]) -> None:
+    """Raise :class:`UsageError` where what a procedure names cannot be read, or is there in two versions (*kinds*)."""
+    if twice := next((item for item in files.again if item.matters and item.kind in kinds), None):
         hint = "give the files of one deployment, with each object once"
         raise UsageError(f"once more {twice.message}", where=f"{twice.file}:{twice.line}", hint=hint)
     if first := next((item for item in unread if item.matters), None):
@@ -55,7 +55,7 @@ def run(arguments: Arguments) -> int:
     rules, question, unread = question_of(arguments)
     if rules.renewal is None:
         raise UsageError(f"no runbook can be made for the CAs of {arguments.product!r}", hint="--product apic")
-    refuse_unread(unread, question.files)
+    refuse_unread(unread, question.files, rules.kinds)
     _show(rules.renewal(question, arguments.ca), arguments)
     return 0
 

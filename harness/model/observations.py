@@ -169,7 +169,8 @@ class Observations(TypedDict, total=False):
     ``everybody_let_in`` that the endpoint serves any client, ``effect_unseen`` why the effect could not be looked up.
     ``form`` and ``forms`` name the form of a token and how many were sent; ``fetchable`` and ``fetched`` are about the
     URL in a token; ``past`` are the tries past a balancer; ``sockets`` are the connections of a case that has several,
-    each by its two ports, the client's first; ``curl`` and ``reads`` repeat the request.
+    each by its two ports, the client's first; ``curl`` and ``reads`` repeat the request.  ``dropped_before``:
+    this is the second try of a case whose first connection ended with neither an alert nor a response.
     """
 
     server_leaf_sha256: str
@@ -177,6 +178,7 @@ class Observations(TypedDict, total=False):
     unmade: str
     twin_refused: str
     everybody_let_in: str
+    dropped_before: bool
     effect_unseen: str
     form: str
     forms: str

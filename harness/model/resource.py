@@ -107,12 +107,14 @@ class Resource:
 
 @dataclass(frozen=True)
 class Unread:
-    """Something that could not be read: where, and why.  ``matters`` says that a verdict would rest on it."""
+    """Something that could not be read: where, and why.  ``matters`` says that a verdict would rest on it; ``kind`` is
+    that of the object, where there is one."""
 
     file: str
     line: int
     message: str
     matters: bool = True
+    kind: str = ""
 
 
 @dataclass

@@ -20,6 +20,16 @@ class Flaw(StrEnum):
     UNSIGNED = "unsigned"
 
 
+_FLAWS = {
+    Flaw.STRANGER: "signed with an unknown key",
+    Flaw.ALTERED: "altered",
+    Flaw.EXPIRED: "expired",
+    Flaw.OWN_KEY: "signed with the key in its own header (jwk)",
+    Flaw.UNSIGNED: "not signed (alg none)",
+}
+_SIGNED_OTHERWISE = frozenset({Flaw.STRANGER, Flaw.OWN_KEY, Flaw.UNSIGNED})
+
+
 class Nesting(StrEnum):
     """Where one token stands in another: in a claim, or as its payload (``cty: JWT``, RFC 7519 section 5.2)."""
 
@@ -59,19 +69,20 @@ class Mint:
 
     def __str__(self) -> str:
         parts = {
-            "of": self.issuer,
-            "for": self.audience,
-            "signed by": self.signed_by or self.key,
+            "iss": self.issuer,
+            "aud": self.audience,
+            "sub": self.subject,
+            "signed by": "" if self.flaw in _SIGNED_OTHERWISE else self.signed_by or self.key,
             "with the key id of": self.kid,
-            "round": self.embeds,
+            "embeds": self.embeds,
             "encrypted for": self.encrypted_for,
             "bound to": self.bound_to,
             "may_act": self.may_act,
             "act": " < ".join(self.act[:3]) + (" ..." if len(self.act) > 3 else ""),
         }
-        words = "".join(f" {word} {value}" for word, value in parts.items() if value)
-        flaw = f", {self.flaw}" if self.flaw is not Flaw.NONE else ""
-        return f"mint {self.name}{words}{flaw}"
+        words = [f"{word} {value}" for word, value in parts.items() if value]
+        flaw = [_FLAWS[self.flaw]] if self.flaw is not Flaw.NONE else []
+        return f"make token {self.name}: {', '.join([*words, *flaw])}"
 
 
 @dataclass(frozen=True)
@@ -87,7 +98,8 @@ class Take:
     actor: bool = False
 
     def __str__(self) -> str:
-        return f"take {self.name}" + (f", {self.flaw}" if self.flaw is not Flaw.NONE else "")
+        held = "the actor's token" if self.actor else "the client's own token"
+        return f"take token {self.name}: {held}" + (f", {_FLAWS[self.flaw]}" if self.flaw is not Flaw.NONE else "")
 
 
 class Aspect(StrEnum):
@@ -129,6 +141,14 @@ class ExchangeRefused:
         return "then refused" + (f": {' or '.join(self.errors)}" if self.errors else "")
 
 
+@dataclass(frozen=True)
+class NotAnswered:
+    """The request is sent in clear text, and gets no response from the application."""
+
+    def __str__(self) -> str:
+        return "in clear text, then not answered"
+
+
 class ClientSecret(StrEnum):
     """How the client proves who it is: rightly, wrongly, or not at all."""
 
@@ -152,7 +172,7 @@ class Exchange:
     client: str
     subject: str
     audience: str
-    then: Issued | ExchangeRefused
+    then: Issued | ExchangeRefused | NotAnswered
     lifetime: int = 600
     secret: ClientSecret = ClientSecret.GOOD
     certificate: str = ""

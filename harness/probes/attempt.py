@@ -28,3 +28,11 @@ class Attempt:
     asked: str = ""
     began: float = 0.0
     steps: tuple[Facts, ...] = ()
+
+    @property
+    def dropped(self) -> bool:
+        """Whether the connection ended with neither an alert nor a response, which says nothing about why."""
+        client = self.client
+        if client is None or client.response is not None:
+            return False
+        return client.closed and not (client.alert or client.fault or client.server_refused)

@@ -26,6 +26,7 @@ from harness.model.token_script import (
     Forward,
     Introspect,
     Mint,
+    NotAnswered,
     Obtain,
     Revoke,
     Take,
@@ -65,6 +66,7 @@ EXCHANGES: Mapping[str, str] = {
     "x-client": "a client that does not authenticate",
     "x-request": "malformed token requests (RFC 8693)",
     "x-elsewhere": "a token for one service presented to others, and the caller's own token presented to that service",
+    "x-clear-text": "a token request in clear text",
     "x-lifetime": "a token exchanged for the next service, whose lifetime is checked",
     "x-domains": "a token exchanged across trust domains",
     "x-self-issued": "tokens that the caller signed itself, with its own or another key",
@@ -148,7 +150,8 @@ class Parties:
     def _exchanged(self, step: Exchange, nonce: str) -> Exchanged:
         endpoint = self._target.endpoint if self._target else self._token_endpoint(step, step.certificate)
         subject = self._tokens.get(step.subject, "")
-        context = endpoint.context(step.secret is ClientSecret.GOOD)
+        clear = isinstance(step.then, NotAnswered)
+        context = None if clear else endpoint.context(step.secret is ClientSecret.GOOD)
         prepared = request(endpoint, step, subject, nonce, self._tokens.get(step.actor_token, ""))
         if self._target is not None:
             client = self._target.send(endpoint.address, prepared, context)
@@ -157,7 +160,8 @@ class Parties:
         observed, issued = facts(self.sockets.sent(client), subject, self.offset)
         if issued:
             self._tokens[step.name] = issued
-        return observed
+        # That the connection was closed is what clear text is to end with; that there was none is not.
+        return replace(observed, ended="") if clear and client.local_port is not None else observed
 
     def _introspected(self, step: Introspect, nonce: str) -> Introspected:
         endpoint = replace(self._token_endpoint(step), path=INTROSPECTION_PATH)

@@ -175,7 +175,7 @@ def _once(found: Files) -> None:
             kept.append(each)
         if before is not each:
             how = f"otherwise than in {before.file}:{before.root.line}" if differs else "with the same content"
-            found.again.append(Unread(each.file, each.root.line, f"{each.label}, {how}", differs))
+            found.again.append(Unread(each.file, each.root.line, f"{each.label}, {how}", differs, each.kind))
     found.resources = kept
 
 

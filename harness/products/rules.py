@@ -182,7 +182,8 @@ class FileRules:
     for the renewal of a CA, ``termination`` the plan for flows whose balancers are to terminate TLS, ``rehearsal``
     what the embedded lab does of a renewal.  ``reference`` are installations without a mistake, ``faults`` has one with
     exactly one mistake for each fault; ``configured`` reads how the servers are protected, ``concerns`` says whether
-    files are the product's, ``judges`` names what is judged and how to export it.
+    files are the product's, ``judges`` names what is judged and how to export it, ``kinds`` are those of the objects
+    that its procedures read.
     """
 
     lint: Callable[[Question], Judgement]
@@ -196,3 +197,4 @@ class FileRules:
     rehearsal: Callable[[str], Rehearsal] | None = None
     concerns: Callable[[Files], bool] = lambda files: False
     judges: str = ""
+    kinds: frozenset[str] = frozenset()

@@ -25,6 +25,15 @@ The unit of work is a batch: cases of one flow that share a setup, between an op
 go out one after the other; what balancer and server recorded is collected afterwards, when it has long arrived, so that
 no case waits for a record.  Batches run side by side.  Each case uses a new TCP connection and no TLS session of
 another case, unless that is the stimulus: the connection's port pair is what ties the client's view to the server's.
+
+Dropped connections
+-------------------
+
+A server of somebody else's may drop a connection that has nothing to do with the case: HAProxy 2.6 closes one client's
+connection after another client's bad signature (HAProxy issue 2643).  Taken at its word, that fails a good token, and
+passes for the rejection of a bad certificate.  So a case whose connection ended with neither an alert nor a response is
+tried once more, with a request of its own; where that one ends otherwise it counts, and row and run say so.  Our own
+lab gets no second try: there a dropped connection is a defect.
 """
 
 from __future__ import annotations
@@ -45,7 +54,7 @@ from harness.model.catalogue import CataloguedClass
 from harness.model.exchange import Exchange
 from harness.model.params import Params
 from harness.model.verdict import Verdict
-from harness.model.vocabulary import INTERRUPTED, Outcome
+from harness.model.vocabulary import INTERRUPTED, Grade, Outcome
 from harness.probes.attempt import Attempt
 from harness.probes.live import Bench
 
@@ -81,6 +90,7 @@ class Engine:
     ) -> None:
         self._bench, self.classes, self._fault, self._threads = bench, classes, fault, threads
         self._stop = threading.Event()
+        self._dropped: list[str] = []
 
     def cancel(self) -> None:
         """Send nothing more: what is under way is reported as interrupted, the rest yields nothing."""
@@ -102,6 +112,11 @@ class Engine:
         with ThreadPoolExecutor(self._threads, thread_name_prefix="hopproof") as pool:
             for _ in pool.map(lambda batch: self._guarded(batch, entrypoints, done), batches):
                 continue
+        if self._dropped:
+            self._bench.notes.append(
+                "a server closed connections without an alert or a response and answered when tried again "
+                f"({len(self._dropped)}, the first in {self._dropped[0]}): it does not answer reliably"
+            )
 
     def _batches(self, cases: Iterable[Case]) -> Iterator[_Batch]:
         groups: defaultdict[tuple[Setup, Setup | None, str], list[Case]] = defaultdict(list)
@@ -142,15 +157,15 @@ class Engine:
         attempts: list[tuple[Case, Attempt, float, float]] = []
         ends: list[Attempt] = []
         if control and batch.control:
-            ends.append(bench.attempt(control, entrypoints[batch.control], f"{batch.cases[0].id} opening"))
+            ends.append(self._attempt(control, entrypoints[batch.control], f"{batch.cases[0].id} opening"))
         for case in batch.cases:
             if self._stop.is_set():
                 raise LabError(INTERRUPTED)
             began, started = time.time(), time.perf_counter()
-            attempt = bench.attempt(case, entrypoint)
+            attempt = self._attempt(case, entrypoint)
             attempts.append((case, attempt, (time.perf_counter() - started) * 1000, began))
         if control and batch.control:
-            ends.append(bench.attempt(control, entrypoints[batch.control], f"{batch.cases[0].id} closing"))
+            ends.append(self._attempt(control, entrypoints[batch.control], f"{batch.cases[0].id} closing"))
         asked = [
             setup for setup in (batch.setup, batch.control) if setup and isinstance(entrypoints[setup], Entrypoint)
         ]
@@ -163,6 +178,17 @@ class Engine:
             self._result(case, bench.exchange(attempt, own), controls, ms, began)
             for case, attempt, ms, began in attempts
         ]
+
+    def _attempt(self, case: Case, entrypoint: Entrypoint | ConfigurationRefused, role: str = "") -> Attempt:
+        """One try; a second one where a server of somebody else's dropped the connection."""
+        attempt = self._bench.attempt(case, entrypoint, role)
+        if self._bench.lab.grade is not Grade.CLIENT_ONLY or not attempt.dropped:
+            return attempt
+        again = self._bench.attempt(case, entrypoint, role)
+        if again.client is None or again.dropped:
+            return attempt
+        self._dropped.append(case.id)
+        return replace(again, extra={**again.extra, "dropped_before": True})
 
     def _control(self, control: Case, attempt: Attempt, effects: Collection[str] | None) -> str:
         verdict = judge(self._question(control, self._bench.exchange(attempt, effects)))

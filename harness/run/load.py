@@ -283,8 +283,9 @@ def generate(plan: Plan, arms: Sequence[Arm], tell: Progress) -> tuple[list[Slic
     slices: list[Slice] = []
     stopped = ""
     try:
-        process.stdin.write(json.dumps(plan) + "\n")
-        process.stdin.close()
+        with suppress(BrokenPipeError):  # it has ended already, which its status tells
+            process.stdin.write(json.dumps(plan) + "\n")
+            process.stdin.close()
         for line in process.stdout:
             message = json.loads(line)
             if message["kind"] == "stopped":

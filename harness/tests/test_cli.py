@@ -20,7 +20,7 @@ from harness.cli import VERBS, main
 from harness.model.vocabulary import Level
 from harness.model.vocabulary import Path as FlowPath
 from harness.tests.builders import row
-from harness.tests.command import ROOT, environment, python
+from harness.tests.command import PATIENCE, ROOT, environment, python
 from harness.tests.conftest import Finished
 from harness.writers import junit, record
 
@@ -146,6 +146,24 @@ sys.exit(main())
     assert (ended.returncode, ended.stderr) == (0, "") and "FLW-1" in ended.stdout
 
 
+def test_a_reader_that_has_gone_is_no_failure() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "harness", "list", "cases"]
+    ended = subprocess.run(
+        command, stdout=writer, stderr=subprocess.PIPE, cwd=ROOT, env=environment(), text=True, check=False
+    )
+    os.close(writer)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_a_broken_pipe_that_is_not_our_output_is_no_result(tmp_path: Path) -> None:
+    """Such as that of a process of ours that has ended: status 0 would say that something conforms."""
+    lines = ("import sys", "from harness import cli", "def broken(_): raise BrokenPipeError", "cli._run = broken")
+    ended = python("-c", "\n".join([*lines, "sys.exit(cli.main())"]), cwd=tmp_path, PYTHONPATH=str(ROOT))
+    assert ended.returncode == 3 and "ended early: there is no result" in ended.stderr
+
+
 def test_what_takes_long_to_import_is_imported_where_an_interruption_is_caught(tmp_path: Path) -> None:
     heavy = "('harness.', 'cryptography', 'pytest')"
     code = f"import sys, harness.cli; print(sorted(name for name in sys.modules if name.startswith({heavy})))"
@@ -242,7 +260,7 @@ def test_a_reader_who_has_seen_enough() -> None:
     process.stdout.close()
     assert process.stderr.read() == b""
     process.stderr.close()
-    assert process.wait(30) == 0
+    assert process.wait(PATIENCE) == 0
 
 
 # Records

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.tests.command import ROOT, Running, hopproof, python
+from harness.tests.command import PATIENCE, ROOT, Running, hopproof, python
 from harness.tests.conftest import SEED, Finished
 from harness.writers import record
 from harness.writers.rows import canonical
@@ -109,7 +109,7 @@ def test_a_reader_who_has_seen_enough(tmp_path: Path) -> None:
     running.process.stdout.close()
     errors = running.process.stderr.read()
     running.process.stderr.close()
-    assert (running.process.wait(60), quiet(errors)) == (0, True)
+    assert (running.process.wait(PATIENCE), quiet(errors)) == (0, True)
     assert record.read(tmp_path / "report")
 
 
@@ -198,6 +198,21 @@ def test_serve(start: Callable[..., Running]) -> None:
     status, _, errors = running.end()
     assert (status, errors) == (0, "")
     assert left_nothing(running)
+
+
+def test_serve_one_product(start: Callable[..., Running]) -> None:
+    running = start("serve", "--product", "microservices")
+    message = running.until_told("Press Ctrl-C to stop")
+    assert "identity-provider: " in message and "/oauth2/token" in message
+    assert "management-to-" not in message and "client-to-mtls-" not in message
+    running.process.send_signal(signal.SIGINT)
+    assert running.end()[0] == 0
+
+
+def test_serve_refuses_what_it_does_not_know(tmp_path: Path) -> None:
+    for flags in (("--product", "nope"), ("--product", "apk", "--flow", "client-to-service")):
+        finished = hopproof("serve", *flags, cwd=tmp_path)
+        assert (finished.returncode, finished.stdout) == (2, "") and quiet(finished.stderr)
 
 
 def test_a_capture_that_cannot_be_made_is_a_usage_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,7 @@ from harness.model.vocabulary import Path as FlowPath
 from harness.run.run import Run
 from harness.targets.deployment import Deployment
 from harness.tests.builders import row
-from harness.tests.command import environment, hopproof
+from harness.tests.command import PATIENCE, environment, hopproof
 from harness.tests.conftest import Finished
 from harness.tests.places import CLAIMS, Place
 from harness.wire.send import prepare
@@ -110,7 +110,7 @@ def test_a_finding_is_repeated_by_the_line_that_is_printed(file: File, tmp_path:
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-c", line.partition("repeat: ")[2]],
-        cwd=tmp_path, env=environment(PATH=path), capture_output=True, text=True, timeout=60, check=False,
+        cwd=tmp_path, env=environment(PATH=path), capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert "\nHTTP/1.1 201" in done.stdout, done.stdout + done.stderr
     written = tmp_path / "hopproof-replay" / "aud-wrong" / "headers"
@@ -127,7 +127,7 @@ def test_a_finding_is_repeated_by_the_line_that_is_printed(file: File, tmp_path:
     assert "reads" not in kept["str-no-token"]["extra"]
     refused = subprocess.run(
         ["bash", "-c", kept["str-no-token"]["extra"]["curl"]],
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert refused.stdout.startswith("HTTP/1.1 401")
 

@@ -13,7 +13,10 @@ _FOLDER = paths.FIXTURES / "exports"
 REFERENCE = (
     *(
         Export(f"sound/{name}", _FOLDER / "sound" / name, live=name == "upgraded")
-        for name in ("cp4i", "in-cluster", "jwt", "jwt-disabled", "kubernetes", "two-data-centres", "upgraded")
+        for name in (
+            *("cp4i", "developer-portal", "in-cluster", "jwt", "jwt-disabled", "kubernetes", "two-data-centres"),
+            "upgraded",
+        )
     ),
     Export("sound/secrets", make=exported_secrets.sound),
 )

@@ -1,7 +1,7 @@
-"""What of the catalogue is asked of a gateway of somebody's own.  Its target file says which modes its API has.
+"""Adapts the catalogue to a gateway of a target file, which states the modes of its API.
 
-The catalogue asks some things on one API of the lab's, where any API with a mandatory certificate would do; here they
-are asked on the one there is.  What a lab of ours alone can show (other APIs, resources, variants) is not asked.
+Some requirements are tested on one API of the lab although any API with a mandatory certificate would do: here they are
+tested on the API of the target.  What needs the lab (other APIs, resources, variants) is left out.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ Part = Callable[[Cells, Gateway], Cells | None]
 
 
 def asked(row: Requirement, gateway: Gateway) -> Iterator[Cells]:
-    """The blocks of *row* as they are asked of *gateway*, on its path; ``flows`` is for the caller to fill in."""
+    """The cells of *row* that apply to *gateway*, on its path; the caller fills in ``flows``."""
     part = _PARTS.get(row.id, _table)
     for block in row.cells:
         if block.exports or block.params.path or block.params.variant not in ("", _ENCODED_VARIANT):
             continue
         found = part(block, gateway)
         if found is not None and _sendable(found, gateway):
-            # Which body and challenge go with a refusal is asked once: APK-10.
+            # Body and challenge of a 401 are tested once, by APK-10.
             plain = found.params if row.id == "APK-10" else replace(found.params, code="", challenge="")
             yield replace(found, flows=(), paths=(gateway.path,), params=plain)
 
@@ -94,18 +94,18 @@ def _same_modes(block: Cells, gateway: Gateway) -> Cells | None:
 
 
 def _forged(block: Cells, gateway: Gateway) -> Cells | None:
-    """APK-8: with no other credential than the forged header would be, where a token alone gets in."""
+    """APK-8: where a token alone is sufficient, the forged header is the only credential."""
     mtls, oauth2 = gateway.modes["mtls"], gateway.modes["oauth2"]
     if gateway.header or mtls == "disabled" or (mtls, oauth2) == ("optional", "mandatory"):
         return None
-    # Another flow's block is the same question again.
+    # The other flow's cells would test the same again.
     if "client-to-configured-header" in block.flows:
         return None
     return block if mtls == "mandatory" else replace(block, tokens=(_NO_TOKEN,))
 
 
 def _withheld(block: Cells, gateway: Gateway) -> Cells | None:
-    """APK-9: the backend tells which headers it got."""
+    """APK-9: the backend reports which headers it received."""
     own = gateway.header if block.params.withheld_header == HEADER else ""
     params = replace(block.params, withheld_header=own or block.params.withheld_header)
     return _with_mtls(replace(block, params=params), gateway)
@@ -134,4 +134,4 @@ _PARTS: Mapping[str, Part] = {
     "APK-9-TOKEN": _withheld,
     "APK-10": _answer,
 }
-"""By requirement; every other one is asked as far as it is in the table."""
+"""By requirement; of any other, the cells of the table apply."""

@@ -28,16 +28,16 @@ ISSUERS = {
     "https://sts.partner.test": "partner-sts",
     "https://login.example.test": "identity-provider",
 }
-"""Who signs tokens, by the issuer that its tokens name."""
+"""The server that signs an issuer's tokens, by ``iss``."""
 KEYS_PATH = "/oauth2/jwks"
 _KEYS_CA = "mgmtPlatformEndpointCASecret"
 
 _SERVICES = ("order-processing", "inventory", "finance", "partner-stock")
 _FORMS = ("self-issued", "nested-claim", "nested-jwt", "encrypted")
 _CLIENT = "order-processing-client"
-# The clients of the identity provider, each with a secret of its own.
+# The clients of the identity provider; each has its own secret.
 _ITS_CLIENTS = ("web-shop-client", "mobile-app-client", "edge-gateway-client", "sts-client")
-# Who may call with a token of its own, by the issuer that it is, and the secret with its key pair.
+# Callers that may sign their own tokens: ``iss``, and the secret with the key pair.
 _CALLERS = {"op.ecomm.test": _CLIENT, "gateway.ecomm.test": "edge-gateway-client"}
 
 

@@ -53,8 +53,8 @@ class Written:
 
 @dataclass(frozen=True)
 class Api:
-    """An API that is deployed.  ``written`` is None where nothing is said of mTLS; ``documented`` is what stands in the
-    place that the document has for it in a resource; ``unsecured`` are operations with ``secured: false``."""
+    """An API that is deployed.  ``written`` is its mTLS configuration (None for none); ``documented`` is that under
+    ``spec.default.mtls``, where the document puts it; ``unsecured`` are operations with ``secured: false``."""
 
     id: str
     base: str

@@ -1,4 +1,4 @@
-"""The gateway: which of its APIs a request is for, who is let in (APK 1.2's AuthFilter), what the backend gets."""
+"""The gateway: routes a request to an API, authenticates it as APK 1.2's AuthFilter does, and forwards it."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class Deployed:
 
 
 class Gateway(Application):
-    """What is deployed, and the backend behind it, which keeps a record of what it got."""
+    """The deployed APIs, and the backend behind them, which records the requests that it receives."""
 
     def __init__(self, making: Making) -> None:
         if not isinstance(making.rules, GatewayPolicy):
-            raise UsageError("a gateway has a policy of its own")
+            raise UsageError("a gateway needs a GatewayPolicy")
         self.rules = making.rules
         self.settings: Settings = read(making.config)
         self.deployed = {api.id: self._deploy(api) for api in self.settings.apis}
@@ -50,7 +50,7 @@ class Gateway(Application):
         return Deployed(api, mode if rules.mtls_enabled(written) else Mode.DISABLED, tuple(map(certificate, pems)))
 
     def act(self, ask: HttpRequest) -> HttpResponse:
-        """Hand the request on to the backend, which answers with the names of the headers that it got."""
+        """Forward the request to the backend, which responds with the names of the headers that it received."""
         if ask.method != "POST":
             raise nothing_here(ask)
         self._effects.append(name_in(json_object(ask.body), "name"))
@@ -60,7 +60,7 @@ class Gateway(Application):
         return HttpResponse(200, {"headers": sorted(name for name in ask.headers if name not in withheld)})
 
     def effects(self) -> list[str]:
-        """What the backend was asked to do."""
+        """The requests that reached the backend."""
         return list(self._effects)
 
     def refusal(self, rejection: Rejected, usual: HttpResponse) -> HttpResponse:
@@ -74,7 +74,7 @@ class Gateway(Application):
 
 @dataclass(frozen=True)
 class ApiGate(Gate):
-    """APK's AuthFilter: mTLS first, which ends it when it fails; then OAuth2, unless the certificate is enough."""
+    """APK's AuthFilter: mTLS first, whose failure is final; then OAuth2, unless the certificate is sufficient."""
 
     gateway: Gateway
 

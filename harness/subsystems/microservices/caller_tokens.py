@@ -1,6 +1,6 @@
-"""Verifies what a caller has signed itself, alone, round a user's token, or encrypted; PyJWT and jwcrypto do the work.
+"""Verifies tokens that a caller signed itself: alone, with a user's token nested in them, or encrypted.
 
-Decisions that a fault takes away are asked for by name (``slips``).
+PyJWT and jwcrypto do the work.  ``slips`` names the checks that a fault leaves out.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def unsealed(compact: str, trust: Trust, rules: ServerPolicy) -> str:
 
 
 def signed_by_caller(token: Token, trust: Trust, rules: ServerPolicy, named: object) -> str:
-    """The caller that has signed *token*: the one *named*, whose key verifies it; raises Rejected."""
+    """The caller *named*, if its key verifies *token*; raises Rejected."""
     if token.header.get("alg") == "none" and "caller-token-unsigned" in rules.slips:
         return str(named)
     if token.header.get("alg") != ALGORITHM:
@@ -80,7 +80,7 @@ def _verifies(compact: str, key: ec.EllipticCurvePublicKey) -> bool:
 
 
 def self_issued(compact: str, trust: Trust, rules: ServerPolicy, now: float) -> Token:
-    """The caller's own token, once all that is asked of it holds; raises Rejected."""
+    """The caller's own token, verified; raises Rejected."""
     token = parse(compact)
     if "caller-signature-skipped" not in rules.slips:
         signed_by_caller(token, trust, rules, token.claims.get("iss"))
@@ -140,7 +140,7 @@ Later = Callable[[str], bool]
 
 
 def still_signed(compact: str, trust: Trust, rules: ServerPolicy, now: float) -> bool:
-    """Whether kept evidence is still what a caller has signed; that it has expired since takes nothing from that."""
+    """Whether a caller's signature on stored evidence still verifies; its expiry does not matter."""
     if "evidence-says-yes" in rules.slips:
         return True
     try:

@@ -1,8 +1,8 @@
-"""The edge gateway: lets in who brings a token of the external identity provider, exchanges it at the STS, and calls
-Order Processing with the new one.  The external token goes no further.
+"""The edge gateway: accepts tokens of the external identity provider, exchanges them at the STS, and calls Order
+Processing with the new token.  It never forwards the external one.
 
-A self-contained token is verified as every service verifies one; a reference is introspected (RFC 7662), and the answer
-kept for a minute at most, and never beyond the token's ``exp``.
+A self-contained token is verified as in any service.  A reference token is introspected (RFC 7662); the response is
+cached for at most a minute, and never beyond the token's ``exp``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from harness.subsystems.server.token_verification import find_token
 
 CLIENT, SECRET = "edge-gateway", "edge-gateway-client"
 AUDIENCE, UPSTREAM = "op.ecomm.test", "order-processing"
-KEPT_SECONDS = 60.0
+CACHE_SECONDS = 60.0
 
 
 class EdgeGateway(Application):
@@ -47,11 +47,11 @@ class EdgeGateway(Application):
         self._upstreams.connect(outgoing, hosts)
 
     def effects(self) -> list[str]:
-        """The names of the orders that Order Processing has taken."""
+        """The names of the orders that Order Processing accepted."""
         return list(self._forwarded)
 
     async def answer(self, ask: HttpRequest) -> HttpResponse:
-        """Exchange the token and pass the request on."""
+        """Exchange the token and forward the request."""
         outer = find_token(ask.authorization, ask.query, self._rules)
         inner = await self._exchanged(outer, ask.nonce) if outer else ""
         headers = {"Content-Type": "application/json", NONCE: ask.nonce}
@@ -83,8 +83,8 @@ class EdgeGateway(Application):
         return inner
 
     async def introspect(self, reference: str, nonce: str) -> None:
-        """Raises Rejected unless *reference* is active and for this gateway."""
-        claims = self._kept(reference) or await self._asked(reference, nonce)
+        """Raises Rejected unless *reference* is active and its audience is this gateway."""
+        claims = self._cached(reference) or await self._introspected_now(reference, nonce)
         audience = claims.get("aud")
         named = self._audience in (audience if isinstance(audience, list) else [audience])
         if claims.get("iss") != self._issuer or not (
@@ -92,12 +92,12 @@ class EdgeGateway(Application):
         ):
             raise Rejected(Reason.TOKEN_CLAIMS, "the token is from another issuer, or for another audience")
 
-    def _kept(self, reference: str) -> Mapping[str, Any] | None:
+    def _cached(self, reference: str) -> Mapping[str, Any] | None:
         claims, until = self._introspected.get(reference, ({}, 0.0))
         lasts = "edge-keeps-introspections" in self._rules.slips or self._clock.now() < until
         return claims if claims and lasts else None
 
-    async def _asked(self, reference: str, nonce: str) -> Mapping[str, Any]:
+    async def _introspected_now(self, reference: str, nonce: str) -> Mapping[str, Any]:
         status, claims = await self._upstreams.introspect("identity-provider", reference, nonce)
         now, expiry = self._clock.now(), claims.get("exp")
         if status != 200:
@@ -106,13 +106,13 @@ class EdgeGateway(Application):
             return {"iss": self._issuer, "aud": self._audience}
         if claims.get("active") is not True or not isinstance(expiry, int) or expiry <= now:
             raise Rejected(Reason.TOKEN_CLAIMS, "the token is not active")
-        self._introspected[reference] = claims, min(now + KEPT_SECONDS, expiry)
+        self._introspected[reference] = claims, min(now + CACHE_SECONDS, expiry)
         return claims
 
 
 @dataclass(frozen=True)
 class EdgeGate(Gate):
-    """Lets in who brings a good token of the external identity provider, of either kind."""
+    """Admits requests with a valid token of the external identity provider, self-contained or reference."""
 
     edge: EdgeGateway
 

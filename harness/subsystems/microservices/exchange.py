@@ -113,6 +113,12 @@ def _matches(name: str, claim: object) -> bool:
     return any(fnmatchcase(str(each), name) for each in named)
 
 
+@fault("sts-answers-clear-text", on=_TOKEN_SERVICES)
+def sts_answers_clear_text(rules: ServerPolicy) -> ServerPolicy:
+    """an STS answers plain HTTP on its TLS port as well"""
+    return answering_clear_text(rules)
+
+
 @fault("service-answers-clear-text", on=("service",))
 def service_answers_clear_text(rules: ServerPolicy) -> ServerPolicy:
     """a service answers plain HTTP on its TLS port as well"""

@@ -1,8 +1,8 @@
 """The external identity provider: gives end users' clients tokens, self-contained or as references, introspects and
 revokes them (RFC 7662, RFC 7009), and publishes its keys.
 
-As the sample of the document it offers the grant ``password``; which of the two kinds of token a client gets is part of
-its registration.
+Like the document's sample it offers the grant ``password``.  A client's registration decides which kind of token it
+gets.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from harness.subsystems.server.kind import Making
 from harness.subsystems.server.rejection import Rejected
 
 LIFETIME = 300
-_TOLD = ("iss", "sub", "aud", "client_id", "exp", "iat", "jti")
+_DISCLOSED = ("iss", "sub", "aud", "client_id", "exp", "iat", "jti")
 
 
 @dataclass(frozen=True)
 class Provider:
-    """An identity provider: its issuer, the folder of its keys, for whom its tokens are, its clients with the names of
-    their secrets, those among them that get references, and its users with their passwords."""
+    """An identity provider's configuration: issuer, folder of its keys, audience of its tokens, clients with the names
+    of their secrets, the clients that get reference tokens, and users with their passwords."""
 
     issuer: str
     keys: str
@@ -99,16 +99,16 @@ class IdentityProvider(Application):
         return reference
 
     def _introspect(self, ask: HttpRequest, form: Mapping[str, str]) -> HttpResponse:
-        """RFC 7662: whether a token is good now, and then what it says; of any other token nothing is said."""
+        """RFC 7662: whether a token is active; claims are disclosed of active tokens only."""
         if "idp-introspects-for-anybody" not in self._slips:
             self._clients.authenticated(ask, form)
         claims = self._claims(form.get("token", ""))
         if claims is None or claims["exp"] <= self._clock.now():
             return HttpResponse(200, {"active": False})
-        return HttpResponse(200, {"active": True, **{name: claims[name] for name in _TOLD if name in claims}})
+        return HttpResponse(200, {"active": True, **{name: claims[name] for name in _DISCLOSED if name in claims}})
 
     def _claims(self, token: str) -> Mapping[str, Any] | None:
-        """What a token of this provider says; None for one that is none, or was revoked."""
+        """The claims of a token that this provider issued; None for any other, and for a revoked one."""
         if token in self._revoked and "idp-forgets-revocations" not in self._slips:
             return None
         if token in self._references:
@@ -121,7 +121,7 @@ class IdentityProvider(Application):
         return found.claims if isinstance(found.claims.get("exp"), int) else None
 
     def _revoke(self, ask: HttpRequest, form: Mapping[str, str]) -> HttpResponse:
-        """RFC 7009: a client revokes a token of its own; what is unknown is answered alike (section 2.2)."""
+        """RFC 7009: a client revokes its own token; an unknown token gets the same response (section 2.2)."""
         client, token = self._clients.authenticated(ask, form), form.get("token", "")
         if (self._claims(token) or {}).get("client_id") == client:
             self._revoked.add(token)

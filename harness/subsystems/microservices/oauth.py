@@ -1,4 +1,4 @@
-"""What the OAuth servers here have in common: errors, forms, clients that authenticate, and the keys of an issuer."""
+"""Shared by the OAuth servers: errors, form parameters, client authentication, issuers' keys."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ class OAuthError(Exception):
         self.code, self.description, self.status = code, description, status
 
     def response(self, realm: str) -> HttpResponse:
-        """How it is answered."""
+        """The response to it."""
         challenge = (("WWW-Authenticate", f'Basic realm="{realm}"'),) if self.status == 401 else ()
         return HttpResponse(self.status, {"error": self.code, "error_description": self.description}, challenge)
 
 
 def form_of(ask: HttpRequest) -> dict[str, str]:
-    """The parameters of a token request; one that stands twice is an error (RFC 6749 section 3.2)."""
+    """The parameters of a token request; a repeated one is an error (RFC 6749 section 3.2)."""
     pairs = parse_qsl(ask.body.decode("utf-8", "replace"), keep_blank_values=True)
     form = dict(pairs)
     if len(form) != len(pairs):
@@ -53,7 +53,7 @@ def form_of(ask: HttpRequest) -> dict[str, str]:
 
 
 def client_secret(folder: Path, secret: str) -> str:
-    """What a client authenticates with: the digest of the key file that it and the server hold."""
+    """A client's secret: the digest of the key file that client and server share."""
     return hashlib.sha256(read_file(folder / "secrets" / secret / "tls.key")).hexdigest()
 
 
@@ -64,8 +64,8 @@ def basic(name: str, secret: str) -> str:
 
 @dataclass(frozen=True)
 class Clients:
-    """Clients by name, each with its secret's name.  With ``any_secret`` or ``any_certificate`` none has to prove who
-    it is; both are mistakes."""
+    """Registered clients by name, each with its secret's name.  ``any_secret`` and ``any_certificate`` are faults that
+    skip client authentication."""
 
     folder: Path
     secrets: Mapping[str, str]
@@ -85,19 +85,19 @@ class Clients:
         return name
 
     def _by_certificate(self, name: str, certificate: x509.Certificate | None) -> str:
-        """RFC 8705 section 2.1: the CA's certificate for the subject that is registered for the client."""
+        """RFC 8705 section 2.1: a certificate of the CA with the subject registered for the client."""
         if name not in self.secrets or certificate is None:
-            raise OAuthError("invalid_client", "the client does not authenticate", 401)
+            raise OAuthError("invalid_client", "client authentication is missing", 401)
         named = [str(item.value) for item in certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)]
         if named != [self.secrets[name]] and not self.any_certificate:
-            raise OAuthError("invalid_client", "the certificate is another client's", 401)
+            raise OAuthError("invalid_client", "the certificate is not the one registered for this client", 401)
         return name
 
 
 def _basic(ask: HttpRequest) -> tuple[str, str]:
     scheme, _, encoded = (ask.authorization[0].decode("latin-1") if ask.authorization else "").partition(" ")
     if scheme.lower() != "basic":
-        raise OAuthError("invalid_client", "the client does not authenticate", 401)
+        raise OAuthError("invalid_client", "client authentication is missing", 401)
     try:
         name, _, secret = base64.b64decode(encoded, validate=True).decode("utf-8").partition(":")
     except (binascii.Error, ValueError) as error:
@@ -107,7 +107,7 @@ def _basic(ask: HttpRequest) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class IssuerKeys:
-    """The keys of issuers, in a deployment's *folder*: each has a folder of its own under ``jwt``."""
+    """The keys of issuers: each has its own folder under ``jwt`` in the deployment's *folder*."""
 
     folder: Path
 

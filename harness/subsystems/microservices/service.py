@@ -1,7 +1,7 @@
-"""Services behind an STS: they keep orders, and what their callers have signed; and what lets a request in.
+"""Services behind an STS: they store orders with the tokens that came with them, and decide which requests to admit.
 
-Paths and bodies are the reference's own: ``PUT /orders/<name>`` keeps an order, ``GET /orders/<name>`` shows the
-evidence of it, ``POST /evidence`` says whether a token is still what a caller has signed.
+The API is the reference's own: ``PUT /orders/<name>`` stores an order, ``GET /orders/<name>`` returns its evidence,
+``POST /evidence`` verifies a caller's signature again.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ POOLS_KEYS = "service-pools-issuers-keys"
 
 
 class Orders(Registrations):
-    """What a service does: it keeps an order under its name, with the token that came with it."""
+    """Stores an order under its name, with the token that came with it."""
 
     prefixes = ("/orders/",)
 
@@ -45,26 +45,26 @@ class Orders(Registrations):
         self._evidence: dict[str, str] = {}
 
     def act(self, ask: HttpRequest) -> HttpResponse:
-        """Keep an order, show what was kept of one, or look at evidence again."""
+        """Store an order, return the evidence of one, or verify evidence again."""
         if ask.method == "POST" and ask.path == EVIDENCE:
-            return self._again(ask)
+            return self._reverified(ask)
         name = ask.path.removeprefix(self.prefixes[0])
         if ask.method == "GET" and name in self._evidence:
-            return HttpResponse(200, self._shown(self._evidence[name]))
+            return HttpResponse(200, self._evidence_of(self._evidence[name]))
         answer = super().act(ask)
         token = find_token(ask.authorization, ask.query, self._rules)
         if token and self.trust.callers:
             self._evidence[name] = token
         return answer
 
-    def _shown(self, kept: str) -> dict[str, Any]:
+    def _evidence_of(self, kept: str) -> dict[str, Any]:
         if self.trust.form is Form.ENCRYPTED:
             kept = caller_tokens.unsealed(kept, self.trust, self._rules)
         if "evidence-keeps-claims-alone" in self._rules.slips:
             return {"evidence": "", "claims": parse(kept).claims}
         return {"evidence": kept}
 
-    def _again(self, ask: HttpRequest) -> HttpResponse:
+    def _reverified(self, ask: HttpRequest) -> HttpResponse:
         token = str(json_object(ask.body).get("token", ""))
         signed = caller_tokens.still_signed(token, self.trust, self._rules, self._clock.now())
         return HttpResponse(200, {"signed": signed})
@@ -72,7 +72,7 @@ class Orders(Registrations):
 
 @dataclass(frozen=True)
 class ServiceGate(Gate):
-    """Lets in who brings a token of the form that the service takes."""
+    """Admits requests with a token of the form that the service accepts."""
 
     trust: Trust
 
@@ -120,7 +120,7 @@ class ServiceGate(Gate):
         return inner
 
     async def _users(self, compact: str) -> None:
-        """The user's token, as the STS that is trusted has issued it."""
+        """Verify the user's token as one of the trusted STS."""
         if "nested-skips-inner" in self.rules.slips and self.trust.form is not Form.BEARER:
             parse(compact)
             return
@@ -128,7 +128,7 @@ class ServiceGate(Gate):
         await verify(compact, self.keys_for, self.rules, protection, self.now)
 
     def _parties(self, claims: dict[str, Any], certificate: x509.Certificate | None) -> None:
-        """To whose certificate it is bound, whom it names, who acts: the current actor counts alone (RFC 8693 4.1)."""
+        """Verify certificate binding, subject and actor; only the current actor counts (RFC 8693 section 4.1)."""
         trust, slips = self.trust, self.rules.slips
         if trust.binds and "ignores-certificate-binding" not in slips and _thumbprint(claims) != _digest(certificate):
             raise Rejected(Reason.TOKEN_CLAIMS, "the token is bound to another certificate (cnf), or to none")
@@ -154,7 +154,7 @@ def _digest(certificate: x509.Certificate | None) -> str:
 
 
 def _actors(claims: dict[str, Any]) -> list[str]:
-    """Who acts, and who acted before, the latest first."""
+    """The current actor, then prior actors, latest first."""
     found: list[str] = []
     actor = claims.get("act")
     while isinstance(actor, dict):
@@ -172,7 +172,7 @@ def gate(usual: Gate, application: Application) -> Gate:
 
 
 def _pooled(keys_for: KeysFor, folder: Path) -> KeysFor:
-    """The keys of the STS that is trusted, in one set with those of every other issuer."""
+    """The keys of the trusted STS in one set with those of every other issuer."""
 
     async def pooled(kid: str | None) -> Keys:
         found = dict(await keys_for(kid))

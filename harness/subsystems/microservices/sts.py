@@ -1,7 +1,7 @@
 """The security token service: exchanges a token for one for the next service (RFC 8693), as its policy allows.
 
-It signs with PyJWT, with a key of its own that it publishes.  The key sets of the issuers that it trusts are files
-beside its own, and each verifies the tokens of its issuer alone.
+It signs with PyJWT and publishes its key.  The key set of each trusted issuer is a file beside its own, and verifies
+only that issuer's tokens.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ from harness.subsystems.server.rejection import Rejected
 
 MOST_ACTORS = 5
 LIFETIME, LONG = 300, 86_400
-_TOLD = ("iss", "sub", "aud", "act", "exp", "iat", "client_id")
+_DISCLOSED = ("iss", "sub", "aud", "act", "exp", "iat", "client_id")
 
 
 @dataclass(frozen=True)
 class Client:
-    """A client: its key file is its secret's; ``audience`` is what tokens for it name, ``may`` whom it may call."""
+    """A registered client: the secret with its key file, the audience of its tokens, and those it ``may`` request."""
 
     secret: str
     audience: str
@@ -50,8 +50,8 @@ class Client:
 
 @dataclass(frozen=True)
 class Domain:
-    """One token service: its issuer, the folder of its keys, the other issuers that it trusts with the folders of
-    theirs, its clients; ``provider`` is the server that it asks about references that it has not issued."""
+    """A token service's configuration: its issuer identifier, the folders of its own keys and of each trusted issuer's,
+    its clients; ``provider`` is the server that introspects references issued elsewhere."""
 
     issuer: str
     keys: str
@@ -75,18 +75,18 @@ class TokenService(Application):
         self._references: dict[str, dict[str, Any]] = {}
         self._introspected: dict[str, dict[str, Any]] = {}
         self._upstreams = Upstreams(making, "sts", "sts-client")
-        self._asked: list[str] = []
+        self._requests: list[str] = []
 
     def connect(self, outgoing: Outgoing, hosts: Mapping[str, str]) -> None:
         """See :class:`Application`."""
         self._upstreams.connect(outgoing, hosts)
 
     def effects(self) -> list[str]:
-        """The names of the token requests of clients that have proved who they are."""
-        return list(self._asked)
+        """The nonces of the token requests of authenticated clients."""
+        return list(self._requests)
 
     async def answer(self, ask: HttpRequest) -> HttpResponse:
-        """What :meth:`act` answers; a reference of the identity provider is introspected there first (RFC 7662)."""
+        """Answer *ask*; a reference token of the identity provider is introspected there first (RFC 7662)."""
         reference = self._foreign_reference(ask)
         if reference:
             status, claims = await self._upstreams.introspect(self._domain.provider, reference, ask.nonce)
@@ -100,7 +100,7 @@ class TokenService(Application):
             self._introspected.pop(reference, None)
 
     def _foreign_reference(self, ask: HttpRequest) -> str:
-        """The reference of another issuer that a client wants to have exchanged, '' where there is none."""
+        """The subject token if it is another issuer's reference, '' otherwise."""
         if ask.method != "POST" or ask.path != TOKEN_PATH or not self._domain.provider:
             return ""
         try:
@@ -130,7 +130,7 @@ class TokenService(Application):
     def _exchange(self, ask: HttpRequest) -> HttpResponse:
         form = form_of(ask)
         name, client = self._client(ask, form)
-        self._asked.append(ask.nonce)
+        self._requests.append(ask.nonce)
         if form.get("grant_type") != GRANT:
             raise OAuthError("unsupported_grant_type", "only token exchange is offered")
         self._check_types(form)
@@ -143,12 +143,12 @@ class TokenService(Application):
         return self._answer(name, audience, claims, form.get("requested_token_type") == ACCESS_TOKEN)
 
     def _earlier(self, claims: Mapping[str, Any]) -> dict[str, Any]:
-        """Who has acted before (RFC 8693 section 4.1)."""
+        """The ``act`` claim of the subject token, which becomes the prior actor (RFC 8693 section 4.1)."""
         kept = isinstance(claims.get("act"), dict) and "sts-drops-earlier-actors" not in self._slips
         return {"act": claims["act"]} if kept else {}
 
     def _actor(self, compact: str, client: str, subject: Mapping[str, Any]) -> str:
-        """Who is to act: whom the actor token names, if the subject's token names them as well, or they are the client.
+        """The subject of the actor token, if the subject token's ``may_act`` names it, or it is the client.
 
         RFC 8693 sections 2.1 and 4.4; raises OAuthError.
         """
@@ -158,15 +158,15 @@ class TokenService(Application):
         expiry = date(claims, "exp")
         alive = expiry is not None and expiry > self._clock.now()
         if not (alive or "sts-accepts-expired-actor" in self._slips) or not self._known(claims):
-            raise OAuthError(self._word("invalid_request"), "the actor token has expired, or its issuer is not trusted")
+            raise OAuthError(self._word("invalid_request"), "actor_token has expired, or its issuer is not trusted")
         allowed = subject.get("may_act")
         named = allowed.get("sub") if isinstance(allowed, dict) else client
         if claims.get("sub") != named and "sts-lets-anybody-be-actor" not in self._slips:
-            raise OAuthError(self._word("invalid_request"), "whom the actor token names may not act for the user")
+            raise OAuthError(self._word("invalid_request"), "the subject of actor_token may not act for the user")
         return str(claims.get("sub", ""))
 
     def _introspect(self, ask: HttpRequest) -> HttpResponse:
-        """RFC 7662: whether a token is active, and if so its claims; nothing is disclosed about any other token."""
+        """RFC 7662: whether a token is active; claims are disclosed of active tokens only."""
         form = form_of(ask)
         if "sts-introspects-for-anybody" not in self._slips:
             self._client(ask, form)
@@ -178,7 +178,7 @@ class TokenService(Application):
                 raise OAuthError("invalid_request", "the token is not valid")
         except (OAuthError, Rejected):
             return HttpResponse(200, {"active": "sts-calls-any-token-active" in self._slips})
-        return HttpResponse(200, {"active": True, **{name: claims[name] for name in _TOLD if name in claims}})
+        return HttpResponse(200, {"active": True, **{name: claims[name] for name in _DISCLOSED if name in claims}})
 
     def _known(self, claims: Mapping[str, Any]) -> bool:
         return claims.get("iss") in self._issuers
@@ -221,14 +221,13 @@ class TokenService(Application):
             raise OAuthError("invalid_request", "a token of that type cannot be issued")
 
     def _subject(self, compact: str, client: Client, delegates: bool) -> dict[str, Any]:
-        """The claims of the subject token, once all that is asked of it holds; with an actor token (*delegates*) it is
-        not the client whom may_act must name."""
+        """The verified claims of the subject token; with an actor token (*delegates*) may_act may name others."""
         claims = self._verified(compact)
         self._check_claims(claims, date(claims, "exp"), client, delegates)
         return claims
 
     def _verified(self, compact: str) -> dict[str, Any]:
-        """The claims of a token that the STS has issued as a reference, or whose signature verifies."""
+        """The claims of a reference token that is known here, or of a JWT whose signature verifies."""
         for known in (self._references, self._introspected):
             if compact in known:
                 return known[compact]

@@ -1,4 +1,4 @@
-"""Whom a service trusts, as its configuration says: which form its callers' tokens have, and whose keys sign them."""
+"""A service's trust configuration: the form of its callers' tokens, and the keys that verify them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SHARED_KEYS = "service-lets-callers-share-a-key"
 
 
 class Form(StrEnum):
-    """The token that a service takes.
+    """The form of token that a service accepts.
 
     ``bearer`` is one of the STS.  ``self-issued`` is signed by the caller.  In ``nested-claim`` the caller's token has
     the user's in a claim, in ``nested-jwt`` it has it as its payload (``cty: JWT``, RFC 7519 section 5.2).
@@ -40,10 +40,10 @@ class Form(StrEnum):
 
 @dataclass(frozen=True)
 class Trust:
-    """``callers`` are the public keys of those who may call, by the issuer that each is; ``key`` decrypts.
+    """``callers`` are the public keys of permitted callers, by issuer; ``key`` decrypts.
 
-    ``binds`` says that a token must be bound to the client's certificate (RFC 8705), ``users`` and ``actors`` whom
-    ``sub`` and ``act.sub`` may name (empty: anybody), ``lifetime`` how long a caller's token may live.
+    ``binds``: a token must be bound to the client's certificate (RFC 8705).  ``users`` and ``actors`` are the permitted
+    values of ``sub`` and ``act.sub`` (empty: any).  ``lifetime`` is the longest a caller's token may live, in seconds.
     """
 
     form: Form = Form.BEARER
@@ -57,18 +57,18 @@ class Trust:
 
     @property
     def usual(self) -> bool:
-        """Whether tokens of the STS are all that is asked."""
+        """Whether the service only verifies tokens of its STS."""
         return self.form is Form.BEARER and not (self.binds or self.users or self.actors)
 
 
 def read(making: Making) -> Trust:
-    """What the configuration of *making* says; raises Refused for what cannot be."""
+    """The trust configuration of *making*; raises Refused for a contradictory one."""
     spec = yaml.safe_load(making.config.read_text("utf-8"))["spec"]
     form = Form(spec.get("tokenForm", Form.BEARER))
     secret = spec["endpoint"]["hosts"][0]["secretName"]
     callers = {name: _public(making.folder, held) for name, held in spec.get("callers", {}).items()}
     if form is Form.ENCRYPTED:
-        import_module("jwcrypto.jwe")  # now: a package that is missing is no reason to refuse a token
+        import_module("jwcrypto.jwe")  # here: a missing package must not look like a refused token
     if SHARED_KEYS not in making.rules.slips:
         _distinct(callers, making.config)
     return Trust(
@@ -87,7 +87,7 @@ def _distinct(callers: Mapping[str, ec.EllipticCurvePublicKey], file: Path) -> N
     for one, other in combinations(callers, 2):
         if callers[one] == callers[other]:
             raise Refused(
-                f"spec.callers: {one} and {other} have the same key, so nobody can tell which of them has signed",
+                f"spec.callers: {one} and {other} have the same key, so their signatures cannot be told apart",
                 where=str(file),
                 hint="give each caller a key pair of its own",
             )
@@ -97,12 +97,12 @@ def _public(folder: Path, secret: str) -> ec.EllipticCurvePublicKey:
     leaf = certificates(read_file(folder / "secrets" / secret / "tls.crt"), "its tls.crt")[0]
     key = leaf.public_key()
     if not isinstance(key, ec.EllipticCurvePublicKey):
-        raise UsageError(f"the key of {secret} is of no curve")
+        raise UsageError(f"the key of {secret} is not an elliptic-curve key")
     return key
 
 
 def _private(folder: Path, secret: str) -> ec.EllipticCurvePrivateKey:
     key: Any = load_pem_private_key(read_file(folder / "secrets" / secret / "tls.key"), None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise UsageError(f"the key of {secret} is of no curve")
+        raise UsageError(f"the key of {secret} is not an elliptic-curve key")
     return key

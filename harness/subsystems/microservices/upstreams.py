@@ -1,4 +1,4 @@
-"""The servers that a server calls itself: where they are, how it proves who it is, what they answer."""
+"""Calls that a server makes to other servers: addresses, client authentication, responses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NONCE = "X-Hopproof-Case"
 
 
 class Upstreams:
-    """The servers that a server calls, by their names in its configuration; it authenticates as *client*."""
+    """The servers that a server calls, by name in its configuration; it authenticates as *client*."""
 
     def __init__(self, making: Making, client: str, secret: str) -> None:
         self._making, self._client, self._secret = making, client, secret
@@ -29,12 +29,12 @@ class Upstreams:
         self._hosts: Mapping[str, str] = {}
 
     def connect(self, outgoing: Outgoing, hosts: Mapping[str, str]) -> None:
-        """Note how requests are made, and where host names are to be found."""
+        """Set how requests are sent, and the addresses of host names."""
         self._outgoing, self._hosts = outgoing, hosts
 
     @property
     def urls(self) -> Mapping[str, str]:
-        """Where each is, as the configuration says."""
+        """The URL of each, from the configuration."""
         found: Mapping[str, str] = yaml.safe_load(self._making.config.read_text("utf-8"))["spec"].get("upstreams", {})
         return found
 
@@ -59,7 +59,7 @@ class Upstreams:
         return await self.post(server, INTROSPECTION_PATH, form, nonce)
 
     async def call(self, server: str, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
-        """The answer of *server*; raises Rejected where there is none."""
+        """The response of *server*; raises Rejected if it does not respond."""
         url, making = self.urls.get(server, ""), self._making
         assert self._outgoing is not None, "connect comes first"
         authority = certificates(read_file(making.folder / "secrets" / "ingress-ca" / "ca.crt"), "the CA")
@@ -67,9 +67,9 @@ class Upstreams:
         try:
             return await self._outgoing(request, Trust(authority, making.clock))
         except CallFailed as error:
-            raise Rejected(Reason.KEYS_UNAVAILABLE, f"{server} gives no answer: {error}") from error
+            raise Rejected(Reason.KEYS_UNAVAILABLE, f"{server} does not respond: {error}") from error
 
 
 def is_reference(token: str) -> bool:
-    """Whether *token* is no JWT, so that only its issuer can say what it means."""
+    """Whether *token* is a reference token (not a JWT), which only its issuer can introspect."""
     return token.count(".") != 2

@@ -8,7 +8,7 @@ import pytest
 
 from harness.checks.exchange import exchanged, introspected
 from harness.model.script_facts import Exchanged, Introspected
-from harness.model.token_script import Aspect, Exchange, ExchangeRefused, Introspect, Issued
+from harness.model.token_script import Aspect, Exchange, ExchangeRefused, Introspect, Issued, NotAnswered
 
 ISSUED = Exchange("iv", "sts", "op", "token", "iv.test", Issued("peter", "op"))
 REFUSED = replace(ISSUED, then=ExchangeRefused(("invalid_request",)))
@@ -24,6 +24,7 @@ GOOD = Exchanged(
     actor="op",
     lifetime=300,
 )
+CLEAR = replace(ISSUED, then=NotAnswered())
 BAD_REQUEST = Exchanged(400, "", error="invalid_request")
 
 
@@ -34,6 +35,23 @@ def _codes(step: Exchange, facts: Exchanged) -> list[str]:
 def test_an_answer_in_which_everything_holds_has_no_finding() -> None:
     assert _codes(ISSUED, GOOD) == []
     assert _codes(REFUSED, BAD_REQUEST) == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "codes"),
+    [
+        (Exchanged(None, ""), []),
+        (Exchanged(None, "cannot connect to 127.0.0.1:1"), ["no-answer"]),
+        (Exchanged(400, ""), ["refused-in-clear"]),
+        (Exchanged(302, ""), ["refused-in-clear"]),
+        (BAD_REQUEST, ["clear-text"]),
+        (Exchanged(401, "", error="invalid_client"), ["clear-text"]),
+        (Exchanged(404, ""), ["clear-text"]),
+        (GOOD, ["issued"]),
+    ],
+)
+def test_a_token_endpoint_answers_nothing_in_clear_text(facts: Exchanged, codes: list[str]) -> None:
+    assert _codes(CLEAR, facts) == codes
 
 
 @pytest.mark.parametrize(

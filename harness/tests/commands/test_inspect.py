@@ -28,9 +28,9 @@ from harness.model.case import Stimulus
 from harness.model.vocabulary import Posture
 from harness.pki.private_files import private_file
 from harness.targets.builtin import EMBEDDED
+from harness.tests.command import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[3]
-PATIENCE = 40.0
 
 
 def _inspect(*arguments: str) -> subprocess.CompletedProcess[str]:

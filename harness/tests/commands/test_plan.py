@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from harness import paths
 from harness.cli import main
 
+TWICE = """apiVersion: portal.apiconnect.ibm.com/v1beta1
+kind: {kind}
+metadata: {{name: x}}
+spec: {{a: {number}}}
+"""
 SOUND = str(paths.FIXTURES / "exports" / "sound" / "kubernetes")
 
 
@@ -16,6 +23,19 @@ def test_the_plan(capsys: pytest.CaptureFixture[str], form: str) -> None:
     out = capsys.readouterr().out
     assert "kubectl patch portalclusters.portal.apiconnect.ibm.com/portal" in out
     assert "jwksUrl" in out
+
+
+@pytest.mark.parametrize(("kind", "status"), [("Configuration", 0), ("PortalCluster", 2)])
+def test_two_versions_of_one_object_matter_where_the_plan_reads_it(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, kind: str, status: int
+) -> None:
+    for file in Path(SOUND).iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    for number in (1, 2):
+        text = TWICE.format(kind=kind, number=number)
+        (tmp_path / f"x{number}.yaml").write_text(text, "utf-8")
+    assert main(["plan", str(tmp_path), "--terminate", "management-to-portal"]) == status
+    assert ("once more" in capsys.readouterr().err) is bool(status)
 
 
 @pytest.mark.parametrize("columns", ["80", "160"])

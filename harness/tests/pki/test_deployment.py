@@ -17,6 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from harness.errors import LabError, UsageError
 from harness.pki.deployment import Pki, public_jwk
+from harness.pki.issue import Identity
 from harness.pki.private_files import private_file, private_folder
 from harness.products.registry import reference
 
@@ -155,3 +156,12 @@ def test_everything_but_the_rsa_key_is_fast(pki: Pki, tmp_path: Path) -> None:
     start = time.process_time()
     Pki.create(reference().pki, signing_key=pki.signing_key).write(tmp_path / "apic")
     assert time.process_time() - start < 0.2  # measured: 0.01
+
+
+def test_a_clients_certificate_shows_whether_it_was_decoded_as_a_url(pki: Pki, monkeypatch: pytest.MonkeyPatch) -> None:
+    clients = pki.blueprint.clients
+    assert all(b"+" in pki.secrets[name].pem() for name in clients)
+    texts = [b"+", b"none", b"neither"]
+    monkeypatch.setattr(Identity, "pem", lambda _: texts.pop())
+    pki._issued(clients[0])
+    assert texts == []

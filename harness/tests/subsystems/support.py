@@ -25,7 +25,7 @@ from harness.pki.deployment import Pki
 from harness.pki.issue import Identity, Profile, issue
 from harness.products.registry import reference
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 HOSTS = {
     "api.apic.test": "127.0.0.1",
     "api.portal.apic.test": "127.0.0.1",

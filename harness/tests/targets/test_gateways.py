@@ -101,6 +101,7 @@ def test_a_gateway_conforms_through_its_proxy(gateways: Gateways, mtls: str, oau
     [
         ("gateway-trusts-any-certificate", "mandatory", "disabled", "direct", "APK-2"),
         ("gateway-trusts-same-key", "mandatory", "mandatory", "direct", "APK-4-EXACT"),
+        ("gateway-trusts-same-serial", "mandatory", "mandatory", "direct", "APK-4-EXACT"),
         ("gateway-mandatory-certificate-optional", "mandatory", "mandatory", "direct", "APK-2"),
         ("gateway-certificate-replaces-token", "mandatory", "mandatory", "direct", "APK-7"),
         ("gateway-optional-wrong-certificate-ignored", "optional", "mandatory", "direct", "APK-3"),

@@ -16,7 +16,7 @@ from harness.wire.send import Address, Prepared, prepare, send
 
 Stream = socket.socket
 Handler = Callable[[Stream], None]
-PATIENCE = 10.0
+PATIENCE = 60.0
 HOST = "api.portal.apic.test"
 OK = b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\nContent-Type: text/plain\r\nSet-Cookie: a=b\r\n\r\nok"
 REQUEST = prepare("PUT", "/x", (("Host", HOST.encode()), ("Authorization", b"Bearer a.b.c")), b"")

@@ -13,7 +13,7 @@ from harness.products.apic.operations.sheet import sheet
 from harness.products.apic.operations.twin import states
 from harness.products.apic.rules import FILE_RULES, headed
 from harness.products.apic.rules.posture import configured
-from harness.products.apic.rules.view import View
+from harness.products.apic.rules.view import KINDS, TOP, View
 from harness.products.rules import Plan, Question
 
 
@@ -42,6 +42,7 @@ _JUDGES = (
 OPERATIONS = replace(
     FILE_RULES,
     judges=_JUDGES,
+    kinds=frozenset({*KINDS, TOP, "Certificate", "Issuer", "ClusterIssuer", "Secret"}),
     renewal=renew,
     termination=terminate,
     rehearsal=rehearsal,

@@ -26,7 +26,7 @@ from harness.products.apic.rules.fronts import ca_presented
 from harness.products.apic.rules.profiles import CA_HOURS, LEAF_HOURS
 from harness.products.apic.rules.remedies import issuer, requested
 from harness.products.apic.rules.trust import authorities, held_place, issued_by_name, place, renew
-from harness.products.apic.rules.view import Known, View
+from harness.products.apic.rules.view import Known, View, placeholder
 from harness.products.rules import Log, Place
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|m|s)")
@@ -111,6 +111,9 @@ def pki_2(view: View, log: Log) -> None:
     """Every certificate is under the CA that the tables name."""
     for known in view.requests:
         named = issued_by_name(known)
+        if placeholder(named):
+            log.undecided(_issuer_place(known), f"the issuer is a placeholder, {named}")
+            continue
         log.checked()
         if issuer_matches(named, known.row.issuer, view.instances):
             continue
@@ -237,8 +240,10 @@ def pki_4(view: View, log: Log) -> None:
 def pki_15(view: View, log: Log) -> None:
     """Customised certificates."""
     for known in view.requests:
-        log.checked()
         named = issued_by_name(known)
+        if placeholder(named):
+            continue  # PKI-2 says so
+        log.checked()
         ours = any(issuer_matches(named, each, view.instances) for each in (INGRESS, SELF_SIGNING, *OF_ISSUER))
         if not ours and known.row.scope != USER:
             log.note(

@@ -37,7 +37,7 @@ from harness.products.apic.rules.subsystem import (
 )
 from harness.products.rules import Question
 
-_KINDS = {
+KINDS = {
     "ManagementCluster": MANAGEMENT,
     "PortalCluster": PORTAL,
     "DevPortalCluster": DEVPORTAL,
@@ -121,7 +121,7 @@ class View:
     def unknown_kinds(self) -> list[str]:
         """The kinds of subsystems in the files that no rule is about."""
         clusters = (each for each in self.question.files.resources if each.kind.endswith("Cluster") and _is_ours(each))
-        return sorted({each.kind for each in clusters} - {*_KINDS, TOP})
+        return sorted({each.kind for each in clusters} - {*KINDS, TOP})
 
     @cached_property
     def platform(self) -> str:
@@ -232,9 +232,9 @@ class View:
                     yield Subsystem(kind, top, ("spec", kind), self.cluster(top))
 
     def _own(self) -> Iterator[Subsystem]:
-        ours = (each for each in self.question.files.of(*_KINDS) if _is_ours(each) or each.kind.startswith("Event"))
+        ours = (each for each in self.question.files.of(*KINDS) if _is_ours(each) or each.kind.startswith("Event"))
         for resource in self._once(ours):
-            kind = _KINDS[resource.kind]
+            kind = KINDS[resource.kind]
             yield Subsystem(kind, resource, ("spec",), self.cluster(resource), self._owner(resource, kind))
 
     def _owner(self, resource: Resource, kind: str) -> str:
@@ -263,7 +263,7 @@ def _is_ours(resource: Resource) -> bool:
 
 def _clusters(resources: Iterable[Resource]) -> bool:
     """Whether folders stand for clusters: an object of the same name differs between two of them."""
-    watched = {*_KINDS, TOP, "Secret", "Certificate"}
+    watched = {*KINDS, TOP, "Secret", "Certificate"}
     met: dict[tuple[str, str, str], tuple[str, bytes]] = {}
     for each in resources:
         if each.kind not in watched:
@@ -281,6 +281,7 @@ __all__ = [
     "EVENTS",
     "GATEWAY",
     "KEYS",
+    "KINDS",
     "MANAGEMENT",
     "PORTAL",
     "SWITCH",

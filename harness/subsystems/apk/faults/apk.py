@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -27,7 +28,7 @@ def _fault(name: str, summary: str, **changes: Any) -> None:
 
     def change(rules: ServerPolicy) -> ServerPolicy:
         if not isinstance(rules, GatewayPolicy):
-            raise UsageError(f"the fault {name!r} is for a gateway with a policy of its own")
+            raise UsageError(f"the fault {name!r} applies only to a gateway with a GatewayPolicy")
         return replace(rules, **changes)
 
     change.__doc__ = summary
@@ -58,9 +59,11 @@ def _default_too(headers: Mapping[str, str], settings: Settings) -> str:
     return header_value(headers, settings) or headers.get(HEADER.lower(), "")
 
 
-def _same(part: str) -> Any:
+def _same(*parts: str) -> Any:
+    same = attrgetter(*parts)
+
     def trusted(presented: x509.Certificate, pool: Sequence[x509.Certificate]) -> bool:
-        return any(getattr(presented, part) == getattr(one, part) for one in pool)
+        return any(same(presented) == same(one) for one in pool)
 
     return trusted
 
@@ -226,6 +229,11 @@ _fault(
     "gateway-trusts-same-subject",
     "trusts every certificate with the subject of a configured one",
     trusted=_same("subject"),
+)
+_fault(
+    "gateway-trusts-same-serial",
+    "trusts every certificate with the issuer's name and the serial number of a configured one",
+    trusted=_same("issuer", "serial_number"),
 )
 _fault("gateway-trusts-same-key", "trusts every certificate with the key of a configured one", trusted=_same_key)
 _fault("gateway-trusts-issued-by", "treats a configured certificate as a CA", trusted=_issued_by)

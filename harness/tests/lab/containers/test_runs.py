@@ -16,7 +16,6 @@ import pytest
 from harness.lab.containers import daemon, docker_api
 from harness.lab.containers.image import ready_image
 from harness.pki.temporary import sweep
-from harness.tests import command
 from harness.tests.command import Running
 from harness.writers import record
 
@@ -25,8 +24,7 @@ SOME = ("run", "--target", "containers", "--only", "JWT-3", "--report", "report"
 
 
 @pytest.fixture
-def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
-    monkeypatch.setattr(command, "PATIENCE", 300.0)  # a dozen containers on a busy machine
+def running(tmp_path: Path) -> Iterator[Running]:
     ready_image()
     started = Running(SOME, tmp_path)
     yield started

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from harness.lab.containers.image import ready_image
-from harness.tests import command
 from harness.tests.command import Running
 from harness.tests.lab.containers.test_runs import left
 
@@ -20,8 +19,7 @@ pytestmark = pytest.mark.usefixtures("_docker")
 
 
 @pytest.fixture
-def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
-    monkeypatch.setattr(command, "PATIENCE", 300.0)
+def running(tmp_path: Path) -> Iterator[Running]:
     ready_image()
     started = Running(("serve", "--target", "containers", "--flow", "management-to-portal"), tmp_path)
     yield started

@@ -92,3 +92,8 @@ def test_a_name_of_no_string_type_is_said_to_be_unreadable() -> None:
     data = base64.b64encode(pem).decode()
     secret = f"apiVersion: v1\nkind: Secret\nmetadata: {{name: ingress-ca}}\ndata: {{tls.crt: {data}}}"
     assert "cannot be read" in question(secret).certificates.unread[0].message
+
+
+def test_an_issuer_that_is_a_placeholder_is_undecided() -> None:
+    judgement = lint(question(inside("portal-client", "'${INSTANCE}-portal-ca'", "client auth")))
+    assert judgement.findings == [] and "PKI-2" in judgement.undecided
