@@ -15,6 +15,7 @@ from harness.errors import UsageError
 from harness.model.case import Case
 from harness.model.vocabulary import is_file
 from harness.targets import file as target_file
+from harness.targets.builtin import find
 from harness.targets.deployment import Deployment
 from harness.targets.flows import stand_ins
 from harness.targets.named import target_of
@@ -44,6 +45,8 @@ def explained(arguments: Arguments) -> str:
     if arguments.target and arguments.report:
         raise UsageError("--target and --report name different targets", hint="use one of them")
     named = str(record.read(arguments.report)[0]["target"]) if arguments.report else arguments.target
+    if arguments.target and not is_file(arguments.target):
+        find(arguments.target)
     if named and is_file(named):
         return _for(named, arguments.id.replace("__", "/"))
     return explain(of_product(catalogue(), arguments.product), documented(arguments.id))

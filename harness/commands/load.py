@@ -86,8 +86,8 @@ def _load(arguments: Arguments) -> int:
             record = replace(record, outage=outage(bench, known, wanted, _hour))
     finally:
         bench.lab.close()
-    writer.write(arguments.report, record, target.scope)
     print(writer.as_json(record) if arguments.json else writer.as_text(record, target.scope))  # noqa: T201
+    writer.write(arguments.report, record, target.scope)
     if missing := unserved(record):
         print(f"hopproof: never served: {'; '.join(missing)}", file=sys.stderr)  # noqa: T201
     return 3 if record.stopped or missing else 0

@@ -11,6 +11,7 @@ from pathlib import Path as FilePath
 
 from harness.catalogue import Catalogue
 from harness.catalogue.combinations import modes_in_words
+from harness.catalogue.product import of_product
 from harness.catalogue.registry import catalogue as read_catalogue
 from harness.commands.verb import Arguments, Verbs, verb
 from harness.errors import UsageError
@@ -156,6 +157,7 @@ def add(verbs: Verbs) -> None:
     """Add ``serve``."""
     up = verb(verbs, "serve", _serve, "start the reference topology, and print addresses, files and curl commands")
     up.add_argument("--flow", default="", help="only this flow")
+    up.add_argument("--product", default="", metavar="NAME", help="only the flows and servers of this product")
     up.add_argument(
         "--target", choices=["embedded", "containers"], default="embedded", help="where it runs (default embedded)"
     )
@@ -163,10 +165,11 @@ def add(verbs: Verbs) -> None:
 
 def _serve(arguments: Arguments) -> int:
     known, end, lab = read_catalogue(), threading.Event(), None
+    served = of_product(known, arguments.product)
     try:
         lab = builtin.find(arguments.target).bench(known, 0).lab
         assert isinstance(lab, ReferenceLab)
-        serve(known, lab, arguments.flow, lambda line: print(line, flush=True), end)  # noqa: T201
+        serve(served, lab, arguments.flow, lambda line: print(line, flush=True), end)  # noqa: T201
     except KeyboardInterrupt:
         return 0
     finally:

@@ -49,6 +49,13 @@ def _at(mark: yaml.Mark) -> str:
 class StrictLoader(yaml.SafeLoader):
     """Refuses what YAML would take and lose: of two equal keys it keeps the last, and a number may be none."""
 
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """The next node; refuses a document of too many before all of it is read."""
+        self._composed = getattr(self, "_composed", 0) + 1
+        if self._composed > _MOST_NODES:
+            raise yaml.YAMLError(f"more than {_MOST_NODES} values")
+        return super().compose_node(parent, index)
+
     def get_single_node(self) -> yaml.Node | None:
         """The document; refuses one that holds itself, or that is far larger than its text."""
         node = super().get_single_node()

@@ -116,6 +116,7 @@ def test_the_good_one_is_good(folder: Path, capsys: pytest.CaptureFixture[str]) 
             + b"".join(b"%c: &%c [%s]\n" % (n, n, b",".join([b"*%c" % (n - 1)] * 10)) for n in range(98, 110)),
             "more than 100000 values",
         ),
+        (b"- 1\n" * 100_001, "more than 100000 values"),
         (GOOD.encode("utf-8").replace(b"orders}", b"\xff\xfe}"), "not valid YAML"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -69,6 +69,7 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call]:
         ["list", "planets"],
         ["explain"],
         ["explain", "FLW-99"],
+        ["explain", "FLW-3", "--target", "nowhere"],
         ["explain", "flows/FLW-5/no/such/case/good"],
         ["mutants", "--area", "no-such-area"],
         ["report", "nowhere"],

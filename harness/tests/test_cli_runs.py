@@ -200,6 +200,21 @@ def test_serve(start: Callable[..., Running]) -> None:
     assert left_nothing(running)
 
 
+def test_serve_one_product(start: Callable[..., Running]) -> None:
+    running = start("serve", "--product", "microservices")
+    message = running.until_told("Press Ctrl-C to stop")
+    assert "identity-provider: " in message and "/oauth2/token" in message
+    assert "management-to-" not in message and "client-to-mtls-" not in message
+    running.process.send_signal(signal.SIGINT)
+    assert running.end()[0] == 0
+
+
+def test_serve_refuses_what_it_does_not_know(tmp_path: Path) -> None:
+    for flags in (("--product", "nope"), ("--product", "apk", "--flow", "client-to-service")):
+        finished = hopproof("serve", *flags, cwd=tmp_path)
+        assert (finished.returncode, finished.stdout) == (2, "") and quiet(finished.stderr)
+
+
 def test_a_capture_that_cannot_be_made_is_a_usage_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
     for flags, message in (("--capture", "neither is on PATH"), ("--keylog", "belongs to --capture")):

@@ -14,15 +14,26 @@ from markupsafe import Markup
 
 from harness.checks import load_knee
 from harness.checks.load import Figures, comparisons, figures, remarks, sentence
+from harness.errors import ReportError
 from harness.model.load import LoadRecord
 
 RECORD, PAGE = "load.json", "load.html"
 
 
 def write(folder: Path, record: LoadRecord, scope: str) -> None:
-    """Write the record and the page into *folder*."""
-    (folder / RECORD).write_text(as_json(record) + "\n", "utf-8")
-    (folder / PAGE).write_text(_page(record, scope), "utf-8")
+    """Write the record and the page into *folder*, each whole or not at all; raises :class:`ReportError`."""
+    for name, text in ((RECORD, as_json(record) + "\n"), (PAGE, _page(record, scope))):
+        part = folder / f".{name}.part"
+        try:
+            part.write_text(text, "utf-8")
+            part.replace(folder / name)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise ReportError(
+                f"the figures cannot be written: {error.strerror}",
+                where=str(folder / name),
+                hint="free some space, or choose another folder with --report",
+            ) from error
 
 
 def as_json(record: LoadRecord) -> str:
