@@ -315,4 +315,6 @@ def issuer_matches(name: str, documented: str, instances: frozenset[str]) -> boo
         known.add(BY_NAME[documented].short)
     if documented == SELF_SIGNING:
         known |= {"self-signed", "selfsigned"}  # what Cloud Pak for Integration calls it
+    if documented == INGRESS:
+        known.add("apic-ingress-issuer")  # what the operator of 12.1.1 makes where a resource names none
     return name in known or any(name == f"{instance}-{each}" for instance in instances for each in known)

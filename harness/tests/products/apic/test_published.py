@@ -94,6 +94,12 @@ def test_a_name_of_no_string_type_is_said_to_be_unreadable() -> None:
     assert "cannot be read" in question(secret).certificates.unread[0].message
 
 
+def test_the_issuer_that_the_operator_makes_is_ingress_issuer() -> None:
+    asked = CLIENT.format(more=ORGANIZATION).replace("name: ingress-issuer", "name: apic-ingress-issuer")
+    judgement = lint(question(f"{PORTAL}\n---\n{asked}"))
+    assert judgement.findings == [] and judgement.checked["PKI-2"] == 1
+
+
 def test_an_issuer_that_is_a_placeholder_is_undecided() -> None:
     judgement = lint(question(inside("portal-client", "'${INSTANCE}-portal-ca'", "client auth")))
     assert judgement.findings == [] and "PKI-2" in judgement.undecided
