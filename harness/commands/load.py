@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import shutil
 import sys
 from collections.abc import Iterable
 from dataclasses import replace
@@ -86,7 +87,8 @@ def _load(arguments: Arguments) -> int:
             record = replace(record, outage=outage(bench, known, wanted, _hour))
     finally:
         bench.lab.close()
-    print(writer.as_json(record) if arguments.json else writer.as_text(record, target.scope))  # noqa: T201
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    print(writer.as_json(record) if arguments.json else writer.as_text(record, target.scope, width))  # noqa: T201
     writer.write(arguments.report, record, target.scope)
     if missing := unserved(record):
         print(f"hopproof: never served: {'; '.join(missing)}", file=sys.stderr)  # noqa: T201

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import textwrap
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -66,8 +67,8 @@ def _data(record: LoadRecord) -> dict[str, Any]:
     }
 
 
-def as_text(record: LoadRecord, scope: str) -> str:
-    """A table, and the sentences."""
+def as_text(record: LoadRecord, scope: str, width: int = 0) -> str:
+    """A table, and the sentences; where the table is wider than *width* (0: any), a paragraph for each of its lines."""
     head = (
         "posture, path, connections",
         "events/s",
@@ -87,6 +88,9 @@ def as_text(record: LoadRecord, scope: str) -> str:
         )
         for row in rows
     ]
+    if 0 < width < max(map(len, lines)):
+        paragraphs = (f"{row[0]}: {', '.join(map(' '.join, zip(head[1:], row[1:], strict=True)))}" for row in rows[1:])
+        lines = [textwrap.fill(text, width, subsequent_indent="  ") for text in paragraphs]
     load = f"{record.rate:g} events/s requested" if record.rate else f"{record.users} clients at full load"
     title = f"{record.flow}, {load}"
     said = [*(sentence(item, record) for item in comparisons(record)), *_knees(record), *_outage(record)]

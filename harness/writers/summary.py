@@ -38,6 +38,7 @@ _COLOURS = {"s0": "bold green", "s1": "bold red", "s3": "bold yellow"}
 _FLOW_COLOURS = {Outcome.FAIL: "red", Outcome.HARNESS_ERROR: "yellow", Outcome.UNOBSERVED: "yellow"}
 _SHOWN_FINDINGS = 12
 _PLAIN_STEPS = 10
+_ANY_WIDTH = 1000
 _WIDE = 120
 """Columns below which the table of flows has no room for words."""
 _VERIFIED, _READABLE = "client verified by", "payload readable at"
@@ -190,7 +191,10 @@ class Console:
 
 
 def _flows(rows: Sequence[Row], footer: Footer, width: int) -> Iterator[Table | str]:
-    """A table with a line a flow; who verifies whom stands beside it, or below it where that would be folded."""
+    """A table with a line a flow; who verifies whom stands beside it, or below it where that would be folded.
+
+    Where even the table would be cut, each flow is a sentence.
+    """
     beside = width >= _WIDE
     table = Table(title=None, box=None, pad_edge=False)
     table.add_column("flow", no_wrap=True)
@@ -200,6 +204,7 @@ def _flows(rows: Sequence[Row], footer: Footer, width: int) -> Iterator[Table | 
     for name in (_VERIFIED, _READABLE) if beside else ():
         table.add_column(f"{name} (posture)", overflow="fold")
     below: list[str] = []
+    sentences: list[str] = []
     shields = protection(rows)
     for flow in dict.fromkeys(row["flow"] for row in rows):
         own = [row for row in rows if row["flow"] == flow]
@@ -207,7 +212,12 @@ def _flows(rows: Sequence[Row], footer: Footer, width: int) -> Iterator[Table | 
         message = tuple(map(plain, _protection(flow, shields[flow], footer)))
         table.add_row(plain(flow), *cells, _conforms(own, footer), *(message if beside else ()))
         below += [f"{plain(flow)}: {_VERIFIED} {message[0]}; {_READABLE} {message[1]}"]
-    yield table
+        scores = [f"{path} {score}" for path, score in zip(FlowPath, cells, strict=True) if score != "-"]
+        sentences += [f"{plain(flow)}: {', '.join(scores)}; conforms: {_conforms(own, footer)}"]
+    if beside or RichConsole(width=_ANY_WIDTH).measure(table).maximum <= width:
+        yield table
+    else:
+        yield from sentences
     yield from () if beside else below
 
 

@@ -109,6 +109,13 @@ def test_an_interruption_is_not_said_to_be_a_failure_of_the_harness() -> None:
     assert "HARNESS_ERROR" not in ended(rows[:2], 3)
 
 
+def test_where_the_table_does_not_fit_each_flow_is_a_sentence() -> None:
+    text = io.StringIO()
+    Console(RichConsole(file=text, width=40, highlight=False)).end(HEADER, [row()], _old_footer(0), Path("out"))
+    assert "\u2026" not in text.getvalue()
+    assert "1/1; conforms: " in " ".join(text.getvalue().split())
+
+
 def test_in_a_narrow_terminal_no_word_is_cut() -> None:
     text = io.StringIO()
     Console(RichConsole(file=text, width=80, highlight=False)).end(HEADER, [row()], _old_footer(0), Path("out"))
