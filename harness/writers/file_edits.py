@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import accumulate
 from typing import TypeAlias
 
 from harness.decode.manifests import read
@@ -19,37 +23,65 @@ from harness.model.resource import Located, Resource
 from harness.writers.spans import Spans
 
 Plain: TypeAlias = "dict[str, Plain] | list[Plain] | str | bool | None"
-_LONGEST = 512 * 1024
-"""Of a document, in characters: it is read twice for each patch."""
+_LONGEST = 128 * 1024
+"""Of a document, in characters: it is read again for each patch."""
 _MARK = re.compile(r"(---|\.\.\.)(\s|$)")
 _ODD_LINES = re.compile("[\x85\u2028\u2029\ufeff]|\r(?!\n)")
 
 
+@dataclass(frozen=True)
+class _File:
+    """The lines of a file, where its documents begin and end, and how many characters there are before each line."""
+
+    lines: list[str]
+    marks: list[int]
+    before: list[int]
+
+    def document(self, line: int) -> tuple[int, int]:
+        """The lines of the document that has *line* (from 1), from and up to without."""
+        place = bisect_left(self.marks, line)
+        first = self.marks[place - 1] + 1 if place else 0
+        return first, self.marks[place] if place < len(self.marks) else len(self.lines)
+
+
+@lru_cache(maxsize=1)
+def _file(text: str) -> _File | None:
+    """*text*, None where its lines are not those of every reader."""
+    if _ODD_LINES.search(text, 1 if text.startswith("\ufeff") else 0):
+        return None
+    lines = [line.removesuffix("\r") for line in text.removeprefix("\ufeff").split("\n")]
+    marks = [number for number, each in enumerate(lines) if _MARK.match(each)]
+    return _File(lines, marks, [0, *accumulate(map(len, lines))])
+
+
+@lru_cache(maxsize=1)
+def _before(text: str, first: int, last: int) -> tuple[list[str], list[tuple[Resource, Plain]]]:
+    """The lines of one document of *text*, and the objects that it holds."""
+    file = _file(text)
+    lines = file.lines[first:last] if file is not None else []
+    return lines, _objects(lines)
+
+
 def file_edits(patch: Patch, text: str) -> list[Edit]:
     """What to change in *text*, the file that *patch* is for; [] where that is not certain."""
-    text = text.removeprefix("\ufeff")
-    if _ODD_LINES.search(text):
+    file = _file(text)
+    if file is None:
         return []
-    lines = [line.removesuffix("\r") for line in text.split("\n")]
-    first, last = _document(lines, patch.resource.root.line)
-    part = lines[first:last]
-    if sum(map(len, part)) > _LONGEST:
+    first, last = file.document(patch.resource.root.line)
+    if file.before[last] - file.before[first] > _LONGEST:
         return []
-    found = [each for each, _ in _objects(part) if each.root.line == patch.resource.root.line - first]
+    lines, objects = _before(text, first, last)
+    found = [place for place, (each, _) in enumerate(objects) if each.root.line == patch.resource.root.line - first]
     if len(found) != 1:
         return []
-    here = Patch(found[0], patch.operations)
-    made = Spans(part).edits(here)
-    if not made or not _exact(here, part, made):
+    here = Patch(objects[found[0]][0], patch.operations)
+    wanted = [plain for _, plain in objects]
+    wanted[found[0]] = deepcopy(wanted[found[0]])
+    made = Spans(lines).edits(here)
+    carried_out = all(_carried_out(wanted[found[0]], operation) for operation in patch.operations)
+    if not made or not carried_out or not _exact(wanted, lines, made):
         return []
     return [replace(each, line=each.line + first, last=(each.last or each.line) + first) for each in made]
-
-
-def _document(lines: Sequence[str], line: int) -> tuple[int, int]:
-    """The lines of the document that has *line* (from 1), from and up to without."""
-    marks = [number for number, each in enumerate(lines) if _MARK.match(each)]
-    first = max((number + 1 for number in marks if number < line), default=0)
-    return first, min((number for number in marks if number >= line), default=len(lines))
 
 
 def _objects(lines: Sequence[str]) -> list[tuple[Resource, Plain]]:
@@ -75,18 +107,12 @@ def _json(lines: Sequence[str]) -> bool:
     return True
 
 
-def _exact(patch: Patch, lines: Sequence[str], made: Sequence[Edit]) -> bool:
-    """Whether the *lines* with what is *made* hold what the patch asks for, and nothing else is different."""
+def _exact(wanted: Sequence[Plain], lines: Sequence[str], made: Sequence[Edit]) -> bool:
+    """Whether the *lines* with what is *made* hold what is *wanted*."""
     changed = applied(lines, made)
     if _json(lines) and not _json(changed):
         return False  # YAML takes a comma too many, JSON does not
-    before, after = _objects(lines), _objects(changed)
-    number = next(place for place, (each, _) in enumerate(before) if each.root.line == patch.resource.root.line)
-    wanted = [plain for _, plain in before]
-    for operation in patch.operations:
-        if not _carried_out(wanted[number], operation):
-            return False
-    return [plain for _, plain in after] == wanted
+    return [plain for _, plain in _objects(changed)] == wanted
 
 
 def applied(lines: Sequence[str], made: Sequence[Edit]) -> list[str]:
