@@ -136,27 +136,24 @@ def _answered(question: Question) -> Iterator[Finding]:
             if client.alert
             else "the connection was closed without a response"
         )
-        yield violation("not-served", f"{how}; the server reports: {_server_reason(question)}")
+        yield violation("not-served", f"{how}{_server_reason(question)}")
     elif question.marked:
         yield violation("not-served", f"answered {client.response.status}, which dialect.refusal marks as a refusal")
     elif client.response.status != flow.success:
-        text = (
-            f"answered {client.response.status} instead of {flow.success}; the server reports: "
-            f"{_server_reason(question)}"
-        )
+        text = f"answered {client.response.status} instead of {flow.success}{_server_reason(question)}"
         yield violation("not-served", text)
     elif question.exchange.effect is False:
         yield violation("no-effect", f"answered {flow.success}, but not done: {flow.effect}")
 
 
 def _server_reason(question: Question) -> str:
+    """What the server says of it, where it can be asked."""
     server, request = question.exchange.server, question.server_request
     if server is None:
-        return "nothing"
+        return ""
     detail = (request.detail if request else "") or server.detail
-    return (
-        ", ".join(filter(None, (question.server_reason or (request.decision if request else ""), detail))) or "nothing"
-    )
+    parts = (question.server_reason or (request.decision if request else ""), detail)
+    return f"; the server reports: {', '.join(filter(None, parts)) or 'nothing'}"
 
 
 def _turned_away(

@@ -160,8 +160,8 @@ def _served(question: Question, name: str, facts: Answered | AnsweredLate) -> It
         yield unobserved("undecided", f"{name}: {_ending(facts)}")
     elif facts.status != question.case.flow.success or _marked(facts):
         reason = facts.reason if isinstance(facts, Answered) else ""
-        message = reason or facts.ended or "nothing"
-        yield violation("not-served", f"{name}: answered {facts.status}; the server reports: {message}")
+        reported = f"; the server reports: {reason or facts.ended or 'nothing'}" if question.both_sides else ""
+        yield violation("not-served", f"{name}: answered {facts.status}{reported}")
     elif facts.effect is False or (facts.effect is None and question.both_sides):
         yield violation("no-effect", f"{name}: answered {facts.status}, but not done: {question.case.flow.effect}")
 

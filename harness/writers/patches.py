@@ -36,6 +36,10 @@ class _Change:
 def write(folder: Path, judgement: Judgement) -> str:
     """Write the patches into *folder*; returns what to say of it.  Raises :class:`UsageError`."""
     changes = _changes(judgement.sorted())
+    without = sum(finding.patch is None for finding in judgement.findings)
+    left = f"; findings without one: {without}, whose fix says what to decide or to do" if without else ""
+    if not changes:
+        return f"No patches, nothing written to {folder}{left}."
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, change in changes.items():
@@ -43,8 +47,6 @@ def write(folder: Path, judgement: Judgement) -> str:
         (folder / SCRIPT).write_text(_script(changes, client_of(judgement.platform)), "utf-8")
     except OSError as problem:
         raise UsageError(f"cannot be written: {problem.strerror}", where=str(folder)) from problem
-    without = sum(finding.patch is None for finding in judgement.findings)
-    left = f"; findings without one: {without}, whose fix says what to decide or to do" if without else ""
     return f"Patches in {folder}: {len(changes)}, applied by {SCRIPT}{left}."
 
 

@@ -109,6 +109,12 @@ def test_patches_as_a_folder(capsys: pytest.CaptureFixture[str], tmp_path: Path)
     assert subprocess.run(["/bin/sh", "-n", folder / "apply.sh"], check=False).returncode == 0
 
 
+def test_without_a_patch_no_folder_is_written(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    status, _, err = run(capsys, "lint", SOUND, "--patches", tmp_path / "patches", "--format", "json")
+    assert status == 0 and err.startswith(f"No patches, nothing written to {tmp_path / 'patches'}")
+    assert not (tmp_path / "patches").exists()
+
+
 def test_of_two_patches_of_one_field_one_is_to_be_chosen(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     text = (BROKEN / "CFG-8.yaml").read_text("utf-8").replace("10.0.5.3", "10.0.5.2").replace("/api/cloud", "/cloud")
     (tmp_path / "export.yaml").write_text(text, "utf-8")
