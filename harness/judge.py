@@ -11,6 +11,7 @@ from harness.model.claims import Answer, Gap
 from harness.model.record import Row, Twin
 from harness.model.verdict import Finding, FindingKind, Verdict
 from harness.model.vocabulary import BROKEN, INTERRUPTED, Grade, Level, Outcome, Path
+from harness.model.words import counted
 
 # Worst first.  A changed stimulus explains an odd reason, so UNOBSERVED goes before WRONG_REASON.
 _PRECEDENCE = (
@@ -193,11 +194,11 @@ def _untrusted(rows: list[Row], planned: set[str], own_lab: bool) -> list[str]:
     judged = Counter(row["case"] for row in rows)
     missing = planned - set(judged)
     if strangers := {case for case in judged if case not in planned or judged[case] > 1}:
-        texts.append(f"{len(strangers)} cases have an unplanned or duplicate row, such as {min(strangers)}")
+        texts.append(f"an unplanned or duplicate row of {counted(len(strangers), 'case')}, such as {min(strangers)}")
     if not rows:
         texts.append("no case was run")
     if missing:
-        texts.append(f"{len(missing)} planned cases have no row, such as {min(missing)}")
+        texts.append(f"no row of {counted(len(missing), 'planned case')}, such as {min(missing)}")
     # That a run was interrupted is said once, by the run.
     errors = [row for row in rows if row["outcome"] == Outcome.HARNESS_ERROR and row["reason"] != INTERRUPTED]
     texts += _sum_up(errors, "ended in HARNESS_ERROR")
@@ -206,9 +207,9 @@ def _untrusted(rows: list[Row], planned: set[str], own_lab: bool) -> list[str]:
     texts += _sum_up(controls, "had a control that failed")
     if own_lab:
         unseen = [row for row in unproven if row["level"] == Level.MUST and row not in controls]
-        texts += _sum_up(unseen, "are MUST and were UNOBSERVED")
+        texts += _sum_up(unseen, "of a MUST ended in UNOBSERVED")
         claimed = [row for row in rows if row["level"] == Level.MUST and row["outcome"] == Outcome.UNSUPPORTED]
-        texts += _sum_up(claimed, "are MUST and were UNSUPPORTED, which a MUST cannot be")
+        texts += _sum_up(claimed, "of a MUST ended in UNSUPPORTED, which a MUST cannot")
     return texts
 
 
@@ -224,4 +225,4 @@ def _beside(row: Row, other: Row) -> bool:
 
 
 def _sum_up(rows: list[Row], what: str) -> list[str]:
-    return [f"{len(rows)} cases {what}, such as {rows[0]['case']}: {rows[0]['reason']}"] if rows else []
+    return [f"{counted(len(rows), 'case')} {what}, such as {rows[0]['case']}: {rows[0]['reason']}"] if rows else []

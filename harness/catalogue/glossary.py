@@ -14,6 +14,7 @@ from harness.errors import UsageError
 from harness.model.case import GOOD, Case, Stimulus
 from harness.model.catalogue import Requirement
 from harness.model.vocabulary import CertificateEncoding, Path, Posture
+from harness.model.words import counted
 from harness.probes.intrusiveness import intrusiveness
 from harness.products.registry import product
 
@@ -93,7 +94,7 @@ def _requirement(catalogue: Catalogue, row: Requirement) -> Iterator[str]:
         yield f"  holds in the profile {row.profile} (--profile)"
     if row.needs:
         yield f"  only where the target has: {', '.join(row.needs)}"
-    yield f"  {len(cases)} cases; what must happen:"
+    yield f"  {counted(len(cases), 'case')}; what must happen:"
     for expected in dict.fromkeys(case.expected for case in cases):
         members = [case for case in cases if case.expected == expected]
         stimuli = ", ".join(dict.fromkeys(case.stimulus.id for case in members))

@@ -14,6 +14,7 @@ from harness.checks.passage import Leg, Passage
 from harness.checks.transport import CLEAR_TEXT_REFUSALS
 from harness.model.connection import Confidence, Connection, Content, Seen
 from harness.model.vocabulary import Grade, Outcome, Path, Posture
+from harness.model.words import counted
 
 _SURE = frozenset({Confidence.CERTAIN, Confidence.HIGH})
 _MTLS = frozenset({Posture.MTLS, Posture.BOTH})
@@ -275,4 +276,4 @@ def _verdict(
 
 
 def _count(items: Sequence[object]) -> str:
-    return f"{len(items)} connection{'' if len(items) == 1 else 's'}"
+    return counted(len(items), "connection")

@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.commands.verb import Arguments, Verbs, verb
 from harness.config import Options
 from harness.errors import UsageError
+from harness.model.words import counted
 from harness.run.kill_matrix import Matrix, matrix
 from harness.writers.folder import report_folder
 
@@ -49,7 +50,7 @@ def _matrix_in_words(found: Matrix) -> str:
     lines = []
     for kill in found.kills:
         state = (
-            f"killed by {len(kill.killed_by)} cases"
+            f"killed by {counted(len(kill.killed_by), 'case')}"
             if kill.killed
             else f"SURVIVES (unbroken: {', '.join(kill.unbroken)})"
         )
@@ -57,10 +58,9 @@ def _matrix_in_words(found: Matrix) -> str:
     lines += [f"false alarm: {text}" for text in found.false_alarms]
     lines += [f"harness error: {text}" for text in found.errors]
     facts = found.to_json()
-    lines.append(
-        f"{facts['faults']} faults, {facts['killed']} killed, {len(facts['survivors'])} survivors, "
-        f"{len(facts['false_alarms'])} false alarms; {found.cases} cases"
-    )
+    left = f"{counted(len(facts['survivors']), 'survivor')}, {counted(len(facts['false_alarms']), 'false alarm')}"
+    killed = f"{counted(facts['faults'], 'fault')}, {facts['killed']} killed"
+    lines.append(f"{killed}, {left}; {counted(found.cases, 'case')}")
     return "\n".join(lines)
 
 

@@ -54,7 +54,8 @@ def complete(folder: Path, header: Header, footer: Footer) -> None:
 
 def _answer(footer: Footer) -> dict[str, str]:
     missing = [f"{text} Give {give}." for text, give in answer.gaps(footer)]
-    return {"answer": str(answer.answer(footer)), **({"not_shown": " ".join(missing)} if missing else {})}
+    more = {"not_shown": " ".join(missing), "notes": "; ".join(footer.get("notes", ()))}
+    return {"answer": str(answer.answer(footer)), **{key: text for key, text in more.items() if text}}
 
 
 def generate(folder: Path, header: Header, footer: Footer) -> Path:

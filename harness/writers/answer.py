@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from harness.model.claims import Answer
 from harness.model.record import Claim, Footer, Gap, Header, Row
 from harness.model.vocabulary import BROKEN, Grade, Level, Outcome
+from harness.model.words import counted
 
 _OF_STATUS = {0: Answer.CONFORMS, 1: Answer.DOES_NOT_CONFORM}
 """What records from before they held the answer let one say."""
@@ -64,8 +65,8 @@ def headline(header: Header, rows: Sequence[Row], footer: Footer) -> Headline:
         ),
     }[found]
     if found is Answer.DOES_NOT_CONFORM and known:
-        words = f"as expected, but does not conform: {known} known failures of a MUST"
-        text = f"{known} cases break a MUST, as expected (--expected)."
+        words = f"as expected, but does not conform: {counted(known, 'known failure')} of a MUST"
+        text = f"A MUST is broken in {counted(known, 'case')}, as expected (--expected)."
     return Headline(words, text, *_SYMBOLS[found])
 
 
@@ -94,7 +95,7 @@ def _conforming(header: Header, rows: Sequence[Row]) -> Headline:
         words += f": {checked} MUSTs on files were checked, {nothing} had nothing to check"
     if unseen:
         words = f"what could be observed{' of the selected cases' if only else ''} conforms"
-        text = f"{unseen} cases of a MUST could not be observed."
+        text = f"{counted(unseen, 'case')} of a MUST could not be observed."
     claims = header.get("claims", ())
     if claims and not any(_claims_something(claim) for claim in claims):
         words += "; it claims no client authentication"

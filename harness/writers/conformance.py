@@ -65,6 +65,7 @@ class ConformanceForm(TypedDict):
     answer: str
     conforms: bool
     not_shown: list[Gap]
+    notes: list[str]
     claims_no_client_authentication: list[str]
     as_expected: bool
     trustworthy: bool
@@ -101,6 +102,7 @@ def report(header: Header, rows: list[Row], footer: Footer, record: bytes) -> Co
         # Neither a selection nor a run that ended as foreseen, known failures included, says that the target conforms.
         "conforms": _conforms(header, rows, footer),
         "not_shown": list(footer.get("not_shown", ())),
+        "notes": list(footer.get("notes", ())),
         "claims_no_client_authentication": answer.unclaimed(header),
         "as_expected": footer["exit_status"] == 0,
         "trustworthy": footer["trustworthy"],

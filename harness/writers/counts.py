@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from harness.model import record
 from harness.model.record import Header, Row
 from harness.model.vocabulary import BROKEN, INTERRUPTED, Outcome
+from harness.model.words import counted
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,8 @@ class Counts:
 
     def here(self) -> str:
         """The first line: what of the catalogue applies to the target."""
-        return (
-            f"In the catalogue for this target: {self.catalogue} cases; {self.apply} apply, {self.withheld} withheld."
-        )
+        whole = f"In the catalogue for this target: {counted(self.catalogue, 'case')}"
+        return f"{whole}; {self.apply} apply, {self.withheld} withheld."
 
 
 def of_header(header: Header) -> Counts | None:

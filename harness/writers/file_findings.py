@@ -15,6 +15,7 @@ from harness.model.edit import Edit
 from harness.model.finding import Finding, Judgement, Severity
 from harness.model.patch import Patch
 from harness.model.resource import Files, Unread
+from harness.model.words import counted
 from harness.writers.file_edits import file_edits
 from harness.writers.patches import client_of
 
@@ -36,7 +37,7 @@ def text(judgement: Judgement, files: Files, unread: Sequence[Unread]) -> str:
     """For a person: what was judged, the findings with their remedies, what was not checked."""
     objects = sum(bool(resource.kind) for resource in files.resources)
     client = client_of(judgement.platform)
-    amount = f"{_count(objects, 'object')} and {_count(len(files.pem), 'PEM file')} in {_count(files.read, 'file')}"
+    amount = f"{counted(objects, 'object')} and {counted(len(files.pem), 'PEM file')} in {counted(files.read, 'file')}"
     lines = [f"{plain(judgement.heading)}; {amount}."]
     lines += [f"Note: {plain(remark)}" for remark in judgement.remarks]
     for finding in judgement.sorted():
@@ -59,16 +60,12 @@ def text(judgement: Judgement, files: Files, unread: Sequence[Unread]) -> str:
     if judgement.undecided:
         lines += ["Could not be decided:"]
         lines += [f"  {name}: {plain(why)}" for name, found in judgement.undecided.items() for why in found]
-    counts = [_count(judgement.worst(severity), str(severity)) for severity in Severity]
+    counts = [counted(judgement.worst(severity), str(severity)) for severity in Severity]
     return "\n".join([*lines, f"{', '.join(counts)}."])
 
 
 def _placed(item: Unread) -> str:
     return f"  {item.file}:{item.line}: {plain(item.message)}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def as_json(judgement: Judgement, files: Files, unread: Sequence[Unread]) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from harness.model.record import Excuse, Row
 from harness.model.verdict import LET_IN
 from harness.model.vocabulary import BROKEN, Level, is_file
+from harness.model.words import counted
 from harness.writers.protection import held_by_a_client
 
 _ABSENT = ("str-no-token", "tls-no-cert")
@@ -37,8 +38,8 @@ class Finding:
     @property
     def weight(self) -> str:
         """``MUST, 8 cases of 2 flows``."""
-        cases, flows = len(self.rows), len(self.flows)
-        message = f"{self.level}, {cases} case{'s' if cases > 1 else ''}"
+        flows = len(self.flows)
+        message = f"{self.level}, {counted(len(self.rows), 'case')}"
         return f"{message} of {flows} flows" if flows > 1 else message
 
 

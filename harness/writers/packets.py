@@ -10,6 +10,7 @@ from harness.checks.exposure import PacketFinding, described
 from harness.checks.packets import EndpointVerdict
 from harness.checks.passage import Leg
 from harness.model.connection import Connection, Content, Inference, Opened
+from harness.model.words import counted
 
 _LISTED = 200
 
@@ -94,8 +95,7 @@ def escaped(line: str) -> str:
 
 
 def _lines(report: PacketReport) -> Iterator[str]:
-    count = len(report.connections)
-    yield f"{report.packets} packets, {count} TCP connection{'' if count == 1 else 's'}"
+    yield f"{counted(report.packets, 'packet')}, {counted(len(report.connections), 'TCP connection')}"
     for kind, number in sorted(report.left_out.items()):
         yield f"  skipped: {number} x {kind}"
     for note in report.notes:
@@ -104,9 +104,9 @@ def _lines(report: PacketReport) -> Iterator[str]:
     for connection in report.connections[:_LISTED]:
         yield ""
         yield from _connection(connection, first)
-    if count > _LISTED:
+    if len(report.connections) > _LISTED:
         yield ""
-        yield f"{count - _LISTED} more connections: --format json lists all"
+        yield f"{counted(len(report.connections) - _LISTED, 'more connection')}: --format json lists all"
     yield from _inside(report)
     yield from _judged(report)
 
@@ -141,7 +141,7 @@ def _judged(report: PacketReport) -> Iterator[str]:
     for why, requirements in reasons.items():
         yield f"not checked: {', '.join(requirements)}: {why}"
     errors = sum(finding.severity == "error" for finding in report.findings)
-    yield f"{errors} error{'' if errors == 1 else 's'}, {len(report.findings) - errors} other findings"
+    yield f"{counted(errors, 'error')}, {counted(len(report.findings) - errors, 'other finding')}"
 
 
 def _connection(item: Connection, first: float) -> Iterator[str]:

@@ -19,6 +19,7 @@ from rich.text import Text
 from harness.model.record import Footer, Header, Likeness, Row, Shield
 from harness.model.vocabulary import Outcome
 from harness.model.vocabulary import Path as FlowPath
+from harness.model.words import counted
 from harness.writers import answer, next_step
 from harness.writers.counts import of_header, of_rows, was_interrupted
 from harness.writers.coverage import reach
@@ -84,7 +85,7 @@ class Console:
         """First words: what is judged."""
         fault = f", with the fault [bold]{plain(str(header['fault']))}[/]" if header.get("fault") else ""
         self._print(f"Judging {plain(str(header['scope']))}")
-        self._print(f"{planned} cases, depth {header['depth']}, seed {header['seed']}{fault}")
+        self._print(f"{counted(planned, 'case')}, depth {header['depth']}, seed {header['seed']}{fault}")
         self._selection(header)
         if self._console.is_terminal:
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -111,9 +112,9 @@ class Console:
         for part in _flows(rows, footer, self._console.width):
             self._print(part)
         self._diagnosis(footer.get("diagnosis", ()))
-        self._print("\n" + "; ".join(_outcomes(rows)) + f"; {len(rows)} cases in {footer['seconds']:.1f} s")
-        counted = of_header(header)
-        for line in (*(counted.lines() if counted else ()), of_rows(rows), *reach(rows, header)):
+        self._print("\n" + "; ".join(_outcomes(rows)) + f"; {counted(len(rows), 'case')} in {footer['seconds']:.1f} s")
+        counts = of_header(header)
+        for line in (*(counts.lines() if counts else ()), of_rows(rows), *reach(rows, header)):
             self._print(plain(line))
         for text in footer.get("notes", ()):
             self._print(f"note: {plain(text)}")

@@ -124,7 +124,7 @@ def test_the_verb(
     assert arguments.verb(arguments) == status
     message = capsys.readouterr().out
     assert json.loads((tmp_path / "new" / "mutants.json").read_text("utf-8")) == found.to_json()
-    assert json.loads(message) == found.to_json() if form else "1 faults" in message
+    assert json.loads(message) == found.to_json() if form else "1 fault, " in message
 
 
 def test_what_a_capture_lost_is_captured_once_more(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,9 +60,10 @@ def test_environment_and_categories_stand_beside_the_results(tmp_path: Path) -> 
     assert "only=JWT-3, FLW-*" in lines
     assert "answer=conforms" in lines and not any(line.startswith("not_shown=") for line in lines)
     gap = {"flow": "a", "posture": "jwt", "protection": "token", "missing": ["exp-past"], "why": "no key", "give": "x"}
-    allure_html.complete(tmp_path, HEADER, footer(answer="not-shown", not_shown=[gap]))
+    allure_html.complete(tmp_path, HEADER, footer(answer="not-shown", not_shown=[gap], notes=["HTTP/2 was not judged"]))
     message = (results / "environment.properties").read_text("utf-8")
-    assert "answer=not-shown" in message and "not tested: exp-past: no key Give x." in message
+    assert "notes=HTTP/2 was not judged" in message and "answer=not-shown" in message
+    assert "not tested: exp-past: no key Give x." in message
     names = [rule["name"] for rule in json.loads((results / "categories.json").read_text("utf-8"))]
     assert len(names) == 6
 

@@ -56,7 +56,7 @@ def old_footer(status: int) -> Footer:
             {},
             [row(ONE, "FAIL")],
             footer("does-not-conform", 0),
-            "as expected, but does not conform: 1 known failures of a MUST",
+            "as expected, but does not conform: 1 known failure of a MUST",
         ),
         ({}, [row(ONE)], footer("not-as-expected", 1), "not as expected"),
         ({}, [row(ONE, "UNOBSERVED")], footer("not-shown", 3, not_shown=[GAP]), "not shown"),

@@ -45,6 +45,11 @@ def test_counts_reasons_and_digests(tmp_path: Path) -> None:
     assert len(message["record_sha256"]) == 64
 
 
+def test_the_notes_of_a_run_are_in_it() -> None:
+    noted = builders.footer(notes=["HTTP/2 was not judged"])
+    assert conformance.report(HEADER, [row("a", "R-1", "PASS")], noted, b"")["notes"] == ["HTTP/2 was not judged"]
+
+
 def test_a_run_that_conforms_says_so() -> None:
     message = conformance.report(HEADER, [row("a", "R-1", "PASS")], footer(0), b"")
     assert message["conforms"] is True and message["only"] == []

@@ -18,6 +18,7 @@ from harness.errors import ReportError
 from harness.model.kills import Kills
 from harness.model.record import Footer, Header, Row
 from harness.model.vocabulary import Outcome, Posture
+from harness.model.words import counted
 from harness.writers import answer
 from harness.writers.counts import of_header, of_rows
 from harness.writers.findings import findings, known, known_words, presented, repeat
@@ -89,6 +90,12 @@ def _pieces(folder: Path, header: Header, rows: Sequence[Row], footer: Footer, g
     )
 
 
+def _asked(header: Header, rows: Sequence[Row]) -> str:
+    cases = counted(len(header["planned"]), "case")
+    requirements = counted(len({row["requirement"] for row in rows}), "requirement")
+    return f"{cases} of {requirements} over {counted(len({row['flow'] for row in rows}), 'flow')}"
+
+
 def _summary(header: Header, listed: Sequence[data.Entry], rows: Sequence[Row], footer: Footer) -> dict[str, Any]:
     status = footer.get("exit_status", 3)
     counted = of_header(header)
@@ -99,14 +106,14 @@ def _summary(header: Header, listed: Sequence[data.Entry], rows: Sequence[Row], 
         "unclaimed": answer.unclaimed(header),
         "status": status,
         "trouble": footer.get("trouble", ()),
+        "notes": footer.get("notes", ()),
         "cannot_judge": footer.get("cannot_judge", False),
         "open_to_all": open_to_all(rows),
         "seconds": footer.get("seconds"),
         "counts": Counter(row["outcome"] for row in listed),
         "grades": sorted({row["grade"] for row in rows}),
         "cells": Counter((row["outcome"], row["grade"]) for row in rows),
-        "requirements": len({row["requirement"] for row in rows}),
-        "flows": sorted({row["flow"] for row in rows}),
+        "asked": _asked(header, rows),
         "diagnosis": footer.get("diagnosis", ()),
         "findings": findings(rows, header["planned"]),
         "excused": [(known_words(excuse), members) for excuse, members in known(rows)],

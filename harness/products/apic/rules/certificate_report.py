@@ -15,6 +15,7 @@ from cryptography import x509
 
 from harness.decode.exported_certificates import Held, public_key
 from harness.model.finding import Finding
+from harness.model.words import counted
 from harness.pki.signatures import issuer_key_id, key_id, may_sign, self_signed, unchecked
 from harness.products.apic.rules.certificates import CA, INGRESS_CA, Row
 from harness.products.apic.rules.view import MANAGEMENT, View
@@ -77,7 +78,7 @@ class Page:
     def lines(self) -> Iterator[str]:
         """Every part, one after the other."""
         places = sum(map(len, self._places.values()))
-        yield f"{_counted(len(self._places), 'certificate')} in {_counted(places, 'place')}"
+        yield f"{counted(len(self._places), 'certificate')} in {counted(places, 'place')}"
         yield from self._tree()
         yield from self._timeline()
         yield from self._uses()
@@ -156,7 +157,7 @@ class Page:
             return "; a copy: cert-manager does not renew it here"
         day = certificate.not_valid_after_utc - _RENEWED_BEFORE
         number = len(self._children[certificate])
-        signed = f"the {_counted(number, 'certificate')} that it signed" if number else "what it signed"
+        signed = f"the {counted(number, 'certificate')} that it signed" if number else "what it signed"
         if self._view.platform == "vmware":
             return f"; renewed by hand on virtual appliances, and so {'are' if number > 1 else 'is'} {signed}"
         return f"; cert-manager renews it on {day:%Y-%m-%d}, and not {signed}"
@@ -228,16 +229,12 @@ class Page:
         return (f"{self._name(each)} (until {self._end(each)})" for each in certificates)
 
 
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
-
-
 def _when(left: timedelta) -> str:
     """How long until the end, in whole days."""
     days = abs(left).days
     if days == 0:
         return "within a day" if left > timedelta(0) else "ended less than a day ago"
-    count = _counted(days, "day")
+    count = counted(days, "day")
     return f"in {count}" if left > timedelta(0) else f"ended {count} ago"
 
 

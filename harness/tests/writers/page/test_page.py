@@ -132,7 +132,9 @@ def test_hostile_strings_stay_text(tmp_path: Path) -> None:
     text = {"text": HOSTILE, "why": HOSTILE, "area": HOSTILE}
     guide = Guide("x", {"FLW-1": text}, {HOSTILE: {"client": HOSTILE, "server": HOSTILE, "endpoint": HOSTILE}})
     more = {"target": HOSTILE, "scope": HOSTILE, "fault": HOSTILE, "skipped": [{"case": HOSTILE, "reason": HOSTILE}]}
-    written = _written(tmp_path, rows, guide, footer={"exit_status": 3, "trouble": [HOSTILE]}, **more)
+    written = _written(
+        tmp_path, rows, guide, footer={"exit_status": 3, "trouble": [HOSTILE], "notes": [HOSTILE]}, **more
+    )
     harmless = _Read(_written(tmp_path, [_row(1, "FAIL"), _row(2, "UNOBSERVED")], footer={"exit_status": 3}))
     read = _Read(written)
     assert "img" not in {tag for tag, _ in read.tags}
@@ -159,9 +161,9 @@ def test_only_our_own_script_and_style_may_run(tmp_path: Path) -> None:
 
 def test_what_stands_behind_exit_status_0_is_said(tmp_path: Path) -> None:
     foreseen = _words(_written(tmp_path, [_row(1), _row(2, "FAIL"), _row(3, "UNOBSERVED")]))
-    assert "does not conform" in foreseen and "1 cases break a MUST, as expected (--expected)" in foreseen
+    assert "does not conform" in foreseen and "A MUST is broken in 1 case, as expected (--expected)" in foreseen
     unseen = _words(_written(tmp_path, [_row(1), _row(3, "UNOBSERVED"), _row(2, "FAIL", level="SHOULD")]))
-    assert "what could be observed conforms" in unseen and "1 cases of a MUST could not be observed" in unseen
+    assert "what could be observed conforms" in unseen and "1 case of a MUST could not be observed" in unseen
     assert "✓ conforms" in _words(_written(tmp_path, [_row(1), _row(2, "FAIL", level="SHOULD")]))
 
 
@@ -221,10 +223,16 @@ def test_what_is_not_shown_stands_in_the_head(tmp_path: Path) -> None:
 
 
 def test_an_untrustworthy_run_says_so(tmp_path: Path) -> None:
-    problems = ["3 planned cases have no row"]
+    problems = ["no row of 3 planned cases"]
     text = _Read(_written(tmp_path, [_row(1)], footer={"exit_status": 3, "trouble": problems})).text
     assert "not trustworthy" in text and problems[0] in text
     assert "not trustworthy" not in _Read(_written(tmp_path, [_row(1)])).text
+
+
+def test_the_notes_of_a_run_are_shown(tmp_path: Path) -> None:
+    text = _words(_written(tmp_path, [_row(1)], footer={"exit_status": 0, "notes": ["HTTP/2 was not judged"]}))
+    assert "Note: HTTP/2 was not judged" in text
+    assert "Note:" not in _words(_written(tmp_path, [_row(1)]))
 
 
 def test_what_is_in_the_target_s_own_way_is_not_called_untrustworthy(tmp_path: Path) -> None:
