@@ -15,6 +15,7 @@ from harness.decode.manifests import MOST_BYTES, read
 from harness.errors import UsageError
 from harness.model.finding import Judgement
 from harness.model.resource import Files, Resource, Unread
+from harness.model.words import counted
 
 _MANIFESTS = frozenset({".yaml", ".yml", ".json", ".apk-conf"})
 _PEM = frozenset({".pem", ".crt", ".cer", ".cert", ".der"})
@@ -68,7 +69,7 @@ def refuse_unrelated(files: Files, judgement: Judgement, known: Mapping[str, str
     named = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common(_NAMED))
     more = f", {len(kinds) - _NAMED} more kinds" if len(kinds) > _NAMED else ""
     held = [f"{named}{more}"] if kinds else []
-    held += [f"{len(files.pem)} PEM file{'s' if len(files.pem) > 1 else ''}"] if files.pem else []
+    held += [counted(len(files.pem), "PEM file")] if files.pem else []
     raise UsageError(
         f"no rule is about what is in {' '.join(paths)}: {' and '.join(held)}",
         hint="; or ".join(f"for {title}: {judges}" for title, judges in known.items() if judges),

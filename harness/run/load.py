@@ -284,8 +284,7 @@ def generate(plan: Plan, arms: Sequence[Arm], tell: Progress) -> tuple[list[Slic
     stopped = ""
     try:
         with suppress(BrokenPipeError):  # it has ended already, which its status tells
-            process.stdin.write(json.dumps(plan) + "\n")
-            process.stdin.close()
+            print(json.dumps(plan), file=process.stdin, flush=True)  # left open: the generator ends with it
         for line in process.stdout:
             message = json.loads(line)
             if message["kind"] == "stopped":
@@ -302,6 +301,8 @@ def generate(plan: Plan, arms: Sequence[Arm], tell: Progress) -> tuple[list[Slic
             os.killpg(process.pid, signal.SIGTERM)
         status = process.wait()
         process.stdout.close()
+        with suppress(BrokenPipeError):
+            process.stdin.close()
     if not slices or (len(slices) < len(plan["schedule"]) and not stopped):
         raise LabError(f"the load generator ended early, with status {status}")
     return slices, stopped

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from harness.model.runbook import Runbook, Table
+from harness.model.words import counted
 from harness.run.rehearsal import Outage, Played, Result
 
 
@@ -54,9 +55,8 @@ def _outage(outage: Outage, steps: int) -> tuple[str, str, str, str, str]:
 def _compared(right: Result, wrong: Result) -> str:
     longest = max((outage.last or len(wrong.steps) + 1) - outage.first for outage in wrong.outages)
     most = max(len(step.down) for step in wrong.steps)
-    steps = "1 step" if longest == 1 else f"{longest} steps"
     return (
         f"{wrong.order.title}: {most} flows were down at once (in the right one"
-        f" {max(len(step.down) for step in right.steps)}), the longest for {steps}, and for"
+        f" {max(len(step.down) for step in right.steps)}), the longest for {counted(longest, 'step')}, and for"
         f" {wrong.down_seconds:.1f} s all together ({right.down_seconds:.1f} s)."
     )

@@ -21,6 +21,7 @@ import httpx
 import jwt
 
 from harness.errors import CannotJudge, UsageError
+from harness.model.words import counted
 from harness.stimuli.contexts import trusting
 from harness.targets.file import TargetFile
 
@@ -79,7 +80,7 @@ def _unusable(text: str) -> str:
         return "is empty"
     if not _BEARER.fullmatch(text):
         lines, kind = text.count("\n") + 1, "an HTML page" if text.startswith("<") else "not a bearer token"
-        return f"is {kind} ({len(text)} characters in {lines} line{'s' if lines > 1 else ''})"
+        return f"is {kind} ({len(text)} characters in {counted(lines, 'line')})"
     try:
         expiry = jwt.decode(text, options={"verify_signature": False}).get("exp")
     except jwt.PyJWTError:

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from harness.checks.exposure import described
 from harness.model.connection import Connection, Content, Inference
+from harness.model.words import counted
 from harness.writers.packets import PacketReport, escaped, kind_of
 
 _LISTED = 500
@@ -35,6 +36,7 @@ def as_page(report: PacketReport, files: Sequence[str]) -> str:
     return environment.get_template("packets.html.j2").render(
         report=report,
         files=[escaped(name) for name in files],
+        counted=counted,
         errors=sum(finding.severity == "error" for finding in report.findings),
         legs=legs,
         more_legs=max(len(report.legs) - _LISTED, 0),

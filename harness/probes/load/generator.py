@@ -1,5 +1,7 @@
 """Sends a load with Locust: ``python -m harness.probes.load.generator``, a plan on stdin, slices on stdout.
 
+Who sends the plan keeps stdin open: the generator ends with it.
+
 A process of its own, since importing Locust replaces the standard library's sockets with gevent's.  All arms are
 measured in one run, one slice after the other in the order of the plan, so that what else the machine does meets them
 alike.
@@ -28,12 +30,12 @@ from typing import Any
 
 import gevent
 import psutil
+from gevent.socket import wait_read
 
 from harness.model.load import Order, Plan, Slice
 
 _ANSWER_SECONDS = 10.0
 _LATE_SECONDS = 15.0
-_WATCH_SECONDS = 0.2
 
 
 @dataclass
@@ -196,16 +198,15 @@ def _say(**message: Any) -> None:
     print(json.dumps(message), flush=True)  # noqa: T201
 
 
-def _ends_with(parent: int) -> None:
-    """End this process and its workers, a group of their own, once *parent* is gone, in whatever way it ended."""
-    while os.getppid() == parent:
-        gevent.sleep(_WATCH_SECONDS)
+def _end_with_the_plans_sender() -> None:
+    """End this process and its workers, a group of their own, once stdin ends: who sent the plan holds it open."""
+    wait_read(sys.stdin.fileno())
     os.killpg(0, signal.SIGKILL)
 
 
 def lead(plan: Plan) -> None:
     """Run the whole plan: alone, or as the master of Locust workers."""
-    gevent.spawn(_ends_with, os.getppid())
+    gevent.spawn(_end_with_the_plans_sender)
     load = _Load(plan)
     environment = Environment(user_classes=[_client(load)])
     workers: list[subprocess.Popen[bytes]] = []

@@ -30,8 +30,8 @@ _CHUNK = 1 << 16
 _PIPE = 1 << 20
 """What waits for us in the pipe; the tool's own buffer is behind it, and the kernel's behind that."""
 _BUFFER_MIB = 64
-# tcpdump's words, and dumpcap's.
 _PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
+# tcpdump's words, and dumpcap's.
 _DROPPED = re.compile(rb"(\d+) packets? dropped by (?:kernel|interface)|received/dropped on interface .*: \d+/(\d+)")
 _HINT = "run as root, or let tcpdump capture: setcap cap_net_raw,cap_net_admin=eip $(command -v tcpdump)"
 
